@@ -1,0 +1,78 @@
+# Every command a contributor needs; `make` alone lists them. Paths are relative, so any folder will do.
+BIN := .venv/bin
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup assets demo test lint format check proto-lint proto-baseline conformance bench lock wheel clean distclean
+
+# What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`.
+ARGS ?=
+JOBS ?= 2
+# A baseline of the contracts that is a file, not a tag or commit: it is there in a shallow clone and in a
+# source archive too, it really fails when a contract breaks, and renewing it shows up in the change.
+BASELINE := protos/baseline.binpb
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make .venv from requirements.lock, install platewarden, make the stubs (quick when nothing changed)
+	@sh tools/setup.sh
+
+assets: setup ## fetch models and the demo photograph into .assets (once)
+	@$(BIN)/python tools/assets.py
+
+demo: assets ## run the whole system on one machine and show it at work: make demo [PHOTOS=folder]
+	@$(BIN)/platewarden demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+test: assets ## run the tests: make test [ARGS="tests/unit -x"] [JOBS=2]
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
+
+lint: setup ## everything that can be said without running: format, style, types, rooms, contracts, conformance
+	@echo "lint: format" && $(BIN)/ruff format --check --quiet .
+	@echo "lint: style" && $(BIN)/ruff check --quiet .
+	@echo "lint: types" && $(BIN)/mypy
+	@echo "lint: rooms" && $(BIN)/lint-imports
+	@$(MAKE) --no-print-directory proto-lint
+	@echo "lint: conformance" && $(BIN)/python tools/conformance.py --check
+
+format: setup ## rewrite code and contracts in the project's format
+	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format . && $(BIN)/buf format --write
+
+check: ## lint and test: what a change must pass
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test
+
+proto-lint: setup ## style, format and compatibility of the contracts
+	@echo "lint: contracts"
+	@$(BIN)/buf lint
+	@$(BIN)/buf format --diff --exit-code
+	@$(BIN)/buf breaking --against $(BASELINE) || { \
+		echo "This breaks the contracts of $(BASELINE). If that is meant and nothing is released, run make proto-baseline." >&2; exit 1; }
+
+proto-baseline: setup ## make the contracts of now the ones that proto-lint compares with
+	@$(BIN)/buf build --exclude-source-info --output $(BASELINE)
+
+conformance: setup ## write docs/conformance.md: which test proves which clause of the directive
+	@$(BIN)/python tools/conformance.py
+
+bench: ## run a benchmark, one JSON line on stdout: make bench NAME=x
+	@case "$(NAME)" in ''|*[!a-z0-9_]*) false ;; *) test -f "benchmarks/$(NAME).py" ;; esac || { \
+		echo "There is no benchmark '$(NAME)'; there are:" \
+			$$(ls benchmarks 2>/dev/null | sed -n 's/^\([a-z0-9][a-z0-9_]*\)\.py$$/\1/p') >&2; exit 2; }
+	@$(MAKE) --no-print-directory assets >&2
+	@$(BIN)/python "benchmarks/$(NAME).py"
+
+# One lock for all of 3.11 and newer; no index address in it, so that any mirror will do.
+lock: setup ## compile requirements.lock from pyproject.toml
+	@UV_SYSTEM_CERTS=1 UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml \
+		--quiet --no-config --universal --python-version 3.11 --extra dev --group test --group tools --group build \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+
+wheel: setup ## build the wheel into dist
+	@$(BIN)/hatchling build --target wheel
+
+clean: ## remove what tools and builds left, but not .venv and .assets
+	@rm -rf gen dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove .venv and .assets too
+	@rm -rf .venv .assets .setup.lock
