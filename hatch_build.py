@@ -45,7 +45,15 @@ def _protoc(protos: Path, made: Path, sources: list[str]) -> None:
     well_known = Path(grpc_tools.__file__).parent / "_proto"
     plugins = ("python_out=", "grpc_python_out=", "mypy_out=quiet:", "mypy_grpc_out=quiet:")
     outputs = [f"--{plugin}{made}" for plugin in plugins]
-    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{protos}", f"-I{well_known}", *outputs, *sources]
+    command = [
+        sys.executable,
+        "-m",
+        "grpc_tools.protoc",
+        f"-I{protos}",
+        f"-I{well_known}",
+        *outputs,
+        *sources,
+    ]
     run = subprocess.run(command, check=False, env=_environment())  # noqa: S603 - no input from outside
     if run.returncode:
         raise SystemExit("The stubs were not made: protoc refused a file (its message is above).")
