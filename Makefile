@@ -30,7 +30,7 @@ lint: setup ## everything that can be said without running: format, style, types
 	@echo "lint: format" && $(BIN)/ruff format --check --quiet .
 	@echo "lint: style" && $(BIN)/ruff check --quiet .
 	@echo "lint: types" && $(BIN)/mypy
-	@echo "lint: rooms" && $(BIN)/lint-imports
+	@echo "lint: rooms" && $(BIN)/lint-imports --no-logo
 	@$(MAKE) --no-print-directory proto-lint
 	@echo "lint: conformance" && $(BIN)/python tools/conformance.py --check
 
@@ -55,7 +55,7 @@ conformance: setup ## write docs/conformance.md: which test proves which clause 
 	@$(BIN)/python tools/conformance.py
 
 bench: ## run a benchmark, one JSON line on stdout: make bench NAME=x
-	@case "$(NAME)" in ''|*[!a-z0-9_]*) false ;; *) test -f "benchmarks/$(NAME).py" ;; esac || { \
+	@case "$(NAME)" in ''|_*|*[!a-z0-9_]*) false ;; *) test -f "benchmarks/$(NAME).py" ;; esac || { \
 		echo "There is no benchmark '$(NAME)'; there are:" \
 			$$(ls benchmarks 2>/dev/null | sed -n 's/^\([a-z0-9][a-z0-9_]*\)\.py$$/\1/p') >&2; exit 2; }
 	@$(MAKE) --no-print-directory assets >&2

@@ -30,13 +30,10 @@ def generate(root: Path) -> list[Path]:
     """
     protos = root / PROTOS
     sources = sorted(path.relative_to(protos).as_posix() for path in protos.rglob("*.proto"))
-    output = root / OUTPUT
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch)
-        (made / "alpr").mkdir()
-        if sources:
-            _protoc(protos, made, sources)
-        return _mirror(made, output)
+        _protoc(protos, made, sources)
+        return _mirror(made, root / OUTPUT)
 
 
 def _protoc(protos: Path, made: Path, sources: list[str]) -> None:
@@ -72,7 +69,7 @@ def _environment() -> dict[str, str]:
 def _mirror(made: Path, output: Path) -> list[Path]:
     """Makes `output` equal to `made`; untouched files keep their time, so that caches stay warm."""
     wanted = {path.relative_to(made) for path in made.rglob("*") if path.is_file()}
-    for old in [path for path in output.rglob("*_pb2*.py*") if path.suffix in {".py", ".pyi"}]:
+    for old in [*output.rglob("*.py"), *output.rglob("*.pyi")]:
         if old.relative_to(output) not in wanted:
             old.unlink()
     for name in sorted(wanted):
@@ -83,7 +80,6 @@ def _mirror(made: Path, output: Path) -> list[Path]:
         aside = target.with_name(target.name + ".new")
         aside.write_bytes(content)
         aside.replace(target)
-    (output / "alpr").mkdir(parents=True, exist_ok=True)
     return [output / name for name in sorted(wanted)]
 
 

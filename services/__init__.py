@@ -1,0 +1,1 @@
+"""The services of Platewarden, a package each, and what they share."""
