@@ -1,0 +1,304 @@
+"""Brings a service's schema up to date: `python -m services.common.migrate` (ADR-0009).
+
+A service's migrations are its files `sql/NNNN_name.sql`, run in the order of their numbers, each once and in
+a transaction of its own, together with its row in `<schema>.alembic_version`. There is no way back; a mistake
+is mended by a further file. Two runs at once are safe: the second waits, and finds nothing to do.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+
+import asyncpg
+from alembic import op
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, MigrationStep
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionMap
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from services.common.database import (
+    Connection,
+    DatabaseError,
+    admin_connection,
+    create_database,
+    quoted,
+    set_login,
+)
+
+_SERVICES = Path(__file__).parents[1]
+_FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
+_KEY_BYTES = 32
+# Roles belong to the whole server, so runs on two of its databases can meet; the one that fails begins again.
+_TRIES = 5
+_PAUSE_SECONDS = 0.2
+
+
+class MigrationError(DatabaseError):
+    """The schema cannot be brought up to date; its text is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A service's schema and the role that owns it and logs in nowhere."""
+
+    name: str
+    owner: str
+
+
+SCHEMAS: Mapping[str, Schema] = MappingProxyType(
+    {
+        "audit": Schema("audit", "audit_owner"),
+        "matcher": Schema("matcher", "matcher_owner"),
+        "search": Schema("archive", "archive_owner"),
+        "alerts": Schema("alerts", "alerts_owner"),
+    }
+)
+
+
+async def migrate(
+    admin_url: str,
+    service: str,
+    *,
+    logins: Mapping[str, str] | None = None,
+    permit_keys: Sequence[bytes] = (),
+    folder: Path | None = None,
+) -> str:
+    """The number of the last migration of `service`, once it and all before it are in the database.
+
+    Args:
+        admin_url: The database to migrate, and a user of it who may create roles and schemas.
+        service: A key of `SCHEMAS`.
+        logins: Passwords by login role of the service; each also gets CONNECT on the database.
+        permit_keys: Only for search: the keys of permits, 32 bytes each, that the archive is to accept from
+            now on; every other one is forgotten. Empty leaves them as they are.
+        folder: Where the SQL files are, if not in the service's own folder.
+
+    Raises:
+        DatabaseError: No such server or database, or one that is too old.
+        MigrationError: A schema that a newer program made, or a file that failed; then all files before it
+            are done and it left nothing behind.
+    """
+    files = _files(folder or _SERVICES / service / "sql")
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            async with admin_connection(admin_url) as admin, _alone(admin, service):
+                await _upgrade(admin_url, SCHEMAS[service], files)
+                for name, password in (logins or {}).items():
+                    await set_login(admin, name, password)
+                if permit_keys:
+                    await _set_permit_keys(admin, permit_keys)
+            break
+        except (MigrationError, asyncpg.PostgresError) as error:
+            if not tries_left or not _is_clash(error):
+                raise
+        await asyncio.sleep(_PAUSE_SECONDS)
+    return files[-1].name[:4]
+
+
+def _files(folder: Path) -> Sequence[Path]:
+    files = sorted(path for path in folder.glob("*.sql") if _FILE_NAME.fullmatch(path.name))
+    if [path.name[:4] for path in files] != [f"{number:04}" for number in range(len(files))] or not files:
+        msg = f"the migrations in {folder} are not numbered 0000, 0001 and so on without a gap"
+        raise MigrationError(msg)
+    return files
+
+
+@asynccontextmanager
+async def _alone(admin: Connection, service: str) -> AsyncIterator[None]:
+    """Keeps other runs for the same schema out; the server lets go of the lock when the connection ends."""
+    await admin.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", f"platewarden.migrate.{service}")
+    yield
+
+
+async def _upgrade(admin_url: str, schema: Schema, files: Sequence[Path]) -> None:
+    async def connect() -> Connection:
+        return await asyncpg.connect(admin_url)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_run_alembic, schema, files)
+    except DBAPIError as error:
+        msg = f"the migration of schema {schema.name} failed: {_first_line(error.orig)}"
+        raise MigrationError(msg) from error.orig
+    finally:
+        await engine.dispose()
+
+
+def _run_alembic(connection: SyncConnection, schema: Schema, files: Sequence[Path]) -> None:
+    # The version table stands in the schema, so the schema comes before the migration that gives it away.
+    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema.name)}")
+    connection.commit()
+    script = ScriptDirectory(str(files[0].parent))
+    script.revision_map = RevisionMap(lambda: _revisions(schema, files))
+
+    def steps(current: str | tuple[str, ...], _: MigrationContext) -> list[MigrationStep]:
+        newest = current[0] if isinstance(current, tuple) and current else current or "base"
+        if newest != "base" and not any(path.name.startswith(f"{newest}_") for path in files):
+            last = files[-1].name[:4]
+            msg = f"schema {schema.name} is at {newest} and this program knows migrations up to {last}"
+            raise MigrationError(msg)
+        missing = reversed(list(script.iterate_revisions("head", str(newest), implicit_base=True)))
+        return [MigrationStep.upgrade_from_script(script.revision_map, revision) for revision in missing]
+
+    with EnvironmentContext(Config(), script, fn=steps, destination_rev="head") as environment:
+        environment.configure(
+            connection=connection, version_table_schema=schema.name, transaction_per_migration=True
+        )
+        with environment.begin_transaction():
+            environment.run_migrations()
+
+
+def _revisions(schema: Schema, files: Sequence[Path]) -> Iterator[Script]:
+    previous: str | None = None
+    for path in files:
+        number = path.name[:4]
+        module = ModuleType(path.stem, doc=path.stem)
+        vars(module).update(revision=number, down_revision=previous, upgrade=_runner(schema, path))
+        yield Script(module, number, str(path))
+        previous = number
+
+
+def _runner(schema: Schema, path: Path) -> Callable[[], None]:
+    def run() -> None:
+        text = path.read_text(encoding="utf-8")
+        connection = op.get_bind()
+        # Begins the transaction, which the driver does with its first statement, not with ours below.
+        connection.exec_driver_sql("SELECT 1")
+        driver = connection.connection.dbapi_connection
+        try:
+            # Several statements at a time are the simple protocol's, which only the bare driver speaks.
+            driver.run_async(lambda bare: bare.execute(text))  # type: ignore[union-attr]
+        except asyncpg.PostgresError as error:
+            msg = f"{path.name}{_line(text, error)}: {_first_line(error)}"
+            raise MigrationError(msg) from error
+        # The schema is its owner's now; an administrator who is no superuser must reach the version table.
+        connection.exec_driver_sql(f"SET LOCAL ROLE {quoted(schema.owner)}")
+        connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {quoted(schema.name)} TO SESSION_USER")
+        connection.exec_driver_sql("RESET ROLE")
+
+    return run
+
+
+def _line(text: str, error: asyncpg.PostgresError) -> str:
+    position = getattr(error, "position", None)
+    return f", line {text.count(chr(10), 0, int(position)) + 1}" if position else ""
+
+
+def _first_line(error: BaseException | None) -> str:
+    # What follows the first line (DETAIL) can hold rows of the database.
+    return str(error).partition("\n")[0]
+
+
+def _is_clash(error: BaseException) -> bool:
+    """Whether another run on the same server made or changed the same role at the same moment."""
+    cause = error.__cause__ or error
+    return isinstance(cause, (asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError)) or (
+        "tuple concurrently updated" in str(cause)
+    )
+
+
+async def _set_permit_keys(admin: Connection, keys: Sequence[bytes]) -> None:
+    async with admin.transaction():
+        await admin.execute(f"SET LOCAL ROLE {quoted(SCHEMAS['search'].owner)}")
+        await admin.execute("DELETE FROM archive.permit_key WHERE key <> ALL ($1::bytea[])", keys)
+        await admin.execute(
+            "INSERT INTO archive.permit_key (key) SELECT unnest($1::bytea[]) ON CONFLICT DO NOTHING", keys
+        )
+
+
+def read_key(path: Path) -> bytes:
+    """The key of 32 bytes that `path` holds as 64 hexadecimal digits.
+
+    Raises:
+        DatabaseError: There is no such file, or no such key in it.
+    """
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        key = b""
+    if len(key) != _KEY_BYTES:
+        msg = f"{path} does not hold a key of {_KEY_BYTES} bytes as hexadecimal digits"
+        raise DatabaseError(msg)
+    return key
+
+
+def _login(text: str) -> tuple[str, str]:
+    name, separator, password = text.partition("=")
+    if not separator or not name or not password:
+        raise argparse.ArgumentTypeError("give a login as name=password, or as name=@file")
+    if password.startswith("@"):
+        password = Path(password[1:]).read_text(encoding="utf-8").strip()
+    return name, password
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.common.migrate", description="Bring a service's schema up to date."
+    )
+    parser.add_argument(
+        "--admin-url",
+        default=os.environ.get("PW_ADMIN_DATABASE_URL"),
+        help="database and administrator (PW_ADMIN_DATABASE_URL)",
+    )
+    parser.add_argument("--service", required=True, choices=sorted(SCHEMAS), action="append")
+    parser.add_argument(
+        "--login",
+        type=_login,
+        action="append",
+        default=[],
+        metavar="NAME=PASSWORD",
+        help="set the password of a login; NAME=@FILE reads it from a file",
+    )
+    parser.add_argument(
+        "--permit-key-file",
+        type=Path,
+        action="append",
+        default=[],
+        help="for search: a key of permits; give it twice while keys change",
+    )
+    parser.add_argument("--create-database", action="store_true", help="make the database if it is not there")
+    parsed = parser.parse_args(arguments)
+    if not parsed.admin_url:
+        parser.error("give --admin-url, or set PW_ADMIN_DATABASE_URL")
+    return parsed
+
+
+async def _main(arguments: argparse.Namespace) -> None:
+    keys = [read_key(path) for path in arguments.permit_key_file]
+    if arguments.create_database:
+        await create_database(arguments.admin_url)
+    logins = dict(arguments.login)
+    for service in arguments.service:
+        mine = {name: word for name, word in logins.items() if name.startswith(f"{service}_")}
+        number = await migrate(
+            arguments.admin_url, service, logins=mine, permit_keys=keys if service == "search" else ()
+        )
+        print(f"{service}: schema is at {number}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code of the command: 0 done, 1 not done, with one sentence on standard error."""
+    parsed = _arguments(arguments)
+    try:
+        asyncio.run(_main(parsed))
+    except (DatabaseError, asyncpg.PostgresError) as error:
+        print(_first_line(error), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

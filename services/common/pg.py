@@ -1,0 +1,222 @@
+"""Connections of a service to PostgreSQL: pools, errors as callers see them, and notifications."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from services.common.errors import StorageUnavailableError
+
+if TYPE_CHECKING:  # generic to the type checker alone
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
+    _Bare: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = PoolConnectionProxy
+    _Bare = asyncpg.Connection
+
+_CONNECT_SECONDS = 10.0
+_ACQUIRE_SECONDS = 5.0
+_IDLE_IN_TRANSACTION_SECONDS = 30
+# The server gives up a little before the client does, so that no statement runs on without anybody waiting.
+_SERVER_MARGIN = 0.9
+_ALIVE_SECONDS = 15.0
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 5.0
+_SENTENCE = "the database cannot be used just now; try again"
+
+# What goes away by itself or by the operator's hand, and says nothing about the request.
+_PASSING: tuple[type[BaseException], ...] = (
+    OSError,  # TimeoutError is one
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InsufficientResourcesError,  # disk full, out of memory, too many connections
+    asyncpg.PostgresSystemError,  # input and output errors
+    asyncpg.QueryCanceledError,  # statement_timeout
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby that was not promoted yet
+    asyncpg.TransactionRollbackError,  # deadlock, serialisation
+)
+# For a task that connects again whatever it was.
+_ANY: tuple[type[BaseException], ...] = (*_PASSING, asyncpg.PostgresError)
+
+
+async def open_pool(  # noqa: PLR0913 - each is a knob of its own
+    dsn: str,
+    *,
+    application_name: str,
+    min_size: int = 2,
+    max_size: int = 10,
+    command_timeout: float = 30.0,
+    settings: dict[str, str] | None = None,
+) -> Pool:
+    """A pool with `min_size` connections made, which goes on by itself after the server was restarted.
+
+    Args:
+        dsn: URL with user, password and database.
+        application_name: What the server's own views call the connections, for example "search-question".
+        min_size: Connections that are kept; a first plan costs some 45 ms, so keep as many as are usual.
+        max_size: The most connections.
+        command_timeout: Seconds after which a statement ends, on the server too.
+        settings: Further server settings of each connection, for example `{"plan_cache_mode": ...}`.
+
+    Raises:
+        StorageUnavailableError: The server cannot be reached.
+        asyncpg.PostgresError: It refused the login or a setting.
+    """
+    server_settings = {
+        "application_name": application_name,
+        "statement_timeout": str(int(command_timeout * 1000 * _SERVER_MARGIN)),
+        "idle_in_transaction_session_timeout": str(_IDLE_IN_TRANSACTION_SECONDS * 1000),
+        "TimeZone": "UTC",
+        **(settings or {}),
+    }
+    with storage_errors():
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=command_timeout,
+            max_inactive_connection_lifetime=0,  # a kept connection keeps its plans
+            server_settings=server_settings,
+        )
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turns what a server that is down, full or overloaded causes inside the block into one typed error.
+
+    After a connection broke during COMMIT nobody knows whether the transaction is in; a request that is sent
+    again must therefore find its own earlier effect.
+
+    Raises:
+        StorageUnavailableError: In place of the driver's error, which stays its cause.
+    """
+    try:
+        yield
+    except _PASSING as error:
+        raise StorageUnavailableError(_SENTENCE) from error
+
+
+@asynccontextmanager
+async def connection(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection of `pool` without a transaction, given back at the end.
+
+    Raises:
+        StorageUnavailableError: None became free within five seconds, or as for `storage_errors`.
+    """
+    with storage_errors():
+        async with pool.acquire(timeout=_ACQUIRE_SECONDS) as held:
+            yield held
+
+
+@asynccontextmanager
+async def transaction(pool: Pool, *, readonly: bool = False) -> AsyncIterator[Connection]:
+    """A connection of `pool` inside a transaction, committed at the end, rolled back by an exception.
+
+    Raises:
+        StorageUnavailableError: As for `connection`.
+    """
+    async with connection(pool) as held, held.transaction(readonly=readonly):
+        yield held
+
+
+async def is_healthy(pool: Pool) -> bool:
+    """Whether a statement can be run now; for deep health checks."""
+    try:
+        async with connection(pool) as held:
+            await held.fetchval("SELECT 1")
+    except StorageUnavailableError:
+        return False
+    return True
+
+
+class Listener:
+    """Notifications of one channel (LISTEN), over a connection of its own that is made anew when it breaks.
+
+    Use it as an async context. What the server sends while the connection is down is lost, so `wake` is
+    called after each connect too: it shall look for what is new, not rely on the payload.
+    """
+
+    def __init__(self, dsn: str, channel: str, wake: Callable[[str | None], None]) -> None:
+        """Nothing happens yet.
+
+        Args:
+            dsn: A direct connection; a pooler that hands connections around loses notifications.
+            channel: A plain identifier.
+            wake: Called in the event loop with the payload, and with None after each connect; must not block.
+        """
+        self._dsn = dsn
+        self._channel = channel
+        self._wake = wake
+        self._connected = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether notifications arrive now."""
+        return self._connected.is_set()
+
+    async def wait_connected(self) -> None:
+        """Returns when notifications arrive."""
+        await self._connected.wait()
+
+    async def __aenter__(self) -> "Listener":
+        self._task = asyncio.create_task(self._run(), name=f"listen {self._channel}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                async with self._connection() as bare:
+                    pause = _FIRST_PAUSE_SECONDS
+                    await self._until_broken(bare)
+            except _ANY:
+                pass  # connect again, below; the pool's users report what is wrong with the server
+            finally:
+                self._connected.clear()
+            # Replicas that lost the same server shall not all come back in the same moment.
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[_Bare]:
+        settings = {"application_name": f"listen-{self._channel}"}
+        bare = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS, server_settings=settings)
+        try:
+            await bare.add_listener(self._channel, self._notified)
+            yield bare
+        finally:
+            with contextlib.suppress(*_ANY):
+                await bare.close(timeout=1.0)
+
+    async def _until_broken(self, bare: _Bare) -> None:
+        broken = asyncio.Event()
+        bare.add_termination_listener(lambda _: broken.set())
+        self._connected.set()
+        self._wake(None)
+        while not bare.is_closed():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(broken.wait(), _ALIVE_SECONDS)
+                return
+            # A peer that vanished without a word is noticed only by asking it.
+            await bare.fetchval("SELECT 1", timeout=_CONNECT_SECONDS)
+
+    def _notified(self, *event: object) -> None:
+        self._wake(str(event[-1]))

@@ -1,0 +1,92 @@
+"""Migrated databases for tests: services are migrated once, in a template, and every module gets a clone."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+
+import asyncpg
+
+from services.common.database import (
+    admin_connection,
+    allow_connect,
+    create_database,
+    quoted,
+    with_database,
+    with_login,
+)
+from services.common.migrate import SCHEMAS, migrate
+
+# Every login of every service has this password in tests.
+PASSWORD = "test-password"  # noqa: S105
+PERMIT_KEY = bytes(range(32))
+LOGINS = {
+    "audit": ("audit_app",),
+    "matcher": ("matcher_app",),
+    "search": ("search_append", "search_question", "search_purge"),
+    "alerts": ("alerts_app",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MigratedDatabase:
+    """A database of one's own with the schemas of one or more services."""
+
+    admin_url: str
+
+    def url(self, login: str) -> str:
+        """URL for `login`, for example "search_append"."""
+        return with_login(self.admin_url, login, PASSWORD)
+
+    async def drop(self) -> None:
+        """Removes it, with whoever is still connected."""
+        name = self.admin_url.rpartition("/")[2]
+        async with admin_connection(with_database(self.admin_url, "postgres")) as admin:
+            await admin.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
+
+
+class Databases:
+    """Makes migrated databases on one server."""
+
+    def __init__(self, admin_url: str) -> None:
+        self._admin_url = admin_url
+        self._templates: dict[tuple[str, ...], str] = {}
+        self._made: list[MigratedDatabase] = []
+        self._one_at_a_time = asyncio.Lock()  # a template can be copied only while nobody is connected to it
+
+    async def make(self, *services: str) -> MigratedDatabase:
+        """A fresh database with the schemas of `services` (of all four when none is named)."""
+        wanted = services or tuple(SCHEMAS)
+        async with self._one_at_a_time:
+            if wanted not in self._templates:
+                self._templates[wanted] = await self._template(wanted)
+            url = with_database(self._admin_url, f"pw_{secrets.token_hex(6)}")
+            await create_database(url, template=self._templates[wanted])
+            async with admin_connection(url) as admin:
+                for service in wanted:
+                    for login in LOGINS[service]:
+                        await allow_connect(admin, login)
+        database = MigratedDatabase(url)
+        self._made.append(database)
+        return database
+
+    async def drop_all(self) -> None:
+        """Removes everything that was made, templates too."""
+        urls = [with_database(self._admin_url, name) for name in self._templates.values()]
+        for database in (*self._made, *map(MigratedDatabase, urls)):
+            await database.drop()
+
+    async def _template(self, services: tuple[str, ...]) -> str:
+        name = f"pw_template_{secrets.token_hex(6)}"
+        url = with_database(self._admin_url, name)
+        await create_database(url)
+        for service in services:
+            keys = [PERMIT_KEY] if service == "search" else []
+            logins = dict.fromkeys(LOGINS[service], PASSWORD)
+            await migrate(url, service, logins=logins, permit_keys=keys)
+        return name
+
+
+async def fetch(url: str, statement: str, *arguments: object) -> list[asyncpg.Record]:
+    """Rows of one statement on a connection of its own."""
+    async with admin_connection(url) as connection:
+        return await connection.fetch(statement, *arguments)
