@@ -1,0 +1,123 @@
+"""Keeps the index in memory at the database's revision, or refuses to be used."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+
+from services.common.clock import Clock
+from services.common.errors import AlprError
+from services.matcher.core.index import ActiveList, Index
+from services.matcher.errors import IndexBehindError
+from services.matcher.metrics import INDEX_ENTRIES, INDEX_REVISION
+
+if TYPE_CHECKING:
+    import uuid
+
+    from services.matcher.core.index import ListIndex
+
+log = structlog.get_logger()
+
+TRUSTED_S: Final = 30.0
+"""How long after it was last known to be the newest an index may be used."""
+_POLL_S: Final = 1.0
+
+
+class Lists(Protocol):
+    """Where the active lists are stored. Both raise StorageUnavailableError."""
+
+    async def load(
+        self, loaded: Mapping[tuple[uuid.UUID, int], ListIndex]
+    ) -> tuple[int, tuple[ActiveList, ...]]:
+        """The revision and the active lists at it."""
+
+    async def revision(self) -> int:
+        """The stored revision."""
+
+
+class IndexFollower:
+    """The index of this replica. `follow` runs for the life of the process."""
+
+    def __init__(self, lists: Lists, clock: Clock) -> None:
+        self._lists = lists
+        self._clock = clock
+        self._index: Index | None = None
+        self._newest_at = float("-inf")
+        self._changed = asyncio.Condition()
+        self._woken = asyncio.Event()
+
+    def wake(self, _: str | None = None) -> None:
+        """Has the stored revision looked at now, not within the second."""
+        self._woken.set()
+
+    def current(self) -> Index:
+        """The index.
+
+        Raises:
+            IndexBehindError: Nothing is loaded, or for 30 seconds nobody could say that it is the newest: a
+                newer one is still being loaded, or the database cannot be reached. A missed hit is worse than a
+                read that waits.
+        """
+        if self._index is None or _monotonic() - self._newest_at > TRUSTED_S:
+            raise IndexBehindError("the hot lists in memory may be out of date", retry_after_ms=1000)
+        return self._index
+
+    async def is_ready(self) -> bool:
+        """True while `current` answers."""
+        try:
+            self.current()
+        except IndexBehindError:
+            return False
+        return True
+
+    async def reach(self, revision: int, timeout_s: float) -> None:
+        """Returns when the index is at `revision` or newer. Raises IndexBehindError after `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(lambda: self._index and self._index.revision >= revision)
+        except TimeoutError:
+            raise IndexBehindError("the change is stored, but not yet in memory here") from None
+
+    async def follow(self) -> None:
+        """Follows the stored revision for ever; what fails is noted and tried again."""
+        while True:
+            try:
+                await self._catch_up()
+            except AlprError as error:
+                log.warning("index_not_followed", error=type(error).__name__)
+            # A notification can be lost with its connection; the question cannot.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), _POLL_S)
+
+    async def _catch_up(self) -> None:
+        self._woken.clear()
+        asked_at = _monotonic()
+        revision = await self._lists.revision()
+        if self._index is None or self._index.revision < revision:
+            await self._load()
+        else:
+            self._newest_at = asked_at
+
+    async def _load(self) -> None:
+        """Builds the next index aside and swaps it in; the lists that did not change are shared."""
+        asked_at = _monotonic()
+        loaded = self._index.loaded() if self._index else {}
+        revision, lists = await self._lists.load(loaded)
+        by_agency: dict[str, tuple[ActiveList, ...]] = {}
+        for one in lists:
+            by_agency[one.header.agency_ori] = (*by_agency.get(one.header.agency_ori, ()), one)
+        index = Index(revision, self._clock.now(), by_agency)
+        async with self._changed:
+            self._index, self._newest_at = index, asked_at
+            self._changed.notify_all()
+        INDEX_REVISION.set(revision)
+        INDEX_ENTRIES.set(index.entry_count)
+        log.info("hot_lists_loaded", revision=revision, entries=index.entry_count, plates=index.plate_count)
+
+
+def _monotonic() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,191 @@
+"""The read road: compare, raise, archive, answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol, cast
+
+from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
+from alpr.search.v1 import archive_service_pb2 as archive_pb
+from alpr.type.v1 import read_pb2, sensor_pb2
+from services.common.clock import Clock
+from services.matcher import wire_hits
+from services.matcher.app_index import IndexFollower
+from services.matcher.core.index import Index
+from services.matcher.core.match import Match, Sighting, find_matches
+from services.matcher.metrics import BATCH_READS, HITS, MATCHES, READS
+
+# Hits of reads in this span of age are raised at once. Outside it the archive may still refuse the read (the
+# camera's clock is wrong, or the retention period is over), and nothing is urgent: those hits wait for it.
+_PROMPT_FROM: Final = timedelta(minutes=-5)
+_PROMPT_UNTIL: Final = timedelta(hours=1)
+_KEPT: Final = frozenset({read_pb2.READ_STATUS_STORED, read_pb2.READ_STATUS_DUPLICATE})
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedRead:
+    """A read whose form has been checked.
+
+    Attributes:
+        message: As it came, with its receive time set; goes on to alerts and archive.
+        sighting: None when it cannot be compared, for want of a capture time.
+        complete: False when image hash, time or place is missing, or the id does not name the capture time
+            (ENF-051 II.J); the archive keeps such reads apart.
+    """
+
+    message: read_pb2.CapturedRead
+    sensor_id: str
+    capture_time: datetime | None
+    sighting: Sighting | None
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """What became of a read; `status` is a value of alpr.type.v1.ReadStatus."""
+
+    read_id: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """What became of the reads of a batch, in their order, and the revision they were compared with."""
+
+    revision: int
+    reads: tuple[ReadAnswer, ...]
+
+
+class Sensors(Protocol):
+    """The registry of sensors."""
+
+    def require_approved(self, sensor_id: str, capture_time: datetime) -> sensor_pb2.Sensor:
+        """The sensor. Raises SensorNotApprovedError, or DependencyUnavailableError when nothing is known."""
+
+
+class Archive(Protocol):
+    """Where reads are kept."""
+
+    async def append(self, reads: Sequence[archive_pb.ArchivedRead]) -> tuple[ReadAnswer, ...]:
+        """What became of each, once that is on disk. Raises DependencyUnavailableError."""
+
+
+class AlertFeed(Protocol):
+    """Where hits go."""
+
+    async def raise_alerts(self, hits: Sequence[alerts_pb.Hit]) -> None:
+        """Returns once hits and alerts are on disk. Raises DependencyUnavailableError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    read: SubmittedRead
+    sensor: sensor_pb2.Sensor
+
+
+class ReadIntake:
+    """Takes batches of reads."""
+
+    def __init__(  # noqa: PLR0913 - the whole read road meets here
+        self,
+        *,
+        sensors: Sensors,
+        lists: IndexFollower,
+        archive: Archive,
+        alerts: AlertFeed,
+        clock: Clock,
+        minimum_probability: float,
+    ) -> None:
+        self._sensors = sensors
+        self._lists = lists
+        self._archive = archive
+        self._alerts = alerts
+        self._clock = clock
+        self._minimum = minimum_probability
+
+    async def submit(self, reads: Sequence[SubmittedRead]) -> BatchAnswer:
+        """What became of `reads`, once all reads are in the archive and all hits with alerts, both on disk.
+
+        Sending a batch again is safe: the archive knows reads by their id, alerts hits by read and entry.
+
+        Raises:
+            SensorNotApprovedError: A sensor is unknown or was not approved when the read was captured.
+                Nothing of the batch has been looked at or stored (ENF-051 III.B.3.e).
+            DependencyUnavailableError: Archive or alerts did not store their part; send the batch again.
+        """
+        now = self._clock.now()
+        checked = [self._at_the_door(read, now) for read in reads]
+        index = self._lists.current()
+        hits = await asyncio.to_thread(self._compare, checked, index, now)
+        archived = [_archived(one, index.revision) for one in checked]
+        prompt = [hit for n, hit in hits.items() if _is_prompt(checked[n].read, now)]
+        answers = await _both(self._archive.append(archived), self._alerts.raise_alerts(prompt))
+        later = [
+            hit
+            for n, hit in hits.items()
+            if answers[n].status in _KEPT and not _is_prompt(checked[n].read, now)
+        ]
+        await self._alerts.raise_alerts(later)
+        _count(answers, [*prompt, *later])
+        return BatchAnswer(index.revision, answers)
+
+    def _at_the_door(self, read: SubmittedRead, now: datetime) -> _Checked:
+        sensor = self._sensors.require_approved(read.sensor_id, read.capture_time or now)
+        return _Checked(read, sensor)
+
+    def _compare(self, checked: Sequence[_Checked], index: Index, now: datetime) -> dict[int, alerts_pb.Hit]:
+        """The hits by their place in the batch; runs in a thread."""
+        hits = {}
+        for n, one in enumerate(checked):
+            if matches := self._matches(one, index, now):
+                hits[n] = wire_hits.to_hit(one.read.message, one.sensor, matches)
+        return hits
+
+    def _matches(self, one: _Checked, index: Index, now: datetime) -> tuple[Match, ...]:
+        if one.read.sighting is None:
+            return ()
+        return find_matches(one.read.sighting, index.lists_of(one.sensor.agency_ori), now, self._minimum)
+
+
+def _is_prompt(read: SubmittedRead, now: datetime) -> bool:
+    if read.capture_time is None or not read.complete:
+        return False
+    return _PROMPT_FROM <= now - read.capture_time <= _PROMPT_UNTIL
+
+
+def _archived(one: _Checked, revision: int) -> archive_pb.ArchivedRead:
+    return archive_pb.ArchivedRead(
+        read=one.read.message.read,
+        agency_ori=one.sensor.agency_ori,
+        sensor_group=one.sensor.sensor_group,
+        provenance=one.sensor.provenance,
+        match_revision=revision,
+    )
+
+
+async def _both(
+    append: Awaitable[tuple[ReadAnswer, ...]], raise_alerts: Awaitable[None]
+) -> tuple[ReadAnswer, ...]:
+    """The archive's answers when both have ended well; else the first error, but only when both have ended.
+
+    Neither is cancelled when the other fails: what one has stored is there when the batch comes again.
+    """
+    answers, raised = await asyncio.gather(append, raise_alerts, return_exceptions=True)
+    for result in (answers, raised):
+        if isinstance(result, BaseException):
+            raise result
+    return cast("tuple[ReadAnswer, ...]", answers)
+
+
+def _count(answers: Iterable[ReadAnswer], hits: Sequence[alerts_pb.Hit]) -> None:
+    total = 0
+    for answer in answers:
+        total += 1
+        READS.labels(read_pb2.ReadStatus.Name(answer.status).removeprefix("READ_STATUS_")).inc()
+    BATCH_READS.observe(total)
+    HITS.inc(len(hits))
+    MATCHES.inc(sum(len(hit.matches) for hit in hits))

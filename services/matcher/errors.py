@@ -1,0 +1,23 @@
+"""The typed errors of the matcher."""
+
+from __future__ import annotations
+
+import grpc
+
+from alpr.type.v1.error_reason_pb2 import ErrorReason
+from services.common.errors import AlprError, DependencyUnavailableError, NotFoundError
+
+
+class BadHotListError(AlprError):
+    """The uploaded file has wrong rows; nothing of it was stored. `violations` names the first 100."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = ErrorReason.ERROR_REASON_BAD_HOT_LIST
+
+
+class HotListNotFoundError(NotFoundError):
+    """No hot list, or no version of it, has that id."""
+
+
+class IndexBehindError(DependencyUnavailableError):
+    """The lists in memory may be more than 30 seconds behind the stored ones; no read is compared."""

@@ -1,0 +1,16 @@
+"""What the matcher counts. No label holds anything of a read, list or person."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+READS: Final = Counter("platewarden_matcher_reads", "Reads answered, by what became of them.", ["status"])
+HITS: Final = Counter("platewarden_matcher_hits", "Reads that matched at least one entry.")
+MATCHES: Final = Counter("platewarden_matcher_matches", "Entries matched, over all reads.")
+BATCH_READS: Final = Histogram(
+    "platewarden_matcher_batch_reads", "Reads in a batch.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
+)
+INDEX_REVISION: Final = Gauge("platewarden_matcher_index_revision", "Revision of the hot lists in memory.")
+INDEX_ENTRIES: Final = Gauge("platewarden_matcher_index_entries", "Entries of the hot lists in memory.")

@@ -1,0 +1,150 @@
+"""The services that the matcher calls."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
+from alpr.alerts.v1 import alert_service_pb2_grpc as alerts_grpc
+from alpr.audit.v1 import authorization_service_pb2 as audit_pb
+from alpr.audit.v1 import authorization_service_pb2_grpc as audit_grpc
+from alpr.search.v1 import archive_service_pb2 as archive_pb
+from alpr.search.v1 import archive_service_pb2_grpc as archive_grpc
+from services.common.errors import (
+    AlprError,
+    AuditUnavailableError,
+    DependencyUnavailableError,
+    from_rpc_error,
+)
+from services.common.identity import AccessToken
+from services.matcher.app_acts import Intent, Plan
+from services.matcher.app_reads import ReadAnswer
+
+_AUDIT_DEADLINE_S: Final = 10.0
+_STORE_DEADLINE_S: Final = 20.0
+_HITS_A_CALL: Final = 100
+_READS_A_CALL: Final = 500
+# Under the 4 MiB that a gRPC server takes by default, with room for what wraps the parts.
+_BYTES_A_CALL: Final = 3_900_000
+
+
+_Message = TypeVar("_Message", bound=Message)
+
+
+class AuditClient:
+    """Intents and outcomes in the log."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub: audit_grpc.AuthorizationServiceAsyncStub = audit_grpc.AuthorizationServiceStub(channel)
+
+    async def record_intent(self, plan: Plan, token: AccessToken) -> Intent:
+        """The intent once it is in the log. Raises AuditUnavailableError, or audit's refusal as it came."""
+        request = audit_pb.RecordIntentRequest(
+            request_id=str(plan.request_id),
+            access_token=token.reveal(),
+            action=plan.action,
+            resource=plan.resource,
+            resource_agency_ori=plan.agency_ori,
+            details=plan.details,
+        )
+        try:
+            answer = await self._stub.RecordIntent(request, timeout=_AUDIT_DEADLINE_S)
+        except grpc.aio.AioRpcError as error:
+            raise _audit_error(error) from None
+        return Intent(uuid.UUID(answer.intent_id), answer.actor.account_id, answer.actor.agency_ori)
+
+    async def record_outcome(self, intent_id: uuid.UUID, *, done: bool, row_count: int) -> None:
+        """Returns once the outcome is in the log."""
+        request = audit_pb.RecordOutcomeRequest(
+            # From the intent: whoever makes good an outcome after a crash asks for the same entry.
+            request_id=str(uuid.uuid5(intent_id, "done" if done else "failed")),
+            subject_id=str(intent_id),
+            result=audit_pb.OUTCOME_RESULT_DONE if done else audit_pb.OUTCOME_RESULT_FAILED,
+            row_count=row_count,
+        )
+        try:
+            await self._stub.RecordOutcome(request, timeout=_AUDIT_DEADLINE_S)
+        except grpc.aio.AioRpcError as error:
+            raise _audit_error(error) from None
+
+
+class AlertsClient:
+    """Where hits go."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub: alerts_grpc.AlertServiceAsyncStub = alerts_grpc.AlertServiceStub(channel)
+
+    async def raise_alerts(self, hits: Sequence[alerts_pb.Hit]) -> None:
+        """Returns once all hits are on disk. Raises DependencyUnavailableError."""
+        try:
+            for part in _parts(hits, _HITS_A_CALL):
+                request = alerts_pb.RaiseAlertsRequest(hits=part)
+                await self._stub.RaiseAlerts(request, timeout=_STORE_DEADLINE_S)
+        except grpc.aio.AioRpcError as error:
+            raise _dependency_error("alerts", error) from None
+
+
+class ArchiveClient:
+    """Where reads are kept."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub: archive_grpc.ArchiveServiceAsyncStub = archive_grpc.ArchiveServiceStub(channel)
+
+    async def append(self, reads: Sequence[archive_pb.ArchivedRead]) -> tuple[ReadAnswer, ...]:
+        """What became of each read, in their order. Raises DependencyUnavailableError."""
+        results: list[archive_pb.AppendResult] = []
+        try:
+            for part in _parts(reads, _READS_A_CALL):
+                request = archive_pb.AppendReadsRequest(reads=part)
+                answer = await self._stub.AppendReads(request, timeout=_STORE_DEADLINE_S)
+                results.extend(answer.results)
+        except grpc.aio.AioRpcError as error:
+            raise _dependency_error("search", error) from None
+        if [result.read_id for result in results] != [one.read.read_id for one in reads]:
+            raise DependencyUnavailableError("search answered for other reads", resource="search")
+        return tuple(ReadAnswer(result.read_id, result.status, result.status_reason) for result in results)
+
+
+def _parts(messages: Iterable[_Message], most: int) -> Iterator[list[_Message]]:
+    """`messages` in their order, in parts of at most `most` and of a size that one call can carry."""
+    part: list[_Message] = []
+    size = 0
+    for message in messages:
+        if part and (len(part) == most or size + message.ByteSize() > _BYTES_A_CALL):
+            yield part
+            part, size = [], 0
+        part.append(message)
+        size += message.ByteSize()
+    if part:
+        yield part
+
+
+def _audit_error(error: grpc.aio.AioRpcError) -> AlprError:
+    """Audit's refusal as it came; anything that is no answer of audit means that nothing was recorded."""
+    if error.code() in _NO_ANSWER:
+        return AuditUnavailableError("the audit service did not record the call; nothing was done")
+    return from_rpc_error(error)
+
+
+def _dependency_error(name: str, error: grpc.aio.AioRpcError) -> DependencyUnavailableError:
+    return DependencyUnavailableError(
+        f"{name} did not store its part ({error.code().name}); send the batch again", resource=name
+    )
+
+
+_NO_ANSWER: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)

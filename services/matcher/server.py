@@ -1,0 +1,135 @@
+"""The servicers of the matcher: decode, call, encode."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+
+import grpc
+
+from alpr.matcher.v1 import hot_list_service_pb2 as lists_pb
+from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
+from alpr.matcher.v1 import match_service_pb2 as match_pb
+from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
+from services.common.clock import Clock
+from services.common.errors import NotPermittedError, StoppingError
+from services.common.identity import AccessToken, PeerKind, caller_of, require_service, require_token
+from services.common.server import stopping_of
+from services.common.wire import to_timestamp
+from services.matcher import wire_lists, wire_reads
+from services.matcher.app_index import IndexFollower
+from services.matcher.app_lists import HotLists
+from services.matcher.app_reads import ReadIntake
+from services.matcher.pipeline import Pipeline
+
+Context = grpc.aio.ServicerContext
+
+
+class HotListServicer(lists_grpc.HotListServiceServicer):
+    """See hot_list_service.proto."""
+
+    def __init__(self, hot_lists: HotLists) -> None:
+        self._hot_lists = hot_lists
+
+    async def CreateHotList(
+        self, request: lists_pb.CreateHotListRequest, context: Context
+    ) -> lists_pb.CreateHotListResponse:
+        """See hot_list_service.proto."""
+        token = _token(context)
+        made = await self._hot_lists.create(*wire_lists.parse_create(request), token)
+        return lists_pb.CreateHotListResponse(hot_list=wire_lists.to_hot_list(made))
+
+    async def UploadHotListVersion(
+        self, request_iterator: AsyncIterator[lists_pb.UploadHotListVersionRequest], context: Context
+    ) -> lists_pb.UploadHotListVersionResponse:
+        """See hot_list_service.proto."""
+        token = _token(context)
+        header = wire_lists.parse_header(await anext(request_iterator, None))
+        chunks = wire_lists.parse_chunks(request_iterator)
+        summary = await self._hot_lists.upload(header, chunks, token)
+        return wire_lists.to_upload_response(summary)
+
+    async def ActivateHotListVersion(
+        self, request: lists_pb.ActivateHotListVersionRequest, context: Context
+    ) -> lists_pb.ActivateHotListVersionResponse:
+        """See hot_list_service.proto."""
+        token = _token(context)
+        active, revision = await self._hot_lists.activate(*wire_lists.parse_activate(request), token)
+        hot_list = wire_lists.to_hot_list(active)
+        return lists_pb.ActivateHotListVersionResponse(hot_list=hot_list, match_revision=revision)
+
+    async def ListHotLists(
+        self, request: lists_pb.ListHotListsRequest, context: Context
+    ) -> lists_pb.ListHotListsResponse:
+        """See hot_list_service.proto."""
+        token = _token(context)
+        after, size = wire_lists.parse_list(request)
+        lists = await self._hot_lists.page(uuid.uuid4(), after, size, token)
+        return wire_lists.to_list_response(lists, size)
+
+
+class MatchServicer(match_grpc.MatchServiceServicer):
+    """See match_service.proto."""
+
+    def __init__(
+        self, intake: ReadIntake, index: IndexFollower, hot_lists: HotLists, clock: Clock, depth: int
+    ) -> None:
+        self._intake = intake
+        self._index = index
+        self._hot_lists = hot_lists
+        self._clock = clock
+        self._depth = depth
+
+    async def SubmitReads(
+        self, request_iterator: AsyncIterator[match_pb.SubmitReadsRequest], context: Context
+    ) -> AsyncIterator[match_pb.SubmitReadsResponse]:
+        """See match_service.proto."""
+        sensor_id = _sending_sensor(context)
+        stopping = stopping_of(context)
+
+        async def answer(request: match_pb.SubmitReadsRequest) -> match_pb.SubmitReadsResponse:
+            if sensor_id and any(one.read.sensor_id != sensor_id for one in request.reads):
+                raise NotPermittedError(
+                    "a sensor may send its own reads only", metadata={"clauses": "III.B.3.e"}
+                )
+            reads = wire_reads.parse_batch(request, self._clock.now() if sensor_id else None)
+            return wire_reads.to_response(request.batch_number, await self._intake.submit(reads))
+
+        answers = Pipeline(self._depth, stopping).run(request_iterator, answer)
+        async with contextlib.aclosing(answers):
+            async for response in answers:
+                yield response
+        if stopping.is_set():
+            raise StoppingError("the service is stopping; send what has no answer to another replica")
+
+    async def GetMatcherState(
+        self, request: match_pb.GetMatcherStateRequest, context: Context
+    ) -> match_pb.GetMatcherStateResponse:
+        """See match_service.proto."""
+        caller = caller_of(context)
+        if caller.peer.kind is PeerKind.SERVICE:
+            index = self._index.current()
+        else:
+            index = await self._hot_lists.state(uuid.uuid4(), _token(context))
+        return match_pb.GetMatcherStateResponse(
+            match_revision=index.revision,
+            load_time=to_timestamp(index.load_time),
+            entry_count=index.entry_count,
+            plate_count=index.plate_count,
+        )
+
+
+def _sending_sensor(context: Context) -> str:
+    """The sensor that the certificate names; empty for the ocr service, which sends for many."""
+    peer = caller_of(context).peer
+    if peer.kind is PeerKind.SENSOR:
+        return peer.name
+    require_service(context, "ocr")
+    return ""
+
+
+def _token(context: Context) -> AccessToken:
+    token = require_token(context).access_token
+    assert token is not None  # noqa: S101 - that is what require_token promises
+    return token
