@@ -1,0 +1,51 @@
+"""Use case: store reads. Calls that arrive while a commit is under way share the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Protocol
+
+from services.common.clock import Clock
+from services.common.errors import StorageUnavailableError
+from services.common.groupcommit import GroupCommit
+from services.search.core.reads import AppendResult, JudgedRead, NewRead, shortcoming
+
+
+class Reads(Protocol):
+    """Where reads are stored (services.search.store_append)."""
+
+    async def append(self, reads: Sequence[JudgedRead]) -> list[AppendResult]:
+        """What became of each read, once it is on disk."""
+
+
+class Archive:
+    """Stores batches of reads; OK means on disk."""
+
+    def __init__(self, reads: Reads, clock: Clock) -> None:
+        self._reads = reads
+        self._clock = clock
+        self._commits = GroupCommit(self._flush)
+
+    async def append(self, reads: tuple[NewRead, ...]) -> list[AppendResult]:
+        """What became of each read, in order, after COMMIT.
+
+        Raises:
+            StorageUnavailableError: Not stored, or not known to be; sending again is safe.
+        """
+        now = self._clock.now()
+        return await self._commits.submit(tuple(JudgedRead(read, shortcoming(read, now)) for read in reads))
+
+    async def _flush(
+        self, batches: Sequence[tuple[JudgedRead, ...]]
+    ) -> Sequence[list[AppendResult] | Exception]:
+        try:
+            results = iter(await self._reads.append([read for batch in batches for read in batch]))
+        except StorageUnavailableError:
+            raise
+        except Exception as error:
+            # A read that the database refuses must not take the other callers' reads with it.
+            if len(batches) == 1:
+                return [error]
+            return [result for batch in batches for result in await self._flush([batch])]
+        return [list(islice(results, len(batch))) for batch in batches]

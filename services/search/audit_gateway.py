@@ -1,0 +1,168 @@
+"""The audit service as search sees it: may this be asked, and this is how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import grpc
+from alpr.audit.v1 import authorization_service_pb2 as pb
+from alpr.type.v1.justification_pb2 import Justification
+from alpr.type.v1.receipt_pb2 import AuditReceipt
+
+from services.common.errors import AlprError, AuditUnavailableError, from_rpc_error
+from services.common.identity import AccessToken
+from services.search.core.answer import AnswerSummary, Authorization, PlateQuestion
+
+if TYPE_CHECKING:
+    from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceAsyncStub
+
+# What audit says of the person or the question. Every other failure is audit's own, and the officer is told
+# that the question was not recorded.
+_REFUSALS: Final = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.NOT_FOUND,
+    }
+)
+_NOT_RECORDED: Final = "the audit service did not record the question, so it was not asked; try again"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """One question of one person, as it goes to audit. `justification` passes through unread."""
+
+    request_id: str
+    token: AccessToken
+    justification: Justification
+    question: PlateQuestion
+    first_authorization_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """Proof that question and outcome stand in the log."""
+
+    question: AuditReceipt
+    outcome: AuditReceipt
+
+
+class AuditGateway:
+    """Calls audit over mTLS with a deadline."""
+
+    def __init__(self, stub: AuthorizationServiceAsyncStub, timeout_seconds: float) -> None:
+        self._stub = stub
+        self._timeout = timeout_seconds
+
+    async def authorize(self, request: AuthorizationRequest) -> Authorization:
+        """Audit's permission for the question, with the window that it clamped.
+
+        Raises:
+            AlprError: Audit's refusal, unchanged.
+            AuditUnavailableError: Audit did not answer in time, failed, or answered what cannot be used.
+        """
+        message = pb.AuthorizeRequest(
+            request_id=request.request_id,
+            access_token=request.token.reveal(),
+            justification=request.justification,
+            question=pb.Question(plate=_plate_question(request.question)),
+            first_authorization_id=request.first_authorization_id,
+        )
+        try:
+            response = await self._stub.Authorize(message, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            raise _refusal(error) from error
+        return _authorization(response)
+
+    async def record_outcome(self, authorization: Authorization, answer: AnswerSummary) -> Receipts:
+        """Receipts of question and outcome: it is in the log that these rows leave.
+
+        Every answering is an outcome of its own, also when a retry is answered with what was lost before: rows
+        that leave twice are recorded twice.
+
+        Raises:
+            AuditUnavailableError: It is not certain that it is in the log; no row may leave.
+        """
+        message = pb.RecordOutcomeRequest(
+            request_id=str(uuid4()),
+            subject_id=authorization.authorization_id,
+            result=pb.OUTCOME_RESULT_DONE,
+            row_count=answer.row_count,
+            rows_digest=answer.rows_digest,
+        )
+        try:
+            response = await self._stub.RecordOutcome(message, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            raise AuditUnavailableError(_NOT_RECORDED) from error
+        if not (response.HasField("subject_receipt") and response.HasField("outcome_receipt")):
+            raise AuditUnavailableError(_NOT_RECORDED)
+        return Receipts(response.subject_receipt, response.outcome_receipt)
+
+    async def record_failure(self, authorization: Authorization) -> None:
+        """Returns when audit knows that the question failed and nothing was shown.
+
+        Raises:
+            AuditUnavailableError: It is not certain that it is in the log.
+        """
+        message = pb.RecordOutcomeRequest(
+            request_id=str(uuid4()),
+            subject_id=authorization.authorization_id,
+            result=pb.OUTCOME_RESULT_FAILED,
+        )
+        try:
+            await self._stub.RecordOutcome(message, timeout=self._timeout)
+        except grpc.aio.AioRpcError as error:
+            raise AuditUnavailableError(_NOT_RECORDED) from error
+
+
+def _refusal(error: grpc.aio.AioRpcError) -> AlprError:
+    """Audit's refusal for the officer, or that audit did not do its work."""
+    if error.code() in _REFUSALS:
+        return from_rpc_error(error)
+    return AuditUnavailableError(_NOT_RECORDED)
+
+
+def _plate_question(question: PlateQuestion) -> pb.PlateQuestion:
+    message = pb.PlateQuestion(plate=question.plate, page_size=question.page_size)
+    # Left out by the caller means left out here: audit sets the window once, and a retry that repeats the
+    # request repeats it to the letter. `from` is a word of Python's, so the field goes by its name.
+    for name, moment in (
+        ("from", question.from_time),
+        ("to", question.to_time),
+        ("before_time", question.before_time),
+    ):
+        if moment is not None:
+            getattr(message, name).FromDatetime(moment)
+    if question.before_read_id is not None:
+        message.before_read_id = str(question.before_read_id)
+    return message
+
+
+def _authorization(response: pb.AuthorizeResponse) -> Authorization:
+    """The authorization that `response` holds.
+
+    Raises:
+        AuditUnavailableError: Something that the question cannot do without is missing.
+    """
+    complete = (
+        response.authorization_id
+        and response.permit
+        and response.actor.account_id
+        and response.HasField("from")
+        and response.HasField("to")
+    )
+    if not complete:
+        raise AuditUnavailableError(_NOT_RECORDED)
+    return Authorization(
+        authorization_id=response.authorization_id,
+        permit=response.permit,
+        account_id=response.actor.account_id,
+        from_time=getattr(response, "from").ToDatetime(tzinfo=UTC),
+        to_time=response.to.ToDatetime(tzinfo=UTC),
+    )

@@ -1,0 +1,22 @@
+"""Errors of this service."""
+
+from __future__ import annotations
+
+import grpc
+from alpr.type.v1.error_reason_pb2 import ErrorReason
+
+from services.common.errors import AlprError
+
+
+class BadPageTokenError(AlprError):
+    """The page token is not one of ours, of another person, or of another question."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = ErrorReason.ERROR_REASON_BAD_TOKEN
+
+
+class PermitRefusedError(AlprError):
+    """The archive does not accept the permit for this question."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = ErrorReason.ERROR_REASON_BAD_PERMIT

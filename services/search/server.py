@@ -1,0 +1,43 @@
+"""Servicers: decode, call, encode."""
+
+from __future__ import annotations
+
+from alpr.search.v1 import archive_service_pb2 as archive_pb
+from alpr.search.v1 import search_service_pb2 as search_pb
+from alpr.search.v1.archive_service_pb2_grpc import ArchiveServiceServicer
+from alpr.search.v1.search_service_pb2_grpc import SearchServiceServicer
+
+from services.common.identity import Context, require_service, require_token
+from services.search import wire_append, wire_search
+from services.search.append import Archive
+from services.search.app import Search
+
+
+class ArchiveServer(ArchiveServiceServicer):
+    """See archive_service.proto."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def AppendReads(
+        self, request: archive_pb.AppendReadsRequest, context: Context
+    ) -> archive_pb.AppendReadsResponse:
+        """See archive_service.proto."""
+        require_service(context, "matcher")
+        results = await self._archive.append(wire_append.parse_append(request))
+        return wire_append.build_response(results)
+
+
+class SearchServer(SearchServiceServicer):
+    """See search_service.proto."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+
+    async def SearchReads(
+        self, request: search_pb.SearchReadsRequest, context: Context
+    ) -> search_pb.SearchReadsResponse:
+        """See search_service.proto."""
+        caller = require_token(context)
+        answer = await self._search.reads_of_plate(wire_search.parse_search(request, caller.access_token))
+        return wire_search.build_answer(answer)

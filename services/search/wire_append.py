@@ -1,0 +1,173 @@
+"""AppendReads: messages to reads and back, with every check of the request."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Final
+from uuid import UUID
+
+from alpr.search.v1 import archive_service_pb2 as pb
+from alpr.type.v1 import read_pb2
+from alpr.type.v1.sensor_pb2 import Provenance
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.common.errors import FieldViolation, InvalidFieldError
+from services.search.core.plates import is_plate
+from services.search.core.reads import AppendResult, Image, NewRead
+
+MOST_READS: Final = 500
+_MOST_POSITIONS: Final = 64
+_KEY_BYTES: Final = 32
+_LONGEST_TEXT: Final = 200
+_PROVENANCES: Final = {
+    Provenance.PROVENANCE_OWN: "OWN",
+    Provenance.PROVENANCE_PARTNER: "PARTNER",
+    Provenance.PROVENANCE_COMMERCIAL: "COMMERCIAL",
+}
+
+
+def parse_append(request: pb.AppendReadsRequest) -> tuple[NewRead, ...]:
+    """The reads of `request`, in order. What is merely incomplete passes: it is kept in quarantine.
+
+    Raises:
+        InvalidFieldError: The batch is empty or too large, or a read cannot even be kept apart; names each field.
+    """
+    if not 1 <= len(request.reads) <= MOST_READS:
+        raise InvalidFieldError(
+            "the batch has the wrong size",
+            violations=[FieldViolation("reads", f"must have 1 to {MOST_READS} elements")],
+        )
+    violations = [
+        violation
+        for number, archived in enumerate(request.reads)
+        for violation in _violations(f"reads[{number}]", archived)
+    ]
+    if violations:
+        raise InvalidFieldError("a read cannot be stored", violations=violations)
+    return tuple(_new_read(archived) for archived in request.reads)
+
+
+def build_response(results: list[AppendResult]) -> pb.AppendReadsResponse:
+    """The answer to the matcher, one result for each read in the order of the request."""
+    return pb.AppendReadsResponse(
+        results=[
+            pb.AppendResult(
+                read_id=str(result.read_id),
+                status=read_pb2.ReadStatus.Value(f"READ_STATUS_{result.status}"),
+                status_reason=result.reason,
+            )
+            for result in results
+        ]
+    )
+
+
+def _violations(path: str, archived: pb.ArchivedRead) -> list[FieldViolation]:
+    """What the archive cannot do without, and the matcher never sends otherwise."""
+    read = archived.read
+    checks = (
+        (_uuid(read.read_id) is not None, "read.read_id", "must be a UUID"),
+        (bool(read.sensor_id), "read.sensor_id", "must not be empty"),
+        (is_plate(read.plate), "read.plate", "must be 1 to 12 characters A-Z and 0-9"),
+        (bool(archived.agency_ori), "agency_ori", "must not be empty"),
+        (bool(archived.sensor_group), "sensor_group", "must not be empty"),
+        (archived.provenance in _PROVENANCES, "provenance", "must be set"),
+        (
+            all(_is_short_text(text) for text in _texts(archived)),
+            "read",
+            "has a text that is too long or holds NUL",
+        ),
+        (len(read.lattice.positions) <= _MOST_POSITIONS, "read.lattice", "has too many positions"),
+        (
+            len(read.image.image_key) in (0, _KEY_BYTES),
+            "read.image.image_key",
+            f"must have {_KEY_BYTES} bytes or be empty",
+        ),
+    )
+    return [FieldViolation(f"{path}.{name}", text) for holds, name, text in checks if not holds]
+
+
+def _texts(archived: pb.ArchivedRead) -> tuple[str, ...]:
+    read = archived.read
+    return (
+        read.sensor_id,
+        archived.agency_ori,
+        archived.sensor_group,
+        read.place.description,
+        read.model_version,
+        read.sender_read_id,
+        read.image.media_type,
+        read.states[0].state if read.states else "",
+    )
+
+
+def _is_short_text(text: str) -> bool:
+    """Whether PostgreSQL can hold it (it has no NUL) and the contract's longest text, 200 characters, is kept."""
+    return len(text) <= _LONGEST_TEXT and "\x00" not in text
+
+
+def _new_read(archived: pb.ArchivedRead) -> NewRead:
+    read = archived.read
+    return NewRead(
+        read_id=UUID(read.read_id),
+        capture_time=_moment(read, "capture_time"),
+        receive_time=_moment(read, "receive_time"),
+        plate=read.plate,
+        state=read.states[0].state if read.states else None,
+        sensor_id=read.sensor_id,
+        agency_ori=archived.agency_ori,
+        sensor_group=archived.sensor_group,
+        provenance=_PROVENANCES[archived.provenance],
+        latitude=read.place.latitude if read.HasField("place") else None,
+        longitude=read.place.longitude if read.HasField("place") else None,
+        place=read.place.description,
+        confidence=_confidence(read),
+        recognition=_recognition(read),
+        model_version=read.model_version,
+        sender_read_id=read.sender_read_id,
+        image=_image(read.image) if read.HasField("image") else None,
+        match_revision=archived.match_revision,
+        original=archived.SerializeToString(),
+    )
+
+
+def _recognition(read: read_pb2.Read) -> bytes:
+    """What the recogniser said beside the plate: nobody searches it, so it stays one piece."""
+    return read_pb2.Read(
+        lattice=read.lattice,
+        states=read.states,
+        plate_box=read.plate_box if read.HasField("plate_box") else None,
+    ).SerializeToString()
+
+
+def _confidence(read: read_pb2.Read) -> float | None:
+    """Probability of the text itself, 0 to 1, where the lattice gives it."""
+    return next((c.probability for c in read.lattice.candidates if c.plate == read.plate), None)
+
+
+def _image(image: read_pb2.ImageRef) -> Image:
+    return Image(image.sha256, _day(image.day), image.media_type, image.size_bytes, image.image_key or None)
+
+
+def _moment(read: read_pb2.Read, name: str) -> datetime | None:
+    """The field's moment, None where it is missing or outside the calendar."""
+    if not read.HasField(name):  # type: ignore[arg-type]
+        return None
+    moment: Timestamp = getattr(read, name)
+    try:
+        return moment.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

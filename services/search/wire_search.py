@@ -1,0 +1,125 @@
+"""SearchReads: request to question, rows to answer, with every check of the request."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from alpr.search.v1 import search_service_pb2 as pb
+from alpr.type.v1 import notice_pb2, read_pb2
+from alpr.type.v1.sensor_pb2 import Provenance
+
+from services.common.errors import FieldViolation, InvalidFieldError
+from services.common.identity import AccessToken
+from services.search.app import SearchAnswer, SearchRequest
+from services.search.core.answer import FoundRead, PlateQuestion
+from services.search.core.plates import asked_plate
+
+MOST_ROWS: Final = 1000
+_USUAL_ROWS: Final = 100
+# ENF-051 III.B.3.r: what is found is no ground to act upon until somebody has verified it.
+_NOTICE: Final = notice_pb2.Notice(
+    lead_only=True,
+    verification_state=notice_pb2.VERIFICATION_STATE_NEW,
+    text=(
+        "UNVERIFIED. A lead only, not actionable by itself: a plate may be misread, and a read says nothing of who "
+        "was in the vehicle. Look at the image and confirm with the record's owner, LEADS or NCIC before any action."
+    ),
+)
+
+
+def parse_search(request: pb.SearchReadsRequest, token: AccessToken) -> SearchRequest:
+    """The search that `request` asks for. Case number and purpose pass through unread: they are audit's to judge,
+    so that a refusal stands in the log (ENF-051 IV.C.5, IV.C.6).
+
+    Raises:
+        InvalidFieldError: Request id, plate, window or page size is malformed; names each field.
+    """
+    plate = asked_plate(request.plate)
+    since, until = _moment(request, "from"), _moment(request, "to")
+    checks = (
+        (_is_uuid(request.request_id), "request_id", "must be a UUID chosen by the caller"),
+        (plate is not None, "plate", "must be 2 to 12 characters A-Z and 0-9"),
+        (since is None or until is None or since < until, "to", "must be later than from"),
+        (
+            0 <= request.page_size <= MOST_ROWS,
+            "page_size",
+            f"must be 1 to {MOST_ROWS}, or 0 for {_USUAL_ROWS}",
+        ),
+    )
+    violations = [FieldViolation(name, text) for holds, name, text in checks if not holds]
+    if violations or plate is None:
+        raise InvalidFieldError("the question is malformed", violations=violations)
+    return SearchRequest(
+        request_id=request.request_id,
+        token=token,
+        justification=request.justification,
+        question=PlateQuestion(
+            plate=plate, from_time=since, to_time=until, page_size=request.page_size or _USUAL_ROWS
+        ),
+        page_token=request.page_token,
+    )
+
+
+def build_answer(answer: SearchAnswer) -> pb.SearchReadsResponse:
+    """The answer to the person: rows, proof, and what the rows are good for."""
+    response = pb.SearchReadsResponse(
+        reads=[_found_read(read) for read in answer.reads],
+        next_page_token=answer.next_page_token,
+        question_receipt=answer.receipts.question,
+        outcome_receipt=answer.receipts.outcome,
+        notice=_NOTICE,
+    )
+    response.searched_from.FromDatetime(answer.authorization.from_time)
+    response.searched_to.FromDatetime(answer.authorization.to_time)
+    return response
+
+
+def _found_read(found: FoundRead) -> pb.FoundRead:
+    read = read_pb2.Read.FromString(found.recognition)
+    read.read_id = str(found.read_id)
+    read.sensor_id = found.sensor_id
+    read.capture_time.FromDatetime(found.capture_time)
+    read.receive_time.FromDatetime(found.receive_time)
+    read.place.latitude = found.latitude
+    read.place.longitude = found.longitude
+    read.place.description = found.place
+    read.plate = found.plate
+    read.image.sha256 = found.image_sha256
+    read.image.day = found.image_day.isoformat()
+    read.image.media_type = found.image_media_type
+    read.image.size_bytes = found.image_size
+    read.model_version = found.model_version
+    read.sender_read_id = found.sender_read_id
+    return pb.FoundRead(
+        read=read,
+        agency_ori=found.agency_ori,
+        sensor_group=found.sensor_group,
+        provenance=Provenance.Value(f"PROVENANCE_{found.provenance}"),
+    )
+
+
+def _moment(request: pb.SearchReadsRequest, name: str) -> datetime | None:
+    """The field's moment, None where it is unset.
+
+    Raises:
+        InvalidFieldError: It is outside the calendar.
+    """
+    if not request.HasField(name):  # type: ignore[arg-type]
+        return None
+    try:
+        moment: datetime = getattr(request, name).ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidFieldError(
+            "the question is malformed", violations=[FieldViolation(name, "must be a time of this calendar")]
+        ) from error
+    return moment
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
