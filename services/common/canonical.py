@@ -1,0 +1,104 @@
+"""The one spelling of a question, by which audit's permit and the archive know it for the same (ADR-0003).
+
+A question is written as lines joined by a line feed, each `name:length:value` with the length of the value in
+UTF-8 bytes, so that no value can pass for two. Its digest is the SHA-256 of that text. Functions of the archive
+spell the same text in SQL; `tests/golden/permit.json` holds both to it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+from uuid import UUID
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PlateQuestion:
+    """Where was this plate in the window from `from_time`, inclusive, to `to_time`, exclusive?
+
+    `before_time` and `before_read_id` are those of the last row of the page before, or None.
+    """
+
+    plate: str
+    from_time: datetime
+    to_time: datetime
+    page_size: int
+    before_time: datetime | None = None
+    before_read_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuestion:
+    """What does the picture of this read show?"""
+
+    read_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AlertQuestion:
+    """What alerts were there in the window, or what is in the one alert `alert_id`? None asks for a list."""
+
+    alert_id: UUID | None
+    from_time: datetime
+    to_time: datetime
+    page_size: int
+
+
+Question: TypeAlias = PlateQuestion | ImageQuestion | AlertQuestion
+
+
+def question_kind(question: Question) -> str:
+    """The kind as it stands in canonical text and permit: "plate", "image" or "alerts"."""
+    match question:
+        case PlateQuestion():
+            return "plate"
+        case ImageQuestion():
+            return "image"
+        case AlertQuestion():
+            return "alerts"
+
+
+def canonical_text(question: Question) -> str:
+    """The question as it is recorded and digested."""
+    fields = [("kind", question_kind(question)), *_fields(question)]
+    return "\n".join(f"{name}:{len(value.encode())}:{value}" for name, value in fields)
+
+
+def question_digest(question: Question) -> bytes:
+    """SHA-256 of the canonical text, 32 bytes."""
+    return hashlib.sha256(canonical_text(question).encode()).digest()
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Microseconds from 1970-01-01T00:00:00Z to `moment`, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _fields(question: Question) -> list[tuple[str, str]]:
+    match question:
+        case PlateQuestion():
+            before = question.before_time
+            return [
+                ("plate", question.plate),
+                ("from_us", str(to_microseconds(question.from_time))),
+                ("to_us", str(to_microseconds(question.to_time))),
+                ("page_size", str(question.page_size)),
+                ("before_us", "" if before is None else str(to_microseconds(before))),
+                ("before_read_id", _id(question.before_read_id)),
+            ]
+        case ImageQuestion():
+            return [("read_id", _id(question.read_id))]
+        case AlertQuestion():
+            return [
+                ("alert_id", _id(question.alert_id)),
+                ("from_us", str(to_microseconds(question.from_time))),
+                ("to_us", str(to_microseconds(question.to_time))),
+                ("page_size", str(question.page_size)),
+            ]
+
+
+def _id(value: UUID | None) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.canonical import (
+    AlertQuestion,
+    ImageQuestion,
+    PlateQuestion,
+    Question,
+    canonical_text,
+    question_digest,
+    to_microseconds,
+)
+from services.common.permit import Permit, permit_text
+
+GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "permit.json").read_text(encoding="utf-8"))
+KEY = bytes.fromhex(GOLDEN["permit_key"])
+
+
+def moment(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+
+
+def question(kind: str, arguments: dict[str, Any]) -> Question:
+    if kind == "image":
+        return ImageQuestion(UUID(arguments["read_id"]))
+    window = moment(arguments["from_us"]), moment(arguments["to_us"]), arguments["page_size"]
+    if kind == "alerts":
+        return AlertQuestion(UUID(arguments["alert_id"]) if arguments["alert_id"] else None, *window)
+    before_us, before_id = arguments["before_us"], arguments["before_read_id"]
+    return PlateQuestion(
+        arguments["plate"],
+        *window,
+        before_time=None if before_us is None else moment(before_us),
+        before_read_id=UUID(before_id) if before_id else None,
+    )
+
+
+def permit(row: dict[str, Any]) -> Permit:
+    return Permit(
+        permit_id=UUID(row["permit_id"]),
+        account_id=UUID(row["account_id"]),
+        kind=row["kind"],
+        question_digest=bytes.fromhex(row["question_digest"]),
+        agency_oris=tuple(row["agency_oris"]),
+        sensor_groups=tuple(row["sensor_groups"]),
+        from_time=moment(row["from_us"]),
+        to_time=moment(row["to_us"]),
+        expires_at=moment(row["expires_us"]),
+    )
+
+
+@pytest.mark.parametrize("row", GOLDEN["questions"], ids=lambda row: row["name"])
+def test_a_question_is_spelled_as_agreed(row: dict[str, Any]) -> None:
+    asked = question(row["kind"], row["arguments"])
+
+    assert canonical_text(asked) == row["canonical"]
+    assert question_digest(asked).hex() == row["digest"]
+
+
+@pytest.mark.parametrize("row", GOLDEN["permits"], ids=lambda row: row["name"])
+def test_a_permit_is_spelled_and_signed_as_agreed(row: dict[str, Any]) -> None:
+    assert permit_text(permit(row), KEY) == row["text"]
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.integers(1, 1000), st.integers(1, 1000))
+def test_two_different_questions_are_never_spelled_alike(one: str, other: str, size: int, more: int) -> None:
+    first = PlateQuestion(one, moment(0), moment(1), size)
+    second = PlateQuestion(other, moment(0), moment(1), more)
+
+    assert (canonical_text(first) == canonical_text(second)) == (first == second)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_microseconds_are_exact(when: datetime) -> None:
+    assert moment(to_microseconds(when)) == when
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"agency_oris": ()},
+        {"agency_oris": ("IL|P00000",)},
+        {"agency_oris": ("ILISP0000\n",)},
+        {"sensor_groups": ("a,b",)},
+        {"sensor_groups": ("",)},
+        {"kind": "plate|"},
+        {"question_digest": b"short"},
+    ],
+)
+def test_a_field_that_could_be_read_in_two_ways_is_refused(change: dict[str, Any]) -> None:
+    good = permit(GOLDEN["permits"][0])
+
+    with pytest.raises(ValueError, match=r"agency|group|kind|bytes"):
+        permit_text(replace(good, **change), KEY)
+
+
+def test_a_short_key_is_refused() -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        permit_text(permit(GOLDEN["permits"][0]), b"short")
