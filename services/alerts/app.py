@@ -1,0 +1,203 @@
+"""What the alerts service does: raises alerts, shows them, and records what people did about them."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import grpc
+
+from alpr.type.v1 import receipt_pb2
+from services.alerts import metrics
+from services.alerts.audit import DONE, FAILED, Act, AuditClient, Recorded
+from services.alerts.core.model import Actor, Alert, Hit, Step, StepRequest
+from services.alerts.core.severity import with_lateness
+from services.alerts.core.view import visible_to
+from services.alerts.entitlement import Continuation, who_is
+from services.alerts.pictures import Pictures
+from services.alerts.store import AlertStore
+from services.alerts.store_batch import OutboxItem
+from services.alerts.store_steps import StepChange
+from services.alerts.store_writer import Change, Done
+from services.alerts.wire import Look
+from services.alerts.wire_hits import ReportedHit
+from services.common.clock import Clock
+from services.common.errors import AlprError, NotFoundError, StorageUnavailableError
+from services.common.groupcommit import GroupCommit
+from services.common.identity import AccessToken
+
+# How long an alert of one's own feed may be opened without case number and purpose.
+RECENT = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An alert as the person may see it, with its pictures, its history, and the proof that the look is recorded."""
+
+    alert: Alert
+    crop: bytes
+    overview: bytes
+    history: tuple[Step, ...]
+    receipt: receipt_pb2.AuditReceipt
+
+
+class Alerts:
+    """The use cases. Every change goes through one group commit; every look and act through audit first."""
+
+    def __init__(  # noqa: PLR0913 - the parts of the service, put together in one place
+        self,
+        store: AlertStore,
+        writes: GroupCommit[Change, Done],
+        audit: AuditClient,
+        pictures: Pictures,
+        clock: Clock,
+        *,
+        audit_timeout_seconds: float,
+    ) -> None:
+        self._store = store
+        self._writes = writes
+        self._audit = audit
+        self._pictures = pictures
+        self._clock = clock
+        self._audit_timeout = audit_timeout_seconds
+
+    async def raise_alerts(self, reported: Sequence[ReportedHit]) -> tuple[UUID, ...]:
+        """The alert of each hit, once pictures, hits, alerts and feed positions are on disk.
+
+        Idempotent by read, entry and list version: a hit that is stored already changes nothing.
+        """
+        hits = await asyncio.gather(*(self._with_pictures(hit) for hit in reported))
+        return tuple(await asyncio.gather(*(self._writes.submit(hit) for hit in hits)))
+
+    async def take_step(self, request: StepRequest, token: AccessToken) -> Alert:
+        """The alert as the person sees it after the step, which is on disk with its intent.
+
+        Raises:
+            NotFoundError: There is no such alert, or it is another agency's.
+            WrongStateError, NotConfirmedError, InvalidFieldError, RequestIdReusedError: Nothing was changed.
+            AlprError: What audit refuses with; AuditUnavailableError when it does not answer. Nothing was changed.
+        """
+        actor, alert = await self._person_and_alert(request.alert_id, token)
+        action = f"alert.{request.kind.name.lower()}"
+        act = Act(request.request_id, action, alert.alert_id, actor.agency_ori, _details(request))
+        intent = await self._intend(act, alert, token)
+        try:
+            await self._writes.submit(StepChange(request, intent.actor, intent.subject_id))
+        except StorageUnavailableError:
+            # Nobody knows whether it is on disk; the same request id finds out.
+            raise
+        except Exception:
+            await self._writes.submit(self._failure(intent, action, alert.alert_id))
+            raise
+        return await self._seen_by(intent.actor, alert.alert_id)
+
+    async def look(self, look: Look, token: AccessToken) -> Found:
+        """One alert with pictures and history; the look is in the log before anything is given out.
+
+        Raises:
+            NotFoundError: There is no such alert, or it is another agency's.
+            AlprError: What audit refuses with: an alert older than 24 hours needs case number and purpose.
+        """
+        actor, alert = await self._person_and_alert(look.alert_id, token)
+        act = Act(look.request_id, "alert.get", alert.alert_id, actor.agency_ori)
+        now = self._clock.now()
+        is_question = look.justification is not None or now - alert.raise_time > RECENT
+        if is_question and actor.agency_ori in alert.agencies:
+            recorded = await self._audit.authorize(act, token, look.justification, (alert.raise_time, now))
+        else:
+            recorded = await self._intend(act, alert, token)
+            is_question = False
+        return await self._show(recorded, alert.alert_id, is_question=is_question)
+
+    async def report_continuation(self, continuation: Continuation) -> None:
+        """Puts on the way to the log that a telecommunication centre's stream goes on unproven, or that this is over."""
+        await self._writes.submit(
+            OutboxItem(
+                item_id=uuid4(),
+                action="alerts.delivery_unproven" if continuation.begins else "alerts.delivery_unproven_over",
+                resource=continuation.actor.account_id,
+                agency_ori=continuation.actor.agency_ori,
+                event_time=self._clock.now(),
+                details={"lease_until": continuation.lease_until.isoformat()},
+            )
+        )
+
+    async def _with_pictures(self, reported: ReportedHit) -> Hit:
+        hit = reported.hit
+        # Pictures first: a hit on disk always has its pictures; a picture without a hit harms nobody.
+        keys = await self._pictures.keep(reported.crop, reported.overview)
+        now = self._clock.now()
+        capture_time = hit.sighting.capture_time
+        matches = tuple(
+            replace(m, warnings=with_lateness(m.warnings, capture_time, now)) for m in hit.matches
+        )
+        return Hit(replace(hit.sighting, crop_key=keys.crop, overview_key=keys.overview), matches)
+
+    async def _person_and_alert(self, alert_id: UUID, token: AccessToken) -> tuple[Actor, Alert]:
+        actor = await who_is(self._audit, token, timeout_seconds=self._audit_timeout)
+        alert = await self._store.alert(alert_id)
+        if alert is None:
+            raise NotFoundError("no such alert", resource=str(alert_id))
+        return actor, alert
+
+    async def _intend(self, act: Act, alert: Alert, token: AccessToken) -> Recorded:
+        """The recorded intent. For an outsider audit is asked all the same, so that the attempt is in the log."""
+        if act.agency_ori in alert.agencies:
+            return await self._audit.record_intent(act, token)
+        try:
+            owner = replace(act, agency_ori=alert.sighting.sensor_agency_ori)
+            intent = await self._audit.record_intent(owner, token)
+        except AlprError as error:
+            if error.code is not grpc.StatusCode.PERMISSION_DENIED:
+                raise
+            raise NotFoundError("no such alert", resource=str(act.alert_id)) from None
+        await self._audit.record_outcome(intent.subject_id, FAILED)
+        raise NotFoundError("no such alert", resource=str(act.alert_id))
+
+    async def _seen_by(self, actor: Actor, alert_id: UUID) -> Alert:
+        alert = await self._store.alert(alert_id)
+        view = None if alert is None else visible_to(alert, actor.agency_ori)
+        if view is None:
+            raise NotFoundError("no such alert", resource=str(alert_id))
+        return view
+
+    async def _show(self, recorded: Recorded, alert_id: UUID, *, is_question: bool) -> Found:
+        try:
+            view = await self._seen_by(recorded.actor, alert_id)
+            crop, overview = await self._pictures.load(view.sighting)
+            history = await self._store.history(alert_id)
+        except AlprError:
+            await self._audit.record_outcome(recorded.subject_id, FAILED)
+            raise
+        digest = hashlib.sha256(view.sighting.read_id.bytes).digest()
+        receipt = await self._audit.record_outcome(
+            recorded.subject_id,
+            DONE,
+            row_count=1 if is_question else 0,
+            rows_digest=digest if is_question else b"",
+        )
+        return Found(view, crop, overview, history, receipt)
+
+    def _failure(self, intent: Recorded, action: str, alert_id: UUID) -> OutboxItem:
+        return OutboxItem(
+            item_id=uuid4(),
+            action=action,
+            resource=str(alert_id),
+            agency_ori=intent.actor.agency_ori,
+            event_time=self._clock.now(),
+            subject_id=intent.subject_id,
+            result=int(FAILED),
+        )
+
+
+def _details(request: StepRequest) -> Mapping[str, str]:
+    said = {
+        "state": request.verification.name if request.verification else "",
+        "disposition": request.disposition.name if request.disposition else "",
+        "system": request.system,
+        "response_id": request.response_id,
+        "report_number": request.report_number,
+    }
+    return {name: value for name, value in said.items() if value}

@@ -1,0 +1,175 @@
+"""The audit service as alerts uses it: every call in words of the service, every failure a typed error."""
+
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+import grpc
+
+from alpr.audit.v1 import authorization_service_pb2 as pb
+from alpr.audit.v1 import authorization_service_pb2_grpc as rpc
+from alpr.audit.v1 import health_service_pb2 as health_pb
+from alpr.audit.v1 import health_service_pb2_grpc as health_rpc
+from alpr.type.v1 import justification_pb2, receipt_pb2
+from services.alerts.core.model import Actor
+from services.alerts.store_batch import OutboxItem
+from services.common.errors import AuditUnavailableError, from_rpc_error
+from services.common.identity import AccessToken
+from services.common.wire import to_datetime, to_timestamp
+
+T = TypeVar("T")
+
+DONE = pb.OUTCOME_RESULT_DONE
+FAILED = pb.OUTCOME_RESULT_FAILED
+
+# The caller did not get an answer of audit's own: nothing is known to be recorded.
+_UNREACHABLE = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds an entitlement, and until when it may be trusted."""
+
+    actor: Actor
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An act or a question that audit has written down and allowed; `subject_id` is cited in its outcome."""
+
+    subject_id: UUID
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a person is about to do to an alert."""
+
+    request_id: UUID
+    action: str
+    alert_id: UUID
+    agency_ori: str
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+class AuditClient:
+    """Calls audit over one channel. Every method raises AuditUnavailableError when audit does not answer."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, timeout_seconds: float) -> None:
+        self._authorization = rpc.AuthorizationServiceStub(channel)
+        self._health = health_rpc.HealthServiceStub(channel)
+        self._timeout = timeout_seconds
+
+    async def leases(self, token: AccessToken, action: str) -> AsyncGenerator[Lease]:
+        """Leases for the person's stream, the first at once, until audit ends them.
+
+        Raises:
+            UnauthenticatedError, NotPermittedError: The person is not, or no longer, entitled.
+        """
+        request = health_pb.WatchEntitlementsRequest(access_token=token.reveal(), action=action)
+        call = self._health.WatchEntitlements(request)
+        try:
+            async for message in call:
+                yield Lease(_actor(message.actor), to_datetime(message.lease_until))
+        except grpc.aio.AioRpcError as error:
+            raise _typed(error) from error
+        finally:
+            call.cancel()
+
+    async def record_intent(self, act: Act, token: AccessToken) -> Recorded:
+        """The intent of `act`, once it is on disk and allowed. Raises what audit refuses with."""
+        request = pb.RecordIntentRequest(
+            request_id=str(act.request_id),
+            access_token=token.reveal(),
+            action=act.action,
+            resource=str(act.alert_id),
+            resource_agency_ori=act.agency_ori,
+            details=act.details,
+        )
+        response = await self._answer(self._authorization.RecordIntent(request, timeout=self._timeout))
+        return Recorded(UUID(response.intent_id), _actor(response.actor))
+
+    async def authorize(
+        self,
+        act: Act,
+        token: AccessToken,
+        justification: justification_pb2.Justification | None,
+        window: tuple[datetime, datetime],
+    ) -> Recorded:
+        """The authorization to look at one alert, once it is on disk. Raises what audit refuses with."""
+        question = pb.AlertQuestion(alert_id=str(act.alert_id), page_size=1)
+        getattr(question, "from").CopyFrom(to_timestamp(window[0]))
+        question.to.CopyFrom(to_timestamp(window[1]))
+        request = pb.AuthorizeRequest(
+            request_id=str(act.request_id),
+            access_token=token.reveal(),
+            justification=justification,
+            question=pb.Question(alerts=question),
+        )
+        response = await self._answer(self._authorization.Authorize(request, timeout=self._timeout))
+        return Recorded(UUID(response.authorization_id), _actor(response.actor))
+
+    async def record_outcome(
+        self,
+        subject_id: UUID,
+        result: pb.OutcomeResult.ValueType,
+        *,
+        row_count: int = 0,
+        rows_digest: bytes = b"",
+    ) -> receipt_pb2.AuditReceipt:
+        """The receipt of `subject_id`, once its outcome is on disk. Repeating it is harmless."""
+        request = pb.RecordOutcomeRequest(
+            # The same outcome of the same subject is the same request, whoever sends it again.
+            request_id=str(uuid5(NAMESPACE_OID, f"{subject_id}/outcome/{result}")),
+            subject_id=str(subject_id),
+            result=result,
+            row_count=row_count,
+            rows_digest=rows_digest,
+        )
+        response = await self._answer(self._authorization.RecordOutcome(request, timeout=self._timeout))
+        return response.subject_receipt
+
+    async def record_events(self, items: Sequence[OutboxItem]) -> None:
+        """Returns when audit has `items` on disk, at most 500. Repeating it is harmless."""
+        request = pb.RecordEventsRequest(events=[_event(item) for item in items])
+        await self._answer(self._authorization.RecordEvents(request, timeout=self._timeout))
+
+    async def _answer(self, call: Awaitable[T]) -> T:
+        try:
+            return await call
+        except grpc.aio.AioRpcError as error:
+            raise _typed(error) from error
+
+
+def _typed(error: grpc.aio.AioRpcError) -> Exception:
+    if error.code() in _UNREACHABLE:
+        return AuditUnavailableError("the audit service did not answer; nothing was done; try again")
+    return from_rpc_error(error)
+
+
+def _actor(actor: pb.Actor) -> Actor:
+    return Actor(actor.account_id, actor.agency_ori, pb.ROLE_TELECOM_CENTER in actor.roles)
+
+
+def _event(item: OutboxItem) -> pb.Event:
+    return pb.Event(
+        event_id=str(item.item_id),
+        action=item.action,
+        resource=item.resource,
+        agency_ori=item.agency_ori,
+        event_time=to_timestamp(item.event_time),
+        details=item.details,
+    )

@@ -1,0 +1,21 @@
+"""Which alerts a subscriber gets, and the floor that no filter takes away (ENF-051 IV.D.1, IV.D.2)."""
+
+from collections.abc import Set as AbstractSet
+
+from services.alerts.core.model import Alert, Category
+
+# IV.D.2: felony vehicles, stolen vehicles, AMBER and SILVER, at a minimum. A stolen plate rides on a vehicle that
+# nobody has identified yet, so it counts as stolen.
+FLOOR = frozenset(
+    {Category.FELONY, Category.STOLEN_VEHICLE, Category.STOLEN_PLATE, Category.AMBER, Category.SILVER}
+)
+
+
+def wanted_categories(chosen: AbstractSet[Category]) -> frozenset[Category]:
+    """The categories that a subscriber who chose `chosen` gets: all when nothing was chosen, never less than FLOOR."""
+    return frozenset(chosen) | FLOOR if chosen else frozenset(Category)
+
+
+def is_wanted(alert: Alert, wanted: AbstractSet[Category]) -> bool:
+    """Whether `alert` goes to a subscriber who gets `wanted`, a result of `wanted_categories`."""
+    return any(match.entry.category in wanted for match in alert.matches)

@@ -1,0 +1,222 @@
+"""The words of the alerts service: hits, entries, alerts, steps. Numbers are those of the contract."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from uuid import UUID
+
+
+class Category(IntEnum):
+    """What an entry is about; numbers of alpr.type.v1.HotListCategory."""
+
+    STOLEN_VEHICLE = 1
+    STOLEN_PLATE = 2
+    FELONY = 3
+    WANTED = 4
+    MISSING = 5
+    AMBER = 6
+    SILVER = 7
+    SUSPENDED = 8
+    REVOKED = 9
+    EXPIRED_REGISTRATION = 10
+    OTHER = 11
+
+
+class HitWarning(IntEnum):
+    """A reason to doubt a hit; numbers of alpr.type.v1.HitWarning."""
+
+    LOOK_ALIKE = 1
+    STATE_MISMATCH = 2
+    STATE_UNKNOWN = 3
+    OLD_LIST = 4
+    LATE_CAPTURE = 5
+
+
+class Severity(IntEnum):
+    """How loud an alert is; numbers of alpr.alerts.v1.Severity. A greater number is louder."""
+
+    NOTICE = 1
+    HIGH = 2
+    URGENT = 3
+
+
+class Verification(IntEnum):
+    """State of the verification; numbers of alpr.type.v1.VerificationState (ENF-051 III.D.4)."""
+
+    NEW = 1
+    VERIFYING = 2
+    CONFIRMED = 3
+    NOT_CONFIRMED = 4
+    MISREAD = 5
+    WRONG_STATE = 6
+    STALE = 7
+
+
+class Disposition(IntEnum):
+    """What was done; numbers of alpr.alerts.v1.Disposition."""
+
+    NONE = 0
+    STOPPED = 1
+    ARREST = 2
+    RECOVERED = 3
+    NOT_LOCATED = 4
+    FALSE_ALARM = 5
+    NO_ACTION = 6
+
+
+class StepKind(IntEnum):
+    """The kinds of things that people do about an alert."""
+
+    ACKNOWLEDGE = 1
+    VERIFY = 2
+    DISPOSE = 3
+
+
+class FeedKind(IntEnum):
+    """What a position of the feed says about its alert."""
+
+    RAISED = 1
+    UPDATED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """The vehicle as listed, in the source's codes; any part may be empty."""
+
+    year: str = ""
+    make: str = ""
+    model: str = ""
+    style: str = ""
+    color: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EntryKey:
+    """An entry in one version of its list; never changes its meaning."""
+
+    entry_id: UUID
+    list_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A hot-list entry as it stood when it was matched (ENF-051 II.D)."""
+
+    key: EntryKey
+    hot_list_id: UUID
+    hot_list_name: str
+    list_agency_ori: str
+    list_activated_at: datetime
+    source: int
+    category: Category
+    plate: str
+    state: str
+    record_number: str
+    vehicle: Vehicle
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry that a read matched, with the probability from 0 to 1 that the plate is the listed one."""
+
+    entry: Entry
+    probability: float
+    warnings: tuple[HitWarning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point on the earth, WGS 84 degrees, with words for people."""
+
+    latitude: float
+    longitude: float
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a hit keeps of its read for ever, so that the purge of the read takes nothing (ENF-051 IV.E.2)."""
+
+    read_id: UUID
+    plate: str
+    state: str
+    capture_time: datetime
+    receive_time: datetime
+    place: Place
+    sensor_id: str
+    sensor_agency_ori: str
+    sensor_group: str
+    model_version: str
+    crop_key: str
+    overview_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A read and the entries that it matched, at least one."""
+
+    sighting: Sighting
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A passage of one plate: its newest sighting, and the entries, most severe first, at least one."""
+
+    alert_id: UUID
+    raise_time: datetime
+    sighting: Sighting
+    matches: tuple[Match, ...]
+    acknowledged: bool
+    verification: Verification
+    disposition: Disposition
+
+    @property
+    def agencies(self) -> frozenset[str]:
+        """ORIs of the agencies that may know of the alert: the sensor's and the lists'."""
+        return frozenset(m.entry.list_agency_ori for m in self.matches) | {self.sighting.sensor_agency_ori}
+
+
+@dataclass(frozen=True, slots=True)
+class StepRequest:
+    """What a person asks to record about an alert. Fields that do not belong to `kind` are empty."""
+
+    request_id: UUID
+    alert_id: UUID
+    kind: StepKind
+    verification: Verification | None = None
+    disposition: Disposition = Disposition.NONE
+    system: str = ""
+    response_id: str = ""
+    report_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing somebody did; `verification` is the state after it."""
+
+    step_time: datetime
+    account_id: str
+    verification: Verification
+    disposition: Disposition
+    system: str
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedItem:
+    """One position of the feed, with its alert as it is now."""
+
+    position: int
+    feed_time: datetime
+    kind: FeedKind
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person as audit knows them at this moment."""
+
+    account_id: str
+    agency_ori: str
+    is_telecom_center: bool

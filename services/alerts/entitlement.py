@@ -1,0 +1,139 @@
+"""The right of a person to an open stream, held by leases from audit (ENF-051 IV.A.4)."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from services.alerts.audit import AuditClient, Lease
+from services.alerts.core.model import Actor
+from services.alerts.errors import EntitlementEndedError
+from services.alerts.races import first_ending, wait_at_most
+from services.common.clock import Clock
+from services.common.errors import AlprError, AuditUnavailableError
+from services.common.identity import AccessToken
+
+log = structlog.get_logger()
+
+ACTION = "alerts.subscribe"
+_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """A telecommunication centre's stream that goes on without audit (IV.D.3): `begins`, or is over."""
+
+    actor: Actor
+    lease_until: datetime
+    begins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EntitlementTerms:
+    """How entitlements are held. `report` puts a continuation in the outbox before delivery goes on."""
+
+    audit: AuditClient
+    clock: Clock
+    first_lease_seconds: float
+    telecom_grace: timedelta
+    report: Callable[[Continuation], Awaitable[None]]
+
+
+async def who_is(audit: AuditClient, token: AccessToken, *, timeout_seconds: float) -> Actor:
+    """The person whose token it is, entitled to alerts at this moment. Raises what audit refuses with."""
+    leases = audit.leases(token, ACTION)
+    try:
+        return (await _first(leases, timeout_seconds)).actor
+    finally:
+        await leases.aclose()
+
+
+class Entitlement:
+    """A lease that renews itself. Made by `open`; `hold` ends it with the stream."""
+
+    def __init__(
+        self, terms: EntitlementTerms, token: AccessToken, leases: AsyncGenerator[Lease], first: Lease
+    ) -> None:
+        self._terms = terms
+        self._token = token
+        self._leases = leases
+        self._lease = first
+        self._renewed = asyncio.Event()
+
+    @classmethod
+    async def open(cls, terms: EntitlementTerms, token: AccessToken) -> "Entitlement":
+        """The entitlement, with its first lease.
+
+        Raises:
+            UnauthenticatedError, NotPermittedError: Audit refuses the person.
+            AuditUnavailableError: Audit did not answer in time.
+        """
+        leases = terms.audit.leases(token, ACTION)
+        try:
+            return cls(terms, token, leases, await _first(leases, terms.first_lease_seconds))
+        except BaseException:
+            await leases.aclose()
+            raise
+
+    @property
+    def actor(self) -> Actor:
+        """Who holds it, as of the newest lease."""
+        return self._lease.actor
+
+    async def hold(self) -> None:
+        """Never returns; keeps the lease fresh.
+
+        Raises:
+            EntitlementEndedError: Audit ended it, or the lease ran out and audit could not be asked.
+        """
+        try:
+            await first_ending(self._renew(), self._expire())
+        finally:
+            await self._leases.aclose()
+
+    async def _renew(self) -> None:
+        while True:
+            try:
+                async for lease in self._leases:
+                    self._lease = lease
+                    self._renewed.set()
+            except AuditUnavailableError as error:
+                log.warning("entitlement_unproven", error=type(error).__name__)
+            except AlprError as error:
+                raise EntitlementEndedError(
+                    "the entitlement ended; sign in again", metadata=error.metadata
+                ) from error
+            await asyncio.sleep(_RETRY_SECONDS)
+            await self._leases.aclose()
+            self._leases = self._terms.audit.leases(self._token, ACTION)
+
+    async def _expire(self) -> None:
+        while True:
+            if await self._renewed_before(self._lease.until):
+                continue
+            last = self._lease
+            if not last.actor.is_telecom_center:
+                raise EntitlementEndedError("the entitlement could not be proved any more; try again")
+            # An AMBER alert must reach dispatch: for a while the last lease does, and the log hears of it.
+            await self._terms.report(Continuation(last.actor, last.until, begins=True))
+            renewed = await self._renewed_before(last.until + self._terms.telecom_grace)
+            await self._terms.report(Continuation(last.actor, last.until, begins=False))
+            if not renewed:
+                raise EntitlementEndedError("the entitlement could not be proved any more; try again")
+
+    async def _renewed_before(self, moment: datetime) -> bool:
+        self._renewed.clear()
+        left = moment - self._terms.clock.now()
+        return await wait_at_most(self._renewed, left.total_seconds())
+
+
+async def _first(leases: AsyncGenerator[Lease], timeout_seconds: float) -> Lease:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await anext(leases)
+    except (TimeoutError, StopAsyncIteration) as error:
+        raise AuditUnavailableError(
+            "the audit service did not answer; nothing was done; try again"
+        ) from error

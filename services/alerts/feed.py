@@ -1,0 +1,136 @@
+"""The feed as this process knows it: a tailer that follows the table, and the newest positions in memory."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from alpr.alerts.v1 import alert_service_pb2 as pb
+from services.alerts import wire
+from services.alerts.core.model import Alert, FeedItem
+from services.alerts.core.view import visible_to
+from services.alerts.races import wait_at_most
+from services.alerts.store import AlertStore, FeedHead
+from services.common.errors import AlprError
+
+log = structlog.get_logger()
+
+POLL_SECONDS = 1.0
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An alert as one agency sees it, encoded once for all its subscribers."""
+
+    alert: Alert
+    message: pb.Alert
+
+
+class Published:
+    """A position of the feed, with what each agency sees of it."""
+
+    __slots__ = ("_views", "item")
+
+    def __init__(self, item: FeedItem) -> None:
+        self.item = item
+        self._views: dict[str, View | None] = {}
+
+    def view(self, agency_ori: str) -> View | None:
+        """What the agency sees; None when the alert is not its business."""
+        if agency_ori not in self._views:
+            alert = visible_to(self.item.alert, agency_ori)
+            self._views[agency_ori] = None if alert is None else View(alert, wire.encode_alert(alert))
+        return self._views[agency_ori]
+
+
+class Feed:
+    """Follows the feed. Subscribers read from memory while they are near its end, and from the table before."""
+
+    def __init__(self, store: AlertStore, *, ring_size: int) -> None:
+        self._store = store
+        self._ring_size = ring_size
+        self._ring: dict[int, Published] = {}
+        self._last = 0
+        self._head = FeedHead(epoch=0, last_position=0, resync_from=datetime.min.replace(tzinfo=UTC))
+        self._seen_at = 0.0
+        self._awake = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    @property
+    def head(self) -> FeedHead:
+        """The head of the feed as last read; epoch 0 before `start`."""
+        return self._head
+
+    @property
+    def last_position(self) -> int:
+        """The newest position that this process knows."""
+        return self._last
+
+    @property
+    def changed(self) -> asyncio.Event:
+        """Set when there is more than there was when the event was asked for. Ask first, then read, then wait."""
+        return self._changed
+
+    def age_seconds(self) -> float:
+        """How long ago the feed was last known to be complete up to `last_position`."""
+        return time.monotonic() - self._seen_at
+
+    def wake(self) -> None:
+        """Says that the table may have more."""
+        self._awake.set()
+
+    async def start(self) -> None:
+        """Begins at the end of the feed as it is now."""
+        self._begin(await self._store.head())
+
+    async def run(self) -> None:
+        """Follows the table for ever; it polls once a second even when no wake comes."""
+        while True:
+            self._awake.clear()
+            try:
+                await self._follow()
+            except AlprError as error:
+                log.warning("feed_waits", error=type(error).__name__)
+            else:
+                await wait_at_most(self._awake, POLL_SECONDS)
+                continue
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def after(self, position: int) -> Sequence[Published]:
+        """The next positions, in order; empty at the end. From the table for one that is behind the memory."""
+        if position >= self._last:
+            return ()
+        if position + 1 in self._ring:
+            return [self._ring[number] for number in range(position + 1, self._last + 1)]
+        return [Published(item) for item in await self._store.feed_after(position, _PAGE)]
+
+    async def _follow(self) -> None:
+        head = await self._store.head()
+        if head.epoch != self._head.epoch:
+            self._begin(head)
+        self._head = head
+        while self._last < head.last_position:
+            self._publish(await self._store.feed_after(self._last, _PAGE))
+        self._seen_at = time.monotonic()
+
+    def _begin(self, head: FeedHead) -> None:
+        self._head = head
+        self._last = head.last_position
+        self._ring.clear()
+        self._seen_at = time.monotonic()
+        self._announce()
+
+    def _publish(self, items: Sequence[FeedItem]) -> None:
+        for item in items:
+            self._ring[item.position] = Published(item)
+            self._ring.pop(item.position - self._ring_size, None)
+            self._last = item.position
+        self._announce()
+
+    def _announce(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

@@ -1,0 +1,131 @@
+"""Rows of the alerts schema into words of the service, and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.alerts.core.model import (
+    Alert,
+    Category,
+    Disposition,
+    Entry,
+    EntryKey,
+    HitWarning,
+    Match,
+    Place,
+    Sighting,
+    Vehicle,
+    Verification,
+)
+from services.alerts.core.severity import most_severe_first
+
+Row = Mapping[str, Any]
+
+SIGHTING_COLUMNS = (
+    "read_id, plate, state, capture_time, receive_time, latitude, longitude, place_description, sensor_id, "
+    "sensor_agency_ori, sensor_group, model_version, crop_key, overview_key"
+)
+MATCH_COLUMNS = (
+    "entry_id, list_version, hot_list_id, hot_list_name, list_agency_ori, list_activated_at, source, category, "
+    "listed_plate, listed_state, record_number, vehicle_year, vehicle_make, vehicle_model, vehicle_style, "
+    "vehicle_color, match_probability, warnings"
+)
+
+
+def sighting_of(row: Row) -> Sighting:
+    """The sighting in a row with SIGHTING_COLUMNS."""
+    return Sighting(
+        read_id=row["read_id"],
+        plate=row["plate"],
+        state=row["state"],
+        capture_time=row["capture_time"],
+        receive_time=row["receive_time"],
+        place=Place(row["latitude"], row["longitude"], row["place_description"]),
+        sensor_id=row["sensor_id"],
+        sensor_agency_ori=row["sensor_agency_ori"],
+        sensor_group=row["sensor_group"],
+        model_version=row["model_version"],
+        crop_key=row["crop_key"],
+        overview_key=row["overview_key"],
+    )
+
+
+def sighting_values(sighting: Sighting) -> tuple[object, ...]:
+    """The values of SIGHTING_COLUMNS, in their order."""
+    return (
+        sighting.read_id,
+        sighting.plate,
+        sighting.state,
+        sighting.capture_time,
+        sighting.receive_time,
+        sighting.place.latitude,
+        sighting.place.longitude,
+        sighting.place.description,
+        sighting.sensor_id,
+        sighting.sensor_agency_ori,
+        sighting.sensor_group,
+        sighting.model_version,
+        sighting.crop_key,
+        sighting.overview_key,
+    )
+
+
+def match_of(row: Row) -> Match:
+    """The match in a row with MATCH_COLUMNS."""
+    entry = Entry(
+        key=EntryKey(row["entry_id"], row["list_version"]),
+        hot_list_id=row["hot_list_id"],
+        hot_list_name=row["hot_list_name"],
+        list_agency_ori=row["list_agency_ori"],
+        list_activated_at=row["list_activated_at"],
+        source=row["source"],
+        category=Category(row["category"]),
+        plate=row["listed_plate"],
+        state=row["listed_state"],
+        record_number=row["record_number"],
+        vehicle=Vehicle(
+            row["vehicle_year"],
+            row["vehicle_make"],
+            row["vehicle_model"],
+            row["vehicle_style"],
+            row["vehicle_color"],
+        ),
+    )
+    return Match(entry, row["match_probability"], tuple(HitWarning(code) for code in row["warnings"]))
+
+
+def match_values(match: Match) -> tuple[object, ...]:
+    """The values of MATCH_COLUMNS, in their order."""
+    entry, vehicle = match.entry, match.entry.vehicle
+    return (
+        entry.key.entry_id,
+        entry.key.list_version,
+        entry.hot_list_id,
+        entry.hot_list_name,
+        entry.list_agency_ori,
+        entry.list_activated_at,
+        entry.source,
+        int(entry.category),
+        entry.plate,
+        entry.state,
+        entry.record_number,
+        vehicle.year,
+        vehicle.make,
+        vehicle.model,
+        vehicle.style,
+        vehicle.color,
+        match.probability,
+        [int(warning) for warning in match.warnings],
+    )
+
+
+def alert_of(row: Row, matches: Sequence[Match]) -> Alert:
+    """The alert in a row of its own columns and SIGHTING_COLUMNS of its newest sighting."""
+    return Alert(
+        alert_id=row["alert_id"],
+        raise_time=row["raise_time"],
+        sighting=sighting_of(row),
+        matches=most_severe_first(matches),
+        acknowledged=row["acknowledged"],
+        verification=Verification(row["verification_state"]),
+        disposition=Disposition(row["disposition"]),
+    )

@@ -1,0 +1,90 @@
+"""The servicer of alpr.alerts.v1.AlertService: decode, call, encode."""
+
+import grpc
+
+from alpr.alerts.v1 import alert_service_pb2 as pb
+from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
+from services.alerts import wire
+from services.alerts.app import Alerts
+from services.alerts.core.model import FeedKind, StepRequest
+from services.alerts.entitlement import Entitlement, EntitlementTerms
+from services.alerts.races import first_ending
+from services.alerts.subscription import Delivery, Subscriptions
+from services.alerts.wire_hits import parse_hits
+from services.common.clock import Clock
+from services.common.errors import StoppingError
+from services.common.identity import require_service, require_token
+from services.common.server import stopping_of
+
+Context = grpc.aio.ServicerContext[pb.SubscribeAlertsRequest, pb.SubscribeAlertsResponse]
+
+
+class AlertServicer(rpc.AlertServiceServicer):
+    """See alert_service.proto."""
+
+    def __init__(
+        self, alerts: Alerts, subscriptions: Subscriptions, terms: EntitlementTerms, clock: Clock
+    ) -> None:
+        self._alerts = alerts
+        self._subscriptions = subscriptions
+        self._terms = terms
+        self._clock = clock
+
+    async def RaiseAlerts(self, request: pb.RaiseAlertsRequest, context: Context) -> pb.RaiseAlertsResponse:
+        """See alert_service.proto."""
+        require_service(context, "matcher")
+        alert_ids = await self._alerts.raise_alerts(parse_hits(request))
+        return pb.RaiseAlertsResponse(alert_ids=[str(alert_id) for alert_id in alert_ids])
+
+    async def SubscribeAlerts(self, request: pb.SubscribeAlertsRequest, context: Context) -> None:
+        """See alert_service.proto."""
+        token = require_token(context)
+        start = wire.parse_subscribe(request)
+        entitlement = await Entitlement.open(self._terms, token)
+
+        async def send(delivery: Delivery) -> None:
+            await context.write(self._message(delivery))
+
+        async def stop() -> None:
+            await stopping_of(context).wait()
+            raise StoppingError("the service is stopping; resume on another replica")
+
+        await first_ending(self._subscriptions.run(start, entitlement, send), stop())
+
+    async def GetAlert(self, request: pb.GetAlertRequest, context: Context) -> pb.GetAlertResponse:
+        """See alert_service.proto."""
+        found = await self._alerts.look(wire.parse_get(request), require_token(context))
+        return pb.GetAlertResponse(
+            alert=wire.encode_alert(found.alert),
+            crop_image=found.crop,
+            overview_image=found.overview,
+            history=[wire.encode_step(step) for step in found.history],
+            receipt=found.receipt,
+        )
+
+    async def AcknowledgeAlert(
+        self, request: pb.AcknowledgeAlertRequest, context: Context
+    ) -> pb.AcknowledgeAlertResponse:
+        """See alert_service.proto."""
+        return pb.AcknowledgeAlertResponse(alert=await self._step(wire.parse_acknowledge(request), context))
+
+    async def VerifyAlert(self, request: pb.VerifyAlertRequest, context: Context) -> pb.VerifyAlertResponse:
+        """See alert_service.proto."""
+        return pb.VerifyAlertResponse(alert=await self._step(wire.parse_verify(request), context))
+
+    async def DisposeAlert(
+        self, request: pb.DisposeAlertRequest, context: Context
+    ) -> pb.DisposeAlertResponse:
+        """See alert_service.proto."""
+        return pb.DisposeAlertResponse(alert=await self._step(wire.parse_dispose(request), context))
+
+    async def _step(self, step: StepRequest, context: Context) -> pb.Alert:
+        return wire.encode_alert(await self._alerts.take_step(step, require_token(context)))
+
+    def _message(self, delivery: Delivery) -> pb.SubscribeAlertsResponse:
+        if delivery.published is None or delivery.view is None:
+            heartbeat = pb.Heartbeat(server_time=wire.encode_time(self._clock.now()))
+            return pb.SubscribeAlertsResponse(resume_token=delivery.token, heartbeat=heartbeat)
+        if delivery.published.item.kind == FeedKind.RAISED:
+            return pb.SubscribeAlertsResponse(resume_token=delivery.token, raised=delivery.view.message)
+        return pb.SubscribeAlertsResponse(resume_token=delivery.token, updated=delivery.view.message)

@@ -1,0 +1,122 @@
+"""What the alerts service reads from its schema. One method is one look; the writer is in store_writer.py."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.alerts.core.model import Alert, Disposition, FeedItem, FeedKind, Match, Step, Verification
+from services.alerts.rows import MATCH_COLUMNS, SIGHTING_COLUMNS, alert_of, match_of
+from services.common.errors import StorageUnavailableError
+from services.common.pg import Connection, Pool, connection
+
+_HEAD = "SELECT epoch, next_position - 1 AS last_position, resync_from FROM alerts.feed_head"
+_FEED = """
+SELECT position, alert_id, kind, feed_time FROM alerts.feed
+WHERE position > $1 ORDER BY position LIMIT $2
+"""
+_BEFORE = "SELECT min(position) - 1 FROM alerts.feed WHERE feed_time >= $1"
+_FEED_TIME = "SELECT feed_time FROM alerts.feed WHERE position = $1"
+# The newest sighting through its index, whatever the number of hits; the same below for each entry.
+_ALERTS = f"""
+SELECT a.alert_id, a.raise_time, a.acknowledged, a.verification_state, a.disposition, s.*
+FROM alerts.alert a CROSS JOIN LATERAL (
+    SELECT {SIGHTING_COLUMNS} FROM alerts.hit h WHERE h.alert_id = a.alert_id
+    ORDER BY h.capture_time DESC, h.read_id DESC LIMIT 1
+) s WHERE a.alert_id = ANY($1::uuid[])
+"""  # noqa: S608 - constants of this package
+_MATCHES = f"""
+SELECT e.alert_id, m.* FROM alerts.alert_entry e CROSS JOIN LATERAL (
+    SELECT {MATCH_COLUMNS} FROM alerts.hit h
+    WHERE h.alert_id = e.alert_id AND h.entry_id = e.entry_id AND h.list_version = e.list_version
+    ORDER BY h.capture_time DESC, h.read_id DESC LIMIT 1
+) m WHERE e.alert_id = ANY($1::uuid[])
+"""  # noqa: S608 - constants of this package
+_STEPS = """
+SELECT step_time, account_id, verified_state, disposition, system, response_id
+FROM alerts.alert_step WHERE alert_id = $1 ORDER BY step_number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHead:
+    """Where the feed is: its epoch, its last position (0 before the first), and from when to read after a restore."""
+
+    epoch: int
+    last_position: int
+    resync_from: datetime
+
+
+class AlertStore:
+    """Alerts, their history and the feed, as they are on disk."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def head(self) -> FeedHead:
+        """The head of the feed at this moment."""
+        async with connection(self._pool) as conn:
+            row = await conn.fetchrow(_HEAD)
+        if row is None:
+            raise StorageUnavailableError("the feed has no head; the schema is not complete")
+        return FeedHead(row["epoch"], row["last_position"], row["resync_from"])
+
+    async def feed_after(self, position: int, limit: int) -> tuple[FeedItem, ...]:
+        """At most `limit` items after `position`, in order, each with its alert as it is now."""
+        async with connection(self._pool) as conn:
+            rows = await conn.fetch(_FEED, position, limit)
+            alerts = await _load(conn, {row["alert_id"] for row in rows})
+        return tuple(
+            FeedItem(row["position"], row["feed_time"], FeedKind(row["kind"]), alerts[row["alert_id"]])
+            for row in rows
+        )
+
+    async def position_before(self, moment: datetime) -> int | None:
+        """The position before the first item of `moment` or later; None when there is no such item."""
+        async with connection(self._pool) as conn:
+            position: int | None = await conn.fetchval(_BEFORE, moment)
+        return position
+
+    async def feed_time(self, position: int) -> datetime | None:
+        """When `position` was given out; None when it has not been."""
+        async with connection(self._pool) as conn:
+            moment: datetime | None = await conn.fetchval(_FEED_TIME, position)
+        return moment
+
+    async def alert(self, alert_id: UUID) -> Alert | None:
+        """The alert as it is now, with every entry; None when there is none of that id."""
+        async with connection(self._pool) as conn:
+            return (await _load(conn, {alert_id})).get(alert_id)
+
+    async def history(self, alert_id: UUID) -> tuple[Step, ...]:
+        """What people did about the alert, oldest first."""
+        async with connection(self._pool) as conn:
+            rows = await conn.fetch(_STEPS, alert_id)
+        steps: list[Step] = []
+        state = Verification.NEW
+        for row in rows:
+            state = Verification(row["verified_state"] or state)
+            steps.append(
+                Step(
+                    step_time=row["step_time"],
+                    account_id=row["account_id"],
+                    verification=state,
+                    disposition=Disposition(row["disposition"] or 0),
+                    system=row["system"],
+                    response_id=row["response_id"],
+                )
+            )
+        return tuple(steps)
+
+
+async def _load(conn: Connection, alert_ids: Collection[UUID]) -> Mapping[UUID, Alert]:
+    if not alert_ids:
+        return {}
+    matches: defaultdict[UUID, list[Match]] = defaultdict(list)
+    # Alerts first: an entry that joins in between is shown early, which does no harm; the other way round an alert
+    # raised in between would come without entries.
+    rows = await conn.fetch(_ALERTS, list(alert_ids))
+    for row in await conn.fetch(_MATCHES, list(alert_ids)):
+        matches[row["alert_id"]].append(match_of(row))
+    return {row["alert_id"]: alert_of(row, matches[row["alert_id"]]) for row in rows}

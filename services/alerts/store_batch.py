@@ -1,0 +1,89 @@
+"""One transaction of the writer while it is being built."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.alerts.core.model import FeedKind
+from services.common.pg import Connection
+
+# Locks the head: every replica's batches come one after the other from here to COMMIT.
+_LOCK = "SELECT next_position FROM alerts.feed_head FOR UPDATE"
+_ADVANCE = "UPDATE alerts.feed_head SET next_position = $1"
+_FEED = "INSERT INTO alerts.feed (position, alert_id, kind, feed_time) VALUES ($1, $2, $3, $4)"
+_OUTBOX = """
+INSERT INTO alerts.outbox (item_id, action, resource, agency_ori, event_time, details, subject_id, result)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+_NOTIFY_FEED = "SELECT pg_notify('alerts_feed', $1)"
+_NOTIFY_OUTBOX = "SELECT pg_notify('alerts_outbox', '')"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """An event for the log, or the outcome of the intent `subject_id`, where that is set.
+
+    `result` is a number of alpr.audit.v1.OutcomeResult. `item_id` makes sending again harmless.
+    """
+
+    item_id: UUID
+    action: str
+    resource: str
+    agency_ori: str
+    event_time: datetime
+    details: Mapping[str, str] = field(default_factory=dict)
+    subject_id: UUID | None = None
+    result: int | None = None
+
+
+class Batch:
+    """Feed positions and log items that belong to the open transaction of `conn`.
+
+    Positions are given out in memory and written at the end, so a change that is refused half way leaves no gap.
+    """
+
+    def __init__(self, conn: Connection, now: datetime, next_position: int) -> None:
+        self.conn = conn
+        self.now = now
+        self._next_position = next_position
+        self._feed: list[tuple[int, UUID, int, datetime]] = []
+        self._items: list[OutboxItem] = []
+
+    @classmethod
+    async def begin(cls, conn: Connection, now: datetime) -> "Batch":
+        """A batch under the lock of the head, which the end of the transaction gives back."""
+        return cls(conn, now, await conn.fetchval(_LOCK))
+
+    def announce(self, alert_id: UUID, kind: FeedKind) -> None:
+        """Gives the change of an alert the next position of the feed."""
+        self._feed.append((self._next_position, alert_id, int(kind), self.now))
+        self._next_position += 1
+
+    def report(self, item: OutboxItem) -> None:
+        """Puts `item` on the way to the log."""
+        self._items.append(item)
+
+    async def write(self) -> None:
+        """Writes positions and items, and wakes the replicas: one notification a batch (each takes a global lock)."""
+        if self._feed:
+            await self.conn.executemany(_FEED, self._feed)
+            await self.conn.execute(_ADVANCE, self._next_position)
+            await self.conn.execute(_NOTIFY_FEED, str(self._next_position - 1))
+        if self._items:
+            await self.conn.executemany(_OUTBOX, [_values(item) for item in self._items])
+            await self.conn.execute(_NOTIFY_OUTBOX)
+
+
+def _values(item: OutboxItem) -> tuple[object, ...]:
+    return (
+        item.item_id,
+        item.action,
+        item.resource,
+        item.agency_ori,
+        item.event_time,
+        json.dumps(dict(item.details)),
+        item.subject_id,
+        item.result,
+    )

@@ -1,0 +1,223 @@
+"""Requests of people into words of the service, with every check of them; and alerts back into the contract."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from alpr.alerts.v1 import alert_service_pb2 as pb
+from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, read_pb2
+from services.alerts.checks import Checks
+from services.alerts.core.floor import wanted_categories
+from services.alerts.core.model import (
+    Alert,
+    Category,
+    Disposition,
+    Match,
+    Step,
+    StepKind,
+    StepRequest,
+    Verification,
+)
+from services.alerts.core.severity import loudest
+
+UNVERIFIED = "UNVERIFIED: confirm with LEADS/NCIC before any action"
+CONFIRMED = (
+    "CONFIRMED by LEADS, NCIC or the record's owner, see the history; a lead only, it identifies a plate"
+)
+
+_LONGEST = 64
+_LONGEST_SYSTEM = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A request to see one alert."""
+
+    request_id: UUID
+    alert_id: UUID
+    justification: justification_pb2.Justification | None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a subscriber wants to begin: after `token`, else at `since`, else with the next alert."""
+
+    token: str
+    since: datetime | None
+    wanted: frozenset[Category]
+
+
+def parse_subscribe(request: pb.SubscribeAlertsRequest) -> Start:
+    """What the subscriber asks for, widened to the floor of IV.D.2.
+
+    Raises:
+        InvalidFieldError: A category is not of the contract.
+    """
+    checks = Checks()
+    known = set(Category)
+    for number, category in enumerate(request.categories):
+        if category not in known:
+            checks.note(f"categories[{number}]", "a category of the contract")
+    since = checks.time(request, "since") if request.HasField("since") else None
+    checks.raise_if_any()
+    chosen = frozenset(Category(category) for category in request.categories)
+    return Start(request.resume_token, since, wanted_categories(chosen))
+
+
+def parse_get(request: pb.GetAlertRequest) -> Look:
+    """The look that is asked for. Raises InvalidFieldError."""
+    checks = Checks()
+    look = Look(
+        request_id=checks.uuid("request_id", request.request_id),
+        alert_id=checks.uuid("alert_id", request.alert_id),
+        justification=request.justification if request.HasField("justification") else None,
+    )
+    checks.raise_if_any()
+    return look
+
+
+def parse_acknowledge(request: pb.AcknowledgeAlertRequest) -> StepRequest:
+    """The step that is asked for. Raises InvalidFieldError."""
+    checks = Checks()
+    step = StepRequest(
+        request_id=checks.uuid("request_id", request.request_id),
+        alert_id=checks.uuid("alert_id", request.alert_id),
+        kind=StepKind.ACKNOWLEDGE,
+    )
+    checks.raise_if_any()
+    return step
+
+
+def parse_verify(request: pb.VerifyAlertRequest) -> StepRequest:
+    """The step that is asked for; whether it follows from the alert's state is not known here.
+
+    Raises:
+        InvalidFieldError: An id is not a UUID, the state is none that can be recorded, or a text is too long.
+    """
+    checks = Checks()
+    states = set(Verification) - {Verification.NEW}
+    if request.state not in states:
+        checks.note("state", "a state after NEW")
+    step = StepRequest(
+        request_id=checks.uuid("request_id", request.request_id),
+        alert_id=checks.uuid("alert_id", request.alert_id),
+        kind=StepKind.VERIFY,
+        verification=Verification(request.state) if request.state in states else None,
+        system=_optional(checks, "system", request.system, _LONGEST_SYSTEM),
+        response_id=_optional(checks, "response_id", request.response_id, _LONGEST_SYSTEM),
+    )
+    checks.raise_if_any()
+    return step
+
+
+def parse_dispose(request: pb.DisposeAlertRequest) -> StepRequest:
+    """The step that is asked for; whether it follows from the alert's state is not known here.
+
+    Raises:
+        InvalidFieldError: An id is not a UUID, there is no disposition, or the report number is too long.
+    """
+    checks = Checks()
+    dispositions = set(Disposition) - {Disposition.NONE}
+    if request.disposition not in dispositions:
+        checks.note("disposition", "a disposition of the contract")
+    step = StepRequest(
+        request_id=checks.uuid("request_id", request.request_id),
+        alert_id=checks.uuid("alert_id", request.alert_id),
+        kind=StepKind.DISPOSE,
+        disposition=Disposition(request.disposition)
+        if request.disposition in dispositions
+        else Disposition.NONE,
+        report_number=_optional(checks, "report_number", request.report_number, _LONGEST),
+    )
+    checks.raise_if_any()
+    return step
+
+
+def encode_alert(alert: Alert) -> pb.Alert:
+    """`alert` for people: reasons to doubt and the notice are always there (II.A, III.B.3.r)."""
+    sighting = alert.sighting
+    return pb.Alert(
+        alert_id=str(alert.alert_id),
+        warnings=_warnings(alert),
+        notice=_notice(alert.verification),
+        severity=pb.Severity.ValueType(loudest(alert.matches)),
+        plate=sighting.plate,
+        state=sighting.state,
+        match_probability=alert.matches[0].probability,
+        capture_time=encode_time(sighting.capture_time),
+        raise_time=encode_time(alert.raise_time),
+        place=read_pb2.Place(
+            latitude=sighting.place.latitude,
+            longitude=sighting.place.longitude,
+            description=sighting.place.description,
+        ),
+        sensor_id=sighting.sensor_id,
+        sensor_agency_ori=sighting.sensor_agency_ori,
+        read_id=str(sighting.read_id),
+        entries=[_entry(match) for match in alert.matches],
+        acknowledged=alert.acknowledged,
+        disposition=pb.Disposition.ValueType(alert.disposition),
+    )
+
+
+def encode_step(step: Step) -> pb.AlertStep:
+    """One step of the history."""
+    return pb.AlertStep(
+        step_time=encode_time(step.step_time),
+        account_id=step.account_id,
+        verification_state=notice_pb2.VerificationState.ValueType(step.verification),
+        disposition=pb.Disposition.ValueType(step.disposition),
+        system=step.system,
+        response_id=step.response_id,
+    )
+
+
+def encode_time(moment: datetime) -> Timestamp:
+    """`moment`, to the microsecond."""
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+def _warnings(alert: Alert) -> list[hit_pb2.HitWarning.ValueType]:
+    numbers = {int(warning) for match in alert.matches for warning in match.warnings}
+    return [hit_pb2.HitWarning.ValueType(number) for number in sorted(numbers)]
+
+
+def _notice(state: Verification) -> notice_pb2.Notice:
+    text = CONFIRMED if state == Verification.CONFIRMED else UNVERIFIED
+    return notice_pb2.Notice(
+        lead_only=True, verification_state=notice_pb2.VerificationState.ValueType(state), text=text
+    )
+
+
+def _entry(match: Match) -> hit_pb2.MatchedEntry:
+    entry, vehicle = match.entry, match.entry.vehicle
+    return hit_pb2.MatchedEntry(
+        entry_id=str(entry.key.entry_id),
+        hot_list_id=str(entry.hot_list_id),
+        hot_list_name=entry.hot_list_name,
+        list_agency_ori=entry.list_agency_ori,
+        list_version=entry.key.list_version,
+        list_activated_at=encode_time(entry.list_activated_at),
+        source=hit_pb2.HotListSource.ValueType(entry.source),
+        category=hit_pb2.HotListCategory.ValueType(entry.category),
+        plate=entry.plate,
+        state=entry.state,
+        record_number=entry.record_number,
+        vehicle=hit_pb2.ListedVehicle(
+            year=vehicle.year,
+            make=vehicle.make,
+            model=vehicle.model,
+            style=vehicle.style,
+            color=vehicle.color,
+        ),
+    )
+
+
+def _optional(checks: Checks, field: str, text: str, longest: int) -> str:
+    if len(text) > longest:
+        checks.note(field, f"at most {longest} characters")
+    return checks.storable(field, text.strip())

@@ -1,0 +1,128 @@
+"""RaiseAlerts requests into hits, with every check of them."""
+
+from dataclasses import dataclass
+
+from alpr.alerts.v1 import alert_service_pb2 as pb
+from alpr.type.v1 import hit_pb2, read_pb2
+from services.alerts.checks import Checks
+from services.alerts.core.model import (
+    Category,
+    Entry,
+    EntryKey,
+    Hit,
+    HitWarning,
+    Match,
+    Place,
+    Sighting,
+    Vehicle,
+)
+
+MOST_HITS = 100
+MOST_PICTURE_BYTES = 512 * 1024
+_POLE = 90
+_DATE_LINE = 180
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedHit:
+    """A hit as the matcher reports it: the pictures are not stored yet, so the sighting has no keys."""
+
+    hit: Hit
+    crop: bytes
+    overview: bytes
+
+
+def parse_hits(request: pb.RaiseAlertsRequest) -> tuple[ReportedHit, ...]:
+    """The hits of `request`, in its order.
+
+    Raises:
+        InvalidFieldError: There are none or too many, or one lacks what a hit must keep (II.J, IV.E.2); all
+            violations are listed, by path.
+    """
+    checks = Checks()
+    if not 1 <= len(request.hits) <= MOST_HITS:
+        checks.note("hits", f"1 to {MOST_HITS} hits")
+    hits = [_hit(hit, checks.within(f"hits[{number}]")) for number, hit in enumerate(request.hits)]
+    checks.raise_if_any()
+    return tuple(hits)
+
+
+def _hit(message: pb.Hit, checks: Checks) -> ReportedHit:
+    captured = message.captured_read
+    if len(captured.crop_image) + len(captured.overview_image) > MOST_PICTURE_BYTES:
+        checks.note("captured_read", "at most 512 KiB of pictures")
+    if not message.matches:
+        checks.note("matches", "at least one entry")
+    sighting = _sighting(message, captured.read, checks.within("captured_read.read"))
+    matches = tuple(_match(m, checks.within(f"matches[{n}]")) for n, m in enumerate(message.matches))
+    return ReportedHit(Hit(sighting, matches), captured.crop_image, captured.overview_image)
+
+
+def _sighting(message: pb.Hit, read: read_pb2.Read, checks: Checks) -> Sighting:
+    if not read.HasField("place"):
+        checks.note("place", "required")
+    capture_time = checks.time(read, "capture_time")
+    return Sighting(
+        read_id=checks.uuid("read_id", read.read_id),
+        plate=checks.matching("plate", read.plate, r"[A-Z0-9]{1,12}", "A-Z and 0-9, 1 to 12 characters"),
+        state=checks.storable("states", read.states[0].state) if read.states else "",
+        capture_time=capture_time,
+        receive_time=checks.time(read, "receive_time") if read.HasField("receive_time") else capture_time,
+        place=_place(read.place, checks.within("place")),
+        sensor_id=checks.text("sensor_id", read.sensor_id, longest=63),
+        sensor_agency_ori=checks.ori("sensor_agency_ori", message.sensor_agency_ori),
+        sensor_group=checks.storable("sensor_group", message.sensor_group),
+        model_version=checks.storable("model_version", read.model_version),
+        crop_key="",
+        overview_key="",
+    )
+
+
+def _place(place: read_pb2.Place, checks: Checks) -> Place:
+    if not -_POLE <= place.latitude <= _POLE:
+        checks.note("latitude", "-90 to 90 degrees")
+    if not -_DATE_LINE <= place.longitude <= _DATE_LINE:
+        checks.note("longitude", "-180 to 180 degrees")
+    return Place(place.latitude, place.longitude, checks.storable("description", place.description))
+
+
+def _match(message: pb.MatchedHit, checks: Checks) -> Match:
+    if not 0 <= message.match_probability <= 1:
+        checks.note("match_probability", "0 to 1")
+    entry = _entry(message.entry, checks.within("entry"))
+    # A warning of a later version of the contract is a reason to doubt that this version has no word for.
+    warnings = tuple(
+        HitWarning(number) for number in sorted(set(message.warnings)) if number in set(HitWarning)
+    )
+    return Match(entry, message.match_probability, warnings)
+
+
+def _entry(message: hit_pb2.MatchedEntry, checks: Checks) -> Entry:
+    known = message.category in set(Category)
+    if not known:
+        checks.note("category", "a category of the contract")
+    if not 1 <= message.source <= max(hit_pb2.HotListSource.values()):
+        checks.note("source", "a source of the contract")
+    return Entry(
+        key=EntryKey(checks.uuid("entry_id", message.entry_id), message.list_version),
+        hot_list_id=checks.uuid("hot_list_id", message.hot_list_id),
+        hot_list_name=checks.storable("hot_list_name", message.hot_list_name),
+        list_agency_ori=checks.ori("list_agency_ori", message.list_agency_ori),
+        list_activated_at=checks.time(message, "list_activated_at"),
+        source=message.source,
+        category=Category(message.category) if known else Category.OTHER,
+        plate=checks.text("plate", message.plate, longest=64),
+        state=checks.storable("state", message.state),
+        record_number=checks.storable("record_number", message.record_number),
+        vehicle=_vehicle(message.vehicle, checks.within("vehicle")),
+    )
+
+
+def _vehicle(vehicle: hit_pb2.ListedVehicle, checks: Checks) -> Vehicle:
+    return Vehicle(
+        year=checks.storable("year", vehicle.year),
+        make=checks.storable("make", vehicle.make),
+        model=checks.storable("model", vehicle.model),
+        style=checks.storable("style", vehicle.style),
+        color=checks.storable("color", vehicle.color),
+    )
