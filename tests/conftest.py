@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
+from services.dev.issuer import DevelopmentIssuer, application
+from services.dev.pki import DevelopmentAuthority
 from services.dev.postgres import FAST_AND_LOSSY, EmbeddedPostgres
 from tests.support.clock import ManualClock
 from tests.support.databases import Databases, MigratedDatabase
+from tests.support.issuer import RunningIssuer
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +48,23 @@ def migrated_database(databases: Databases) -> Callable[..., Awaitable[MigratedD
     Call it in a fixture of scope "module" of your own to have one database a module.
     """
     return databases.make
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> DevelopmentAuthority:
+    """Maker of certificates: `.service(name)`, `.server(name)`, `.sensor(id)`, `.agency(ori)`, `.ca_file`."""
+    return DevelopmentAuthority(tmp_path_factory.mktemp("pki"))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def issuer(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningIssuer]:
+    """The development issuer: `.token(sub, **claims)`, `.jwks`, and over HTTP at `.jwks_url` and `.url`."""
+    made = DevelopmentIssuer(tmp_path_factory.mktemp("issuer"))
+    runner = web.AppRunner(application(made), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield RunningIssuer(made, f"http://127.0.0.1:{runner.addresses[0][1]}")
+    await runner.cleanup()
 
 
 @pytest.fixture

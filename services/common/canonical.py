@@ -1,8 +1,8 @@
 """The one spelling of a question, by which audit's permit and the archive know it for the same (ADR-0003).
 
-A question is written as lines joined by a line feed, each `name:length:value` with the length of the value in
-UTF-8 bytes, so that no value can pass for two. Its digest is the SHA-256 of that text. Functions of the archive
-spell the same text in SQL; `tests/golden/permit.json` holds both to it.
+A question is written as lines joined by a line feed, each `name:length:value` with the length of the value
+in UTF-8 bytes, so that no value can pass for two. Its digest is the SHA-256 of that text. Functions of the
+archive spell the same text in SQL; `tests/golden/permit.json` holds both to it.
 """
 
 import hashlib

@@ -1,0 +1,5 @@
+"""What marks the tokens of the development issuer, so that a production audit service can refuse them."""
+
+# The address leads nowhere: ".invalid" never resolves (RFC 2606).
+DEVELOPMENT_ISSUER = "https://development.platewarden.invalid"
+DEVELOPMENT_ACR = "urn:platewarden:dev:mfa"

@@ -1,0 +1,152 @@
+"""What the tests of search share: permits as audit makes them, written a second time, and reads."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from alpr.search.v1 import archive_service_pb2 as archive_pb
+from alpr.type.v1 import sensor_pb2
+from tests.support.databases import PERMIT_KEY
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ORI = "ILISP0001"
+OTHER_ORI = "ILCPD0001"
+
+
+def us(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def canonical(*fields: tuple[str, str]) -> str:
+    return "\n".join(f"{name}:{len(value.encode())}:{value}" for name, value in fields)
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A plate question with the arguments of archive.find_plate."""
+
+    plate: str = "AB1234"
+    from_us: int = field(default_factory=lambda: us(now() - timedelta(days=89)))
+    to_us: int = field(default_factory=lambda: us(now() + timedelta(minutes=1)))
+    page_size: int = 100
+    before_us: int | None = None
+    before_read_id: UUID | None = None
+
+    def canonical(self) -> str:
+        return canonical(
+            ("kind", "plate"),
+            ("plate", self.plate),
+            ("from_us", str(self.from_us)),
+            ("to_us", str(self.to_us)),
+            ("page_size", str(self.page_size)),
+            ("before_us", "" if self.before_us is None else str(self.before_us)),
+            ("before_read_id", str(self.before_read_id or "")),
+        )
+
+    def arguments(self) -> tuple[object, ...]:
+        return (self.plate, self.from_us, self.to_us, self.page_size, self.before_us, self.before_read_id)
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image question."""
+
+    read_id: UUID
+
+    def canonical(self) -> str:
+        return canonical(("kind", "image"), ("read_id", str(self.read_id)))
+
+
+@dataclass(frozen=True)
+class Permit:
+    """A permit before it is sealed; every field may be changed to see what the archive says."""
+
+    question: str
+    kind: str = "plate"
+    from_us: int = 0
+    to_us: int = 2**52
+    agencies: tuple[str, ...] = (ORI,)
+    groups: tuple[str, ...] = ()
+    permit_id: UUID = field(default_factory=uuid4)
+    account_id: str = "0f0e0d0c-0b0a-4908-8706-050403020100"
+    life: timedelta = timedelta(seconds=60)
+    version: str = "v1"
+    key: bytes = PERMIT_KEY
+
+    def body(self) -> str:
+        digest = hashlib.sha256(self.question.encode()).hexdigest()
+        return "|".join(
+            (
+                self.version,
+                str(self.permit_id),
+                self.account_id,
+                self.kind,
+                digest,
+                ",".join(self.agencies),
+                ",".join(self.groups),
+                str(self.from_us),
+                str(self.to_us),
+                str(us(now() + self.life)),
+            )
+        )
+
+    def text(self) -> str:
+        body = self.body()
+        return body + "|" + hmac.digest(self.key, body.encode(), "sha256").hex()
+
+
+def permit_for(question: Plate | Image, **changes: object) -> str:
+    """A permit for `question`; `changes` as the fields of Permit."""
+    kind = "plate" if isinstance(question, Plate) else "image"
+    return replace(Permit(question.canonical(), kind=kind), **changes).text()  # type: ignore[arg-type]
+
+
+def uuid7(captured: datetime, seed: str = "") -> UUID:
+    """A read id of that millisecond; the same seed gives the same id."""
+    rest = hashlib.sha256((seed or str(uuid4())).encode()).digest()
+    value = (us(captured) // 1000) << 80 | int.from_bytes(rest[:10], "big")
+    value = value & ~(0xF << 76) | 7 << 76
+    return UUID(int=value & ~(0x3 << 62) | 2 << 62)
+
+
+def archived_read(
+    captured: datetime | None = None, *, plate: str = "AB1234", seed: str = "", agency: str = ORI
+) -> archive_pb.ArchivedRead:
+    """A complete read as the matcher sends it, captured `captured` or a minute ago."""
+    captured = captured or now() - timedelta(minutes=1)
+    message = archive_pb.ArchivedRead(
+        agency_ori=agency,
+        sensor_group="expressway-north",
+        provenance=sensor_pb2.PROVENANCE_OWN,
+        match_revision=7,
+    )
+    read = message.read
+    read.read_id = str(uuid7(captured, seed))
+    read.sensor_id = "i90-mile-12-east"
+    read.capture_time.FromDatetime(captured)
+    read.receive_time.FromDatetime(captured + timedelta(seconds=1))
+    read.place.latitude = 41.978
+    read.place.longitude = -87.904
+    read.place.description = "I-90 at mile 12, eastbound"
+    read.plate = plate
+    for character in plate:
+        read.lattice.positions.add().characters.add(character=character, probability=0.99)
+    read.lattice.candidates.add(plate=plate, probability=0.93)
+    read.states.add(state="IL", probability=0.9)
+    read.plate_box.x, read.plate_box.y, read.plate_box.width, read.plate_box.height = 10, 20, 120, 40
+    read.image.sha256 = hashlib.sha256((seed or plate).encode()).digest()
+    read.image.day = captured.astimezone(UTC).date().isoformat()
+    read.image.media_type = "image/jpeg"
+    read.image.size_bytes = 54321
+    read.image.image_key = b"K" * 32
+    read.model_version = "pp-ocrv6-small@1"
+    read.sender_read_id = "evt-1"
+    return message
