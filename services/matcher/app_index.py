@@ -59,8 +59,8 @@ class IndexFollower:
 
         Raises:
             IndexBehindError: Nothing is loaded, or for 30 seconds nobody could say that it is the newest: a
-                newer one is still being loaded, or the database cannot be reached. A missed hit is worse than a
-                read that waits.
+                newer one is still being loaded, or the database cannot be reached. A missed hit is worse
+                than a read that waits.
         """
         if self._index is None or _monotonic() - self._newest_at > TRUSTED_S:
             raise IndexBehindError("the hot lists in memory may be out of date", retry_after_ms=1000)

@@ -24,7 +24,7 @@ _CONTENT: Final = "plate_type, vehicle_year, vehicle_make, vehicle_model, vehicl
 _COLUMNS: Final = f"entry_id, category, plate, state, record_number, {_CONTENT}"
 _STAGED: Final = ("intent_id", *_COLUMNS.split(", "))
 # A file may list an entry twice, for instance once for every alias of a wanted person. Which row of several
-# that differ in the vehicle alone is kept must not depend on their order, or the next upload looks like a change.
+# that differ in the vehicle alone is kept must not depend on their order, or the next upload seems a change.
 _DISTINCT: Final = (
     "DELETE FROM matcher.stage AS s USING"  # noqa: S608 - constants
     f" (SELECT ctid, row_number() OVER (PARTITION BY entry_id ORDER BY {_CONTENT}) AS n"
