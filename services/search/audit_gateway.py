@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import grpc
+
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.type.v1.justification_pb2 import Justification
 from alpr.type.v1.receipt_pb2 import AuditReceipt
-
 from services.common.errors import AlprError, AuditUnavailableError, from_rpc_error
 from services.common.identity import AccessToken
 from services.search.core.answer import AnswerSummary, Authorization, PlateQuestion
@@ -83,8 +83,8 @@ class AuditGateway:
     async def record_outcome(self, authorization: Authorization, answer: AnswerSummary) -> Receipts:
         """Receipts of question and outcome: it is in the log that these rows leave.
 
-        Every answering is an outcome of its own, also when a retry is answered with what was lost before: rows
-        that leave twice are recorded twice.
+        Every answering is an outcome of its own, also when a retry is answered with what was lost before:
+        rows that leave twice are recorded twice.
 
         Raises:
             AuditUnavailableError: It is not certain that it is in the log; no row may leave.

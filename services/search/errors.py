@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import grpc
-from alpr.type.v1.error_reason_pb2 import ErrorReason
 
+from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.common.errors import AlprError
 
 

@@ -6,11 +6,10 @@ from alpr.search.v1 import archive_service_pb2 as archive_pb
 from alpr.search.v1 import search_service_pb2 as search_pb
 from alpr.search.v1.archive_service_pb2_grpc import ArchiveServiceServicer
 from alpr.search.v1.search_service_pb2_grpc import SearchServiceServicer
-
 from services.common.identity import Context, require_service, require_token
 from services.search import wire_append, wire_search
-from services.search.append import Archive
 from services.search.app import Search
+from services.search.append import Archive
 
 
 class ArchiveServer(ArchiveServiceServicer):

@@ -11,7 +11,7 @@ from services.common.pg import storage_errors
 from services.search.core.reads import AppendResult, JudgedRead, NewRead, content_digest
 
 _REASONS: Final = {"CONFLICT": "another read with this id is stored"}
-# One array a parameter, then shortcomings and originals: the order of archive.append_reads (sql/0003_append.sql).
+# One array a parameter, in the order of archive.append_reads (sql/0003_append.sql), which takes two more.
 _COLUMNS: Final[tuple[Callable[[NewRead], Any], ...]] = (
     lambda read: read.read_id,
     lambda read: read.capture_time,

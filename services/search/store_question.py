@@ -12,9 +12,9 @@ from uuid import UUID
 
 import asyncpg
 
+from services.common.canonical import to_microseconds
 from services.common.pg import storage_errors
 from services.search.core.answer import AnswerSummary, Authorization, FoundRead, PlateQuestion
-from services.search.core.moments import microseconds
 from services.search.errors import PermitRefusedError
 
 _FIND_PLATE: Final = "SELECT archive.find_plate($1, $2, $3, $4, $5, $6, $7)"
@@ -23,8 +23,8 @@ _PLATE_ANSWER: Final = (
 )
 _FOUND_READS: Final = """
 SELECT read_id, capture_time, receive_time, plate, sensor_id, agency_ori, sensor_group, provenance, latitude,
-       longitude, place, recognition, model_version, sender_read_id, image_sha256, image_day, image_media_type,
-       image_size
+       longitude, place, recognition, model_version, sender_read_id, image_sha256, image_day,
+       image_media_type, image_size
   FROM archive.found_reads($1)"""
 _WARM_UP: Final = "SELECT archive.warm_up()"
 
@@ -48,10 +48,10 @@ def _arguments(authorization: Authorization, question: PlateQuestion) -> tuple[s
     return (
         authorization.permit,
         question.plate,
-        microseconds(authorization.from_time),
-        microseconds(authorization.to_time),
+        to_microseconds(authorization.from_time),
+        to_microseconds(authorization.to_time),
         question.page_size,
-        microseconds(before) if before else None,
+        to_microseconds(before) if before else None,
         question.before_read_id,
     )
 
@@ -65,16 +65,16 @@ class QuestionStore:
     async def put(self, authorization: Authorization, question: PlateQuestion) -> AnswerSummary:
         """The summary of the answer to `question`, once the use of the permit is on disk.
 
-        The window is the authorization's. A permit that an earlier try of the same call used gives the answer that
-        it gave then: the question does not run again.
+        The window is the authorization's. A permit that an earlier try of the same call used gives the answer
+        that it gave then: the question does not run again.
 
         Raises:
             PermitRefusedError: The database does not accept the permit for this question.
             StorageUnavailableError: The database did not answer.
         """
         arguments = _arguments(authorization, question)
-        # Refused may mean forged, expired, for another question, or used. Only a used one has an answer, so the
-        # second statement refuses again in every other case.
+        # Refused may mean forged, expired, for another question, or used. Only a used one has an answer, so
+        # the second statement refuses again in every other case.
         with suppress(PermitRefusedError), _question_errors():
             await self._pool.execute(_FIND_PLATE, *arguments)
         with _question_errors():

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from alpr.search.v1 import archive_service_pb2 as pb
 from alpr.type.v1 import read_pb2
 from alpr.type.v1.sensor_pb2 import Provenance
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from services.common.errors import FieldViolation, InvalidFieldError
 from services.search.core.plates import is_plate
 from services.search.core.reads import AppendResult, Image, NewRead
@@ -30,7 +30,7 @@ def parse_append(request: pb.AppendReadsRequest) -> tuple[NewRead, ...]:
     """The reads of `request`, in order. What is merely incomplete passes: it is kept in quarantine.
 
     Raises:
-        InvalidFieldError: The batch is empty or too large, or a read cannot even be kept apart; names each field.
+        InvalidFieldError: The batch is empty or too large, or a read cannot even be kept apart.
     """
     if not 1 <= len(request.reads) <= MOST_READS:
         raise InvalidFieldError(
@@ -101,7 +101,7 @@ def _texts(archived: pb.ArchivedRead) -> tuple[str, ...]:
 
 
 def _is_short_text(text: str) -> bool:
-    """Whether PostgreSQL can hold it (it has no NUL) and the contract's longest text, 200 characters, is kept."""
+    """Whether PostgreSQL can hold it (no NUL), within the contract's longest text, 200 characters."""
     return len(text) <= _LONGEST_TEXT and "\x00" not in text
 
 

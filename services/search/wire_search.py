@@ -9,7 +9,6 @@ from uuid import UUID
 from alpr.search.v1 import search_service_pb2 as pb
 from alpr.type.v1 import notice_pb2, read_pb2
 from alpr.type.v1.sensor_pb2 import Provenance
-
 from services.common.errors import FieldViolation, InvalidFieldError
 from services.common.identity import AccessToken
 from services.search.app import SearchAnswer, SearchRequest
@@ -23,15 +22,18 @@ _NOTICE: Final = notice_pb2.Notice(
     lead_only=True,
     verification_state=notice_pb2.VERIFICATION_STATE_NEW,
     text=(
-        "UNVERIFIED. A lead only, not actionable by itself: a plate may be misread, and a read says nothing of who "
-        "was in the vehicle. Look at the image and confirm with the record's owner, LEADS or NCIC before any action."
+        "UNVERIFIED. A lead only, not actionable by itself: a plate may be misread, and a read says nothing "
+        "of who was in the vehicle. Look at the image and confirm with the record's owner, LEADS or NCIC "
+        "before any action."
     ),
 )
 
 
 def parse_search(request: pb.SearchReadsRequest, token: AccessToken) -> SearchRequest:
-    """The search that `request` asks for. Case number and purpose pass through unread: they are audit's to judge,
-    so that a refusal stands in the log (ENF-051 IV.C.5, IV.C.6).
+    """The search that `request` asks for.
+
+    Case number and purpose pass through unread: they are audit's to judge, so that a refusal stands in the
+    log (ENF-051 IV.C.5, IV.C.6).
 
     Raises:
         InvalidFieldError: Request id, plate, window or page size is malformed; names each field.

@@ -1,4 +1,4 @@
-"""Moments as the permit counts them."""
+"""Moments as page tokens count them; services.common.canonical.to_microseconds goes the other way."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from typing import Final
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def microseconds(moment: datetime) -> int:
-    """Whole microseconds from the epoch to `moment`, exactly: a float of seconds would lose the last digit."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment(microseconds_since_epoch: int) -> datetime:
-    """The moment, in UTC; the reverse of `microseconds`."""
-    return _EPOCH + timedelta(microseconds=microseconds_since_epoch)
+def from_microseconds(microseconds: int) -> datetime:
+    """The moment so many microseconds after 1970-01-01T00:00:00Z, in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)

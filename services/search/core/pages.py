@@ -7,7 +7,6 @@ import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from typing import Final
 
 _MAC_BYTES: Final = 32
@@ -20,7 +19,7 @@ class PageTokenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AskedQuestion:
-    """What the caller asked, as it was asked. Every page of an answer repeats it; page_size may change (AIP-158).
+    """What was asked. Every page of an answer repeats it; page_size may change (AIP-158).
 
     Times are microseconds since the epoch, None where the caller left them out.
     """
@@ -45,7 +44,7 @@ class PagePosition:
 def seal(key: bytes, question: AskedQuestion, position: PagePosition) -> str:
     """The token for `position` in the answer to `question`; URL-safe text without padding.
 
-    It holds nothing that its holder has not seen in the answer. The MAC is there so that it cannot be changed.
+    It holds nothing that its holder has not seen in the answer. The MAC keeps it from being changed.
     """
     body = json.dumps(asdict(position), sort_keys=True, separators=(",", ":")).encode()
     return urlsafe_b64encode(_mac(key, question, body) + body).rstrip(b"=").decode()

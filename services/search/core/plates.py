@@ -20,5 +20,7 @@ def asked_plate(text: str) -> str | None:
 
     2 to 12 characters: a question after one letter is no question after a plate.
     """
-    plate = text.translate(_DROPPED).upper()
+    typed = text.translate(_DROPPED)
+    # Upper case turns some foreign letters into ours; nobody typed those.
+    plate = typed.upper() if typed.isascii() else ""
     return plate if _ASKED_PLATE.fullmatch(plate) else None

@@ -10,7 +10,7 @@ from struct import pack
 from typing import Final
 from uuid import UUID
 
-from services.search.core.moments import microseconds
+from services.common.canonical import to_microseconds
 
 _HASH_BYTES: Final = 32
 # A sensor whose clock is an hour fast writes a wrong time of day, and the time is half of what a read says.
@@ -32,8 +32,8 @@ class Image:
 class NewRead:
     """A read as the matcher sent it. None stands for what may be missing from an incomplete one.
 
-    `recognition` is a serialized alpr.type.v1.Read with lattice, states and plate box only, `original` the whole
-    serialized message, for quarantine.
+    `recognition` is a serialized alpr.type.v1.Read with lattice, states and plate box only, `original` the
+    whole serialized message, for quarantine.
     """
 
     read_id: UUID
@@ -90,8 +90,8 @@ def _is_after(moment: datetime | None, limit: datetime) -> bool:
 
 
 def _is_named_by(read_id: UUID, capture_time: datetime | None) -> bool:
-    """Whether the UUIDv7 names the millisecond of the capture, as the archive finds reads by their id alone."""
-    return capture_time is not None and read_id.int >> 80 == microseconds(capture_time) // 1000
+    """Whether the UUIDv7 names the millisecond of the capture, by which the archive finds it."""
+    return capture_time is not None and read_id.int >> 80 == to_microseconds(capture_time) // 1000
 
 
 def _is_of_day(image: Image, capture_time: datetime | None) -> bool:
@@ -102,9 +102,9 @@ def _is_of_day(image: Image, capture_time: datetime | None) -> bool:
 def content_digest(read: NewRead) -> bytes:
     """SHA-256 over what makes `read` this read: a repeat has the same digest, a clash of ids another one.
 
-    Left out is what may differ between two sendings of one read: when it reached us, what the registry says about
-    its sensor, the hot-list revision, and the probabilities, whose last digits depend on the batch that the
-    recogniser ran.
+    Left out is what may differ between two sendings of one read: when it reached us, what the registry says
+    about its sensor, the hot-list revision, and the probabilities, whose last digits depend on the batch that
+    the recogniser ran.
     """
     image = read.image
     fields = (

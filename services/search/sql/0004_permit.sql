@@ -72,24 +72,33 @@ RETURN coalesce((
             sha256(k.outer_block || sha256(k.inner_block || convert_to(body, 'UTF8'))), 'hex'), 'UTF8')))
       FROM archive.permit_key AS k), false);
 
+-- The fields of a permit, which nobody may trust before it is known to be genuine.
+CREATE FUNCTION archive.permit_fields(permit text) RETURNS archive.permit
+LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp AS $$
+DECLARE
+    field text[] := string_to_array(permit, '|');
+BEGIN
+    RETURN ROW (field[2]::uuid, field[4], field[5], string_to_array(field[6], ','),
+                string_to_array(field[7], ','), archive.moment(field[8]::bigint),
+                archive.moment(field[9]::bigint), archive.moment(field[10]::bigint))::archive.permit;
+END
+$$;
+
 -- The contents of a genuine, live permit of the kind asked for; refuses every other. Whether its question is the
 -- one that is being put, and whether it was used before, is for the caller to see.
 CREATE FUNCTION archive.opened_permit(permit text, wanted_kind text) RETURNS archive.permit
 LANGUAGE plpgsql VOLATILE SET search_path = archive, pg_temp AS $$
 DECLARE
     body text := left(permit, -65);
-    field text[] := string_to_array(body, '|');
     opened archive.permit;
 BEGIN
     IF (octet_length(permit) <= 16384 AND substr(permit, length(permit) - 64, 1) = '|'
         AND archive.permit_is_genuine(body, right(permit, 64))
-        AND cardinality(field) = 10 AND field[1] = 'v1' AND field[4] = wanted_kind) IS NOT TRUE THEN
+        AND starts_with(body, 'v1|') AND cardinality(string_to_array(body, '|')) = 10) IS NOT TRUE THEN
         PERFORM archive.refuse();
     END IF;
-    opened := ROW (field[2]::uuid, field[4], field[5], string_to_array(field[6], ','),
-                   string_to_array(field[7], ','), archive.moment(field[8]::bigint),
-                   archive.moment(field[9]::bigint), archive.moment(field[10]::bigint))::archive.permit;
-    IF (opened.expires_at > clock_timestamp()) IS NOT TRUE THEN
+    opened := archive.permit_fields(permit);
+    IF (opened.kind = wanted_kind AND opened.expires_at > clock_timestamp()) IS NOT TRUE THEN
         PERFORM archive.refuse();
     END IF;
     RETURN opened;

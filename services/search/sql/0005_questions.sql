@@ -113,6 +113,13 @@ BEGIN
 END
 $$;
 
+-- The canonical text of an image question.
+CREATE FUNCTION archive.image_question(read_id uuid) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = archive, pg_temp
+RETURN concat_ws(E'\n',
+    archive.canonical_line('kind', 'image'),
+    archive.canonical_line('read_id', read_id::text));
+
 -- Puts the question "show me the picture of this read".
 CREATE FUNCTION archive.find_image(permit text, read_id uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = archive, pg_temp SET plan_cache_mode = force_generic_plan AS $$
@@ -122,9 +129,7 @@ DECLARE
     read_ids uuid[];
     capture_times timestamptz[];
 BEGIN
-    PERFORM archive.require_question(opened, concat_ws(E'\n',
-        archive.canonical_line('kind', 'image'),
-        archive.canonical_line('read_id', read_id::text)));
+    PERFORM archive.require_question(opened, archive.image_question(read_id));
     SELECT array_agg(r.read_id), array_agg(r.capture_time)
       INTO read_ids, capture_times
       FROM archive.read AS r

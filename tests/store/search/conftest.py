@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 import pytest
 import pytest_asyncio
-from alpr.search.v1 import archive_service_pb2 as archive_pb
 
+from alpr.search.v1 import archive_service_pb2 as archive_pb
 from services.search.core.reads import AppendResult, JudgedRead, shortcoming
 from services.search.store_append import AppendStore
 from services.search.wire_append import parse_append
-from tests.search_kit import PERMIT_KEY, now
+from tests.support.databases import MigratedDatabase
+from tests.support.search_kit import now
 
 
 @dataclass(frozen=True)
 class ArchiveDatabase:
     """One database of the archive for a test module."""
 
-    database: Any
+    database: MigratedDatabase
 
     async def connect(self, login: str) -> asyncpg.Connection:
         return await asyncpg.connect(self.database.url(login))
@@ -31,11 +31,8 @@ class ArchiveDatabase:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def archive_database(migrated_database: Callable[..., Awaitable[Any]]) -> ArchiveDatabase:
+async def archive_database(migrated_database: Callable[..., Awaitable[MigratedDatabase]]) -> ArchiveDatabase:
     archive = ArchiveDatabase(await migrated_database("search"))
-    admin = await archive.admin()
-    await admin.execute("INSERT INTO archive.permit_key (key) VALUES ($1) ON CONFLICT DO NOTHING", PERMIT_KEY)
-    await admin.close()
     purge = await archive.connect("search_purge")
     await purge.execute("SELECT archive.ensure_partitions(2)")
     await purge.close()

@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from tests.search_kit import archived_read, now, uuid7
+from tests.support.search_kit import archived_read, now, uuid7
 
 
 def statuses(results):

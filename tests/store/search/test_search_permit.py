@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from tests.search_kit import (
+from tests.support.search_kit import (
     ORI,
     OTHER_ORI,
     Image,
@@ -64,7 +64,7 @@ async def test_a_genuine_permit_gives_the_reads_of_its_plate_newest_first(
 
     assert [row["capture_time"] for row in rows] == sorted(times, reverse=True)
     assert {row["plate"] for row in rows} == {plate}
-    assert "image_key" not in rows[0].keys()
+    assert "image_key" not in dict(rows[0])
 
 
 FORGERIES: dict[str, Callable[[Permit], str | None]] = {
@@ -319,8 +319,9 @@ async def test_no_login_can_touch_a_relation_of_the_archive(append, connect: Con
 
     for relation in relations:
         granted = await admin.fetchval(
-            "SELECT has_table_privilege($1, $2::oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')"
-            " OR has_any_column_privilege($1, $2::oid, 'SELECT, INSERT, UPDATE, REFERENCES')",
+            "SELECT has_table_privilege($1, $2::oid, "
+            "'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER') "
+            "OR has_any_column_privilege($1, $2::oid, 'SELECT, INSERT, UPDATE, REFERENCES')",
             login_name,
             relation["oid"],
         )
@@ -335,10 +336,10 @@ async def test_no_login_can_touch_a_relation_of_the_archive(append, connect: Con
         today.removeprefix("archive."),
     ):
         for statement in (
-            f"SELECT * FROM archive.{table}",
-            f"SELECT count(*) FROM archive.{table}",
+            f"SELECT * FROM archive.{table}",  # noqa: S608
+            f"SELECT count(*) FROM archive.{table}",  # noqa: S608
             f"COPY archive.{table} TO STDOUT",
-            f"DELETE FROM archive.{table}",
+            f"DELETE FROM archive.{table}",  # noqa: S608
             f"TRUNCATE archive.{table}",
             f"DROP TABLE archive.{table}",
         ):
@@ -379,7 +380,8 @@ async def test_each_login_may_execute_its_own_functions_and_no_other(connect: Co
     admin = await connect("admin")
     rows = await admin.fetch(
         "SELECT l.login, p.proname FROM pg_proc AS p CROSS JOIN unnest($1::text[]) AS l (login) "
-        "WHERE p.pronamespace = 'archive'::regnamespace AND has_function_privilege(l.login, p.oid, 'EXECUTE')",
+        "WHERE p.pronamespace = 'archive'::regnamespace "
+        "AND has_function_privilege(l.login, p.oid, 'EXECUTE')",
         list(LOGINS),
     )
 

@@ -1,0 +1,128 @@
+"""Requests of search: what is refused before anything happens, and what answers look like."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from alpr.search.v1 import archive_service_pb2 as archive_pb
+from alpr.search.v1 import search_service_pb2 as search_pb
+from alpr.type.v1 import read_pb2
+from services.common.errors import InvalidFieldError
+from services.common.identity import AccessToken
+from services.search.core.answer import FoundRead
+from services.search.wire_append import parse_append
+from services.search.wire_search import parse_search
+from tests.support.search_kit import archived_read, now
+
+TOKEN = AccessToken("t")
+
+
+def fields(error: pytest.ExceptionInfo[InvalidFieldError]) -> set[str]:
+    return {violation.field for violation in error.value.violations}
+
+
+def question(**changes: object) -> search_pb.SearchReadsRequest:
+    return search_pb.SearchReadsRequest(**{"request_id": str(uuid4()), "plate": "AB 1234", **changes})
+
+
+@pytest.mark.parametrize("count", [0, 501])
+def test_a_batch_of_the_wrong_size_is_refused(count: int) -> None:
+    with pytest.raises(InvalidFieldError) as error:
+        parse_append(archive_pb.AppendReadsRequest(reads=[archived_read()] * count))
+
+    assert fields(error) == {"reads"}
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("read.read_id", lambda a: setattr(a.read, "read_id", "7")),
+        ("read.sensor_id", lambda a: setattr(a.read, "sensor_id", "")),
+        ("read.plate", lambda a: setattr(a.read, "plate", "ab 1234")),
+        ("read.plate", lambda a: setattr(a.read, "plate", "")),
+        ("read", lambda a: setattr(a.read, "sender_read_id", "a\x00b")),
+        ("read", lambda a: setattr(a.read.place, "description", "x" * 201)),
+        ("read.image.image_key", lambda a: setattr(a.read.image, "image_key", b"short")),
+        ("agency_ori", lambda a: setattr(a, "agency_ori", "")),
+        ("sensor_group", lambda a: setattr(a, "sensor_group", "")),
+        ("provenance", lambda a: setattr(a, "provenance", 0)),
+        ("provenance", lambda a: setattr(a, "provenance", 99)),
+    ],
+)
+def test_a_read_that_cannot_even_be_kept_apart_is_named(field: str, change) -> None:
+    bad = archived_read()
+    change(bad)
+
+    with pytest.raises(InvalidFieldError) as error:
+        parse_append(archive_pb.AppendReadsRequest(reads=[archived_read(), bad]))
+
+    assert fields(error) == {f"reads[1].{field}"}
+
+
+def test_the_kept_recognition_holds_no_image_key_and_no_place() -> None:
+    read = parse_append(archive_pb.AppendReadsRequest(reads=[archived_read()]))[0]
+
+    kept = read_pb2.Read.FromString(read.recognition)
+
+    assert {field.name for field, _ in kept.ListFields()} == {"lattice", "states", "plate_box"}
+
+
+def test_a_found_read_has_no_room_for_an_image_key() -> None:
+    assert not any("key" in name for name in FoundRead.__slots__)
+
+
+def test_a_question_is_normalised_and_completed() -> None:
+    parsed = parse_search(question(), TOKEN)
+
+    assert (parsed.question.plate, parsed.question.page_size) == ("AB1234", 100)
+    assert parsed.question.from_time is None and parsed.question.to_time is None
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("request_id", {"request_id": ""}),
+        ("request_id", {"request_id": "again"}),
+        ("plate", {"plate": ""}),
+        ("plate", {"plate": "A"}),
+        ("plate", {"plate": "AB%"}),
+        ("page_size", {"page_size": 1001}),
+        ("page_size", {"page_size": -1}),
+    ],
+)
+def test_a_malformed_question_is_refused_and_the_field_named(field: str, changes) -> None:
+    with pytest.raises(InvalidFieldError) as error:
+        parse_search(question(**changes), TOKEN)
+
+    assert fields(error) == {field}
+
+
+def test_a_window_must_not_end_before_it_begins() -> None:
+    request = question()
+    request.to.FromDatetime(now())
+    getattr(request, "from").FromDatetime(now() + timedelta(hours=1))
+
+    with pytest.raises(InvalidFieldError) as error:
+        parse_search(request, TOKEN)
+
+    assert fields(error) == {"to"}
+
+
+def test_a_time_outside_the_calendar_is_refused() -> None:
+    request = question()
+    request.to.seconds = 2**60
+
+    with pytest.raises(InvalidFieldError) as error:
+        parse_search(request, TOKEN)
+
+    assert fields(error) == {"to"}
+
+
+@pytest.mark.clause("IV.C.5", "IV.C.6")
+def test_a_question_without_case_number_goes_to_audit_to_be_refused_and_recorded() -> None:
+    parsed = parse_search(question(), TOKEN)
+
+    assert parsed.justification.case_number == ""
