@@ -45,10 +45,10 @@ class SubmittedRead:
 
 @dataclass(frozen=True, slots=True)
 class ReadAnswer:
-    """What became of a read; `status` is a value of alpr.type.v1.ReadStatus."""
+    """What became of a read."""
 
     read_id: str
-    status: int
+    status: read_pb2.ReadStatus.ValueType
     reason: str
 
 

@@ -6,24 +6,20 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator
 
-import grpc
-
 from alpr.matcher.v1 import hot_list_service_pb2 as lists_pb
 from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
 from alpr.matcher.v1 import match_service_pb2 as match_pb
 from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
 from services.common.clock import Clock
 from services.common.errors import NotPermittedError, StoppingError
-from services.common.identity import AccessToken, PeerKind, caller_of, require_service, require_token
-from services.common.server import stopping_of
+from services.common.identity import AccessToken, Context, PeerKind, caller_of, require_service, require_token
+from services.common.stopping import current_stopping
 from services.common.wire import to_timestamp
 from services.matcher import wire_lists, wire_reads
 from services.matcher.app_index import IndexFollower
 from services.matcher.app_lists import HotLists
 from services.matcher.app_reads import ReadIntake
 from services.matcher.pipeline import Pipeline
-
-Context = grpc.aio.ServicerContext
 
 
 class HotListServicer(lists_grpc.HotListServiceServicer):
@@ -86,7 +82,7 @@ class MatchServicer(match_grpc.MatchServiceServicer):
     ) -> AsyncIterator[match_pb.SubmitReadsResponse]:
         """See match_service.proto."""
         sensor_id = _sending_sensor(context)
-        stopping = stopping_of(context)
+        stopping = current_stopping()
 
         async def answer(request: match_pb.SubmitReadsRequest) -> match_pb.SubmitReadsResponse:
             if sensor_id and any(one.read.sensor_id != sensor_id for one in request.reads):

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from services.common.errors import AlreadyExistsError
-from services.common.pg import Pool, connection, transaction
+from services.common.pg import Connection, Pool, connection, transaction
 from services.matcher.core.entry import Source
 from services.matcher.core.hot_list import Act, HotList
 from services.matcher.errors import HotListNotFoundError
@@ -54,10 +54,7 @@ class HotListStore:
     async def get(self, hot_list_id: uuid.UUID) -> HotList:
         """The list with that id. Raises HotListNotFoundError."""
         async with connection(self._pool) as held:
-            row = await held.fetchrow(_GET, hot_list_id)
-        if row is None:
-            raise HotListNotFoundError("there is no such hot list", resource=str(hot_list_id))
-        return _hot_list(row)
+            return await _read(held, hot_list_id)
 
     async def page(self, agency_ori: str, after: str, size: int) -> tuple[HotList, ...]:
         """At most `size` lists of the agency whose name comes after `after`, by name."""
@@ -72,14 +69,14 @@ class HotListStore:
                 _INSERT, act.hot_list_id, agency_ori, name, source.value, act.intent_id
             ):
                 raise AlreadyExistsError("the agency has a hot list of this name", resource="name")
-            return _hot_list(await held.fetchrow(_GET, act.hot_list_id))
+            return await _read(held, act.hot_list_id)
 
     async def activate(self, act: Act, version: int) -> tuple[HotList, int]:
         """The list with `version` active, and the revision from which it is. Raises HotListNotFoundError."""
         async with transaction(self._pool) as held:
             if not await claim(held, act):
                 revision = await held.fetchval(_ACTIVATED, act.intent_id)
-                return _hot_list(await held.fetchrow(_GET, act.hot_list_id)), revision
+                return await _read(held, act.hot_list_id), revision
             if not await held.fetchval(_HAS_VERSION, act.hot_list_id, version):
                 raise HotListNotFoundError(
                     "the hot list has no such version", resource=f"{act.hot_list_id}/{version}"
@@ -89,7 +86,14 @@ class HotListStore:
             change = (revision, act.hot_list_id, version, act.intent_id, act.act_time)
             await held.execute(_ACTIVATION, *change)
             await held.execute("SELECT pg_notify($1, $2)", CHANNEL, str(revision))
-            return _hot_list(await held.fetchrow(_GET, act.hot_list_id)), revision
+            return await _read(held, act.hot_list_id), revision
+
+
+async def _read(held: Connection, hot_list_id: uuid.UUID) -> HotList:
+    row = await held.fetchrow(_GET, hot_list_id)
+    if row is None:
+        raise HotListNotFoundError("there is no such hot list", resource=str(hot_list_id))
+    return _hot_list(row)
 
 
 def _hot_list(row: asyncpg.Record) -> HotList:

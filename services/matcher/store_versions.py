@@ -96,7 +96,8 @@ class VersionStore:
             if await claim(held, act):
                 await _store(held, act, header, row_count)
             await held.execute(_UNSTAGE, act.intent_id, timeout=_LONGEST_UPLOAD_S)
-            return _summary(await held.fetchrow(_SUMMARY, act.intent_id))
+            stored = await held.fetch(_SUMMARY, act.intent_id)
+            return _summary(stored[0])
 
 
 async def _stage(held: Connection, act: Act, rows: Iterator[ListRow]) -> int:
@@ -140,7 +141,7 @@ def _record(act: Act, row: ListRow) -> tuple[object, ...]:
 async def _store(held: Connection, act: Act, header: UploadHeader, row_count: int) -> None:
     """Compares what is staged with the list, under the list's lock, and writes what differs."""
     list_id, intent_id = act.hot_list_id, act.intent_id
-    state = await held.fetchrow(_LOCK, list_id, timeout=_LONGEST_UPLOAD_S)
+    (state,) = await held.fetch(_LOCK, list_id, timeout=_LONGEST_UPLOAD_S)
     before, active = state["latest_version"], state["active_version"] or 0
 
     async def count(query: str) -> int:

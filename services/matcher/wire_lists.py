@@ -10,7 +10,7 @@ from typing import Final
 
 from alpr.matcher.v1 import hot_list_service_pb2 as pb
 from alpr.type.v1 import hit_pb2
-from services.common.errors import FieldViolation
+from services.common.errors import FieldViolation, InvalidFieldError
 from services.common.wire import parse_uuid, raise_violations, to_timestamp
 from services.matcher.core.entry import Source
 from services.matcher.core.hot_list import FileFormat, HotList, UploadHeader, VersionSummary
@@ -20,6 +20,8 @@ _ATTESTATION_LENGTH: Final = range(10, 501)
 _LARGEST_FILE: Final = 2 << 30
 _LARGEST_CHUNK: Final = 1 << 20
 _SHA256_BYTES: Final = 32
+_SOURCES: Final = frozenset(source.value for source in Source)
+_FORMATS: Final = frozenset(layout.value for layout in FileFormat)
 _DEFAULT_PAGE: Final = 50
 _LARGEST_PAGE: Final = 200
 
@@ -32,7 +34,7 @@ def parse_create(request: pb.CreateHotListRequest) -> tuple[uuid.UUID, str, Sour
         wrong.append(FieldViolation("name", "must be 1 to 100 characters, without space around them"))
     elif not request.name.isprintable():
         wrong.append(FieldViolation("name", "must hold printable characters only"))
-    if request.source not in set(Source):
+    if request.source not in _SOURCES:
         wrong.append(FieldViolation("source", "must be one of NCIC, LEADS, SOS and AGENCY"))
     raise_violations(wrong)
     return request_id, request.name, Source(request.source)
@@ -40,12 +42,15 @@ def parse_create(request: pb.CreateHotListRequest) -> tuple[uuid.UUID, str, Sour
 
 def parse_header(request: pb.UploadHotListVersionRequest | None) -> UploadHeader:
     """The first message of an upload. Raises InvalidFieldError."""
+    wrong: list[FieldViolation] = []
     if request is None or request.WhichOneof("part") != "header":
-        raise_violations([FieldViolation("header", "must be the first message")])
-    header, wrong = request.header, list[FieldViolation]()
+        raise InvalidFieldError(
+            "the header is missing", violations=[FieldViolation("header", "must be the first message")]
+        )
+    header = request.header
     request_id = parse_uuid("header.request_id", header.request_id, wrong)
     hot_list_id = parse_uuid("header.hot_list_id", header.hot_list_id, wrong)
-    if header.format not in set(FileFormat):
+    if header.format not in _FORMATS:
         wrong.append(FieldViolation("header.format", "must be one of IL_LEADS and CSV"))
     if len(header.sha256) != _SHA256_BYTES:
         wrong.append(FieldViolation("header.sha256", "must be 32 bytes"))

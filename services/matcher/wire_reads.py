@@ -18,7 +18,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from alpr.matcher.v1 import match_service_pb2 as pb
 from alpr.type.v1 import read_pb2
 from services.common.errors import FieldViolation
-from services.common.wire import raise_violations, to_timestamp
+from services.common.wire import raise_violations, to_datetime, to_timestamp
 from services.matcher.app_reads import BatchAnswer, SubmittedRead
 from services.matcher.core.lattice import Lattice
 from services.matcher.core.match import Sighting
@@ -31,7 +31,6 @@ _MOST_STATES: Final = 100
 _LARGEST_CROP: Final = 128 << 10
 _LARGEST_OVERVIEW: Final = 384 << 10
 # Probabilities are floats that were rounded one by one.
-_NANOS: Final = 1_000_000_000
 _CERTAIN: Final = 1.01
 _MOST_VIOLATIONS: Final = 100
 
@@ -40,7 +39,8 @@ _PLATE: Final = re.compile(r"[A-Z0-9]{1,12}")
 _CHARACTER: Final = re.compile(r"[A-Z0-9]")
 _STATE: Final = re.compile(r"[A-Z]{2}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIMES: Final = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 _MOST_TEXT: Final = {"description": 200, "media_type": 64, "model_version": 100, "sender_read_id": 128}
 
 Report = Callable[[str, str], None]
@@ -76,7 +76,7 @@ def to_response(batch_number: int, answer: BatchAnswer) -> pb.SubmitReadsRespons
         results=[
             pb.ReadResult(
                 read_id=one.read_id,
-                status=read_pb2.ReadStatus.ValueType(one.status),
+                status=one.status,
                 status_reason=one.reason,
                 match_revision=answer.revision,
             )
@@ -87,7 +87,7 @@ def to_response(batch_number: int, answer: BatchAnswer) -> pb.SubmitReadsRespons
 
 def _submitted(captured: read_pb2.CapturedRead) -> SubmittedRead:
     read = captured.read
-    capture_time = _time(read.capture_time) if read.HasField("capture_time") else None
+    capture_time = to_datetime(read.capture_time) if read.HasField("capture_time") else None
     sighting = None
     if capture_time is not None:
         states = tuple((one.state, one.probability) for one in read.states)
@@ -224,9 +224,7 @@ def _is_uuid(text: str) -> bool:
 
 
 def _is_time(stamp: Timestamp) -> bool:
-    first, last = _TIMES
-    return first.timestamp() <= stamp.seconds < last.timestamp() and 0 <= stamp.nanos < _NANOS
-
-
-def _time(stamp: Timestamp) -> datetime:
-    return stamp.ToDatetime(tzinfo=UTC)
+    try:
+        return _EARLIEST <= to_datetime(stamp) < _LATEST
+    except ValueError:
+        return False
