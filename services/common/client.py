@@ -1,0 +1,95 @@
+"""Channels to services.
+
+Make one channel for each neighbour in `__main__`, on the loop that uses it, and pass it on: it holds connections to
+all replicas behind the name, and any number of calls share it.
+
+Calls do not wait for a connection (`wait_for_ready` stays off). A question must fail at once when audit is away, a
+camera keeps what has no answer, and watchers try again by themselves; a queue of calls that wait inside the transport
+would serve none of them, and would hide the outage. What a restart or a moved replica costs is covered by the retries
+below. Give every call a `timeout=`; a retry spends of the same time.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import grpc
+
+from services.common.identity import AccessToken
+
+_MOST_MESSAGE_BYTES: Final = 20 << 20
+# Retries are safe for all our RPCs: whatever changes something carries a request id. UNAVAILABLE alone says that
+# another try may go better; a stream is tried again only while nothing of its answer has come.
+_SERVICE_CONFIG: Final = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "healthCheckConfig": {"serviceName": ""},
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 4,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "2s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+        # When most calls fail, more calls are no help.
+        "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
+    }
+)
+_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
+    ("grpc.service_config", _SERVICE_CONFIG),
+    # Nobody but this code says how calls are made; otherwise a TXT record of the DNS could.
+    ("grpc.service_config_disable_resolution", 1),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A replica that comes back is found again within seconds; the default is two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 3_000),
+    ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+    ("grpc.max_send_message_length", _MOST_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", _MOST_MESSAGE_BYTES),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """Files, PEM: the certificate and key of a service or sensor, and the authority that servers must come from."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+
+
+def service_channel(target: str, tls: ClientTls, *, server_name: str) -> grpc.aio.Channel:
+    """A channel with mutual TLS to the service `server_name` at `target` (`host:port` or `dns:///host:port`).
+
+    The server must prove the name `server_name`, not that of the host: every service may answer at 127.0.0.1, but
+    only one has audit's certificate.
+    """
+    credentials = grpc.ssl_channel_credentials(
+        tls.ca.read_bytes(), tls.key.read_bytes(), tls.certificate.read_bytes()
+    )
+    options = (*_OPTIONS, ("grpc.ssl_target_name_override", server_name))
+    return grpc.aio.secure_channel(target, credentials, options=options)
+
+
+def user_channel(target: str, ca_file: Path) -> grpc.aio.Channel:
+    """A channel for a person: server TLS, with a token on every call (`bearer`). The server proves the host's name."""
+    return grpc.aio.secure_channel(
+        target, grpc.ssl_channel_credentials(ca_file.read_bytes()), options=_OPTIONS
+    )
+
+
+def bearer(token: AccessToken | str) -> tuple[str, str]:
+    """The metadata entry that carries `token`: `metadata=(bearer(token),)`."""
+    value = token.reveal() if isinstance(token, AccessToken) else token
+    return ("authorization", f"Bearer {value}")

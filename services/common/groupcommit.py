@@ -1,0 +1,105 @@
+"""Commits that share a flush (ADR-0005)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+from services.common.errors import StoppingError, StorageUnavailableError
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+_MOST_IN_BATCH: Final = 256
+_MOST_WAITING: Final = 8192
+
+
+class GroupCommit(Generic[_Item, _Result]):
+    """Gathers what is submitted while a flush is under way, and flushes it together as soon as that one returns.
+
+    No timer: alone, an item is flushed at once; under load batches grow by themselves until the disk keeps up.
+    One flush runs at a time, in the order of submission.
+
+    Args:
+        flush: Given the items of a batch, gives one result for each, in order; an Exception among the results goes to
+            that item's submitter alone. When it raises, every submitter of the batch gets that error.
+        most_in_batch: Items of one flush.
+        most_waiting: Items not yet in a flush; one more is refused.
+    """
+
+    def __init__(
+        self,
+        flush: Callable[[Sequence[_Item]], Awaitable[Sequence[_Result | Exception]]],
+        *,
+        most_in_batch: int = _MOST_IN_BATCH,
+        most_waiting: int = _MOST_WAITING,
+    ) -> None:
+        self._flush = flush
+        self._most_in_batch = most_in_batch
+        self._most_waiting = most_waiting
+        self._waiting: deque[tuple[_Item, asyncio.Future[_Result]]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def submit(self, item: _Item) -> _Result:
+        """What the flush answered for `item`, after it returned.
+
+        A submitter that is cancelled before its item is in a flush takes the item back. After that it only stops
+        waiting: whether the item is stored is then not known, as after any lost answer.
+
+        Raises:
+            StorageUnavailableError: Too many items wait already.
+            StoppingError: `close` was called.
+            Exception: What the flush raised, or gave for this item.
+        """
+        if self._closed:
+            raise StoppingError("the service is stopping; nothing was stored; try another replica")
+        if len(self._waiting) >= self._most_waiting:
+            raise StorageUnavailableError("too many writes are waiting; nothing was stored; try again")
+        answer: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, answer))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return await answer
+
+    async def close(self) -> None:
+        """Returns when everything submitted has its answer; nothing more is taken."""
+        self._closed = True
+        if self._worker is not None:
+            # Shielded: whoever gives up waiting for the close must not tear a commit.
+            await asyncio.shield(self._worker)
+
+    async def _work(self) -> None:
+        while batch := self._next_batch():
+            await self._flush_batch(batch)
+
+    def _next_batch(self) -> list[tuple[_Item, asyncio.Future[_Result]]]:
+        batch: list[tuple[_Item, asyncio.Future[_Result]]] = []
+        while self._waiting and len(batch) < self._most_in_batch:
+            item, answer = self._waiting.popleft()
+            if not answer.done():
+                batch.append((item, answer))
+        return batch
+
+    async def _flush_batch(self, batch: list[tuple[_Item, asyncio.Future[_Result]]]) -> None:
+        answers = [answer for _, answer in batch]
+        try:
+            results = await self._flush([item for item, _ in batch])
+            if len(results) != len(batch):
+                raise RuntimeError(f"the flush gave {len(results)} results for {len(batch)} items")
+        except asyncio.CancelledError:
+            # The loop is going down; nobody may wait for an answer that cannot come.
+            for answer in answers:
+                answer.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - it goes to those who asked
+            results = [error] * len(batch)
+        for answer, result in zip(answers, results, strict=True):
+            if answer.done():
+                continue
+            if isinstance(result, Exception):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)

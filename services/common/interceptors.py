@@ -1,0 +1,167 @@
+"""What happens round every call: request id, deadline, errors, log, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+import grpc
+import structlog
+from grpc_status import rpc_status
+
+from services.common import metrics
+from services.common.errors import REQUEST_ID, AlprError, DeadlineError, internal_error, to_status
+from services.common.identity import Context, peer_of
+from services.common.stopping import Stopping, stopping_in_calls
+
+log = structlog.get_logger()
+
+_HEADER: Final = "x-request-id"
+# A UUID only: any other text of the caller's could be a plate, and it goes to the log.
+_REQUEST_ID: Final = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+# Less is not enough to answer and be heard; the work would be for nobody.
+_LEAST_SECONDS: Final = 0.020
+_MAKERS: Final = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+
+_Behaviour = Callable[[Any, Context], Awaitable[Any]]
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps the handlers of all four shapes.
+
+    Args:
+        stopping: What `stopping_of` gives inside of a call.
+        max_call_seconds: Longest time of a unary call; streams have none.
+    """
+
+    def __init__(self, stopping: Stopping, max_call_seconds: float) -> None:
+        self._stopping = stopping
+        self._max_call_seconds = max_call_seconds
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """The handler of the method, wrapped; None for a method that there is not."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return handler
+        shape = (handler.request_streaming, handler.response_streaming)
+        behaviour = (
+            handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+        )
+        seconds = None if any(shape) else self._max_call_seconds
+        call = _Call(str(handler_call_details.method), _as_coroutine(behaviour), self._stopping, seconds)
+        return _MAKERS[shape](call.run, handler.request_deserializer, handler.response_serializer)
+
+
+def _as_coroutine(behaviour: Any) -> _Behaviour:
+    """`behaviour`, or for one that yields its answers a coroutine that writes them.
+
+    gRPC would leave a generator that is cancelled between two answers to the garbage collector; here its `finally`
+    runs at once.
+    """
+    if not inspect.isasyncgenfunction(behaviour):
+        return behaviour  # type: ignore[no-any-return]
+
+    async def write_all(request: Any, context: Context) -> None:
+        async with contextlib.aclosing(behaviour(request, context)) as answers:
+            async for answer in answers:
+                await context.write(answer)
+
+    return write_all
+
+
+class _Call:
+    """One method, wrapped."""
+
+    def __init__(self, method: str, behaviour: _Behaviour, stopping: Stopping, seconds: float | None) -> None:
+        self._method = method
+        self._behaviour = behaviour
+        self._stopping = stopping
+        self._seconds = seconds
+
+    async def run(self, request: Any, context: Context) -> Any:
+        """The answer of the method. Errors leave as google.rpc.Status."""
+        started = time.perf_counter()
+        request_id = _request_id(context)
+        code = grpc.StatusCode.OK
+        with (
+            structlog.contextvars.bound_contextvars(**{REQUEST_ID: request_id}),
+            stopping_in_calls(self._stopping),
+        ):
+            try:
+                context.set_trailing_metadata(((_HEADER, request_id),))
+                return await self._answer(request, context)
+            except grpc.aio.AbortError:
+                code = _code_of(context)
+                raise
+            except asyncio.CancelledError:
+                code = grpc.StatusCode.CANCELLED
+                raise
+            except Exception as error:
+                answer = self._alpr_error(error, request_id)
+                code = answer.code
+                await _abort(context, answer, request_id)
+            finally:
+                self._record(code, time.perf_counter() - started, peer_of(context))
+
+    async def _answer(self, request: Any, context: Context) -> Any:
+        left = context.time_remaining()
+        if left is not None and left < _LEAST_SECONDS:
+            raise DeadlineError("less than 20 ms were left when the call came; nothing was done")
+        if self._seconds is None:
+            return await self._behaviour(request, context)
+        try:
+            async with asyncio.timeout(self._seconds) as limit:
+                return await self._behaviour(request, context)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise DeadlineError("the call took longer than this service allows") from None
+
+    def _alpr_error(self, error: Exception, request_id: str) -> AlprError:
+        if isinstance(error, AlprError):
+            return error
+        log.error("call_failed", method=self._method, exc_info=error)
+        return internal_error(request_id)
+
+    def _record(self, code: grpc.StatusCode, seconds: float, peer: object) -> None:
+        if code is grpc.StatusCode.CANCELLED:
+            metrics.CANCELLED.labels(self._method).inc()
+        else:
+            metrics.HANDLED.labels(self._method, code.name).inc()
+            metrics.SECONDS.labels(self._method).observe(seconds)
+        log.info(
+            "call", method=self._method, code=code.name, duration_ms=round(1000 * seconds, 1), peer=str(peer)
+        )
+
+
+async def _abort(context: Context, error: AlprError, request_id: str) -> None:
+    status = rpc_status.to_status(to_status(error))
+    trailers = (*(status.trailing_metadata or ()), (_HEADER, request_id))
+    await context.abort(status.code, status.details or "", trailers)
+
+
+def _request_id(context: Context) -> str:
+    given = next((value for key, value in context.invocation_metadata() or () if key == _HEADER), "")
+    return given if isinstance(given, str) and _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+
+
+def _code_of(context: Context) -> grpc.StatusCode:
+    code: Any = context.code()
+    if isinstance(code, grpc.StatusCode):
+        return code
+    return next((one for one in grpc.StatusCode if one.value[0] == code), grpc.StatusCode.UNKNOWN)

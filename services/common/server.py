@@ -1,0 +1,246 @@
+"""Servers: wiring, start, health, and an end that loses nothing.
+
+One process serves two addresses with the same servicers. On `PW_LISTEN` a client certificate of our authority is
+required; services, sensors and agencies come here. On `PW_USER_LISTEN` there is server TLS only, for people with a
+token. They are two because gRPC asks for a client certificate only where it demands one. There is no address without
+TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, Self, TypeVar
+
+import grpc
+import structlog
+import uvloop
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
+from grpc_reflection.v1alpha import reflection
+
+from services.common.config import ServiceSettings, StartError
+from services.common.errors import AlprError
+from services.common.health import Health, HealthCheck, check_once
+from services.common.interceptors import CallInterceptor
+from services.common.logs import loop_exception_handler
+from services.common.metrics import serve_metrics
+from services.common.stopping import Stopping, stopping_of
+
+__all__ = ["PortInUseError", "Server", "ServerBuilder", "Stopping", "run", "serve", "stopping_of"]
+
+log = structlog.get_logger()
+
+_Servicer = TypeVar("_Servicer")
+
+_CHECK_EVERY_SECONDS: Final = 5.0
+_CHECK_SECONDS: Final = 2.0
+_ON_STOP_SECONDS: Final = 10.0
+
+
+class PortInUseError(StartError):
+    """An address cannot be listened on; the text is one sentence."""
+
+
+class ServerBuilder:
+    """Gathers what a server consists of: `ServerBuilder(settings, name="audit").add(...).on_stop(pool.close)`."""
+
+    def __init__(self, settings: ServiceSettings, *, name: str) -> None:
+        self.settings = settings
+        self.name = name
+        self.servicers: dict[str, Callable[[grpc.aio.Server], None]] = {}
+        self.callbacks: list[Callable[[], Awaitable[None]]] = []
+        self.checks: list[HealthCheck] = []
+
+    def add(self, service_name: str, add_fn: Callable[[_Servicer, Any], None], servicer: _Servicer) -> Self:
+        """Adds a servicer: full name of its service, the stubs' `add_XServicer_to_server`, the object.
+
+        Raises:
+            ValueError: That service is here already.
+        """
+        if service_name in self.servicers:
+            raise ValueError(f"{service_name} is added twice")
+        self.servicers[service_name] = lambda server: add_fn(servicer, server)
+        return self
+
+    def on_stop(self, callback: Callable[[], Awaitable[None]]) -> Self:
+        """Adds what to await after the last call ended: pools, channels, writers. The last added goes first."""
+        self.callbacks.append(callback)
+        return self
+
+    def health_check(self, check: HealthCheck) -> Self:
+        """Adds a check that is asked every 5 seconds; while it raises or takes over 2 seconds: NOT_SERVING."""
+        self.checks.append(check)
+        return self
+
+    def build(self) -> Server:
+        """The server, not started. Call it on the loop that will serve."""
+        return Server(self)
+
+
+class Server:
+    """A server that `ServerBuilder` made."""
+
+    def __init__(self, builder: ServerBuilder) -> None:
+        self._settings = builder.settings
+        self._name = builder.name
+        self._callbacks = builder.callbacks
+        self._checks = builder.checks
+        self.stopping = Stopping()
+        self.port = 0
+        self.user_port = 0
+        self._health = Health(builder.servicers, self.stopping)
+        self._polling: asyncio.Task[None] | None = None
+        self._stop_metrics: Callable[[], None] | None = None
+        self._grpc = grpc.aio.server(
+            interceptors=[CallInterceptor(self.stopping, self._settings.max_call_seconds)],
+            options=_options(self._settings),
+            maximum_concurrent_rpcs=self._settings.max_concurrent_calls,
+        )
+        for add in builder.servicers.values():
+            add(self._grpc)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        names = (*builder.servicers, HEALTH_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._grpc)
+
+    async def start(self) -> None:
+        """Listens, and returns after the first health check; `port` and `user_port` then say where.
+
+        Raises:
+            PortInUseError: An address is taken or may not be used.
+        """
+        settings = self._settings
+        if settings.metrics_listen:
+            self._stop_metrics = _start_metrics(settings.metrics_listen)
+        self.port = self._listen("PW_LISTEN", settings.listen, mutual=True)
+        if settings.user_listen:
+            self.user_port = self._listen("PW_USER_LISTEN", settings.user_listen, mutual=False)
+        await self._grpc.start()
+        await self._check()
+        self._polling = asyncio.create_task(self._poll())
+        log.info("server_started", port=self.port, user_port=self.user_port, serving=self._health.serving)
+
+    async def stop(self) -> None:
+        """Returns when all calls have ended, within the grace, and every `on_stop` callback has run.
+
+        Health goes down before anything else, so that clients look elsewhere; then streams are told; then calls under
+        way get the grace to end.
+        """
+        if self._polling is not None:
+            self._polling.cancel()
+        self._health.set_serving(False)
+        self.stopping.set()
+        await self._grpc.stop(self._settings.shutdown_grace_seconds)
+        for callback in reversed(self._callbacks):
+            await _run_on_stop(callback)
+        if self._stop_metrics is not None:
+            await asyncio.to_thread(self._stop_metrics)
+        log.info("server_stopped")
+
+    def _listen(self, variable: str, address: str, *, mutual: bool) -> int:
+        try:
+            return self._grpc.add_secure_port(address, _credentials(self._settings, mutual=mutual))
+        except RuntimeError:
+            raise PortInUseError(
+                f"{variable}: {address} cannot be listened on: {_why_not(address)}"
+            ) from None
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(_CHECK_EVERY_SECONDS)
+            await self._check()
+
+    async def _check(self) -> None:
+        answers = await asyncio.gather(*(check_once(check, _CHECK_SECONDS) for check in self._checks))
+        if not self.stopping.is_set():
+            self._health.set_serving(all(answers))
+
+
+async def serve(builder: ServerBuilder) -> None:
+    """Serves until SIGTERM or SIGINT, then stops as `Server.stop` does.
+
+    Raises:
+        PortInUseError: An address is taken or may not be used; the `on_stop` callbacks have run.
+    """
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    server = builder.build()
+    try:
+        await server.start()
+        await told.wait()
+    finally:
+        await server.stop()
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Runs `main` on uvloop. What keeps it from starting ends the process with one sentence and exit code 1."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.get_loop().set_exception_handler(loop_exception_handler)
+            runner.run(main)
+    except (StartError, AlprError) as error:
+        sys.exit(f"cannot start: {error}")
+
+
+async def _run_on_stop(callback: Callable[[], Awaitable[None]]) -> None:
+    try:
+        async with asyncio.timeout(_ON_STOP_SECONDS):
+            await callback()
+    except Exception as error:  # noqa: BLE001 - the others must run too
+        log.error("on_stop_failed", exc_info=error)
+
+
+def _credentials(settings: ServiceSettings, *, mutual: bool) -> grpc.ServerCredentials:
+    pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
+    if not mutual:
+        return grpc.ssl_server_credentials([pair])
+    return grpc.ssl_server_credentials([pair], settings.tls_ca.read_bytes(), require_client_auth=True)
+
+
+def _options(settings: ServiceSettings) -> tuple[tuple[str, int], ...]:
+    return (
+        # Otherwise a second process could share the port and take some of the calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        # Streams that are open then stay; only new calls go to a new connection.
+        ("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Our clients ping every 20 seconds; the default of five minutes would cut them off.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    )
+
+
+def _start_metrics(address: str) -> Callable[[], None]:
+    host, port = _host_and_port(address)
+    try:
+        return serve_metrics(host, port)
+    except OSError as error:
+        text = f"PW_METRICS_LISTEN: {address} cannot be listened on: {_sentence(error)}"
+        raise PortInUseError(text) from None
+
+
+def _why_not(address: str) -> str:
+    """Why gRPC, which does not tell, could not listen on `address`."""
+    host, port = _host_and_port(address)
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return "the address is refused"
+    except OSError as error:
+        return _sentence(error)
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _sentence(error: OSError) -> str:
+    return (error.strerror or "the address is refused").lower()
