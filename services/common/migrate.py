@@ -28,6 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from services.common.config import ConfigError
 from services.common.database import (
     Connection,
     DatabaseError,
@@ -36,10 +37,10 @@ from services.common.database import (
     quoted,
     set_login,
 )
+from services.common.keyfile import read_key
 
 _SERVICES = Path(__file__).parents[1]
 _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
-_KEY_BYTES = 32
 # Roles belong to the whole server, so runs on two of its databases can meet; the one that fails begins again.
 _TRIES = 5
 _PAUSE_SECONDS = 0.2
@@ -219,22 +220,6 @@ async def _set_permit_keys(admin: Connection, keys: Sequence[bytes]) -> None:
         )
 
 
-def read_key(path: Path) -> bytes:
-    """The key of 32 bytes that `path` holds as 64 hexadecimal digits.
-
-    Raises:
-        DatabaseError: There is no such file, or no such key in it.
-    """
-    try:
-        key = bytes.fromhex(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        key = b""
-    if len(key) != _KEY_BYTES:
-        msg = f"{path} does not hold a key of {_KEY_BYTES} bytes as hexadecimal digits"
-        raise DatabaseError(msg)
-    return key
-
-
 def _login(text: str) -> tuple[str, str]:
     name, separator, password = text.partition("=")
     if not separator or not name or not password:
@@ -277,7 +262,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 async def _main(arguments: argparse.Namespace) -> None:
-    keys = [read_key(path) for path in arguments.permit_key_file]
+    keys = [read_key(path, "--permit-key-file") for path in arguments.permit_key_file]
     if arguments.create_database:
         await create_database(arguments.admin_url)
     logins = dict(arguments.login)
@@ -294,7 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _arguments(arguments)
     try:
         asyncio.run(_main(parsed))
-    except (DatabaseError, asyncpg.PostgresError) as error:
+    except (ConfigError, DatabaseError, asyncpg.PostgresError) as error:
         print(_first_line(error), file=sys.stderr)
         return 1
     return 0
