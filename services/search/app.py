@@ -128,9 +128,7 @@ class Search:
             return await self._questions.put(authorization, question)
         except PermitRefusedError as error:
             # Keys that differ, or a permit for another question: somebody must look at this.
-            log.error(  # noqa: TRY400 -- a traceback says nothing here
-                "permit_refused", authorization_id=authorization.authorization_id
-            )
+            log.exception("permit_refused", authorization_id=authorization.authorization_id)
             raise AuditUnavailableError(
                 "the archive does not accept the audit service's permit, so nothing was asked; try again"
             ) from error

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Protocol
+from typing import Final, Protocol
 
 from services.common.clock import Clock
 from services.common.errors import StorageUnavailableError
 from services.common.groupcommit import GroupCommit
 from services.search.core.reads import AppendResult, JudgedRead, NewRead, shortcoming
+
+# Of at most 500 reads each: some 100 ms a commit, so that a call that just missed one does not wait long.
+_MOST_CALLS: Final = 8
 
 
 class Reads(Protocol):
@@ -25,7 +28,7 @@ class Archive:
     def __init__(self, reads: Reads, clock: Clock) -> None:
         self._reads = reads
         self._clock = clock
-        self._commits = GroupCommit(self._flush)
+        self._commits = GroupCommit(self._flush, most_in_batch=_MOST_CALLS)
 
     async def append(self, reads: tuple[NewRead, ...]) -> list[AppendResult]:
         """What became of each read, in order, after COMMIT.
@@ -35,6 +38,10 @@ class Archive:
         """
         now = self._clock.now()
         return await self._commits.submit(tuple(JudgedRead(read, shortcoming(read, now)) for read in reads))
+
+    async def close(self) -> None:
+        """Returns when all calls have their answer; nothing more is taken."""
+        await self._commits.close()
 
     async def _flush(
         self, batches: Sequence[tuple[JudgedRead, ...]]

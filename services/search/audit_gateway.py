@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -14,6 +13,7 @@ from alpr.type.v1.justification_pb2 import Justification
 from alpr.type.v1.receipt_pb2 import AuditReceipt
 from services.common.errors import AlprError, AuditUnavailableError, from_rpc_error
 from services.common.identity import AccessToken
+from services.common.wire import to_datetime, to_timestamp
 from services.search.core.answer import AnswerSummary, Authorization, PlateQuestion
 
 if TYPE_CHECKING:
@@ -123,9 +123,8 @@ class AuditGateway:
 
 def _refusal(error: grpc.aio.AioRpcError) -> AlprError:
     """Audit's refusal for the officer, or that audit did not do its work."""
-    if error.code() in _REFUSALS:
-        return from_rpc_error(error)
-    return AuditUnavailableError(_NOT_RECORDED)
+    refusal = from_rpc_error(error)
+    return refusal if refusal.code in _REFUSALS else AuditUnavailableError(_NOT_RECORDED)
 
 
 def _plate_question(question: PlateQuestion) -> pb.PlateQuestion:
@@ -138,7 +137,7 @@ def _plate_question(question: PlateQuestion) -> pb.PlateQuestion:
         ("before_time", question.before_time),
     ):
         if moment is not None:
-            getattr(message, name).FromDatetime(moment)
+            getattr(message, name).CopyFrom(to_timestamp(moment))
     if question.before_read_id is not None:
         message.before_read_id = str(question.before_read_id)
     return message
@@ -163,6 +162,6 @@ def _authorization(response: pb.AuthorizeResponse) -> Authorization:
         authorization_id=response.authorization_id,
         permit=response.permit,
         account_id=response.actor.account_id,
-        from_time=getattr(response, "from").ToDatetime(tzinfo=UTC),
-        to_time=response.to.ToDatetime(tzinfo=UTC),
+        from_time=to_datetime(getattr(response, "from")),
+        to_time=to_datetime(response.to),
     )

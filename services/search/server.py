@@ -37,6 +37,7 @@ class SearchServer(SearchServiceServicer):
         self, request: search_pb.SearchReadsRequest, context: Context
     ) -> search_pb.SearchReadsResponse:
         """See search_service.proto."""
-        caller = require_token(context)
-        answer = await self._search.reads_of_plate(wire_search.parse_search(request, caller.access_token))
-        return wire_search.build_answer(answer)
+        token = require_token(context).access_token
+        assert token is not None  # noqa: S101 -- that is what require_token promises
+        search = wire_search.parse_search(request, token)
+        return wire_search.build_answer(await self._search.reads_of_plate(search))

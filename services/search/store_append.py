@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import asyncpg
-
-from services.common.pg import storage_errors
+from services.common.pg import Pool, connection
 from services.search.core.reads import AppendResult, JudgedRead, NewRead, content_digest
 
 _REASONS: Final = {"CONFLICT": "another read with this id is stored"}
@@ -44,7 +42,7 @@ _APPEND: Final = f"SELECT status, status_reason FROM archive.append_reads({_PARA
 class AppendStore:
     """Stores reads for good."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def append(self, reads: Sequence[JudgedRead]) -> list[AppendResult]:
@@ -57,8 +55,8 @@ class AppendStore:
         columns = [[column(judged.read) for judged in reads] for column in _COLUMNS]
         shortcomings = [judged.shortcoming for judged in reads]
         originals = [judged.read.original if judged.shortcoming else None for judged in reads]
-        with storage_errors():
-            rows = await self._pool.fetch(_APPEND, *columns, shortcomings, originals)
+        async with connection(self._pool) as held:
+            rows = await held.fetch(_APPEND, *columns, shortcomings, originals)
         return [
             AppendResult(
                 judged.read.read_id, row["status"], row["status_reason"] or _REASONS.get(row["status"], "")

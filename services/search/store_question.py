@@ -5,15 +5,16 @@ A permit is used in one transaction and its answer taken in a later one (sql/000
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 
 from services.common.canonical import to_microseconds
-from services.common.pg import storage_errors
+from services.common.pg import Connection, Pool, connection
 from services.search.core.answer import AnswerSummary, Authorization, FoundRead, PlateQuestion
 from services.search.errors import PermitRefusedError
 
@@ -29,18 +30,14 @@ SELECT read_id, capture_time, receive_time, plate, sensor_id, agency_ori, sensor
 _WARM_UP: Final = "SELECT archive.warm_up()"
 
 
-async def warm_up(connection: asyncpg.Connection) -> None:
-    """Has the plate question planned on a new connection: 20 to 50 ms that no officer waits for."""
-    await connection.execute(_WARM_UP)
-
-
-@contextmanager
-def _question_errors() -> Iterator[None]:
-    with storage_errors():
-        try:
-            yield
-        except asyncpg.InsufficientPrivilegeError as error:
-            raise PermitRefusedError("the archive did not accept the permit") from error
+@asynccontextmanager
+async def _asking(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection; what the archive refuses inside becomes PermitRefusedError."""
+    try:
+        async with connection(pool) as held:
+            yield held
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise PermitRefusedError("the archive did not accept the permit") from error
 
 
 def _arguments(authorization: Authorization, question: PlateQuestion) -> tuple[str | int | UUID | None, ...]:
@@ -59,7 +56,7 @@ def _arguments(authorization: Authorization, question: PlateQuestion) -> tuple[s
 class QuestionStore:
     """Puts questions with a permit, and gives out their answers."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def put(self, authorization: Authorization, question: PlateQuestion) -> AnswerSummary:
@@ -75,19 +72,31 @@ class QuestionStore:
         arguments = _arguments(authorization, question)
         # Refused may mean forged, expired, for another question, or used. Only a used one has an answer, so
         # the second statement refuses again in every other case.
-        with suppress(PermitRefusedError), _question_errors():
-            await self._pool.execute(_FIND_PLATE, *arguments)
-        with _question_errors():
-            row = await self._pool.fetchrow(_PLATE_ANSWER, *arguments)
-        return AnswerSummary(*row.values())
+        async with connection(self._pool) as held:
+            with suppress(asyncpg.InsufficientPrivilegeError):
+                await held.execute(_FIND_PLATE, *arguments)
+        async with _asking(self._pool) as held:
+            rows = await held.fetch(_PLATE_ANSWER, *arguments)
+        return AnswerSummary(*rows[0].values())
 
     async def take(self, authorization: Authorization) -> list[FoundRead]:
         """The reads of the answer, newest first. Errors as for `put`."""
-        with _question_errors():
-            rows = await self._pool.fetch(_FOUND_READS, authorization.permit)
+        async with _asking(self._pool) as held:
+            rows = await held.fetch(_FOUND_READS, authorization.permit)
         return [FoundRead(*row.values()) for row in rows]
 
+    async def warm_up(self, connections: int) -> None:
+        """Returns when so many connections have planned the question: 20 to 50 ms that no officer waits for.
+
+        Raises:
+            StorageUnavailableError: The database did not answer.
+        """
+        async with AsyncExitStack() as stack:
+            # All at the same time, so that no connection is warmed twice and another never.
+            held = [await stack.enter_async_context(connection(self._pool)) for _ in range(connections)]
+            await asyncio.gather(*(one.execute(_WARM_UP) for one in held))
+
     async def check(self) -> None:
-        """Returns when the database answers. Raises StorageUnavailableError."""
-        with _question_errors():
-            await self._pool.execute(_WARM_UP)
+        """Returns when the database answers questions. Errors as for `warm_up`."""
+        async with connection(self._pool) as held:
+            await held.execute(_WARM_UP)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import asyncpg
-
-from services.common.pg import storage_errors
+from services.common.pg import Pool, connection
 
 _DAYS_AHEAD: Final = 2
 _ENSURE_PARTITIONS: Final = "SELECT archive.ensure_partitions($1)"
@@ -16,7 +14,7 @@ _FORGET_PERMITS: Final = "SELECT archive.forget_expired_permits()"
 class UpkeepStore:
     """Makes partitions ahead of time and forgets what is over."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def ensure_partitions(self) -> int:
@@ -25,12 +23,12 @@ class UpkeepStore:
         Raises:
             StorageUnavailableError: The database did not answer.
         """
-        with storage_errors():
-            made: int = await self._pool.fetchval(_ENSURE_PARTITIONS, _DAYS_AHEAD)
+        async with connection(self._pool) as held:
+            made: int = await held.fetchval(_ENSURE_PARTITIONS, _DAYS_AHEAD)
         return made
 
     async def forget_expired_permits(self) -> int:
         """The number of used permits that ended over an hour ago, which are now gone. Errors as above."""
-        with storage_errors():
-            forgotten: int = await self._pool.fetchval(_FORGET_PERMITS)
+        async with connection(self._pool) as held:
+            forgotten: int = await held.fetchval(_FORGET_PERMITS)
         return forgotten

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from alpr.search.v1 import archive_service_pb2 as pb
 from alpr.type.v1 import read_pb2
 from alpr.type.v1.sensor_pb2 import Provenance
-from services.common.errors import FieldViolation, InvalidFieldError
-from services.search.core.plates import is_plate
+from services.common.errors import FieldViolation
+from services.common.wire import parse_plate, parse_uuid, raise_violations, to_datetime
 from services.search.core.reads import AppendResult, Image, NewRead
 
 MOST_READS: Final = 500
@@ -33,17 +31,14 @@ def parse_append(request: pb.AppendReadsRequest) -> tuple[NewRead, ...]:
         InvalidFieldError: The batch is empty or too large, or a read cannot even be kept apart.
     """
     if not 1 <= len(request.reads) <= MOST_READS:
-        raise InvalidFieldError(
-            "the batch has the wrong size",
-            violations=[FieldViolation("reads", f"must have 1 to {MOST_READS} elements")],
-        )
-    violations = [
-        violation
-        for number, archived in enumerate(request.reads)
-        for violation in _violations(f"reads[{number}]", archived)
-    ]
-    if violations:
-        raise InvalidFieldError("a read cannot be stored", violations=violations)
+        raise_violations([FieldViolation("reads", f"must have 1 to {MOST_READS} elements")])
+    raise_violations(
+        [
+            violation
+            for number, archived in enumerate(request.reads)
+            for violation in _violations(f"reads[{number}]", archived)
+        ]
+    )
     return tuple(_new_read(archived) for archived in request.reads)
 
 
@@ -63,27 +58,24 @@ def build_response(results: list[AppendResult]) -> pb.AppendReadsResponse:
 
 def _violations(path: str, archived: pb.ArchivedRead) -> list[FieldViolation]:
     """What the archive cannot do without, and the matcher never sends otherwise."""
-    read = archived.read
+    read, wrong = archived.read, list[FieldViolation]()
+    parse_uuid(f"{path}.read.read_id", read.read_id, wrong)
+    plate = parse_plate(f"{path}.read.plate", read.plate, wrong)
     checks = (
-        (_uuid(read.read_id) is not None, "read.read_id", "must be a UUID"),
         (bool(read.sensor_id), "read.sensor_id", "must not be empty"),
-        (is_plate(read.plate), "read.plate", "must be 1 to 12 characters A-Z and 0-9"),
+        (
+            plate == read.plate or bool(wrong),
+            "read.plate",
+            "must be in capitals, without blanks and dashes",
+        ),
         (bool(archived.agency_ori), "agency_ori", "must not be empty"),
         (bool(archived.sensor_group), "sensor_group", "must not be empty"),
         (archived.provenance in _PROVENANCES, "provenance", "must be set"),
-        (
-            all(_is_short_text(text) for text in _texts(archived)),
-            "read",
-            "has a text that is too long or holds NUL",
-        ),
+        (all(_is_short_text(text) for text in _texts(archived)), "read", "has a text too long, or with NUL"),
         (len(read.lattice.positions) <= _MOST_POSITIONS, "read.lattice", "has too many positions"),
-        (
-            len(read.image.image_key) in (0, _KEY_BYTES),
-            "read.image.image_key",
-            f"must have {_KEY_BYTES} bytes or be empty",
-        ),
+        (len(read.image.image_key) in (0, _KEY_BYTES), "read.image.image_key", "must have 32 bytes or none"),
     )
-    return [FieldViolation(f"{path}.{name}", text) for holds, name, text in checks if not holds]
+    return [*wrong, *(FieldViolation(f"{path}.{name}", text) for holds, name, text in checks if not holds)]
 
 
 def _texts(archived: pb.ArchivedRead) -> tuple[str, ...]:
@@ -150,24 +142,14 @@ def _image(image: read_pb2.ImageRef) -> Image:
 
 def _moment(read: read_pb2.Read, name: str) -> datetime | None:
     """The field's moment, None where it is missing or outside the calendar."""
-    if not read.HasField(name):  # type: ignore[arg-type]
-        return None
-    moment: Timestamp = getattr(read, name)
     try:
-        return moment.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
+        return to_datetime(getattr(read, name)) if read.HasField(name) else None  # type: ignore[arg-type]
+    except ValueError:
         return None
 
 
 def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
     except ValueError:
         return None

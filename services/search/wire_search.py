@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from alpr.search.v1 import search_service_pb2 as pb
 from alpr.type.v1 import notice_pb2, read_pb2
 from alpr.type.v1.sensor_pb2 import Provenance
-from services.common.errors import FieldViolation, InvalidFieldError
+from services.common.errors import FieldViolation
 from services.common.identity import AccessToken
+from services.common.wire import parse_moment, parse_plate, parse_uuid, raise_violations, to_timestamp
 from services.search.app import SearchAnswer, SearchRequest
 from services.search.core.answer import FoundRead, PlateQuestion
-from services.search.core.plates import asked_plate
 
 MOST_ROWS: Final = 1000
 _USUAL_ROWS: Final = 100
@@ -38,11 +37,12 @@ def parse_search(request: pb.SearchReadsRequest, token: AccessToken) -> SearchRe
     Raises:
         InvalidFieldError: Request id, plate, window or page size is malformed; names each field.
     """
-    plate = asked_plate(request.plate)
-    since, until = _moment(request, "from"), _moment(request, "to")
+    wrong: list[FieldViolation] = []
+    parse_uuid("request_id", request.request_id, wrong)
+    plate = parse_plate("plate", request.plate, wrong)
+    since, until = _moment(request, "from", wrong), _moment(request, "to", wrong)
     checks = (
-        (_is_uuid(request.request_id), "request_id", "must be a UUID chosen by the caller"),
-        (plate is not None, "plate", "must be 2 to 12 characters A-Z and 0-9"),
+        (len(plate) != 1, "plate", "must have at least 2 characters"),
         (since is None or until is None or since < until, "to", "must be later than from"),
         (
             0 <= request.page_size <= MOST_ROWS,
@@ -50,9 +50,7 @@ def parse_search(request: pb.SearchReadsRequest, token: AccessToken) -> SearchRe
             f"must be 1 to {MOST_ROWS}, or 0 for {_USUAL_ROWS}",
         ),
     )
-    violations = [FieldViolation(name, text) for holds, name, text in checks if not holds]
-    if violations or plate is None:
-        raise InvalidFieldError("the question is malformed", violations=violations)
+    raise_violations([*wrong, *(FieldViolation(name, text) for holds, name, text in checks if not holds)])
     return SearchRequest(
         request_id=request.request_id,
         token=token,
@@ -66,24 +64,23 @@ def parse_search(request: pb.SearchReadsRequest, token: AccessToken) -> SearchRe
 
 def build_answer(answer: SearchAnswer) -> pb.SearchReadsResponse:
     """The answer to the person: rows, proof, and what the rows are good for."""
-    response = pb.SearchReadsResponse(
+    return pb.SearchReadsResponse(
         reads=[_found_read(read) for read in answer.reads],
         next_page_token=answer.next_page_token,
         question_receipt=answer.receipts.question,
         outcome_receipt=answer.receipts.outcome,
         notice=_NOTICE,
+        searched_from=to_timestamp(answer.authorization.from_time),
+        searched_to=to_timestamp(answer.authorization.to_time),
     )
-    response.searched_from.FromDatetime(answer.authorization.from_time)
-    response.searched_to.FromDatetime(answer.authorization.to_time)
-    return response
 
 
 def _found_read(found: FoundRead) -> pb.FoundRead:
     read = read_pb2.Read.FromString(found.recognition)
     read.read_id = str(found.read_id)
     read.sensor_id = found.sensor_id
-    read.capture_time.FromDatetime(found.capture_time)
-    read.receive_time.FromDatetime(found.receive_time)
+    read.capture_time.CopyFrom(to_timestamp(found.capture_time))
+    read.receive_time.CopyFrom(to_timestamp(found.receive_time))
     read.place.latitude = found.latitude
     read.place.longitude = found.longitude
     read.place.description = found.place
@@ -102,26 +99,6 @@ def _found_read(found: FoundRead) -> pb.FoundRead:
     )
 
 
-def _moment(request: pb.SearchReadsRequest, name: str) -> datetime | None:
-    """The field's moment, None where it is unset.
-
-    Raises:
-        InvalidFieldError: It is outside the calendar.
-    """
-    if not request.HasField(name):  # type: ignore[arg-type]
-        return None
-    try:
-        moment: datetime = getattr(request, name).ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidFieldError(
-            "the question is malformed", violations=[FieldViolation(name, "must be a time of this calendar")]
-        ) from error
-    return moment
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+def _moment(request: pb.SearchReadsRequest, name: str, wrong: list[FieldViolation]) -> datetime | None:
+    """The field's moment, None where it is unset."""
+    return parse_moment(name, request, wrong) if request.HasField(name) else None  # type: ignore[arg-type]

@@ -17,7 +17,6 @@ from services.common.canonical import to_microseconds
 from services.search.core.answer import Authorization, rows_digest
 from services.search.core.moments import from_microseconds
 from services.search.core.pages import AskedQuestion, PagePosition, PageTokenError, open_token, seal
-from services.search.core.plates import asked_plate, is_plate
 from services.search.core.reads import content_digest, shortcoming
 from services.search.wire_append import parse_append
 from tests.support.search_kit import archived_read
@@ -38,34 +37,6 @@ CAPTURED = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
 def new_read(message=None):
     message = message or archived_read(CAPTURED, seed="same")
     return parse_append(archive_pb.AppendReadsRequest(reads=[message]))[0]
-
-
-@pytest.mark.parametrize(
-    ("typed", "plate"),
-    [
-        ("ab 12-34", "AB1234"),
-        ("AB.1234", "AB1234"),
-        ("ab1234", "AB1234"),
-        ("A", None),
-        ("", None),
-        ("AB1234567890X", None),
-        ("AB%234", None),
-        ("AB_234", None),
-        ("ÄB1234", None),
-        ("AB\u0661234", None),
-        ("AB1234\n", None),
-        ("\u017f\u017f1234", None),
-    ],
-)
-def test_a_typed_plate_is_normalised_or_refused(typed: str, plate: str | None) -> None:
-    assert asked_plate(typed) == plate
-
-
-@given(st.text())
-def test_a_normalised_plate_is_a_plate_and_stays_itself(text: str) -> None:
-    plate = asked_plate(text)
-
-    assert plate is None or (is_plate(plate) and asked_plate(plate) == plate)
 
 
 @given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(9999, 12, 31)))  # noqa: DTZ001

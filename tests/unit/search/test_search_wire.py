@@ -81,14 +81,26 @@ def test_a_question_is_normalised_and_completed() -> None:
     assert parsed.question.from_time is None and parsed.question.to_time is None
 
 
+@pytest.mark.parametrize("typed", ["ab 12-34", "AB.1234", "ab1234", " AB1234 "])
+def test_a_typed_plate_is_normalised(typed: str) -> None:
+    assert parse_search(question(plate=typed), TOKEN).question.plate == "AB1234"
+
+
+@pytest.mark.parametrize(
+    "typed", ["A", "", "AB1234567890X", "AB%234", "AB_234", "AB*", "ÄB1234", "AB\u0661234"]
+)
+def test_what_cannot_be_a_plate_is_refused(typed: str) -> None:
+    with pytest.raises(InvalidFieldError) as error:
+        parse_search(question(plate=typed), TOKEN)
+
+    assert fields(error) == {"plate"}
+
+
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
         ("request_id", {"request_id": ""}),
         ("request_id", {"request_id": "again"}),
-        ("plate", {"plate": ""}),
-        ("plate", {"plate": "A"}),
-        ("plate", {"plate": "AB%"}),
         ("page_size", {"page_size": 1001}),
         ("page_size", {"page_size": -1}),
     ],

@@ -1,0 +1,77 @@
+"""The search service: `python -m services.search`."""
+
+from __future__ import annotations
+
+from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
+from alpr.search.v1 import archive_service_pb2, search_service_pb2
+from alpr.search.v1.archive_service_pb2_grpc import add_ArchiveServiceServicer_to_server
+from alpr.search.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
+from services.common import logs
+from services.common.client import service_channel
+from services.common.clock import SystemClock
+from services.common.keyfile import read_key
+from services.common.pg import open_pool
+from services.common.server import ServerBuilder, run, serve
+from services.search.app import Search
+from services.search.append import Archive
+from services.search.audit_gateway import AuditGateway
+from services.search.config import SearchSettings
+from services.search.server import ArchiveServer, SearchServer
+from services.search.store_append import AppendStore
+from services.search.store_question import QuestionStore
+from services.search.store_upkeep import UpkeepStore
+from services.search.upkeep import HourlyUpkeep
+
+_ARCHIVE = archive_service_pb2.DESCRIPTOR.services_by_name["ArchiveService"].full_name
+_SEARCH = search_service_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
+
+
+async def assemble(settings: SearchSettings) -> ServerBuilder:
+    """The server, ready to start: partitions made, connections warm."""
+    token_key = read_key(settings.token_key_file, "PW_TOKEN_KEY_FILE")
+    size = settings.question_connections
+    # One writer commits at a time (services.common.groupcommit); the second connection is for its successor
+    # while a broken one is given up.
+    append_pool = await open_pool(
+        settings.append_database_url, application_name="search-append", min_size=1, max_size=2
+    )
+    question_pool = await open_pool(
+        settings.question_database_url, application_name="search-question", min_size=size, max_size=size
+    )
+    purge_pool = await open_pool(
+        settings.purge_database_url, application_name="search-purge", min_size=1, max_size=2
+    )
+    channel = service_channel(settings.audit_target, settings.client_tls, server_name="audit")
+
+    questions = QuestionStore(question_pool)
+    audit = AuditGateway(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)
+    search = Search(audit, questions, token_key)
+    archive = Archive(AppendStore(append_pool), SystemClock())
+    upkeep = HourlyUpkeep(UpkeepStore(purge_pool))
+
+    await upkeep.start()
+    await questions.warm_up(size)
+    return (
+        ServerBuilder(settings, name="search")
+        .add(_ARCHIVE, add_ArchiveServiceServicer_to_server, ArchiveServer(archive))
+        .add(_SEARCH, add_SearchServiceServicer_to_server, SearchServer(search))
+        .health_check(questions.check)
+        .on_stop(purge_pool.close)
+        .on_stop(question_pool.close)
+        .on_stop(append_pool.close)
+        .on_stop(channel.close)
+        .on_stop(upkeep.stop)
+        .on_stop(search.close)
+        .on_stop(archive.close)
+    )
+
+
+async def main() -> None:
+    """Serves until it is told to stop."""
+    settings = SearchSettings.from_environment()
+    logs.configure("search", level=settings.log_level, log_format=settings.log_format)
+    await serve(await assemble(settings))
+
+
+if __name__ == "__main__":
+    run(main())

@@ -1,0 +1,40 @@
+"""Settings of search, from the environment; a missing or unsafe value stops the start."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from services.common.config import Address, ReadableFile, ServiceSettings
+
+
+class SearchSettings(ServiceSettings):
+    """PW_... variables of search besides those that every service has."""
+
+    append_database_url: str = Field(min_length=1, repr=False)
+    """DSN of search_append."""
+    question_database_url: str = Field(min_length=1, repr=False)
+    """DSN of search_question."""
+    purge_database_url: str = Field(min_length=1, repr=False)
+    """DSN of search_purge."""
+    audit_target: Annotated[Address, Field(min_length=1)]
+    audit_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
+    """Longest that audit may take for one answer; later it counts as unreachable, and nothing is shown."""
+    token_key_file: ReadableFile
+    """Key that seals page tokens: 32 bytes as hexadecimal digits, the same for all replicas."""
+    question_connections: Annotated[int, Field(ge=1, le=100)] = 8
+    """Connections for questions, all made and warmed at the start."""
+
+    @model_validator(mode="after")
+    def _three_logins(self) -> Self:
+        """Each login may do one thing only; an administrator's DSN would undo all that the schema guards."""
+        for name, login in (
+            ("append", "search_append"),
+            ("question", "search_question"),
+            ("purge", "search_purge"),
+        ):
+            if urlsplit(getattr(self, f"{name}_database_url")).username != login:
+                raise ValueError(f"PW_{name.upper()}_DATABASE_URL must log in as {login}")
+        return self
