@@ -1,12 +1,12 @@
 """Channels to services.
 
-Make one channel for each neighbour in `__main__`, on the loop that uses it, and pass it on: it holds connections to
-all replicas behind the name, and any number of calls share it.
+Make one channel for each neighbour in `__main__`, on the loop that uses it, and pass it on: it holds
+connections to all replicas behind the name, and any number of calls share it.
 
-Calls do not wait for a connection (`wait_for_ready` stays off). A question must fail at once when audit is away, a
-camera keeps what has no answer, and watchers try again by themselves; a queue of calls that wait inside the transport
-would serve none of them, and would hide the outage. What a restart or a moved replica costs is covered by the retries
-below. Give every call a `timeout=`; a retry spends of the same time.
+Calls do not wait for a connection (`wait_for_ready` stays off). A question must fail at once when audit is
+away, a camera keeps what has no answer, and watchers try again by themselves; a queue of calls that wait in
+the transport would serve none of them, and would hide the outage. What a restart or a moved replica costs is
+covered by the retries below. Give every call a `timeout=`; a retry spends of the same time.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import grpc
 from services.common.identity import AccessToken
 
 _MOST_MESSAGE_BYTES: Final = 20 << 20
-# Retries are safe for all our RPCs: whatever changes something carries a request id. UNAVAILABLE alone says that
-# another try may go better; a stream is tried again only while nothing of its answer has come.
+# Retries are safe for all our RPCs: whatever changes something carries a request id. UNAVAILABLE alone says
+# that another try may go better; a stream is tried again only while nothing of its answer has come.
 _SERVICE_CONFIG: Final = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -62,7 +62,7 @@ _OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """Files, PEM: the certificate and key of a service or sensor, and the authority that servers must come from."""
+    """PEM files: certificate and key of a service or sensor, and the authority that servers must be of."""
 
     certificate: Path
     key: Path
@@ -72,8 +72,8 @@ class ClientTls:
 def service_channel(target: str, tls: ClientTls, *, server_name: str) -> grpc.aio.Channel:
     """A channel with mutual TLS to the service `server_name` at `target` (`host:port` or `dns:///host:port`).
 
-    The server must prove the name `server_name`, not that of the host: every service may answer at 127.0.0.1, but
-    only one has audit's certificate.
+    The server must prove the name `server_name`, not that of the host: every service may answer at 127.0.0.1,
+    but only one has audit's certificate.
     """
     credentials = grpc.ssl_channel_credentials(
         tls.ca.read_bytes(), tls.key.read_bytes(), tls.certificate.read_bytes()
@@ -83,7 +83,10 @@ def service_channel(target: str, tls: ClientTls, *, server_name: str) -> grpc.ai
 
 
 def user_channel(target: str, ca_file: Path) -> grpc.aio.Channel:
-    """A channel for a person: server TLS, with a token on every call (`bearer`). The server proves the host's name."""
+    """A channel for a person: server TLS, and a token on every call (`bearer`).
+
+    The server must prove the name of the host in `target`.
+    """
     return grpc.aio.secure_channel(
         target, grpc.ssl_channel_credentials(ca_file.read_bytes()), options=_OPTIONS
     )

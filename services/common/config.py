@@ -47,7 +47,7 @@ ReadableFile = Annotated[Path, AfterValidator(_readable)]
 
 
 class ServiceSettings(BaseSettings):
-    """What every service is told. Subclasses add their own; `PW_` and the field's name in capitals is the variable."""
+    """What every service is told; subclasses add their own. The variable is `PW_` and the field's name."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True

@@ -1,7 +1,7 @@
 """Errors that callers see, and their form on the wire (google.rpc.Status, AIP-193).
 
-Raise an `AlprError` where the cause is known; the interceptor maps it once. Its text and metadata reach the caller,
-and its class, reason and code reach the log. Neither may hold a plate, a name, a case number or a token.
+Raise an `AlprError` where the cause is known; the interceptor maps it once. Its text and metadata reach the
+caller and must not hold a plate, a name, a case number or a token.
 """
 
 from __future__ import annotations
@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import grpc
-from alpr.type.v1.error_reason_pb2 import ErrorReason
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from grpc_status import rpc_status
+
+from alpr.type.v1.error_reason_pb2 import ErrorReason
 
 DOMAIN: Final = "platewarden"
 REQUEST_ID: Final = "request_id"
 _INTERNAL_TEXT: Final = "the call failed for a reason of ours; the service's log has it under the request id"
 _RESOURCE: Final = "resource"
 _NO_METADATA: Final[Mapping[str, str]] = MappingProxyType({})
-# A status travels in a trailer. gRPC clients take 8 KiB of them; more would hide the error behind another one.
+# A status travels in a trailer. gRPC clients take 8 KiB of them; more would hide the error behind another.
 _MOST_DETAIL_BYTES: Final = 4096
 _MOST_TEXT: Final = 1024
 _CODES: Final[Mapping[int, grpc.StatusCode]] = MappingProxyType(
@@ -249,8 +250,8 @@ def _bad_request(violations: Sequence[FieldViolation], room: int) -> error_detai
 def from_rpc_error(error: grpc.aio.AioRpcError) -> AlprError:
     """The error that a service of ours raised, the same again on the client's side.
 
-    A failure of the transport, or of a server that is not ours, becomes DependencyUnavailableError, DeadlineError or
-    InternalError. Its own text is dropped, for it names hosts and addresses.
+    A failure of the transport, or of a server that is not ours, becomes DependencyUnavailableError,
+    DeadlineError or InternalError. Its own text is dropped, for it names hosts and addresses.
     """
     status = _status_of(error)
     info = _detail(status, error_details_pb2.ErrorInfo()) if status else None
@@ -278,7 +279,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> AlprError:
 
 def _status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
     try:
-        return rpc_status.from_call(error)
+        return rpc_status.from_call(cast(grpc.Call, error))
     except ValueError:
         # Its code or text differs from the trailers': not made by us.
         return None

@@ -17,14 +17,14 @@ _MOST_WAITING: Final = 8192
 
 
 class GroupCommit(Generic[_Item, _Result]):
-    """Gathers what is submitted while a flush is under way, and flushes it together as soon as that one returns.
+    """Gathers what is submitted while a flush is under way, and flushes it together when that one returns.
 
-    No timer: alone, an item is flushed at once; under load batches grow by themselves until the disk keeps up.
-    One flush runs at a time, in the order of submission.
+    No timer: alone, an item is flushed at once; under load batches grow until the disk keeps up. One flush
+    runs at a time, in the order of submission.
 
     Args:
-        flush: Given the items of a batch, gives one result for each, in order; an Exception among the results goes to
-            that item's submitter alone. When it raises, every submitter of the batch gets that error.
+        flush: Given the items of a batch, gives one result for each, in order; an Exception among the results
+            goes to that item's submitter alone. When it raises, every submitter of the batch gets that error.
         most_in_batch: Items of one flush.
         most_waiting: Items not yet in a flush; one more is refused.
     """
@@ -46,8 +46,8 @@ class GroupCommit(Generic[_Item, _Result]):
     async def submit(self, item: _Item) -> _Result:
         """What the flush answered for `item`, after it returned.
 
-        A submitter that is cancelled before its item is in a flush takes the item back. After that it only stops
-        waiting: whether the item is stored is then not known, as after any lost answer.
+        A submitter that is cancelled before its item is in a flush takes the item back. After that it only
+        stops waiting: whether the item is stored is then not known, as after any lost answer.
 
         Raises:
             StorageUnavailableError: Too many items wait already.
@@ -87,15 +87,15 @@ class GroupCommit(Generic[_Item, _Result]):
         answers = [answer for _, answer in batch]
         try:
             results = await self._flush([item for item, _ in batch])
-            if len(results) != len(batch):
-                raise RuntimeError(f"the flush gave {len(results)} results for {len(batch)} items")
         except asyncio.CancelledError:
             # The loop is going down; nobody may wait for an answer that cannot come.
             for answer in answers:
                 answer.cancel()
             raise
-        except Exception as error:  # noqa: BLE001 - it goes to those who asked
+        except Exception as error:
             results = [error] * len(batch)
+        if len(results) != len(batch):
+            results = [RuntimeError("the flush gave another number of results")] * len(batch)
         for answer, result in zip(answers, results, strict=True):
             if answer.done():
                 continue

@@ -1,7 +1,7 @@
 """Health as gRPC, Kubernetes and round_robin understand it (grpc.health.v1).
 
-Not the servicer of grpcio-health-checking: that one writes to watchers while it holds the lock that a change of state
-needs, so a watcher that stopped reading would hold up the shutdown.
+Not the servicer of grpcio-health-checking: that one writes to watchers while it holds the lock that a change
+of state needs, so a watcher that stopped reading would hold up the shutdown.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Health(health_pb2_grpc.HealthServicer):
             for one in waiting:
                 one.cancel()
 
-    def _status(self, service: str) -> health_pb2.HealthCheckResponse.ServingStatus.ValueType:
+    def _status(self, service: str) -> int:
         if service not in self._services:
             return _UNKNOWN
         return _SERVING if self._serving else _NOT_SERVING
@@ -91,7 +91,7 @@ async def check_once(check: HealthCheck, seconds: float) -> bool:
     try:
         async with asyncio.timeout(seconds):
             await check()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the service cannot do its work
+    except Exception as error:
         log.warning("health_check_failed", exc_info=error)
         return False
     return True

@@ -1,7 +1,7 @@
 """Who calls: the mTLS certificate's name, and the access token that came with the call.
 
-Nothing else is believed: no header of a proxy names a caller here. A service passes a person's token on; it never
-speaks for a person on its own word (ADR-0007).
+Nothing else is believed: no header of a proxy names a caller here. A service passes a person's token on; it
+never speaks for a person on its own word (ADR-0007).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def caller_of(context: Context) -> Caller:
 
 
 def peer_of(context: Context) -> Peer:
-    """What the verified client certificate names; NOBODY without one, or when it names more than one thing."""
+    """What the verified client certificate names; NOBODY without one, or when it names several things."""
     # gRPC sets this property only for a certificate with exactly one URI.
     uris = list(context.auth_context().get("peer_spiffe_id", ()))
     return peer_from_uri(uris[0].decode("ascii", "replace")) if len(uris) == 1 else NOBODY

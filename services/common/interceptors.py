@@ -8,8 +8,8 @@ import inspect
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
 
 import grpc
 import structlog
@@ -34,7 +34,8 @@ _MAKERS: Final = {
     (True, True): grpc.stream_stream_rpc_method_handler,
 }
 
-_Behaviour = Callable[[Any, Context], Awaitable[Any]]
+_Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
+_Behaviour: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -51,13 +52,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    ) -> _Handler | None:
         """The handler of the method, wrapped; None for a method that there is not."""
         handler = await continuation(handler_call_details)
         if handler is None:
-            return handler
+            return None
         shape = (handler.request_streaming, handler.response_streaming)
         behaviour = (
             handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
@@ -70,8 +71,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 def _as_coroutine(behaviour: Any) -> _Behaviour:
     """`behaviour`, or for one that yields its answers a coroutine that writes them.
 
-    gRPC would leave a generator that is cancelled between two answers to the garbage collector; here its `finally`
-    runs at once.
+    gRPC would leave a generator that is cancelled between two answers to the garbage collector; here its
+    `finally` runs at once.
     """
     if not inspect.isasyncgenfunction(behaviour):
         return behaviour  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
 """Logs: events with fields, one JSON object a line, on standard error.
 
-Exceptions are written as class names and code places. Their texts and local variables are not: they hold requests, and
-requests hold plates.
+Exceptions are written as class names and code places. Their texts and local variables are not: they hold
+requests, and requests hold plates.
 """
 
 from __future__ import annotations

@@ -21,13 +21,14 @@ def read_id_of_sender(sensor_id: str, capture_time: datetime, sender_read_id: st
 def read_id_of_frame(
     sensor_id: str, capture_time: datetime, frame_sha256: bytes, box: tuple[float, float, float, float]
 ) -> UUID:
-    """The id of a read that has no name of its sender's: hash of its first frame, and where the plate is in it.
+    """The id of a read without a sender's name: from its first frame, and where the plate is in it.
 
     Args:
         sensor_id: The sensor.
         capture_time: When the shutter opened, with a zone.
         frame_sha256: 32 bytes.
-        box: x, y, width and height in pixels; taken as four big-endian 32-bit floats, as the contract carries them.
+        box: x, y, width and height in pixels; taken as four big-endian 32-bit floats, which is what the
+            contract carries.
     """
     if len(frame_sha256) != _HASH_BYTES:
         raise ValueError("a SHA-256 has 32 bytes")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 import structlog
+
 from alpr.audit.v1 import sensor_service_pb2 as pb
 from alpr.type.v1 import sensor_pb2
-
 from services.common.clock import Clock
 from services.common.errors import SensorNotApprovedError, SensorsUnknownError
 from services.common.wire import to_datetime
@@ -69,8 +69,8 @@ class SensorRegistry:
 
         Raises:
             SensorsUnknownError: Audit was not heard for 15 seconds; try again.
-            SensorNotApprovedError: Unknown, not approved or suspended, or `capture_time` is outside of the approved
-                period, which begins with `approved_from` and ends before `approved_until`.
+            SensorNotApprovedError: Unknown, not approved or suspended, or `capture_time` is outside of the
+                approved period, which begins with `approved_from` and ends before `approved_until`.
         """
         if not self.fresh:
             raise SensorsUnknownError(
@@ -95,8 +95,9 @@ class SensorRegistry:
                 log.warning("sensor_watch_ended", code=error.code().name)
             except TimeoutError:
                 log.warning("sensor_watch_ended", code="SILENT")
-            except Exception as error:  # noqa: BLE001 - a watch that died would refuse all sensors for ever
-                log.error("sensor_watch_ended", exc_info=error)
+            except Exception:
+                # A watch that died would refuse all sensors for ever.
+                log.exception("sensor_watch_ended")
             pause = (
                 _SHORTEST_PAUSE_SECONDS
                 if self._heard != heard_before

@@ -1,9 +1,9 @@
 """Servers: wiring, start, health, and an end that loses nothing.
 
-One process serves two addresses with the same servicers. On `PW_LISTEN` a client certificate of our authority is
-required; services, sensors and agencies come here. On `PW_USER_LISTEN` there is server TLS only, for people with a
-token. They are two because gRPC asks for a client certificate only where it demands one. There is no address without
-TLS.
+One process serves two addresses with the same servicers. On `PW_LISTEN` a client certificate of our
+authority is required; services, sensors and agencies come here. On `PW_USER_LISTEN` there is server TLS only,
+for people with a token. They are two because gRPC asks for a client certificate only where it demands one.
+There is no address without TLS.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class PortInUseError(StartError):
 
 
 class ServerBuilder:
-    """Gathers what a server consists of: `ServerBuilder(settings, name="audit").add(...).on_stop(pool.close)`."""
+    """Gathers what a server consists of: `ServerBuilder(settings, name="audit").add(...).on_stop(...)`."""
 
     def __init__(self, settings: ServiceSettings, *, name: str) -> None:
         self.settings = settings
@@ -67,12 +67,12 @@ class ServerBuilder:
         return self
 
     def on_stop(self, callback: Callable[[], Awaitable[None]]) -> Self:
-        """Adds what to await after the last call ended: pools, channels, writers. The last added goes first."""
+        """Adds what to await after the last call: pools, channels, writers. The last added goes first."""
         self.callbacks.append(callback)
         return self
 
     def health_check(self, check: HealthCheck) -> Self:
-        """Adds a check that is asked every 5 seconds; while it raises or takes over 2 seconds: NOT_SERVING."""
+        """Adds a check, made every 5 seconds; while it raises or takes over 2 seconds: NOT_SERVING."""
         self.checks.append(check)
         return self
 
@@ -126,8 +126,8 @@ class Server:
     async def stop(self) -> None:
         """Returns when all calls have ended, within the grace, and every `on_stop` callback has run.
 
-        Health goes down before anything else, so that clients look elsewhere; then streams are told; then calls under
-        way get the grace to end.
+        Health goes down before anything else, so that clients look elsewhere; then streams are told; then
+        calls under way get the grace to end.
         """
         if self._polling is not None:
             self._polling.cancel()
@@ -178,7 +178,7 @@ async def serve(builder: ServerBuilder) -> None:
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Runs `main` on uvloop. What keeps it from starting ends the process with one sentence and exit code 1."""
+    """Runs `main` on uvloop. What keeps it from starting ends the process: one sentence, exit code 1."""
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.get_loop().set_exception_handler(loop_exception_handler)
@@ -191,8 +191,9 @@ async def _run_on_stop(callback: Callable[[], Awaitable[None]]) -> None:
     try:
         async with asyncio.timeout(_ON_STOP_SECONDS):
             await callback()
-    except Exception as error:  # noqa: BLE001 - the others must run too
-        log.error("on_stop_failed", exc_info=error)
+    except Exception:
+        # The others must run too.
+        log.exception("on_stop_failed")
 
 
 def _credentials(settings: ServiceSettings, *, mutual: bool) -> grpc.ServerCredentials:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,7 +19,10 @@ _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 _NANOS: Final = 1_000_000_000
 _NIL: Final = UUID(int=0)
-_BETWEEN_CHARACTERS: Final = re.compile(r"[\s.·•\-‐-―]+")
+# Blanks, full stops, middle dots, and all that looks like a dash.
+_BETWEEN_CHARACTERS: Final = re.compile("[\\s.\u00b7\u2022\\-\u2010-\u2015]+")
+# Not str.upper: that makes SS of a sharp s.
+_CAPITALS: Final = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 _PLATE: Final = re.compile(r"[A-Z0-9]{1,12}")
 
 
@@ -61,7 +65,7 @@ def raise_violations(wrong: Sequence[FieldViolation]) -> None:
 
 
 def parse_uuid(field: str, text: str, wrong: list[FieldViolation]) -> UUID:
-    """The id in its one form, lower case with dashes; adds to `wrong` and gives the nil UUID for any other text."""
+    """The id in its one form, lower case with dashes; else adds to `wrong` and gives the nil UUID."""
     try:
         found = UUID(text)
     except ValueError:
@@ -105,12 +109,12 @@ def parse_text(field: str, text: str, wrong: list[FieldViolation], *, most: int)
 
 
 def normalise_plate(text: str) -> str:
-    """`text` in capitals without blanks, dots and dashes. It may still hold other characters: see `parse_plate`."""
-    return _BETWEEN_CHARACTERS.sub("", text).upper()
+    """`text` in capitals without blanks, dots and dashes; other characters stay: see `parse_plate`."""
+    return _BETWEEN_CHARACTERS.sub("", text).translate(_CAPITALS)
 
 
 def parse_plate(field: str, text: str, wrong: list[FieldViolation]) -> str:
-    """The normalised plate, 1 to 12 of A-Z and 0-9; adds to `wrong` where it is not one, without repeating it."""
+    """The normalised plate, 1 to 12 of A-Z and 0-9; else adds to `wrong`, without repeating it."""
     plate = normalise_plate(text)
     if not _PLATE.fullmatch(plate):
         wrong.append(
