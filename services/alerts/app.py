@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 import grpc
 
 from alpr.type.v1 import receipt_pb2
-from services.alerts import metrics
 from services.alerts.audit import DONE, FAILED, Act, AuditClient, Recorded
 from services.alerts.core.model import Actor, Alert, Hit, Step, StepRequest
 from services.alerts.core.severity import with_lateness
@@ -34,7 +33,7 @@ RECENT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An alert as the person may see it, with its pictures, its history, and the proof that the look is recorded."""
+    """An alert as the person may see it, with pictures, history, and the proof that the look is recorded."""
 
     alert: Alert
     crop: bytes
@@ -46,22 +45,19 @@ class Found:
 class Alerts:
     """The use cases. Every change goes through one group commit; every look and act through audit first."""
 
-    def __init__(  # noqa: PLR0913 - the parts of the service, put together in one place
+    def __init__(
         self,
         store: AlertStore,
         writes: GroupCommit[Change, Done],
         audit: AuditClient,
         pictures: Pictures,
         clock: Clock,
-        *,
-        audit_timeout_seconds: float,
     ) -> None:
         self._store = store
         self._writes = writes
         self._audit = audit
         self._pictures = pictures
         self._clock = clock
-        self._audit_timeout = audit_timeout_seconds
 
     async def raise_alerts(self, reported: Sequence[ReportedHit]) -> tuple[UUID, ...]:
         """The alert of each hit, once pictures, hits, alerts and feed positions are on disk.
@@ -77,7 +73,7 @@ class Alerts:
         Raises:
             NotFoundError: There is no such alert, or it is another agency's.
             WrongStateError, NotConfirmedError, InvalidFieldError, RequestIdReusedError: Nothing was changed.
-            AlprError: What audit refuses with; AuditUnavailableError when it does not answer. Nothing was changed.
+            AlprError: What audit refuses with, or that it does not answer. Nothing was changed.
         """
         actor, alert = await self._person_and_alert(request.alert_id, token)
         action = f"alert.{request.kind.name.lower()}"
@@ -112,7 +108,7 @@ class Alerts:
         return await self._show(recorded, alert.alert_id, is_question=is_question)
 
     async def report_continuation(self, continuation: Continuation) -> None:
-        """Puts on the way to the log that a telecommunication centre's stream goes on unproven, or that this is over."""
+        """Puts on the way to the log that a centre's stream goes on unproven, or that this is over."""
         await self._writes.submit(
             OutboxItem(
                 item_id=uuid4(),
@@ -127,7 +123,7 @@ class Alerts:
     async def _with_pictures(self, reported: ReportedHit) -> Hit:
         hit = reported.hit
         # Pictures first: a hit on disk always has its pictures; a picture without a hit harms nobody.
-        keys = await self._pictures.keep(reported.crop, reported.overview)
+        keys = await self._pictures.keep(hit.sighting.capture_time, reported.crop, reported.overview)
         now = self._clock.now()
         capture_time = hit.sighting.capture_time
         matches = tuple(
@@ -136,14 +132,14 @@ class Alerts:
         return Hit(replace(hit.sighting, crop_key=keys.crop, overview_key=keys.overview), matches)
 
     async def _person_and_alert(self, alert_id: UUID, token: AccessToken) -> tuple[Actor, Alert]:
-        actor = await who_is(self._audit, token, timeout_seconds=self._audit_timeout)
+        actor = await who_is(self._audit, token)
         alert = await self._store.alert(alert_id)
         if alert is None:
             raise NotFoundError("no such alert", resource=str(alert_id))
         return actor, alert
 
     async def _intend(self, act: Act, alert: Alert, token: AccessToken) -> Recorded:
-        """The recorded intent. For an outsider audit is asked all the same, so that the attempt is in the log."""
+        """The recorded intent. Audit is asked for an outsider too, so that the attempt is in the log."""
         if act.agency_ori in alert.agencies:
             return await self._audit.record_intent(act, token)
         try:

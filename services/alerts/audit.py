@@ -71,7 +71,7 @@ class AuditClient:
     def __init__(self, channel: grpc.aio.Channel, *, timeout_seconds: float) -> None:
         self._authorization = rpc.AuthorizationServiceStub(channel)
         self._health = health_rpc.HealthServiceStub(channel)
-        self._timeout = timeout_seconds
+        self.timeout_seconds = timeout_seconds
 
     async def leases(self, token: AccessToken, action: str) -> AsyncGenerator[Lease]:
         """Leases for the person's stream, the first at once, until audit ends them.
@@ -99,7 +99,7 @@ class AuditClient:
             resource_agency_ori=act.agency_ori,
             details=act.details,
         )
-        response = await self._answer(self._authorization.RecordIntent(request, timeout=self._timeout))
+        response = await self._answer(self._authorization.RecordIntent(request, timeout=self.timeout_seconds))
         return Recorded(UUID(response.intent_id), _actor(response.actor))
 
     async def authorize(
@@ -119,7 +119,7 @@ class AuditClient:
             justification=justification,
             question=pb.Question(alerts=question),
         )
-        response = await self._answer(self._authorization.Authorize(request, timeout=self._timeout))
+        response = await self._answer(self._authorization.Authorize(request, timeout=self.timeout_seconds))
         return Recorded(UUID(response.authorization_id), _actor(response.actor))
 
     async def record_outcome(
@@ -139,13 +139,15 @@ class AuditClient:
             row_count=row_count,
             rows_digest=rows_digest,
         )
-        response = await self._answer(self._authorization.RecordOutcome(request, timeout=self._timeout))
+        response = await self._answer(
+            self._authorization.RecordOutcome(request, timeout=self.timeout_seconds)
+        )
         return response.subject_receipt
 
     async def record_events(self, items: Sequence[OutboxItem]) -> None:
         """Returns when audit has `items` on disk, at most 500. Repeating it is harmless."""
         request = pb.RecordEventsRequest(events=[_event(item) for item in items])
-        await self._answer(self._authorization.RecordEvents(request, timeout=self._timeout))
+        await self._answer(self._authorization.RecordEvents(request, timeout=self.timeout_seconds))
 
     async def _answer(self, call: Awaitable[T]) -> T:
         try:

@@ -1,52 +1,37 @@
-"""Collects what is wrong with a request, so that the caller hears of everything at once."""
+"""What is wrong with a request, collected by path, so that the caller hears of everything at once."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from google.protobuf.message import Message
 
-from services.common.errors import FieldViolation, InvalidFieldError
-
-_NO_UUID = UUID(int=0)
-_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+from services.common.errors import FieldViolation
+from services.common.wire import parse_moment, parse_text, parse_uuid, raise_violations
 
 
 class Checks:
-    """Checks of the fields below one path. A wrong value is noted and a stand-in given, until `raise_if_any`."""
+    """Checks of the fields below one path: notes what is wrong and gives a stand-in for it."""
 
-    def __init__(self, path: str = "", violations: list[FieldViolation] | None = None) -> None:
+    def __init__(self, path: str = "", wrong: list[FieldViolation] | None = None) -> None:
         self._path = path
-        self._violations: list[FieldViolation] = [] if violations is None else violations
+        self._wrong: list[FieldViolation] = [] if wrong is None else wrong
 
     def within(self, path: str) -> "Checks":
         """Checks of the fields below `path`, collected with these."""
-        return Checks(f"{self._path}{path}.", self._violations)
+        return Checks(f"{self._path}{path}.", self._wrong)
 
     def note(self, field: str, description: str) -> None:
         """Notes that `field` is wrong; `description` says what it must be and never repeats what came."""
-        self._violations.append(FieldViolation(self._path + field, description))
+        self._wrong.append(FieldViolation(self._path + field, description))
 
     def uuid(self, field: str, text: str) -> UUID:
         """The UUID that `text` is."""
-        try:
-            return UUID(text)
-        except ValueError:
-            self.note(field, "a UUID")
-            return _NO_UUID
+        return parse_uuid(self._path + field, text, self._wrong)
 
     def time(self, message: Message, field: str) -> datetime:
         """The moment in the timestamp `field` of `message`, which must be set."""
-        stamp = getattr(message, field)
-        try:
-            if message.HasField(field):
-                moment: datetime = stamp.ToDatetime(tzinfo=UTC)
-                return moment
-        except (ValueError, OverflowError):
-            self.note(field, "a time between the years 1 and 9999")
-            return _NO_TIME
-        self.note(field, "required")
-        return _NO_TIME
+        return parse_moment(self._path + field, message, self._wrong)
 
     def matching(self, field: str, text: str, pattern: str, description: str) -> str:
         """`text`, when all of it matches `pattern`."""
@@ -56,19 +41,15 @@ class Checks:
 
     def ori(self, field: str, text: str) -> str:
         """`text`, when it is an agency's ORI."""
-        return self.matching(field, text, r"[A-Z0-9]{9}", "an ORI: 9 characters of A-Z and 0-9")
+        return self.matching(field, text, r"[A-Z0-9]{9}", "must be an ORI: 9 characters of A-Z and 0-9")
 
     def text(self, field: str, text: str, *, longest: int) -> str:
-        """`text`, when it is there, is not too long, and can be stored."""
-        if not text.strip() or len(text) > longest:
-            self.note(field, f"required, at most {longest} characters")
-        return self.storable(field, text)
+        """`text` without blanks round it, 1 to `longest` characters."""
+        return parse_text(self._path + field, text, self._wrong, most=longest)
 
-    def storable(self, field: str, text: str) -> str:
-        """`text`, which may be empty, when PostgreSQL can store it."""
-        if "\0" in text:
-            self.note(field, "no NUL character")
-        return text
+    def optional(self, field: str, text: str, *, longest: int) -> str:
+        """`text` without blanks round it, at most `longest` characters; it may be empty."""
+        return self.text(field, text, longest=longest) if text.strip() else ""
 
     def raise_if_any(self) -> None:
         """Refuses the request when anything was noted.
@@ -76,5 +57,4 @@ class Checks:
         Raises:
             InvalidFieldError: Names every field that is wrong.
         """
-        if self._violations:
-            raise InvalidFieldError("the request is not complete or not right", violations=self._violations)
+        raise_violations(self._wrong)

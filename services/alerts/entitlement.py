@@ -36,16 +36,15 @@ class EntitlementTerms:
 
     audit: AuditClient
     clock: Clock
-    first_lease_seconds: float
     telecom_grace: timedelta
     report: Callable[[Continuation], Awaitable[None]]
 
 
-async def who_is(audit: AuditClient, token: AccessToken, *, timeout_seconds: float) -> Actor:
+async def who_is(audit: AuditClient, token: AccessToken) -> Actor:
     """The person whose token it is, entitled to alerts at this moment. Raises what audit refuses with."""
     leases = audit.leases(token, ACTION)
     try:
-        return (await _first(leases, timeout_seconds)).actor
+        return (await _first(leases, audit)).actor
     finally:
         await leases.aclose()
 
@@ -72,7 +71,7 @@ class Entitlement:
         """
         leases = terms.audit.leases(token, ACTION)
         try:
-            return cls(terms, token, leases, await _first(leases, terms.first_lease_seconds))
+            return cls(terms, token, leases, await _first(leases, terms.audit))
         except BaseException:
             await leases.aclose()
             raise
@@ -129,9 +128,9 @@ class Entitlement:
         return await wait_at_most(self._renewed, left.total_seconds())
 
 
-async def _first(leases: AsyncGenerator[Lease], timeout_seconds: float) -> Lease:
+async def _first(leases: AsyncGenerator[Lease], audit: AuditClient) -> Lease:
     try:
-        async with asyncio.timeout(timeout_seconds):
+        async with asyncio.timeout(audit.timeout_seconds):
             return await anext(leases)
     except (TimeoutError, StopAsyncIteration) as error:
         raise AuditUnavailableError(

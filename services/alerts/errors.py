@@ -35,7 +35,7 @@ class SlowSubscriberError(AlprError):
 
 
 class EntitlementEndedError(AlprError):
-    """The person's entitlement ended: sign-in expired, account suspended, certification lapsed, or unproven."""
+    """The entitlement ended: sign-in expired, account suspended, certification lapsed, or unproven."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = ErrorReason.ERROR_REASON_ENTITLEMENT_ENDED

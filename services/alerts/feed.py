@@ -14,7 +14,6 @@ from services.alerts.core.model import Alert, FeedItem
 from services.alerts.core.view import visible_to
 from services.alerts.races import wait_at_most
 from services.alerts.store import AlertStore, FeedHead
-from services.common.errors import AlprError
 
 log = structlog.get_logger()
 
@@ -48,7 +47,7 @@ class Published:
 
 
 class Feed:
-    """Follows the feed. Subscribers read from memory while they are near its end, and from the table before."""
+    """Follows the feed. Subscribers near its end read from memory, others from the table."""
 
     def __init__(self, store: AlertStore, *, ring_size: int) -> None:
         self._store = store
@@ -72,7 +71,7 @@ class Feed:
 
     @property
     def changed(self) -> asyncio.Event:
-        """Set when there is more than there was when the event was asked for. Ask first, then read, then wait."""
+        """Set when there is more than when it was asked for. Ask first, then read, then wait."""
         return self._changed
 
     def age_seconds(self) -> float:
@@ -93,7 +92,7 @@ class Feed:
             self._awake.clear()
             try:
                 await self._follow()
-            except AlprError as error:
+            except Exception as error:  # whatever it was, who waits for alerts needs the next try
                 log.warning("feed_waits", error=type(error).__name__)
             else:
                 await wait_at_most(self._awake, POLL_SECONDS)
@@ -101,7 +100,7 @@ class Feed:
             await asyncio.sleep(POLL_SECONDS)
 
     async def after(self, position: int) -> Sequence[Published]:
-        """The next positions, in order; empty at the end. From the table for one that is behind the memory."""
+        """The next positions, in order; empty at the end."""
         if position >= self._last:
             return ()
         if position + 1 in self._ring:

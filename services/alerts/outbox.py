@@ -6,10 +6,10 @@ from itertools import groupby
 
 import structlog
 
+from alpr.audit.v1.authorization_service_pb2 import OutcomeResult
 from services.alerts import metrics
 from services.alerts.audit import AuditClient
 from services.alerts.store_outbox import OutboxStore, PendingItem
-from services.common.errors import AlprError
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ class OutboxDrainer:
                 pause = _FIRST_PAUSE_SECONDS
                 if not more:
                     await self._rest()
-            except AlprError as error:
+            except Exception as error:  # whatever it was, who waits for alerts needs the next try
                 log.warning("outbox_waits", error=type(error).__name__, pause_seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
@@ -48,7 +48,7 @@ class OutboxDrainer:
     async def _drain_once(self) -> bool:
         self._awake.clear()
         pending = await self._store.pending(_BATCH)
-        # Runs of events go together; an outcome goes by itself. The order of the outbox is the order of the log.
+        # Runs of events go together, an outcome by itself. The outbox's order is the order of the log.
         for is_outcome, run in groupby(pending, key=lambda p: p.item.subject_id is not None):
             await (self._send_outcomes if is_outcome else self._send_events)(tuple(run))
         metrics.OUTBOX_DEPTH.set(await self._store.depth())
@@ -62,7 +62,7 @@ class OutboxDrainer:
         for pending in run:
             item = pending.item
             if item.subject_id is not None and item.result is not None:
-                await self._audit.record_outcome(item.subject_id, item.result)
+                await self._audit.record_outcome(item.subject_id, OutcomeResult.ValueType(item.result))
             await self._store.recorded(pending.outbox_id)
 
     async def _rest(self) -> None:

@@ -1,7 +1,9 @@
 """Rows of the alerts schema into words of the service, and back."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import asyncpg
 
 from services.alerts.core.model import (
     Alert,
@@ -18,16 +20,16 @@ from services.alerts.core.model import (
 )
 from services.alerts.core.severity import most_severe_first
 
-Row = Mapping[str, Any]
+Row: TypeAlias = asyncpg.Record
 
 SIGHTING_COLUMNS = (
     "read_id, plate, state, capture_time, receive_time, latitude, longitude, place_description, sensor_id, "
     "sensor_agency_ori, sensor_group, model_version, crop_key, overview_key"
 )
 MATCH_COLUMNS = (
-    "entry_id, list_version, hot_list_id, hot_list_name, list_agency_ori, list_activated_at, source, category, "
-    "listed_plate, listed_state, record_number, vehicle_year, vehicle_make, vehicle_model, vehicle_style, "
-    "vehicle_color, match_probability, warnings"
+    "entry_id, list_version, hot_list_id, hot_list_name, list_agency_ori, list_activated_at, source, "
+    "category, listed_plate, listed_state, record_number, vehicle_year, vehicle_make, vehicle_model, "
+    "vehicle_style, vehicle_color, match_probability, warnings"
 )
 
 

@@ -1,7 +1,5 @@
 """The servicer of alpr.alerts.v1.AlertService: decode, call, encode."""
 
-import grpc
-
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
 from services.alerts import wire
@@ -12,11 +10,10 @@ from services.alerts.races import first_ending
 from services.alerts.subscription import Delivery, Subscriptions
 from services.alerts.wire_hits import parse_hits
 from services.common.clock import Clock
-from services.common.errors import StoppingError
-from services.common.identity import require_service, require_token
-from services.common.server import stopping_of
-
-Context = grpc.aio.ServicerContext[pb.SubscribeAlertsRequest, pb.SubscribeAlertsResponse]
+from services.common.errors import StoppingError, UnauthenticatedError
+from services.common.identity import AccessToken, Context, require_service, require_token
+from services.common.stopping import stopping_of
+from services.common.wire import to_timestamp
 
 
 class AlertServicer(rpc.AlertServiceServicer):
@@ -36,9 +33,12 @@ class AlertServicer(rpc.AlertServiceServicer):
         alert_ids = await self._alerts.raise_alerts(parse_hits(request))
         return pb.RaiseAlertsResponse(alert_ids=[str(alert_id) for alert_id in alert_ids])
 
-    async def SubscribeAlerts(self, request: pb.SubscribeAlertsRequest, context: Context) -> None:
+    # A coroutine that writes, not a generator: a subscriber that does not read must not hold up its own end.
+    async def SubscribeAlerts(  # type: ignore[override]
+        self, request: pb.SubscribeAlertsRequest, context: Context
+    ) -> None:
         """See alert_service.proto."""
-        token = require_token(context)
+        token = _token(context)
         start = wire.parse_subscribe(request)
         entitlement = await Entitlement.open(self._terms, token)
 
@@ -53,7 +53,7 @@ class AlertServicer(rpc.AlertServiceServicer):
 
     async def GetAlert(self, request: pb.GetAlertRequest, context: Context) -> pb.GetAlertResponse:
         """See alert_service.proto."""
-        found = await self._alerts.look(wire.parse_get(request), require_token(context))
+        found = await self._alerts.look(wire.parse_get(request), _token(context))
         return pb.GetAlertResponse(
             alert=wire.encode_alert(found.alert),
             crop_image=found.crop,
@@ -79,12 +79,19 @@ class AlertServicer(rpc.AlertServiceServicer):
         return pb.DisposeAlertResponse(alert=await self._step(wire.parse_dispose(request), context))
 
     async def _step(self, step: StepRequest, context: Context) -> pb.Alert:
-        return wire.encode_alert(await self._alerts.take_step(step, require_token(context)))
+        return wire.encode_alert(await self._alerts.take_step(step, _token(context)))
 
     def _message(self, delivery: Delivery) -> pb.SubscribeAlertsResponse:
         if delivery.published is None or delivery.view is None:
-            heartbeat = pb.Heartbeat(server_time=wire.encode_time(self._clock.now()))
+            heartbeat = pb.Heartbeat(server_time=to_timestamp(self._clock.now()))
             return pb.SubscribeAlertsResponse(resume_token=delivery.token, heartbeat=heartbeat)
         if delivery.published.item.kind == FeedKind.RAISED:
             return pb.SubscribeAlertsResponse(resume_token=delivery.token, raised=delivery.view.message)
         return pb.SubscribeAlertsResponse(resume_token=delivery.token, updated=delivery.view.message)
+
+
+def _token(context: Context) -> AccessToken:
+    token = require_token(context).access_token
+    if token is None:
+        raise UnauthenticatedError("this call needs an access token")
+    return token

@@ -41,7 +41,7 @@ FROM alerts.alert_step WHERE alert_id = $1 ORDER BY step_number
 
 @dataclass(frozen=True, slots=True)
 class FeedHead:
-    """Where the feed is: its epoch, its last position (0 before the first), and from when to read after a restore."""
+    """Where the feed is: epoch, last position (0 before the first), and from when to read after a restore."""
 
     epoch: int
     last_position: int
@@ -53,6 +53,10 @@ class AlertStore:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+
+    async def check(self) -> None:
+        """Returns when the database answers. Raises StorageUnavailableError."""
+        await self.head()
 
     async def head(self) -> FeedHead:
         """The head of the feed at this moment."""
@@ -114,8 +118,8 @@ async def _load(conn: Connection, alert_ids: Collection[UUID]) -> Mapping[UUID, 
     if not alert_ids:
         return {}
     matches: defaultdict[UUID, list[Match]] = defaultdict(list)
-    # Alerts first: an entry that joins in between is shown early, which does no harm; the other way round an alert
-    # raised in between would come without entries.
+    # Alerts first: an entry that joins in between is shown early, which does no harm; the other way round an
+    # alert raised in between would come without entries.
     rows = await conn.fetch(_ALERTS, list(alert_ids))
     for row in await conn.fetch(_MATCHES, list(alert_ids)):
         matches[row["alert_id"]].append(match_of(row))

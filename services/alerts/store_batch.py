@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from services.alerts import metrics
 from services.alerts.core.model import FeedKind
 from services.common.pg import Connection
 
@@ -41,7 +42,7 @@ class OutboxItem:
 class Batch:
     """Feed positions and log items that belong to the open transaction of `conn`.
 
-    Positions are given out in memory and written at the end, so a change that is refused half way leaves no gap.
+    Positions are given out in memory and written at the end, so a change that is refused leaves no gap.
     """
 
     def __init__(self, conn: Connection, now: datetime, next_position: int) -> None:
@@ -66,7 +67,7 @@ class Batch:
         self._items.append(item)
 
     async def write(self) -> None:
-        """Writes positions and items, and wakes the replicas: one notification a batch (each takes a global lock)."""
+        """Writes positions and items, and wakes the replicas, once a batch: each NOTIFY takes a lock."""
         if self._feed:
             await self.conn.executemany(_FEED, self._feed)
             await self.conn.execute(_ADVANCE, self._next_position)
@@ -74,6 +75,11 @@ class Batch:
         if self._items:
             await self.conn.executemany(_OUTBOX, [_values(item) for item in self._items])
             await self.conn.execute(_NOTIFY_OUTBOX)
+
+    def count(self) -> None:
+        """Counts what the batch put into the feed, once it is committed."""
+        for _, _, kind, _ in self._feed:
+            metrics.FEED_ITEMS.labels(FeedKind(kind).name.lower()).inc()
 
 
 def _values(item: OutboxItem) -> tuple[object, ...]:

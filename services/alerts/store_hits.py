@@ -19,7 +19,8 @@ JOIN alerts.hit h USING (read_id, entry_id, list_version)
 _PASSAGES = """
 WITH near AS (
     SELECT h.alert_id, min(h.capture_time) AS first_capture, max(h.capture_time) AS last_capture
-    FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS asked (plate, agency, since, until)
+    FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+        AS asked (plate, agency, since, until)
     JOIN alerts.hit h ON h.plate = asked.plate AND h.sensor_agency_ori = asked.agency
         AND h.capture_time BETWEEN asked.since AND asked.until
     GROUP BY h.alert_id

@@ -8,9 +8,9 @@ from services.alerts.store_batch import OutboxItem
 from services.common.pg import Pool, connection
 
 _PENDING = """
-SELECT o.outbox_id, o.item_id, o.action, o.resource, o.agency_ori, o.event_time, o.details, o.subject_id, o.result
-FROM alerts.outbox o WHERE o.outbox_id > (SELECT recorded_through FROM alerts.outbox_head)
-ORDER BY o.outbox_id LIMIT $1
+SELECT outbox_id, item_id, action, resource, agency_ori, event_time, details, subject_id, result
+FROM alerts.outbox WHERE outbox_id > (SELECT recorded_through FROM alerts.outbox_head)
+ORDER BY outbox_id LIMIT $1
 """
 # Never backwards: another replica may be further.
 _ADVANCE = "UPDATE alerts.outbox_head SET recorded_through = $1 WHERE recorded_through < $1"

@@ -29,8 +29,9 @@ SELECT step_count, verification_state, confirmation_step, disposition, enforced
 FROM alerts.alert WHERE alert_id = $1
 """
 _INSERT = """
-INSERT INTO alerts.alert_step (alert_id, step_number, request_id, intent_id, step_time, account_id, agency_ori, kind,
-    verified_state, disposition, system, response_id, report_number, confirmation_step, confirmation_state)
+INSERT INTO alerts.alert_step (alert_id, step_number, request_id, intent_id, step_time, account_id,
+    agency_ori, kind, verified_state, disposition, system, response_id, report_number, confirmation_step,
+    confirmation_state)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 """
 
@@ -48,7 +49,7 @@ async def record_step(batch: Batch, change: StepChange, new_id: Callable[[], UUI
     """The alert that the step was recorded on, now or before under the same request id.
 
     Raises:
-        NotFoundError, RequestIdReusedError, WrongStateError, NotConfirmedError, InvalidFieldError: Nothing was
+        AlprError: There is no such alert, the request id is used, or the step does not follow. Nothing was
             written; the batch may go on.
     """
     request = change.request

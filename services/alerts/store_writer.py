@@ -1,7 +1,7 @@
-"""What the alerts service writes: batches of changes, each batch one transaction under the lock of the feed's head.
+"""What the alerts service writes: batches of changes, each one transaction under the lock of the feed's head.
 
-Positions of the feed are gapless and come in commit order, so a reader that goes on after the last position it saw
-misses nothing, from whatever replica.
+Positions of the feed are gapless and come in commit order, so a reader that goes on after the last position
+it saw misses nothing, from whatever replica.
 """
 
 from collections.abc import Callable, Sequence
@@ -56,6 +56,7 @@ class AlertWriter:
                 for change in changes
             ]
             await batch.write()
+        batch.count()
         return done
 
     async def _record(self, batch: Batch, change: StepChange | OutboxItem) -> Done | Exception:

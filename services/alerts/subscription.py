@@ -67,7 +67,14 @@ class Subscriptions:
         """
         point = await self._begin(start, entitlement.actor.account_id)
         stream = _Stream(
-            self._feed, self._sealer, self._clock, self._pace, entitlement, start.wanted, point, send
+            feed=self._feed,
+            sealer=self._sealer,
+            clock=self._clock,
+            pace=self._pace,
+            entitlement=entitlement,
+            wanted=start.wanted,
+            point=point,
+            send=send,
         )
         metrics.SUBSCRIBERS.inc()
         try:
@@ -89,14 +96,14 @@ class Subscriptions:
     async def _resume(self, point: ResumePoint, head: FeedHead, account_id: str) -> ResumePoint:
         if point.account_id != account_id:
             raise BadTokenError("the resume token belongs to another account; begin without one")
-        # A position that was never given out means a restore that nobody declared: the same to the subscriber.
+        # A position that was never given out means a restore that nobody declared.
         if point.epoch != head.epoch or point.position > head.last_position:
             raise _epoch_changed(head, self._clock.now())
         next_time = await self._store.feed_time(point.position + 1)
         now = self._clock.now()
         if next_time is not None and next_time < now - LIVE_PERIOD:
             raise BadTokenError(
-                "the resume token is older than 24 hours; begin with `since`, and ask for older alerts one by one",
+                "the resume token is older than 24 hours; begin with `since`",
                 metadata={"resync_from": _earliest(now).isoformat()},
             )
         return point
@@ -110,6 +117,7 @@ class Subscriptions:
 class _Stream:
     def __init__(  # noqa: PLR0913 - the parts of one stream, put together in one place
         self,
+        *,
         feed: Feed,
         sealer: TokenSealer,
         clock: Clock,
@@ -160,7 +168,7 @@ class _Stream:
                 raise StorageUnavailableError("the feed cannot be read; resume on another replica")
 
     async def _offer(self, published: Published) -> None:
-        # The position counts as sent only with the message: a token of an earlier message never skips this one.
+        # Told with the message itself: a token of an earlier message never skips this one.
         self._point = ResumePoint(self._point.epoch, published.item.position, self._point.account_id)
         view = published.view(self._entitlement.actor.agency_ori)
         if view is None or not is_wanted(view.alert, self._wanted):
@@ -171,6 +179,9 @@ class _Stream:
         self._sending_since = time.monotonic()
         await self._send(delivery)
         self._sending_since = None
+        if self._is_live and delivery.published is not None:
+            lag = self._clock.now() - delivery.published.item.feed_time
+            metrics.DELIVERY_LAG.observe(lag.total_seconds())
         self._last_sent = time.monotonic()
 
     def _token(self) -> str:

@@ -5,20 +5,17 @@ import binascii
 import os
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.alerts.errors import BadTokenError
-from services.common.config import ConfigError
 
-# The purpose is authenticated with every token, so that a sealed text of another service, or of another version
-# of this one under the same key, does not open here.
+# The purpose is authenticated with every token, so that a sealed text of another service, or of another
+# version of this one under the same key, does not open here.
 _PURPOSE = b"platewarden/alerts/resume/v1"
 _HEAD = struct.Struct(">qq")
 _NONCE_BYTES = 12
-_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +53,3 @@ class TokenSealer:
         except (UnicodeError, binascii.Error, ValueError, InvalidTag, struct.error) as error:
             raise BadTokenError("the resume token is not one of ours; begin without one") from error
         return ResumePoint(epoch=epoch, position=position, account_id=account_id)
-
-
-def read_key(path: Path, variable: str) -> bytes:
-    """The 32 bytes that the file at `path` holds as 64 hexadecimal digits.
-
-    Raises:
-        ConfigError: The file cannot be read or holds something else; names `variable`, never the content.
-    """
-    try:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError) as error:
-        msg = f"{variable}: the file cannot be read as hexadecimal digits"
-        raise ConfigError(msg) from error
-    if len(key) != _KEY_BYTES:
-        msg = (
-            f"{variable}: the file must hold {_KEY_BYTES} random bytes as {2 * _KEY_BYTES} hexadecimal digits"
-        )
-        raise ConfigError(msg)
-    return key

@@ -1,10 +1,8 @@
-"""Requests of people into words of the service, with every check of them; and alerts back into the contract."""
+"""Requests of people into words of the service, with every check of them; alerts into the contract."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, read_pb2
@@ -21,6 +19,7 @@ from services.alerts.core.model import (
     Verification,
 )
 from services.alerts.core.severity import loudest
+from services.common.wire import to_timestamp
 
 UNVERIFIED = "UNVERIFIED: confirm with LEADS/NCIC before any action"
 CONFIRMED = (
@@ -29,6 +28,9 @@ CONFIRMED = (
 
 _LONGEST = 64
 _LONGEST_SYSTEM = 200
+_CATEGORIES: frozenset[int] = frozenset(Category)
+_STATES: frozenset[int] = frozenset(Verification) - {Verification.NEW}
+_DISPOSITIONS: frozenset[int] = frozenset(Disposition) - {Disposition.NONE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,8 @@ def parse_subscribe(request: pb.SubscribeAlertsRequest) -> Start:
         InvalidFieldError: A category is not of the contract.
     """
     checks = Checks()
-    known = set(Category)
     for number, category in enumerate(request.categories):
-        if category not in known:
+        if category not in _CATEGORIES:
             checks.note(f"categories[{number}]", "a category of the contract")
     since = checks.time(request, "since") if request.HasField("since") else None
     checks.raise_if_any()
@@ -97,16 +98,15 @@ def parse_verify(request: pb.VerifyAlertRequest) -> StepRequest:
         InvalidFieldError: An id is not a UUID, the state is none that can be recorded, or a text is too long.
     """
     checks = Checks()
-    states = set(Verification) - {Verification.NEW}
-    if request.state not in states:
+    if request.state not in _STATES:
         checks.note("state", "a state after NEW")
     step = StepRequest(
         request_id=checks.uuid("request_id", request.request_id),
         alert_id=checks.uuid("alert_id", request.alert_id),
         kind=StepKind.VERIFY,
-        verification=Verification(request.state) if request.state in states else None,
-        system=_optional(checks, "system", request.system, _LONGEST_SYSTEM),
-        response_id=_optional(checks, "response_id", request.response_id, _LONGEST_SYSTEM),
+        verification=Verification(request.state) if request.state in _STATES else None,
+        system=checks.optional("system", request.system, longest=_LONGEST_SYSTEM),
+        response_id=checks.optional("response_id", request.response_id, longest=_LONGEST_SYSTEM),
     )
     checks.raise_if_any()
     return step
@@ -119,17 +119,16 @@ def parse_dispose(request: pb.DisposeAlertRequest) -> StepRequest:
         InvalidFieldError: An id is not a UUID, there is no disposition, or the report number is too long.
     """
     checks = Checks()
-    dispositions = set(Disposition) - {Disposition.NONE}
-    if request.disposition not in dispositions:
+    if request.disposition not in _DISPOSITIONS:
         checks.note("disposition", "a disposition of the contract")
     step = StepRequest(
         request_id=checks.uuid("request_id", request.request_id),
         alert_id=checks.uuid("alert_id", request.alert_id),
         kind=StepKind.DISPOSE,
         disposition=Disposition(request.disposition)
-        if request.disposition in dispositions
+        if request.disposition in _DISPOSITIONS
         else Disposition.NONE,
-        report_number=_optional(checks, "report_number", request.report_number, _LONGEST),
+        report_number=checks.optional("report_number", request.report_number, longest=_LONGEST),
     )
     checks.raise_if_any()
     return step
@@ -146,8 +145,8 @@ def encode_alert(alert: Alert) -> pb.Alert:
         plate=sighting.plate,
         state=sighting.state,
         match_probability=alert.matches[0].probability,
-        capture_time=encode_time(sighting.capture_time),
-        raise_time=encode_time(alert.raise_time),
+        capture_time=to_timestamp(sighting.capture_time),
+        raise_time=to_timestamp(alert.raise_time),
         place=read_pb2.Place(
             latitude=sighting.place.latitude,
             longitude=sighting.place.longitude,
@@ -165,20 +164,13 @@ def encode_alert(alert: Alert) -> pb.Alert:
 def encode_step(step: Step) -> pb.AlertStep:
     """One step of the history."""
     return pb.AlertStep(
-        step_time=encode_time(step.step_time),
+        step_time=to_timestamp(step.step_time),
         account_id=step.account_id,
         verification_state=notice_pb2.VerificationState.ValueType(step.verification),
         disposition=pb.Disposition.ValueType(step.disposition),
         system=step.system,
         response_id=step.response_id,
     )
-
-
-def encode_time(moment: datetime) -> Timestamp:
-    """`moment`, to the microsecond."""
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
 
 
 def _warnings(alert: Alert) -> list[hit_pb2.HitWarning.ValueType]:
@@ -201,7 +193,7 @@ def _entry(match: Match) -> hit_pb2.MatchedEntry:
         hot_list_name=entry.hot_list_name,
         list_agency_ori=entry.list_agency_ori,
         list_version=entry.key.list_version,
-        list_activated_at=encode_time(entry.list_activated_at),
+        list_activated_at=to_timestamp(entry.list_activated_at),
         source=hit_pb2.HotListSource.ValueType(entry.source),
         category=hit_pb2.HotListCategory.ValueType(entry.category),
         plate=entry.plate,
@@ -215,9 +207,3 @@ def _entry(match: Match) -> hit_pb2.MatchedEntry:
             color=vehicle.color,
         ),
     )
-
-
-def _optional(checks: Checks, field: str, text: str, longest: int) -> str:
-    if len(text) > longest:
-        checks.note(field, f"at most {longest} characters")
-    return checks.storable(field, text.strip())

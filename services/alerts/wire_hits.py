@@ -19,8 +19,11 @@ from services.alerts.core.model import (
 
 MOST_HITS = 100
 MOST_PICTURE_BYTES = 512 * 1024
+_LONGEST = 200
 _POLE = 90
 _DATE_LINE = 180
+_CATEGORIES: frozenset[int] = frozenset(Category)
+_WARNINGS: frozenset[int] = frozenset(HitWarning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,14 @@ def _sighting(message: pb.Hit, read: read_pb2.Read, checks: Checks) -> Sighting:
     return Sighting(
         read_id=checks.uuid("read_id", read.read_id),
         plate=checks.matching("plate", read.plate, r"[A-Z0-9]{1,12}", "A-Z and 0-9, 1 to 12 characters"),
-        state=checks.storable("states", read.states[0].state) if read.states else "",
+        state=checks.optional("states", read.states[0].state, longest=_LONGEST) if read.states else "",
         capture_time=capture_time,
         receive_time=checks.time(read, "receive_time") if read.HasField("receive_time") else capture_time,
         place=_place(read.place, checks.within("place")),
-        sensor_id=checks.text("sensor_id", read.sensor_id, longest=63),
+        sensor_id=checks.text("sensor_id", read.sensor_id, longest=_LONGEST),
         sensor_agency_ori=checks.ori("sensor_agency_ori", message.sensor_agency_ori),
-        sensor_group=checks.storable("sensor_group", message.sensor_group),
-        model_version=checks.storable("model_version", read.model_version),
+        sensor_group=checks.optional("sensor_group", message.sensor_group, longest=_LONGEST),
+        model_version=checks.optional("model_version", read.model_version, longest=_LONGEST),
         crop_key="",
         overview_key="",
     )
@@ -83,7 +86,9 @@ def _place(place: read_pb2.Place, checks: Checks) -> Place:
         checks.note("latitude", "-90 to 90 degrees")
     if not -_DATE_LINE <= place.longitude <= _DATE_LINE:
         checks.note("longitude", "-180 to 180 degrees")
-    return Place(place.latitude, place.longitude, checks.storable("description", place.description))
+    return Place(
+        place.latitude, place.longitude, checks.optional("description", place.description, longest=_LONGEST)
+    )
 
 
 def _match(message: pb.MatchedHit, checks: Checks) -> Match:
@@ -91,14 +96,12 @@ def _match(message: pb.MatchedHit, checks: Checks) -> Match:
         checks.note("match_probability", "0 to 1")
     entry = _entry(message.entry, checks.within("entry"))
     # A warning of a later version of the contract is a reason to doubt that this version has no word for.
-    warnings = tuple(
-        HitWarning(number) for number in sorted(set(message.warnings)) if number in set(HitWarning)
-    )
+    warnings = tuple(HitWarning(number) for number in sorted(set(message.warnings)) if number in _WARNINGS)
     return Match(entry, message.match_probability, warnings)
 
 
 def _entry(message: hit_pb2.MatchedEntry, checks: Checks) -> Entry:
-    known = message.category in set(Category)
+    known = message.category in _CATEGORIES
     if not known:
         checks.note("category", "a category of the contract")
     if not 1 <= message.source <= max(hit_pb2.HotListSource.values()):
@@ -106,23 +109,23 @@ def _entry(message: hit_pb2.MatchedEntry, checks: Checks) -> Entry:
     return Entry(
         key=EntryKey(checks.uuid("entry_id", message.entry_id), message.list_version),
         hot_list_id=checks.uuid("hot_list_id", message.hot_list_id),
-        hot_list_name=checks.storable("hot_list_name", message.hot_list_name),
+        hot_list_name=checks.optional("hot_list_name", message.hot_list_name, longest=_LONGEST),
         list_agency_ori=checks.ori("list_agency_ori", message.list_agency_ori),
         list_activated_at=checks.time(message, "list_activated_at"),
         source=message.source,
         category=Category(message.category) if known else Category.OTHER,
-        plate=checks.text("plate", message.plate, longest=64),
-        state=checks.storable("state", message.state),
-        record_number=checks.storable("record_number", message.record_number),
+        plate=checks.text("plate", message.plate, longest=_LONGEST),
+        state=checks.optional("state", message.state, longest=_LONGEST),
+        record_number=checks.optional("record_number", message.record_number, longest=_LONGEST),
         vehicle=_vehicle(message.vehicle, checks.within("vehicle")),
     )
 
 
 def _vehicle(vehicle: hit_pb2.ListedVehicle, checks: Checks) -> Vehicle:
     return Vehicle(
-        year=checks.storable("year", vehicle.year),
-        make=checks.storable("make", vehicle.make),
-        model=checks.storable("model", vehicle.model),
-        style=checks.storable("style", vehicle.style),
-        color=checks.storable("color", vehicle.color),
+        year=checks.optional("year", vehicle.year, longest=_LONGEST),
+        make=checks.optional("make", vehicle.make, longest=_LONGEST),
+        model=checks.optional("model", vehicle.model, longest=_LONGEST),
+        style=checks.optional("style", vehicle.style, longest=_LONGEST),
+        color=checks.optional("color", vehicle.color, longest=_LONGEST),
     )

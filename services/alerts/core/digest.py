@@ -1,4 +1,4 @@
-"""Digest of a hit for the tamper-evident log: a hit that is changed in the database no longer fits its log entry."""
+"""Digest of a hit for the tamper-evident log: a hit that was changed no longer fits its entry."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 def hit_digest(values: Iterable[object]) -> str:
     """SHA-256, in hexadecimal, of the columns of a hit in the order of the table.
 
-    Each value is written as `byte length:text`, so that no two rows write the same text; times are RFC 3339 in UTC
-    with microseconds.
+    Each value is written as `byte length:text`, so that no two rows write the same text; times are RFC 3339
+    in UTC with microseconds.
     """
     digest = hashlib.sha256()
     for value in values:

@@ -4,15 +4,15 @@ from collections.abc import Set as AbstractSet
 
 from services.alerts.core.model import Alert, Category
 
-# IV.D.2: felony vehicles, stolen vehicles, AMBER and SILVER, at a minimum. A stolen plate rides on a vehicle that
-# nobody has identified yet, so it counts as stolen.
+# IV.D.2: felony vehicles, stolen vehicles, AMBER and SILVER, at a minimum. A stolen plate rides on a vehicle
+# that nobody has identified yet, so it counts as stolen.
 FLOOR = frozenset(
     {Category.FELONY, Category.STOLEN_VEHICLE, Category.STOLEN_PLATE, Category.AMBER, Category.SILVER}
 )
 
 
 def wanted_categories(chosen: AbstractSet[Category]) -> frozenset[Category]:
-    """The categories that a subscriber who chose `chosen` gets: all when nothing was chosen, never less than FLOOR."""
+    """What a subscriber who chose `chosen` gets: all when nothing was chosen, never less than FLOOR."""
     return frozenset(chosen) | FLOOR if chosen else frozenset(Category)
 
 

@@ -1,8 +1,10 @@
-"""The verification of an alert: which steps follow from which state, and what each needs (ENF-051 III.D.4, IV.D.4).
+"""The verification of an alert: which step follows from which state, and what it needs (III.D.4, IV.D.4).
 
-NEW -> VERIFYING -> CONFIRMED | NOT_CONFIRMED | MISREAD | WRONG_STATE | STALE. A decision may be taken again, through
-VERIFYING, as long as no enforcement has been recorded: a wrong key must not stand for ever. The database holds the
-same rules by trigger and foreign key, so that a mistake here cannot store an enforcement without a confirmation.
+NEW -> VERIFYING -> CONFIRMED | NOT_CONFIRMED | MISREAD | WRONG_STATE | STALE. A decision may be taken again,
+through VERIFYING, as long as no enforcement has been recorded: a wrong key must not stand for ever.
+
+The database holds the same rules by trigger and foreign key, so that a mistake here cannot store an enforcement
+without a confirmation.
 """
 
 from dataclasses import dataclass
@@ -34,7 +36,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an alert is. `confirmation` is the number of the step that confirmed it, None unless CONFIRMED."""
+    """How far an alert is. `confirmation` is the number of the confirming step, None unless CONFIRMED."""
 
     verification: Verification
     disposition: Disposition

@@ -8,8 +8,8 @@ from services.alerts.core.model import Alert
 def visible_to(alert: Alert, agency_ori: str) -> Alert | None:
     """`alert` as `agency_ori` may see it, or None when it may not know of it.
 
-    The sensor's agency sees every entry. A list's agency sees the passage with the entries of its own lists only:
-    another agency's record number is not its business because the same plate stands on two lists.
+    The sensor's agency sees every entry. A list's agency sees the passage with the entries of its own lists
+    only: another agency's record is not its business because the same plate stands on two lists.
     """
     if alert.sighting.sensor_agency_ori == agency_ori:
         return alert

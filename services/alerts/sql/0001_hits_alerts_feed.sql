@@ -64,7 +64,7 @@ CREATE TABLE alerts.hit (
     vehicle_model text NOT NULL,
     vehicle_style text NOT NULL,
     vehicle_color text NOT NULL,
-    match_probability real NOT NULL CHECK (match_probability BETWEEN 0 AND 1),
+    match_probability double precision NOT NULL CHECK (match_probability BETWEEN 0 AND 1),
     warnings smallint[] NOT NULL,
     PRIMARY KEY (read_id, entry_id, list_version)
 );

@@ -77,7 +77,8 @@ $$;
 REVOKE ALL ON FUNCTION alerts.begin_epoch(timestamptz) FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA alerts TO alerts_app;
-GRANT SELECT ON ALL TABLES IN SCHEMA alerts TO alerts_app;
+GRANT SELECT ON alerts.feed_head, alerts.alert, alerts.hit, alerts.alert_entry, alerts.alert_step, alerts.feed,
+    alerts.outbox, alerts.outbox_head TO alerts_app;
 GRANT INSERT (alert_id, plate, sensor_agency_ori, raise_time) ON alerts.alert TO alerts_app;
 GRANT INSERT ON alerts.hit, alerts.alert_entry, alerts.alert_step, alerts.feed, alerts.outbox TO alerts_app;
 GRANT UPDATE (next_position) ON alerts.feed_head TO alerts_app;

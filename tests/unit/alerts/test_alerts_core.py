@@ -6,11 +6,11 @@ from itertools import product
 from uuid import UUID, uuid4
 
 import pytest
-from alpr.alerts.v1 import alert_service_pb2
-from alpr.type.v1 import hit_pb2, notice_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alpr.alerts.v1 import alert_service_pb2
+from alpr.type.v1 import hit_pb2, notice_pb2
 from services.alerts.core.floor import FLOOR, is_wanted, wanted_categories
 from services.alerts.core.model import (
     Alert,

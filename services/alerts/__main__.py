@@ -1,0 +1,85 @@
+"""Starts the alerts service: `python -m services.alerts`."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
+from services.alerts.app import Alerts
+from services.alerts.audit import AuditClient
+from services.alerts.background import Background
+from services.alerts.config import AlertsSettings
+from services.alerts.entitlement import EntitlementTerms
+from services.alerts.feed import Feed
+from services.alerts.outbox import OutboxDrainer
+from services.alerts.pictures import Pictures
+from services.alerts.server import AlertServicer
+from services.alerts.store import AlertStore
+from services.alerts.store_outbox import OutboxStore
+from services.alerts.store_writer import AlertWriter, Change, Done
+from services.alerts.subscription import Pace, Subscriptions
+from services.alerts.tokens import TokenSealer
+from services.common.client import service_channel
+from services.common.clock import Clock, SystemClock
+from services.common.groupcommit import GroupCommit
+from services.common.keyfile import read_key
+from services.common.logs import configure
+from services.common.objects import FileObjectStore
+from services.common.pg import open_pool
+from services.common.server import ServerBuilder, run, serve
+
+SERVICE = "alpr.alerts.v1.AlertService"
+
+
+async def build(settings: AlertsSettings) -> ServerBuilder:
+    """The server with everything behind it at work, not yet listening.
+
+    Raises:
+        ConfigError: A key file holds no key.
+        StorageUnavailableError: The database cannot be reached.
+    """
+    clock = SystemClock()
+    pictures = _pictures(settings)
+    pool = await open_pool(settings.database_url, application_name="alerts")
+    channel = service_channel(settings.audit_target, settings.client_tls, server_name="audit")
+    audit = AuditClient(channel, timeout_seconds=settings.audit_timeout_seconds)
+    store = AlertStore(pool)
+    window = timedelta(seconds=settings.passage_window_seconds)
+    writer = AlertWriter(pool, clock, passage_window=window, new_id=uuid4)
+    writes = GroupCommit[Change, Done](writer.flush)
+    alerts = Alerts(store, writes, audit, pictures, clock)
+    feed = Feed(store, ring_size=settings.feed_ring_size)
+    servicer = AlertServicer(
+        alerts, _subscriptions(settings, feed, store, clock), _terms(settings, audit, clock, alerts), clock
+    )
+    background = Background(settings.database_url, feed, OutboxDrainer(OutboxStore(pool), audit))
+    await background.start()
+    builder = ServerBuilder(settings, name="alerts")
+    builder.add(SERVICE, rpc.add_AlertServiceServicer_to_server, servicer).health_check(store.check)
+    # The last one goes first: writes end, then what follows them, then what both stand on.
+    return builder.on_stop(pool.close).on_stop(channel.close).on_stop(background.stop).on_stop(writes.close)
+
+
+def _pictures(settings: AlertsSettings) -> Pictures:
+    kek = read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE")
+    return Pictures(FileObjectStore(settings.image_store_dir), kek)
+
+
+def _subscriptions(settings: AlertsSettings, feed: Feed, store: AlertStore, clock: Clock) -> Subscriptions:
+    sealer = TokenSealer(read_key(settings.token_key_file, "PW_TOKEN_KEY_FILE"))
+    pace = Pace(settings.heartbeat_seconds, settings.subscriber_backlog, settings.subscriber_stall_seconds)
+    return Subscriptions(feed, store, sealer, clock, pace)
+
+
+def _terms(settings: AlertsSettings, audit: AuditClient, clock: Clock, alerts: Alerts) -> EntitlementTerms:
+    grace = timedelta(seconds=settings.telecom_grace_seconds)
+    return EntitlementTerms(audit, clock, telecom_grace=grace, report=alerts.report_continuation)
+
+
+async def _main() -> None:
+    settings = AlertsSettings.from_environment()
+    configure("alerts", level=settings.log_level, log_format=settings.log_format)
+    await serve(await build(settings))
+
+
+if __name__ == "__main__":
+    run(_main())

@@ -1,0 +1,39 @@
+"""Settings of the alerts service, from the environment; a missing or unsafe value stops the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from services.common.config import ReadableFile, ServiceSettings
+
+
+class AlertsSettings(ServiceSettings):
+    """PW_... variables of the alerts service besides those that every service has."""
+
+    database_url: str = Field(min_length=1)
+    """DSN of alerts_app: a direct or session-pooled connection, for LISTEN."""
+    audit_target: str = Field(min_length=1)
+    """host:port of the audit service."""
+    token_key_file: ReadableFile
+    """Key of resume tokens, 64 hexadecimal digits; the same for every replica."""
+    image_store_dir: Path
+    """Folder of the pictures; this service writes below `alerts/` only."""
+    image_kek_file: ReadableFile
+    """Key-encryption key of the pictures, 64 hexadecimal digits; this service's own, kept for ever."""
+    passage_window_seconds: Annotated[float, Field(ge=0, le=3600)] = 300
+    """Longest time between two captures of one passage; a later one raises a new alert."""
+    heartbeat_seconds: Annotated[float, Field(ge=0.1, le=5)] = 4
+    """Longest silence on a subscriber's stream."""
+    feed_ring_size: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
+    """Positions of the feed kept in memory."""
+    subscriber_backlog: Annotated[int, Field(ge=1)] = 2048
+    """Positions that a live subscriber may be behind before its stream ends."""
+    subscriber_stall_seconds: Annotated[float, Field(ge=0.5, le=300)] = 20
+    """Longest time that one message may wait for the subscriber."""
+    telecom_grace_seconds: Annotated[float, Field(ge=0, le=1800)] = 1800
+    """How long a telecommunication centre's stream goes on while audit cannot be asked."""
+    audit_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
+    """Deadline of one call to audit."""
