@@ -34,7 +34,8 @@ _MAKERS: Final = {
     (True, True): grpc.stream_stream_rpc_method_handler,
 }
 
-_Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
+# In quotes: generic for type checkers only.
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Behaviour: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 
 
