@@ -11,7 +11,7 @@ from aiohttp import web
 
 from services.dev.issuer import DevelopmentIssuer, application
 from services.dev.pki import DevelopmentAuthority
-from services.dev.postgres import FAST_AND_LOSSY, EmbeddedPostgres
+from services.dev.postgres import WITHOUT_SYNC, EmbeddedPostgres
 from tests.support.clock import ManualClock
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.issuer import RunningIssuer
@@ -25,7 +25,7 @@ def postgres_admin_url() -> Iterator[str]:
         yield given
         return
     with tempfile.TemporaryDirectory(prefix="pw-", ignore_cleanup_errors=True) as folder:
-        server = EmbeddedPostgres(Path(folder), settings=FAST_AND_LOSSY)
+        server = EmbeddedPostgres(Path(folder), settings=WITHOUT_SYNC)
         server.start()
         try:
             yield server.admin_url

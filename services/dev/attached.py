@@ -56,13 +56,15 @@ def _change_account(account: str) -> None:
 def _map_to(uid: int) -> None:
     own_uid, own_gid = os.geteuid(), os.getegid()
     _call("unshare", _CLONE_NEWUSER)
+    # Nothing may be imported from here on: the library may have been readable by the old account alone.
     for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{uid} {own_uid} 1"),
-        ("gid_map", f"{uid} {own_gid} 1"),
+        ("setgroups", b"deny"),
+        ("uid_map", b"%d %d 1" % (uid, own_uid)),
+        ("gid_map", b"%d %d 1" % (uid, own_gid)),
     ):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - one import less
-            file.write(text)
+        file = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        os.write(file, text)
+        os.close(file)
 
 
 def _drop_to(uid: int) -> None:

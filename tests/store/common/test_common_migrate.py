@@ -9,7 +9,7 @@ import pytest
 
 from services.common.database import create_database, with_database, with_login
 from services.common.migrate import MigrationError, main, migrate
-from services.dev.postgres import FAST_AND_LOSSY, EmbeddedPostgres
+from services.dev.postgres import WITHOUT_SYNC, EmbeddedPostgres
 from tests.support.databases import MigratedDatabase, fetch
 
 ROLES = """
@@ -107,7 +107,7 @@ async def test_a_login_gets_its_password_and_may_connect(url: str, folder: Path)
 
 
 async def test_an_administrator_who_is_no_superuser_can_migrate(tmp_path: Path, folder: Path) -> None:
-    server = EmbeddedPostgres(tmp_path / "server", settings=FAST_AND_LOSSY)  # one without the roles
+    server = EmbeddedPostgres(tmp_path / "server", settings=WITHOUT_SYNC)  # one without the roles
     server.start()
     try:
         await fetch(server.admin_url, "CREATE ROLE pw_admin LOGIN CREATEROLE CREATEDB PASSWORD 'secret'")
