@@ -104,6 +104,6 @@ class Acts:
         while True:
             try:
                 await self.settle()
-            except AlprError as error:
-                log.warning("acts_not_settled", error=type(error).__name__)
+            except Exception as error:
+                log.warning("acts_not_settled", exc_info=error)
             await asyncio.sleep(_SETTLE_EVERY_S)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from services.common.clock import Clock
-from services.common.errors import AlprError
 from services.matcher.core.index import ActiveList, Index
 from services.matcher.errors import IndexBehindError
 from services.matcher.metrics import INDEX_ENTRIES, INDEX_REVISION
@@ -66,13 +65,9 @@ class IndexFollower:
             raise IndexBehindError("the hot lists in memory may be out of date", retry_after_ms=1000)
         return self._index
 
-    async def is_ready(self) -> bool:
-        """True while `current` answers."""
-        try:
-            self.current()
-        except IndexBehindError:
-            return False
-        return True
+    async def check(self) -> None:
+        """Returns while `current` answers; for health checks. Raises IndexBehindError."""
+        self.current()
 
     async def reach(self, revision: int, timeout_s: float) -> None:
         """Returns when the index is at `revision` or newer. Raises IndexBehindError after `timeout_s`."""
@@ -87,8 +82,8 @@ class IndexFollower:
         while True:
             try:
                 await self._catch_up()
-            except AlprError as error:
-                log.warning("index_not_followed", error=type(error).__name__)
+            except Exception as error:
+                log.warning("index_not_followed", exc_info=error)
             # A notification can be lost with its connection; the question cannot.
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), _POLL_S)

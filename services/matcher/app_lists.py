@@ -110,12 +110,13 @@ class HotLists:
 
     async def page(
         self, request_id: uuid.UUID, after: str, size: int, token: AccessToken
-    ) -> tuple[HotList, ...]:
-        """At most `size` lists of the person's agency whose name comes after `after`, by name."""
+    ) -> tuple[tuple[HotList, ...], bool]:
+        """At most `size` lists of the person's agency whose name comes after `after`, and whether more follow."""
         intent = await self._acts.begin(Plan(request_id, "hot_list.list", "hot_lists", "", {}), token)
-        lists = await self._lists.page(intent.agency_ori, after, size)
+        found = await self._lists.page(intent.agency_ori, after, size + 1)
+        lists = found[:size]
         await self._acts.shown(intent, len(lists))
-        return lists
+        return lists, len(found) > size
 
     async def state(self, request_id: uuid.UUID, token: AccessToken) -> Index:
         """What is in memory, for a person."""

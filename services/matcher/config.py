@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.common.config import ServiceSettings
+from services.common.config import Address, ServiceSettings
 
 
 class MatcherSettings(ServiceSettings):
@@ -15,9 +15,9 @@ class MatcherSettings(ServiceSettings):
 
     database_url: str = Field(min_length=1)
     """DSN of matcher_app."""
-    audit_target: str = Field(min_length=1)
-    alerts_target: str = Field(min_length=1)
-    search_target: str = Field(min_length=1)
+    audit_target: Annotated[Address, Field(min_length=1)]
+    alerts_target: Annotated[Address, Field(min_length=1)]
+    search_target: Annotated[Address, Field(min_length=1)]
     match_minimum_probability: Annotated[float, Field(ge=0.001, le=1)] = 0.05
     """Least P(text) * P(state) of a match. Lower finds more misread plates and raises more false alarms."""
     batches_in_flight: Annotated[int, Field(ge=1, le=64)] = 8

@@ -13,7 +13,7 @@ from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
 from services.common.clock import Clock
 from services.common.errors import NotPermittedError, StoppingError
 from services.common.identity import AccessToken, Context, PeerKind, caller_of, require_service, require_token
-from services.common.stopping import current_stopping
+from services.common.stopping import stopping_of
 from services.common.wire import to_timestamp
 from services.matcher import wire_lists, wire_reads
 from services.matcher.app_index import IndexFollower
@@ -61,8 +61,8 @@ class HotListServicer(lists_grpc.HotListServiceServicer):
         """See hot_list_service.proto."""
         token = _token(context)
         after, size = wire_lists.parse_list(request)
-        lists = await self._hot_lists.page(uuid.uuid4(), after, size, token)
-        return wire_lists.to_list_response(lists, size)
+        lists, more = await self._hot_lists.page(uuid.uuid4(), after, size, token)
+        return wire_lists.to_list_response(lists, more=more)
 
 
 class MatchServicer(match_grpc.MatchServiceServicer):
@@ -82,7 +82,7 @@ class MatchServicer(match_grpc.MatchServiceServicer):
     ) -> AsyncIterator[match_pb.SubmitReadsResponse]:
         """See match_service.proto."""
         sensor_id = _sending_sensor(context)
-        stopping = current_stopping()
+        stopping = stopping_of(context)
 
         async def answer(request: match_pb.SubmitReadsRequest) -> match_pb.SubmitReadsResponse:
             if sensor_id and any(one.read.sensor_id != sensor_id for one in request.reads):

@@ -104,16 +104,13 @@ def parse_list(request: pb.ListHotListsRequest) -> tuple[str, int]:
     return after, request.page_size or _DEFAULT_PAGE
 
 
-def to_list_response(lists: Sequence[HotList], size: int) -> pb.ListHotListsResponse:
-    """A page of `size` from up to one list more than that.
+def to_list_response(lists: Sequence[HotList], *, more: bool) -> pb.ListHotListsResponse:
+    """A page of lists, with a token when more follow.
 
     The token needs no seal: it is a name to go on after, and only the caller's own agency is ever listed.
     """
-    more = len(lists) > size
-    token = base64.urlsafe_b64encode(lists[size - 1].name.encode()).decode() if more else ""
-    return pb.ListHotListsResponse(
-        hot_lists=[to_hot_list(one) for one in lists[:size]], next_page_token=token
-    )
+    token = base64.urlsafe_b64encode(lists[-1].name.encode()).decode() if more else ""
+    return pb.ListHotListsResponse(hot_lists=[to_hot_list(one) for one in lists], next_page_token=token)
 
 
 def to_hot_list(one: HotList) -> pb.HotList:

@@ -1,0 +1,115 @@
+"""`python -m services.matcher`: the wiring, from the database up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+import grpc
+
+from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
+from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
+from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
+from services.common import logs
+from services.common.client import service_channel
+from services.common.clock import Clock, SystemClock
+from services.common.errors import AlprError
+from services.common.pg import Listener, open_pool
+from services.common.sensors import SensorRegistry
+from services.common.server import ServerBuilder, run, serve
+from services.matcher.app_acts import Acts
+from services.matcher.app_index import IndexFollower
+from services.matcher.app_lists import HotLists
+from services.matcher.app_reads import ReadIntake
+from services.matcher.config import MatcherSettings
+from services.matcher.neighbours import AlertsClient, ArchiveClient, AuditClient
+from services.matcher.server import HotListServicer, MatchServicer
+from services.matcher.spool import Spool
+from services.matcher.store_acts import ActStore
+from services.matcher.store_index import IndexStore
+from services.matcher.store_lists import CHANNEL, HotListStore
+from services.matcher.store_versions import VersionStore
+
+# So long does the start wait for the lists; after it the server says NOT_SERVING until they are loaded.
+_FIRST_LOAD_S: Final = 20.0
+
+
+async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
+    """The server of the matcher, with all that works behind it under way."""
+    builder = ServerBuilder(settings, name="matcher")
+
+    def channel(name: str, target: str) -> grpc.aio.Channel:
+        made = service_channel(target, settings.client_tls, server_name=name)
+        builder.on_stop(made.close)
+        return made
+
+    pool = await open_pool(settings.database_url, application_name="matcher", max_size=16)
+    builder.on_stop(pool.close)
+    audit = channel("audit", settings.audit_target)
+    alerts = channel("alerts", settings.alerts_target)
+    search = channel("search", settings.search_target)
+
+    sensors = SensorRegistry(SensorServiceStub(audit), clock)
+    await sensors.start()
+    builder.on_stop(sensors.stop)
+
+    index = IndexFollower(IndexStore(pool), clock)
+    listener = Listener(settings.database_url, CHANNEL, index.wake)
+    await listener.__aenter__()
+    builder.on_stop(lambda: listener.__aexit__(None, None, None))
+    builder.on_stop(_in_background(index.follow()))
+
+    acts = Acts(AuditClient(audit), ActStore(pool), clock)
+    builder.on_stop(_in_background(acts.keep_settling()))
+
+    hot_lists = HotLists(
+        acts=acts,
+        lists=HotListStore(pool),
+        versions=VersionStore(pool),
+        index=index,
+        spool=Spool(settings.upload_spool_dir),
+        clock=clock,
+    )
+    intake = ReadIntake(
+        sensors=sensors,
+        lists=index,
+        archive=ArchiveClient(search),
+        alerts=AlertsClient(alerts),
+        clock=clock,
+        minimum_probability=settings.match_minimum_probability,
+    )
+    matching = MatchServicer(intake, index, hot_lists, clock, settings.batches_in_flight)
+    builder.add(
+        "alpr.matcher.v1.HotListService",
+        lists_grpc.add_HotListServiceServicer_to_server,
+        HotListServicer(hot_lists),
+    )
+    builder.add("alpr.matcher.v1.MatchService", match_grpc.add_MatchServiceServicer_to_server, matching)
+    builder.health_check(index.check)
+    with contextlib.suppress(AlprError):
+        await index.reach(0, _FIRST_LOAD_S)
+    return builder
+
+
+def _in_background(work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:
+    """Starts `work`; what comes back ends it."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.wait({task})
+
+    return end
+
+
+async def main() -> None:
+    """Serves until it is told to stop."""
+    settings = MatcherSettings.from_environment()
+    logs.configure("matcher", level=settings.log_level, log_format=settings.log_format)
+    await serve(await build(settings, SystemClock()))
+
+
+if __name__ == "__main__":
+    run(main())

@@ -1,0 +1,456 @@
+"""What the tests of the matcher share: neighbours over real gRPC that store by id, files and reads."""
+
+# ruff: noqa: N802 - RPC names are the contract's
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_status import rpc_status
+
+from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
+from alpr.alerts.v1 import alert_service_pb2_grpc as alerts_grpc
+from alpr.audit.v1 import authorization_service_pb2 as audit_pb
+from alpr.audit.v1 import authorization_service_pb2_grpc as audit_grpc
+from alpr.audit.v1 import sensor_service_pb2 as sensors_pb
+from alpr.audit.v1 import sensor_service_pb2_grpc as sensors_grpc
+from alpr.matcher.v1 import hot_list_service_pb2 as lists_pb
+from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
+from alpr.matcher.v1 import match_service_pb2 as match_pb
+from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
+from alpr.search.v1 import archive_service_pb2 as archive_pb
+from alpr.search.v1 import archive_service_pb2_grpc as archive_grpc
+from alpr.type.v1 import hit_pb2, read_pb2, sensor_pb2
+from services.common.client import ClientTls, bearer, service_channel, user_channel
+from services.common.clock import SystemClock
+from services.common.errors import AlprError, NotPermittedError, UnauthenticatedError, to_status
+from services.common.readid import read_id_of_sender
+from services.common.wire import to_timestamp
+from services.dev.pki import DevelopmentAuthority, IssuedCertificate
+from services.matcher.__main__ import build
+from services.matcher.config import MatcherSettings
+from tests.support.databases import MigratedDatabase
+
+ORI = "IL0160000"
+OTHER_ORI = "IL0990000"
+MANAGER = "token-of-the-list-manager"
+STRANGER = "token-of-another-agencys-manager"
+OFFICER = "token-without-the-role"
+SENSOR = "i90-mile12-east"
+OTHER_SENSOR = "chi-lsd-01"
+SUSPENDED_SENSOR = "i57-mile03-north"
+ATTESTATION = "Current LEADS extract, obtained lawfully."
+CROP, OVERVIEW = b"\xff\xd8crop", b"\xff\xd8overview"
+
+
+async def refuse(context: Any, error: AlprError) -> None:
+    status = rpc_status.to_status(to_status(error))
+    await context.abort(status.code, status.details, status.trailing_metadata)
+
+
+@dataclass
+class Neighbour:
+    """Something that can be away, or hold every call until it is let go."""
+
+    down: bool = False
+    calls: int = 0
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def called(self, times: int) -> None:
+        """Returns when it was called so many times in all; gives up after 10 seconds."""
+        async with asyncio.timeout(10), self.changed:
+            await self.changed.wait_for(lambda: self.calls >= times)
+
+    async def enter(self, context: Any) -> None:
+        async with self.changed:
+            self.calls += 1
+            self.changed.notify_all()
+        if self.down:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+        await self.open.wait()
+
+    def __post_init__(self) -> None:
+        self.open.set()
+
+
+class Audit(audit_grpc.AuthorizationServiceServicer, sensors_grpc.SensorServiceServicer):
+    """Knows three people and three sensors, and keeps intents and outcomes by request id."""
+
+    people = {  # noqa: RUF012 - never changed
+        MANAGER: ("manager", ORI, True),
+        STRANGER: ("stranger", OTHER_ORI, True),
+        OFFICER: ("officer", ORI, False),
+    }
+
+    def __init__(self) -> None:
+        self.intents = Neighbour()
+        self.outcomes = Neighbour()
+        self.intent_requests: dict[str, audit_pb.RecordIntentRequest] = {}
+        self.outcome_requests: dict[str, audit_pb.RecordOutcomeRequest] = {}
+
+    async def RecordIntent(self, request: audit_pb.RecordIntentRequest, context: Any) -> Any:
+        await self.intents.enter(context)
+        if request.access_token not in self.people:
+            await refuse(context, UnauthenticatedError("the token was not accepted"))
+        account, agency, allowed = self.people[request.access_token]
+        if not allowed or request.resource_agency_ori not in ("", agency):
+            await refuse(context, NotPermittedError("refused", metadata={"clauses": "III.B.3.f"}))
+        before = self.intent_requests.setdefault(request.request_id, request)
+        if before != request:
+            await context.abort(grpc.StatusCode.ALREADY_EXISTS, "request id reused")
+        return audit_pb.RecordIntentResponse(
+            intent_id=self.intent_id(request.request_id),
+            actor=audit_pb.Actor(account_id=account, agency_ori=agency),
+        )
+
+    async def RecordOutcome(self, request: audit_pb.RecordOutcomeRequest, context: Any) -> Any:
+        await self.outcomes.enter(context)
+        self.outcome_requests[request.request_id] = request
+        return audit_pb.RecordOutcomeResponse()
+
+    async def WatchSensors(self, _: sensors_pb.WatchSensorsRequest, context: Any) -> AsyncIterator[Any]:
+        yield sensors_pb.WatchSensorsResponse(sensors=_sensors(), revision=1, snapshot=True)
+        while True:
+            await asyncio.sleep(1)
+            yield sensors_pb.WatchSensorsResponse(revision=1)
+
+    @staticmethod
+    def intent_id(request_id: str) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, request_id))
+
+    def results(self, request_id: str) -> list[int]:
+        """Outcomes of the intent of that request."""
+        subject = self.intent_id(request_id)
+        return [one.result for one in self.outcome_requests.values() if one.subject_id == subject]
+
+    def actions(self) -> list[str]:
+        return [request.action for request in self.intent_requests.values()]
+
+
+def _sensors() -> list[sensor_pb2.Sensor]:
+    start = to_timestamp(datetime(2020, 1, 1, tzinfo=UTC))
+    status = sensor_pb2.DEPLOYMENT_STATUS_APPROVED, sensor_pb2.DEPLOYMENT_STATUS_SUSPENDED
+    wanted = ((SENSOR, ORI, 0), (OTHER_SENSOR, OTHER_ORI, 0), (SUSPENDED_SENSOR, ORI, 1))
+    return [
+        sensor_pb2.Sensor(
+            sensor_id=sensor_id,
+            agency_ori=agency,
+            sensor_group="expressway",
+            deployment_type=sensor_pb2.DEPLOYMENT_TYPE_FIXED,
+            provenance=sensor_pb2.PROVENANCE_OWN,
+            status=status[n],
+            approved_from=start,
+        )
+        for sensor_id, agency, n in wanted
+    ]
+
+
+class Alerts(alerts_grpc.AlertServiceServicer):
+    """Keeps hits by read, entry and list version, as the contract says."""
+
+    def __init__(self) -> None:
+        self.door = Neighbour()
+        self.hits: dict[tuple[str, str, int], alerts_pb.MatchedHit] = {}
+        self.reads: dict[str, alerts_pb.Hit] = {}
+        self.raised = 0
+
+    async def RaiseAlerts(self, request: alerts_pb.RaiseAlertsRequest, context: Any) -> Any:
+        await self.door.enter(context)
+        for hit in request.hits:
+            read_id = hit.captured_read.read.read_id
+            self.reads.setdefault(read_id, hit)
+            for match in hit.matches:
+                key = (read_id, match.entry.entry_id, match.entry.list_version)
+                self.raised += key not in self.hits
+                self.hits.setdefault(key, match)
+        ids = [f"alert-{hit.captured_read.read.read_id}" for hit in request.hits]
+        return alerts_pb.RaiseAlertsResponse(alert_ids=ids)
+
+
+class Archive(archive_grpc.ArchiveServiceServicer):
+    """Keeps reads by id."""
+
+    def __init__(self) -> None:
+        self.door = Neighbour()
+        self.reads: dict[str, archive_pb.ArchivedRead] = {}
+
+    async def AppendReads(self, request: archive_pb.AppendReadsRequest, context: Any) -> Any:
+        await self.door.enter(context)
+        results = [
+            archive_pb.AppendResult(read_id=one.read.read_id, status=status, status_reason=reason)
+            for one in request.reads
+            for status, reason in [self._append(one)]
+        ]
+        return archive_pb.AppendReadsResponse(results=results)
+
+    def _append(self, one: archive_pb.ArchivedRead) -> tuple[read_pb2.ReadStatus.ValueType, str]:
+        read, captured = one.read, one.read.capture_time.ToDatetime(UTC)
+        now = datetime.now(UTC)
+        if not read.HasField("capture_time") or captured > now + timedelta(minutes=5):
+            return read_pb2.READ_STATUS_QUARANTINED, "time"
+        if captured < now - timedelta(days=90):
+            return read_pb2.READ_STATUS_OUT_OF_RETENTION, ""
+        if not read.HasField("place") or not read.image.sha256:
+            return read_pb2.READ_STATUS_QUARANTINED, "incomplete"
+        if before := self.reads.get(read.read_id):
+            same = before.read.plate == read.plate
+            return (
+                (read_pb2.READ_STATUS_DUPLICATE, "")
+                if same
+                else (read_pb2.READ_STATUS_CONFLICT, "other content")
+            )
+        self.reads[read.read_id] = one
+        return read_pb2.READ_STATUS_STORED, ""
+
+
+def client_tls(issued: IssuedCertificate) -> ClientTls:
+    return ClientTls(issued.cert_file, issued.key_file, issued.ca_file)
+
+
+@contextlib.asynccontextmanager
+async def served(tls: DevelopmentAuthority, name: str, add: Any) -> AsyncIterator[str]:
+    """Serves what `add` adds under `name`'s certificate; gives host:port."""
+    issued = tls.server(name)
+    pair = (issued.key_file.read_bytes(), issued.cert_file.read_bytes())
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", 20 << 20)])
+    add(server)
+    credentials = grpc.ssl_server_credentials([pair], issued.ca_file.read_bytes(), require_client_auth=True)
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(0)
+
+
+@dataclass
+class World:
+    """The matcher's neighbours, running, and what is needed to start matchers beside them."""
+
+    tls: DevelopmentAuthority
+    database: MigratedDatabase
+    folder: Path
+    audit: Audit
+    alerts: Alerts
+    archive: Archive
+    targets: dict[str, str]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        issued = self.tls.service("matcher")
+        return {
+            "PW_LISTEN": "127.0.0.1:0",
+            "PW_USER_LISTEN": "127.0.0.1:0",
+            "PW_TLS_CERT": str(issued.cert_file),
+            "PW_TLS_KEY": str(issued.key_file),
+            "PW_TLS_CA": str(issued.ca_file),
+            "PW_DATABASE_URL": self.database.url("matcher_app"),
+            "PW_UPLOAD_SPOOL_DIR": str(self.folder),
+            **{f"PW_{name.upper()}_TARGET": target for name, target in self.targets.items()},
+            **more,
+        }
+
+
+@contextlib.asynccontextmanager
+async def a_world(
+    tls: DevelopmentAuthority, database: MigratedDatabase, folder: Path
+) -> AsyncIterator[World]:
+    """The neighbours, until the block ends."""
+    audit, alerts, archive = Audit(), Alerts(), Archive()
+
+    def add_audit(server: Any) -> None:
+        audit_grpc.add_AuthorizationServiceServicer_to_server(audit, server)
+        sensors_grpc.add_SensorServiceServicer_to_server(audit, server)
+
+    add_alerts = functools.partial(alerts_grpc.add_AlertServiceServicer_to_server, alerts)
+    add_archive = functools.partial(archive_grpc.add_ArchiveServiceServicer_to_server, archive)
+    async with (
+        served(tls, "audit", add_audit) as to_audit,
+        served(tls, "alerts", add_alerts) as to_alerts,
+        served(tls, "search", add_archive) as to_search,
+    ):
+        targets = {"audit": to_audit, "alerts": to_alerts, "search": to_search}
+        yield World(tls, database, folder, audit, alerts, archive, targets)
+
+
+@dataclass
+class Matcher:
+    """A matcher that serves, and its callers."""
+
+    world: World
+    port: int
+    user_port: int
+
+    @contextlib.asynccontextmanager
+    async def channel_of(self, issued: IssuedCertificate) -> AsyncIterator[grpc.aio.Channel]:
+        target = f"127.0.0.1:{self.port}"
+        async with service_channel(target, client_tls(issued), server_name="matcher") as channel:
+            yield channel
+
+    @contextlib.asynccontextmanager
+    async def reads_of(self, name: str) -> AsyncIterator[match_grpc.MatchServiceAsyncStub]:
+        """Stub of the ocr service (`ocr`), another service (`service/x`), or a sensor (its id)."""
+        if name == "ocr" or name.startswith("service/"):
+            issued = self.world.tls.service(name.removeprefix("service/"))
+        else:
+            issued = self.world.tls.sensor(name)
+        async with self.channel_of(issued) as channel:
+            yield match_grpc.MatchServiceStub(channel)
+
+    @contextlib.asynccontextmanager
+    async def person(self, token: str = MANAGER) -> AsyncIterator[Person]:
+        async with user_channel(f"127.0.0.1:{self.user_port}", self.world.tls.ca_file) as channel:
+            yield Person(channel, token)
+
+
+class Person:
+    """A person who calls with a token."""
+
+    def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
+        self.lists: lists_grpc.HotListServiceAsyncStub = lists_grpc.HotListServiceStub(channel)
+        self.matching: match_grpc.MatchServiceAsyncStub = match_grpc.MatchServiceStub(channel)
+        self.metadata = (bearer(token),) if token else ()
+
+    async def create(self, name: str = "", request_id: str = "", source: int = 2) -> lists_pb.HotList:
+        request = lists_pb.CreateHotListRequest(
+            request_id=request_id or new_id(),
+            name=name or new_id(),
+            source=hit_pb2.HotListSource.ValueType(source),
+        )
+        answer = await self.lists.CreateHotList(request, metadata=self.metadata, timeout=20)
+        return answer.hot_list
+
+    async def upload(
+        self, hot_list_id: str, content: bytes, *, request_id: str = "", **changes: Any
+    ) -> lists_pb.UploadHotListVersionResponse:
+        header = upload_header(hot_list_id, content, request_id=request_id, **changes)
+        return await self.lists.UploadHotListVersion(
+            upload_parts(header, content), metadata=self.metadata, timeout=30
+        )
+
+    async def activate(
+        self, hot_list_id: str, version: int, request_id: str = ""
+    ) -> lists_pb.ActivateHotListVersionResponse:
+        request = lists_pb.ActivateHotListVersionRequest(
+            request_id=request_id or new_id(), hot_list_id=hot_list_id, version=version
+        )
+        return await self.lists.ActivateHotListVersion(request, metadata=self.metadata, timeout=20)
+
+    async def active_list(self, *plates: str, source: int = 2) -> lists_pb.HotList:
+        """A new list with these plates of Illinois, active."""
+        made = await self.create(source=source)
+        await self.upload(made.hot_list_id, csv_of(*plates))
+        return (await self.activate(made.hot_list_id, 1)).hot_list
+
+
+def upload_header(
+    hot_list_id: str, content: bytes, *, request_id: str = "", **changes: Any
+) -> lists_pb.UploadHeader:
+    fields = {
+        "request_id": request_id or new_id(),
+        "hot_list_id": hot_list_id,
+        "format": lists_pb.HOT_LIST_FORMAT_CSV,
+        "sha256": hashlib.sha256(content).digest(),
+        "size_bytes": len(content),
+        "attestation": ATTESTATION,
+    }
+    return lists_pb.UploadHeader(**{**fields, **changes})
+
+
+def upload_parts(
+    header: lists_pb.UploadHeader, content: bytes, chunk: int = 1 << 20
+) -> Iterator[lists_pb.UploadHotListVersionRequest]:
+    yield lists_pb.UploadHotListVersionRequest(header=header)
+    for start in range(0, len(content), chunk):
+        yield lists_pb.UploadHotListVersionRequest(chunk=content[start : start + chunk])
+
+
+def csv_of(*plates: str, category: str = "STOLEN_VEHICLE", state: str = "IL") -> bytes:
+    rows = [f"{plate},{state},{category},V26A{n:04d}" for n, plate in enumerate(plates)]
+    return "\n".join(["plate,state,category,record_number", *rows]).encode()
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def a_read(
+    plate: str,
+    /,
+    *,
+    sensor_id: str = SENSOR,
+    age: timedelta = timedelta(seconds=2),
+    name: str = "",
+    **changes: Any,
+) -> read_pb2.CapturedRead:
+    """A complete read of a plate of Illinois; `changes` replace fields of Read, None clears one."""
+    captured = datetime.now(UTC) - age
+    name = name or new_id()
+    read = read_pb2.Read(
+        read_id=str(read_id_of_sender(sensor_id, captured, name)),
+        sensor_id=sensor_id,
+        capture_time=to_timestamp(captured),
+        receive_time=to_timestamp(captured + timedelta(milliseconds=300)),
+        place=read_pb2.Place(latitude=41.9, longitude=-87.9, description="I-90 at mile 12"),
+        plate=plate,
+        lattice=read_pb2.Lattice(
+            positions=[
+                read_pb2.Position(
+                    characters=[read_pb2.CharacterProbability(character=char, probability=0.99)]
+                )
+                for char in plate
+            ]
+        ),
+        states=[read_pb2.StateProbability(state="IL", probability=0.97)],
+        plate_box=read_pb2.Box(x=1, y=2, width=100, height=40),
+        image=read_pb2.ImageRef(
+            sha256=hashlib.sha256(OVERVIEW).digest(),
+            day=f"{captured:%Y-%m-%d}",
+            media_type="image/jpeg",
+            size_bytes=len(OVERVIEW),
+            image_key=bytes(32),
+        ),
+        model_version="test@1",
+        sender_read_id=name,
+    )
+    for key, value in changes.items():
+        read.ClearField(key)  # type: ignore[arg-type]
+        if value is not None:
+            read.MergeFrom(read_pb2.Read(**{key: value}))
+    return read_pb2.CapturedRead(read=read, crop_image=CROP, overview_image=OVERVIEW)
+
+
+def batch(number: int, *reads: read_pb2.CapturedRead) -> match_pb.SubmitReadsRequest:
+    return match_pb.SubmitReadsRequest(batch_number=number, reads=reads)
+
+
+async def submit(
+    stub: match_grpc.MatchServiceAsyncStub, *batches: match_pb.SubmitReadsRequest
+) -> Sequence[match_pb.SubmitReadsResponse]:
+    """All answers of a stream of these batches."""
+    return [answer async for answer in stub.SubmitReads(iter(batches), timeout=30)]
+
+
+@contextlib.asynccontextmanager
+async def a_matcher(world: World, **more: str) -> AsyncIterator[Matcher]:
+    """A matcher of the real wiring in this process, until the block ends."""
+    settings = MatcherSettings.model_validate(
+        {name.removeprefix("PW_").lower(): value for name, value in world.environment(**more).items()}
+    )
+    builder = await build(settings, SystemClock())
+    server = builder.build()
+    await server.start()
+    try:
+        yield Matcher(world, server.port, server.user_port)
+    finally:
+        await server.stop()
