@@ -1,0 +1,93 @@
+"""The audit service: `python -m services.audit`. Wiring only."""
+
+from __future__ import annotations
+
+from alpr.audit.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
+from alpr.audit.v1.authorization_service_pb2_grpc import add_AuthorizationServiceServicer_to_server
+from alpr.audit.v1.governance_service_pb2_grpc import add_GovernanceServiceServicer_to_server
+from alpr.audit.v1.health_service_pb2_grpc import add_HealthServiceServicer_to_server
+from alpr.audit.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
+from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
+from services.audit.app_accounts import Accounts
+from services.audit.app_act import Actor
+from services.audit.app_authorize import Authorizer, Recorder
+from services.audit.app_export import Exporter
+from services.audit.app_gate import Gate
+from services.audit.app_log import Log
+from services.audit.app_registry import Agencies, Sensors
+from services.audit.app_watch import Entitlements, Registry, SensorWatch
+from services.audit.config import AuditSettings
+from services.audit.core.claims import Expected
+from services.audit.policies import load as load_policies
+from services.audit.server import AuthorizationServicer
+from services.audit.server_people import AccountServicer, GovernanceServicer
+from services.audit.server_streams import HealthServicer, LogServicer, SensorServicer
+from services.audit.store_accounts import AccountStore
+from services.audit.store_log import LogStore
+from services.audit.store_sensors import SensorStore
+from services.audit.store_settings import SettingStore
+from services.audit.tokens import ProviderKeys, TokenVerifier
+from services.common import logs
+from services.common.clock import Clock, SystemClock
+from services.common.errors import StorageUnavailableError
+from services.common.pg import Pool, is_healthy, open_pool
+from services.common.server import ServerBuilder, run, serve
+
+
+async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
+    """The server on an open database, with the log read; not started.
+
+    Raises:
+        ConfigError: A setting does not fit this log, or a file does not hold what it should.
+        StorageUnavailableError: The database cannot be reached.
+    """
+    folder = load_policies(settings.policy_dir)
+    permit_key, signer = settings.permit_key(), settings.signer()
+    url = settings.database_url.get_secret_value()
+    pool = await open_pool(url, application_name="audit", max_size=settings.database_connections)
+
+    accounts, sensors = AccountStore(pool), SensorStore(pool)
+    journal = Log(LogStore(pool), signer, clock)
+    await journal.open()
+    registry = Registry(sensors)
+    await registry.open()
+
+    expected = Expected(settings.oidc_issuer, settings.oidc_audience, settings.oidc_required_acr)
+    verifier = TokenVerifier(ProviderKeys(settings.oidc_jwks_url), expected, settings.algorithms, clock)
+    gate = Gate(journal, verifier, accounts, folder.policies, clock)
+    actor = Actor(journal, gate)
+    authorizer = Authorizer(journal, gate, SettingStore(pool), folder.rules, clock, permit_key)
+
+    builder = ServerBuilder(settings, name="audit").health_check(lambda: _check(pool))
+    builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close)
+    people = Accounts(gate, actor, accounts, clock, settings.oidc_issuer)
+    authorization = AuthorizationServicer(authorizer, Recorder(journal, gate))
+    sensor = SensorServicer(Sensors(gate, actor, sensors), SensorWatch(registry, sensors))
+    governance = GovernanceServicer(Agencies(gate, actor, accounts))
+    health = HealthServicer(Entitlements(registry, gate, clock))
+    log = LogServicer(journal, Exporter(journal, gate))
+    builder.add(
+        "alpr.audit.v1.AuthorizationService", add_AuthorizationServiceServicer_to_server, authorization
+    )
+    builder.add("alpr.audit.v1.AccountService", add_AccountServiceServicer_to_server, AccountServicer(people))
+    builder.add("alpr.audit.v1.SensorService", add_SensorServiceServicer_to_server, sensor)
+    builder.add("alpr.audit.v1.GovernanceService", add_GovernanceServiceServicer_to_server, governance)
+    builder.add("alpr.audit.v1.HealthService", add_HealthServiceServicer_to_server, health)
+    builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
+    return builder
+
+
+async def _check(pool: Pool) -> None:
+    if not await is_healthy(pool):
+        raise StorageUnavailableError("the database does not answer")
+
+
+async def main() -> None:
+    """Serves until told to stop."""
+    settings = AuditSettings.from_environment()
+    logs.configure("audit", level=settings.log_level, log_format=settings.log_format)
+    await serve(await assemble(settings, SystemClock()))
+
+
+if __name__ == "__main__":
+    run(main())

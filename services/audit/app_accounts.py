@@ -1,0 +1,188 @@
+"""People's accounts: made, certified, granted roles, enabled and suspended (ENF-051 III.B.3, III.C, III.D)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+from uuid import uuid4
+
+from services.audit.app_act import Act, Actor, Call
+from services.audit.app_gate import Attempt, Gate
+from services.audit.core.email import is_government_address
+from services.audit.core.entry import rfc3339
+from services.audit.core.person import (
+    Account,
+    AccountState,
+    Certification,
+    Profile,
+    Role,
+    missing,
+)
+from services.audit.core.policy import Thing
+from services.audit.errors import AccountNotFoundError, AgencyNotFoundError
+from services.audit.store_accounts import AccountStore
+from services.common.clock import Clock
+from services.common.errors import FieldViolation, InvalidFieldError, WrongStateError
+
+
+class Accounts:
+    """Keeps accounts. Every change is asked of the policies, recorded, made, and its outcome recorded."""
+
+    def __init__(self, gate: Gate, actor: Actor, store: AccountStore, clock: Clock, issuer: str) -> None:
+        self._gate = gate
+        self._actor = actor
+        self._store = store
+        self._clock = clock
+        self._issuer = issuer
+
+    async def create(self, call: Call, profile: Profile) -> Account:
+        """The new account, not yet enabled.
+
+        Raises:
+            InvalidFieldError: The e-mail is of no domain of the agency (III.B.3.j), or the issuer is not ours.
+            AccountExistsError: The person has one.
+        """
+        attempt = Attempt("", "account.create", request_id=call.request_id)
+        async with self._gate.recording(attempt):
+            person = await self._gate.person(call.token, attempt)
+            lonely = not await self._store.has_coordinator(profile.agency_ori)
+            thing = Thing(profile.subject, agency=profile.agency_ori, unit=profile.unit, lonely=lonely)
+            self._gate.permit(person, "account.create", thing)
+            await self._check_profile(profile)
+        details = {
+            "full_name": profile.full_name,
+            "badge_number": profile.badge_number,
+            "email": profile.email,
+            "unit": profile.unit,
+            "issuer": profile.issuer,
+        }
+        account = Account(str(uuid4()), profile, AccountState.PENDING, frozenset(), ())
+        act = Act("account.create", thing, details)
+        await self._actor.carry_out(act, call, attempt, lambda intent: self._store.create(intent, account))
+        return await self._stored(profile)
+
+    async def get(self, call: Call, account_id: str) -> Account:
+        """The account; the caller's own when `account_id` is ""."""
+        attempt = Attempt("", "account.get", resource=account_id)
+        async with self._gate.recording(attempt):
+            person = await self._gate.person(call.token, attempt)
+            account = await self._account(account_id) if account_id else person.account
+            self._gate.permit(person, "account.get", await self._thing(account))
+        return account
+
+    async def page(self, call: Call, after: tuple[str, str], limit: int) -> list[Account]:
+        """Up to `limit` accounts of the caller's agency, by name and id, that come after `after`."""
+        person = await self._actor.signed_in(call, "account.list", Thing())
+        return await self._store.page(person.account.profile.agency_ori, after, limit)
+
+    async def certify(self, call: Call, account_id: str, certification: Certification) -> Account:
+        """The account with the certification on record."""
+        details = {
+            "certification": certification.kind.value,
+            "valid_from": rfc3339(certification.valid_from),
+            "valid_until": rfc3339(certification.valid_until),
+            "reference": certification.reference,
+        }
+        return await self._change(
+            call,
+            account_id,
+            Act("account.certify", Thing(), details),
+            lambda intent: self._store.certify(intent, account_id, certification),
+        )
+
+    async def grant(self, call: Call, account_id: str, role: Role) -> Account:
+        """The account with the role."""
+        act = Act("account.grant", Thing(role=role.value), {"role": role.value})
+        return await self._change(
+            call, account_id, act, lambda intent: self._store.grant(intent, account_id, role)
+        )
+
+    async def revoke(self, call: Call, account_id: str, role: Role) -> Account:
+        """The account without the role."""
+        act = Act("account.revoke", Thing(role=role.value), {"role": role.value})
+        return await self._change(
+            call, account_id, act, lambda intent: self._store.revoke(intent, account_id, role)
+        )
+
+    async def enable(self, call: Call, account_id: str) -> Account:
+        """The account, enabled.
+
+        Raises:
+            WrongStateError: Something is missing; metadata `missing` lists it.
+        """
+        return await self._change(
+            call,
+            account_id,
+            Act("account.enable", Thing(), {}),
+            lambda intent: self._store.set_state(intent, account_id, AccountState.ENABLED),
+            check=_check_complete,
+        )
+
+    async def suspend(self, call: Call, account_id: str, reason: str) -> Account:
+        """The account, suspended."""
+        return await self._change(
+            call,
+            account_id,
+            Act("account.suspend", Thing(), {"reason": reason}),
+            lambda intent: self._store.set_state(intent, account_id, AccountState.SUSPENDED),
+        )
+
+    async def _change(
+        self,
+        call: Call,
+        account_id: str,
+        act: Act,
+        change: Callable[[str], Awaitable[None]],
+        check: Callable[[Account, datetime], None] = lambda *_: None,
+    ) -> Account:
+        attempt = Attempt("", act.action, resource=account_id, request_id=call.request_id)
+        async with self._gate.recording(attempt):
+            person = await self._gate.person(call.token, attempt)
+            account = await self._account(account_id)
+            thing = replace(await self._thing(account), role=act.thing.role)
+            self._gate.permit(person, act.action, thing)
+            check(account, self._clock.now())
+        await self._actor.carry_out(replace(act, thing=thing), call, attempt, change)
+        return await self._account(account_id)
+
+    async def _account(self, account_id: str) -> Account:
+        account = await self._store.by_id(account_id)
+        if account is None:
+            raise AccountNotFoundError("there is no such account", resource=account_id)
+        return account
+
+    async def _stored(self, profile: Profile) -> Account:
+        account = await self._store.by_identity(profile.issuer, profile.subject)
+        if account is None:
+            raise AccountNotFoundError("there is no such account")
+        return account
+
+    async def _thing(self, account: Account) -> Thing:
+        profile = account.profile
+        lonely = not await self._store.has_coordinator(profile.agency_ori)
+        name = account.account_id
+        return Thing(name, agency=profile.agency_ori, unit=profile.unit, person=name, lonely=lonely)
+
+    async def _check_profile(self, profile: Profile) -> None:
+        agency = await self._store.agency(profile.agency_ori)
+        if agency is None:
+            raise AgencyNotFoundError("this agency is not registered", resource=profile.agency_ori)
+        problems = []
+        if not is_government_address(profile.email, agency.email_domains):
+            text = f"Use an address of the agency: its domains are {', '.join(agency.email_domains)} (III.B.3.j)."
+            problems.append(FieldViolation("account.email", text))
+        if profile.issuer != self._issuer:
+            problems.append(
+                FieldViolation("account.issuer", f"Tokens are accepted from {self._issuer} only.")
+            )
+        if problems:
+            raise InvalidFieldError("the account cannot be made like this", violations=problems)
+
+
+def _check_complete(account: Account, now: datetime) -> None:
+    lacking = missing(account, now)
+    if lacking:
+        metadata = {"state": account.state.value, "missing": ",".join(lacking)}
+        msg = f"the account is not complete; missing: {', '.join(lacking)}"
+        raise WrongStateError(msg, metadata=metadata)

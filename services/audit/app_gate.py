@@ -1,0 +1,165 @@
+"""Who is asking, and whether they may: the same for every RPC of this service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+
+from alpr.type.v1.error_reason_pb2 import ErrorReason
+from services.audit.app_log import Draft, Log
+from services.audit.core.claims import Identity
+from services.audit.core.entry import EntryKind
+from services.audit.core.person import Account
+from services.audit.core.policy import Decision, Policies, Thing
+from services.audit.core.refusal import advice
+from services.audit.store_accounts import AccountStore
+from services.audit.tokens import TokenVerifier
+from services.common.clock import Clock
+from services.common.errors import AlprError, NotPermittedError, RequestIdReusedError, UnauthenticatedError
+
+# What counts as a refusal. Anything else says that nothing was decided, or that the act itself failed.
+_REFUSALS = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.FAILED_PRECONDITION,
+    }
+)
+_LONGEST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person who has signed in, with the account as it stands now."""
+
+    identity: Identity
+    account: Account
+
+
+class Attempt:
+    """What somebody tries to do, as far as it is known yet; what a refusal of it will say.
+
+    Args:
+        service: The service whose certificate came with the call; "" for a person who calls directly.
+        action: What is tried.
+        values: More fields of the entry.
+    """
+
+    def __init__(self, service: str, action: str, **values: str) -> None:
+        self.service = service
+        self.known = False
+        self._values = {"service": service, "action": action}
+        self.note(**values)
+
+    def note(self, **values: str) -> None:
+        """Adds fields; text from outside is made fit to be stored."""
+        self._values.update({name: clean(value) for name, value in values.items()})
+
+    def by(self, person: Person) -> None:
+        """Says who tries."""
+        self.known = True
+        account = person.account
+        self.note(actor=account.account_id, actor_agency=account.profile.agency_ori)
+        self._values["detail.token_id"] = clean(person.identity.token_id)
+
+    def values(self) -> dict[str, str]:
+        """The fields."""
+        return dict(self._values)
+
+
+class Gate:
+    """Identifies people, asks the policies, and records refusals before they leave."""
+
+    def __init__(
+        self, journal: Log, verifier: TokenVerifier, accounts: AccountStore, policies: Policies, clock: Clock
+    ) -> None:
+        self._log = journal
+        self._verifier = verifier
+        self._accounts = accounts
+        self._policies = policies
+        self._clock = clock
+
+    async def person(self, token: str, attempt: Attempt) -> Person:
+        """The person whom `token` stands for.
+
+        Raises:
+            UnauthenticatedError: The token is not accepted.
+            NotPermittedError: Nobody has an account by that name.
+        """
+        identity = await self._verifier.verify(token)
+        account = await self._accounts.by_identity(identity.issuer, identity.subject)
+        if account is None:
+            attempt.known = True
+            attempt.note(resource=identity.subject)
+            msg = "You have no account here. Ask the coordinator of your unit to make one."
+            raise NotPermittedError(msg, metadata={"clauses": "III.B.3.g"})
+        person = Person(identity, account)
+        attempt.by(person)
+        return person
+
+    def permit(self, person: Person, action: str, thing: Thing) -> Decision:
+        """The decision that allows `action`.
+
+        Raises:
+            NotPermittedError: It is not allowed; metadata `clauses` says by which clauses.
+        """
+        decision = self._policies.decide_person(person.account, action, thing, self._clock.now())
+        if not decision.allowed:
+            raise refusal(decision)
+        return decision
+
+    def permit_service(self, service: str, action: str, thing: Thing) -> Decision:
+        """The decision that allows the service to do `action` by itself.
+
+        Raises:
+            UnauthenticatedError: It is not allowed without a person's token.
+        """
+        decision = self._policies.decide_service(service, action, thing)
+        if not decision.allowed:
+            raise UnauthenticatedError("this act needs a person's access token; sign in")
+        return decision
+
+    @asynccontextmanager
+    async def recording(self, attempt: Attempt) -> AsyncIterator[None]:
+        """Records the refusal of what happens inside, before its error leaves.
+
+        A call without a service's certificate and without an accepted token is not recorded: anybody on the
+        network could fill the log with such calls.
+
+        Raises:
+            AuditUnavailableError: The refusal could not be recorded.
+        """
+        try:
+            yield
+        except AlprError as error:
+            told = attempt.known or attempt.service
+            if told and error.code in _REFUSALS and not isinstance(error, RequestIdReusedError):
+                await self._log.append(Draft(EntryKind.REFUSAL, "", _refused(attempt, error)))
+            raise
+
+
+def refusal(decision: Decision) -> NotPermittedError:
+    """The error for a decision that does not allow."""
+    return NotPermittedError(advice(decision.clauses), metadata={"clauses": ",".join(decision.clauses)})
+
+
+def clean(text: str, longest: int = _LONGEST) -> str:
+    """The text without control characters, which the log's table does not take, and cut to `longest`."""
+    return "".join(one if one.isprintable() else " " for one in text[:longest])
+
+
+def _refused(attempt: Attempt, error: AlprError) -> dict[str, str]:
+    reason = ErrorReason.Name(error.reason).removeprefix("ERROR_REASON_")
+    fields = ",".join(violation.field for violation in error.violations)
+    return {
+        **attempt.values(),
+        "decision": "refused",
+        "clauses": error.metadata.get("clauses", ""),
+        "result": reason,
+        "detail.fields": clean(fields),
+    }

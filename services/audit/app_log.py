@@ -1,0 +1,207 @@
+"""The log as the rest of the service uses it: append, prove, read."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+import structlog
+
+from services.audit.core.checkpoint import Checkpoint, Signer, tlog_proof
+from services.audit.core.entry import EntryKind, make_entry, rfc3339
+from services.audit.core.merkle import Frontier, Tree
+from services.audit.core.numbering import Position
+from services.audit.errors import EntryNotFoundError
+from services.audit.store_log import Appended, LogHead, LogStore, NewEntry, StoredEntry
+from services.common.clock import Clock
+from services.common.config import ConfigError
+from services.common.errors import (
+    AlprError,
+    AuditUnavailableError,
+    RequestIdReusedError,
+    StorageUnavailableError,
+)
+from services.common.groupcommit import GroupCommit
+
+log = structlog.get_logger()
+
+# The tree is filled in pieces, so that the event loop goes on meanwhile.
+_PAGE = 4096
+_EXPORT_PAGE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry as it is asked for.
+
+    Args:
+        kind: What it records.
+        request_key: Unique in the log; "" for an entry that nothing may ask for twice.
+        values: Text by field name; without entry id, kind and time.
+    """
+
+    kind: EntryKind
+    request_key: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """An entry and the proof that it stands in the log."""
+
+    stored: StoredEntry
+    proof: str
+
+
+class Log:
+    """Appends through one group commit, and keeps the tree for proofs.
+
+    The tree follows what is committed, never what is about to be: a failed commit leaves no trace in it. With
+    several replicas it catches up from the table.
+    """
+
+    def __init__(self, store: LogStore, signer: Signer, clock: Clock) -> None:
+        self._store = store
+        self._signer = signer
+        self._clock = clock
+        self._tree = Tree()
+        self._head = LogHead(Frontier(), "")
+        self._following = asyncio.Lock()
+        self._commits: GroupCommit[NewEntry, tuple[Position, NewEntry]] = GroupCommit(self._flush)
+
+    async def open(self) -> None:
+        """Reads the log's head and fills the tree.
+
+        Raises:
+            ConfigError: The log was signed by another origin or key.
+        """
+        head = await self._store.head()
+        if head.size and self._signer.checkpoint(head.size, head.frontier.root()).text != head.checkpoint:
+            raise ConfigError(
+                "PW_LOG_ORIGIN or PW_LOG_SIGNING_KEY_FILE is not the one that this log was signed with"
+            )
+        await self._follow(head)
+        log.info("log_opened", size=head.size)
+
+    async def close(self) -> None:
+        """Waits for what is on its way to the disk; nothing more is accepted."""
+        await self._commits.close()
+
+    async def append(self, draft: Draft) -> StoredEntry:
+        """The entry, once it is on disk; the one from before when its request came before.
+
+        Raises:
+            RequestIdReusedError: The request came before with other content.
+            AuditUnavailableError: It could not be recorded.
+        """
+        new = self._new(draft)
+        try:
+            position, _ = await self._commits.submit(new)
+        except StorageUnavailableError:
+            raise AuditUnavailableError(
+                "the record could not be written; nothing was done; try again"
+            ) from None
+        if not position.same:
+            raise RequestIdReusedError("this request id came before with other content; use a new one")
+        if position.fresh:
+            return StoredEntry(position.log_index, new.entry, new.record_time)
+        return await self.entry(position.log_index)
+
+    def _new(self, draft: Draft) -> NewEntry:
+        now = self._clock.now()
+        entry_id = str(uuid4())
+        values = {**draft.values, "entry_id": entry_id, "kind": draft.kind.value, "record_time": rfc3339(now)}
+        return NewEntry(
+            make_entry(draft.request_key or f"entry/{entry_id}", values, secrets.token_bytes), now
+        )
+
+    async def _flush(self, batch: Sequence[NewEntry]) -> Sequence[tuple[Position, NewEntry] | AlprError]:
+        appended = await self._store.append(batch, self._signer.checkpoint)
+        await self._adopt(appended)
+        return list(zip(appended.positions, batch, strict=True))
+
+    async def _adopt(self, appended: Appended) -> None:
+        """Takes a committed batch into the tree, after what other replicas committed before it."""
+        async with self._following:
+            await self._fill(appended.first)
+            for leaf in appended.leaf_hashes[self._tree.size - appended.first :]:
+                self._tree.append(leaf)
+            self._take_head(appended.head)
+
+    async def _follow(self, head: LogHead) -> None:
+        async with self._following:
+            await self._fill(head.size)
+            self._take_head(head)
+
+    async def _fill(self, size: int) -> None:
+        """Reads entries that are committed and not in the tree yet, up to `size`."""
+        while self._tree.size < size:
+            start = self._tree.size
+            for leaf in await self._store.leaf_hashes(start, min(size, start + _PAGE)):
+                self._tree.append(leaf)
+
+    def _take_head(self, head: LogHead) -> None:
+        if head.size > self._head.size:
+            self._head = head
+
+    async def entry(self, log_index: int) -> StoredEntry:
+        """The entry at that place."""
+        found = await self._store.entries(log_index, log_index + 1)
+        if not found:
+            raise EntryNotFoundError("there is no such entry", resource=str(log_index))
+        return found[0]
+
+    async def find(self, entry_id: str) -> StoredEntry | None:
+        """The entry with that id, or None."""
+        return await self._store.find(entry_id)
+
+    async def receipt(self, stored: StoredEntry) -> Receipt:
+        """The entry with its proof, against the newest checkpoint that this replica knows."""
+        if stored.log_index >= self._head.size:
+            await self._follow(await self._store.head())
+        return Receipt(stored, self._proof(stored.log_index))
+
+    async def checkpoint(self) -> Checkpoint:
+        """The newest checkpoint, of any replica."""
+        head = await self._store.head()
+        await self._follow(head)
+        if not head.size:
+            return self._signer.checkpoint(0, head.frontier.root())
+        return Checkpoint(head.size, head.checkpoint)
+
+    async def inclusion(self, log_index: int) -> tuple[str, bytes]:
+        """Proof text and leaf hash of the entry at that place.
+
+        Raises:
+            EntryNotFoundError: The log is not that long.
+        """
+        checkpoint = await self.checkpoint()
+        if not 0 <= log_index < checkpoint.size:
+            raise EntryNotFoundError("the log has no such entry", resource=str(log_index))
+        return self._proof(log_index), self._tree.leaf(log_index)
+
+    async def consistency(self, first: int, second: int) -> tuple[list[bytes], Checkpoint]:
+        """Proof that the tree of `first` entries begins that of `second`, and the checkpoint of the latter.
+
+        Raises:
+            ValueError: A size is larger than the log, or `first` is not between 1 and `second`.
+        """
+        newest = await self.checkpoint()
+        hashes = self._tree.consistency_proof(first, second or newest.size)
+        if not second or second == newest.size:
+            return hashes, newest
+        return hashes, self._signer.checkpoint(second, self._tree.root(second))
+
+    async def export(self, first: int, size: int) -> AsyncGenerator[StoredEntry, None]:
+        """The entries from `first` up to, not including, `size`."""
+        for start in range(first, size, _EXPORT_PAGE):
+            for stored in await self._store.entries(start, min(size, start + _EXPORT_PAGE)):
+                yield stored
+
+    def _proof(self, log_index: int) -> str:
+        head = self._head
+        hashes = self._tree.inclusion_proof(log_index, head.size)
+        return tlog_proof(log_index, hashes, Checkpoint(head.size, head.checkpoint))

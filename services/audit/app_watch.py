@@ -1,0 +1,172 @@
+"""What streams follow: changes of the registry, and a person's entitlement (ENF-051 III.B.3.e, IV.A.4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from services.audit.app_authorize import Actor, actor_of
+from services.audit.app_gate import Attempt, Gate, Person
+from services.audit.core.policy import Thing
+from services.audit.core.registry import Sensor
+from services.audit.errors import EntitlementEndedError
+from services.audit.store_sensors import Revisions, SensorStore
+from services.common.clock import Clock
+from services.common.errors import NotPermittedError, StorageUnavailableError, UnauthenticatedError
+
+log = structlog.get_logger()
+
+_POLL_SECONDS = 0.5
+# A poll that has not come back for that long makes every stream end: silence must not look like peace.
+_BLIND_SECONDS = 5.0
+_HEARTBEAT_SECONDS = 3.0
+_LEASE_EVERY_SECONDS = 15.0
+LEASE = timedelta(seconds=60)
+
+
+class Registry:
+    """The registry's revisions, polled once for all streams of this process."""
+
+    def __init__(self, store: SensorStore) -> None:
+        self._store = store
+        self._revisions = Revisions(-1, -1)
+        self._changed = asyncio.Event()
+        self._heard = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begins to poll."""
+        self._take(await self._store.revisions())
+        self._task = asyncio.create_task(self._poll())
+
+    async def close(self) -> None:
+        """Ends it."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def after(self, seen: Revisions, seconds: float) -> Revisions:
+        """The revisions once they differ from `seen`, or after `seconds`.
+
+        Raises:
+            StorageUnavailableError: The registry cannot be read.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._revisions == seen:
+                    await self._changed.wait()
+        if asyncio.get_running_loop().time() - self._heard > _BLIND_SECONDS:
+            raise StorageUnavailableError("the registry cannot be read; try again")
+        return self._revisions
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            try:
+                self._take(await self._store.revisions())
+            except StorageUnavailableError:
+                log.warning("registry_not_read")
+
+    def _take(self, revisions: Revisions) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        if revisions != self._revisions:
+            self._revisions = revisions
+            # Wakes those who wait now; who comes later compares revisions first.
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+
+@dataclass(frozen=True, slots=True)
+class SensorNews:
+    """Sensors that are new or changed, and the revision after them; without any it is a heartbeat."""
+
+    sensors: tuple[Sensor, ...]
+    revision: int
+    snapshot: bool
+
+
+class SensorWatch:
+    """Tells watchers of every sensor."""
+
+    def __init__(self, registry: Registry, store: SensorStore) -> None:
+        self._registry = registry
+        self._store = store
+
+    async def watch(self) -> AsyncGenerator[SensorNews, None]:
+        """All sensors, then every change, with a heartbeat at least every five seconds; never ends by itself."""
+        seen = await self._store.revisions()
+        sensors = await self._store.since(0, seen.sensors)
+        yield SensorNews(tuple(sensors), seen.sensors, snapshot=True)
+        while True:
+            now = await self._registry.after(seen, _HEARTBEAT_SECONDS)
+            changed = await self._store.since(seen.sensors, now.sensors) if now.sensors > seen.sensors else []
+            # A poll may lag behind the snapshot; the revision that was told never goes back.
+            seen = Revisions(now.accounts, max(seen.sensors, now.sensors))
+            yield SensorNews(tuple(changed), seen.sensors, snapshot=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A person's entitlement may be trusted until `until`."""
+
+    actor: Actor
+    until: datetime
+
+
+class Entitlements:
+    """Follows whether a person may still do what an open stream does."""
+
+    def __init__(self, registry: Registry, gate: Gate, clock: Clock) -> None:
+        self._registry = registry
+        self._gate = gate
+        self._clock = clock
+
+    async def watch(self, service: str, token: str, action: str) -> AsyncGenerator[Lease, None]:
+        """Leases, the first at once; ends only by an error.
+
+        Raises:
+            UnauthenticatedError: The token is not accepted, at the beginning.
+            NotPermittedError: The person may not do this, at the beginning.
+            EntitlementEndedError: Token, account, roles, training or certification have ended since.
+        """
+        seen = await self._registry.after(Revisions(-1, -1), 0)
+        attempt = Attempt(service, action)
+        async with self._gate.recording(attempt):
+            person = await self._check(token, action, attempt)
+        while True:
+            until = self._until(person)
+            yield Lease(actor_of(person), until)
+            pause = min(_LEASE_EVERY_SECONDS, (until - self._clock.now()).total_seconds())
+            seen = await self._registry.after(seen, max(pause, 0))
+            async with self._gate.recording(attempt):
+                person = await self._still(token, action, attempt)
+
+    async def _check(self, token: str, action: str, attempt: Attempt) -> Person:
+        person = await self._gate.person(token, attempt)
+        self._gate.permit(person, action, Thing(agency=person.account.profile.agency_ori))
+        return person
+
+    async def _still(self, token: str, action: str, attempt: Attempt) -> Person:
+        try:
+            person = await self._check(token, action, attempt)
+        except UnauthenticatedError:
+            raise EntitlementEndedError(
+                "the sign-in has ended; sign in again", metadata={"clauses": "I"}
+            ) from None
+        except NotPermittedError as error:
+            raise EntitlementEndedError(error.message, metadata=error.metadata) from None
+        if person.identity.expires_at <= self._clock.now():
+            raise EntitlementEndedError("the sign-in has ended; sign in again", metadata={"clauses": "I"})
+        return person
+
+    def _until(self, person: Person) -> datetime:
+        now = self._clock.now()
+        ends = [now + LEASE, person.identity.expires_at]
+        next_end = person.account.next_change(now)
+        return min([*ends, next_end] if next_end else ends)

@@ -1,0 +1,140 @@
+"""Settings of the audit service. It does not start without them, nor with ones that would let anybody in."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from services.audit.core.checkpoint import Signer, is_origin
+from services.common.config import ConfigError, ReadableFile, ServiceSettings
+from services.common.issuers import DEVELOPMENT_ISSUER
+
+POLICY_FOLDER: Final = Path(__file__).parent / "policy"
+# Signatures by a key pair only: with a shared secret whoever checks tokens could also make them.
+_ALGORITHMS: Final = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"}
+)
+_PERMIT_KEY_BYTES: Final = 32
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class AuditSettings(ServiceSettings):
+    """What the audit service is told."""
+
+    database_url: SecretStr
+    """URL of the login audit_app."""
+    database_connections: Annotated[int, Field(ge=2, le=100)] = 10
+    oidc_issuer: _Text
+    """The identity provider's `iss`, exactly."""
+    oidc_audience: _Text
+    """What `aud` must hold."""
+    oidc_jwks_url: _Text
+    """Where the provider's public keys are."""
+    oidc_algorithms: _Text
+    """Signature algorithms, joined by commas."""
+    oidc_required_acr: _Text
+    """The provider's name for multi-factor sign-in, exactly (`acr`)."""
+    oidc_allow_development_issuer: bool = False
+    """True lets the development issuer in; only on loopback."""
+    log_origin: _Text
+    """The log's name, for instance "audit.example.gov/platewarden"; never changed."""
+    log_signing_key_file: ReadableFile
+    """Ed25519 private key, PEM (PKCS #8)."""
+    permit_key_file: ReadableFile
+    """32 random bytes in hexadecimal, shared with the archive's migration alone."""
+    policy_dir: Path = POLICY_FOLDER
+    """Folder of Cedar policies, purpose catalogue and case number formats."""
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """The allowed signature algorithms."""
+        return tuple(one.strip() for one in self.oidc_algorithms.split(","))
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be the URL of a PostgreSQL database")
+        return url
+
+    @field_validator("log_origin")
+    @classmethod
+    def _is_origin(cls, origin: str) -> str:
+        if not is_origin(origin):
+            raise ValueError("must be printable ASCII without space and plus")
+        return origin
+
+    @field_validator("oidc_algorithms")
+    @classmethod
+    def _are_algorithms(cls, text: str) -> str:
+        if not {one.strip() for one in text.split(",")} <= _ALGORITHMS:
+            raise ValueError(f"may name {', '.join(sorted(_ALGORITHMS))} only")
+        return text
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        keys, issuer = urlsplit(self.oidc_jwks_url), urlsplit(self.oidc_issuer)
+        own = [self.listen, *([self.user_listen] if self.user_listen else [])]
+        if self.oidc_allow_development_issuer:
+            if not all(_is_loopback(one.rpartition(":")[0]) for one in own):
+                raise ValueError("PW_OIDC_ALLOW_DEVELOPMENT_ISSUER is for listeners on loopback only")
+            if keys.scheme != "https" and not _is_loopback(keys.hostname or ""):
+                raise ValueError("PW_OIDC_JWKS_URL must be https, or on loopback")
+            return self
+        if self.oidc_issuer.rstrip("/") == DEVELOPMENT_ISSUER or _is_loopback(issuer.hostname or ""):
+            raise ValueError("PW_OIDC_ISSUER is the development issuer; it is refused")
+        if issuer.scheme != "https" or keys.scheme != "https":
+            raise ValueError("PW_OIDC_ISSUER and PW_OIDC_JWKS_URL must be https")
+        return self
+
+    def signer(self) -> Signer:
+        """The log's identity.
+
+        Raises:
+            ConfigError: The file holds no Ed25519 key.
+        """
+        return read_signer(self.log_origin, self.log_signing_key_file)
+
+    def permit_key(self) -> bytes:
+        """The permit key, 32 bytes.
+
+        Raises:
+            ConfigError: The file holds something else.
+        """
+        try:
+            key = bytes.fromhex(self.permit_key_file.read_text(encoding="ascii").strip())
+        except (OSError, ValueError):
+            key = b""
+        if len(key) != _PERMIT_KEY_BYTES:
+            raise ConfigError("PW_PERMIT_KEY_FILE must hold 32 bytes in hexadecimal")
+        return key
+
+
+def read_signer(origin: str, file: Path) -> Signer:
+    """The log's identity from its origin and key file.
+
+    Raises:
+        ConfigError: The file holds no Ed25519 key.
+    """
+    try:
+        key = load_pem_private_key(file.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError):
+        raise ConfigError("PW_LOG_SIGNING_KEY_FILE must hold an Ed25519 private key in PEM") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigError("PW_LOG_SIGNING_KEY_FILE must hold an Ed25519 private key in PEM")
+    return Signer(origin, key)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,60 @@
+"""Checkpoints (c2sp.org/tlog-checkpoint), signed notes (c2sp.org/signed-note), proofs (c2sp.org/tlog-proof)."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+_ED25519 = b"\x01"
+_KEY_ID_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A signed statement of the log's size and root."""
+
+    size: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The log's identity: its origin and its key."""
+
+    origin: str
+    key: Ed25519PrivateKey
+
+    def checkpoint(self, size: int, root: bytes) -> Checkpoint:
+        """The signed checkpoint of a tree. Ed25519 is deterministic: the same tree gives the same text.
+
+        The only place where the log signs; another algorithm would be added here as a second signature line.
+        """
+        body = f"{self.origin}\n{size}\n{b64encode(root).decode()}\n"
+        signature = b64encode(self._key_id() + self.key.sign(body.encode())).decode()
+        return Checkpoint(size, f"{body}\n\N{EM DASH} {self.origin} {signature}\n")
+
+    def verifier_key(self) -> str:
+        """The public key as text, "name+hash+key" of the signed-note specification; give it to those who verify."""
+        return f"{self.origin}+{self._key_id().hex()}+{b64encode(_ED25519 + self._public()).decode()}"
+
+    def _key_id(self) -> bytes:
+        return sha256(self.origin.encode() + b"\n" + _ED25519 + self._public()).digest()[:_KEY_ID_BYTES]
+
+    def _public(self) -> bytes:
+        return self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def is_origin(text: str) -> bool:
+    """True when `text` may name a log: printable ASCII, not empty, no space and no plus (signed-note, names)."""
+    return bool(text) and text.isascii() and text.isprintable() and not set(text) & {" ", "+"}
+
+
+def tlog_proof(index: int, hashes: Sequence[bytes], checkpoint: Checkpoint) -> str:
+    """The proof as self-contained text: index, inclusion proof leaf side first, and the checkpoint it leads to."""
+    lines = "".join(f"{b64encode(one).decode()}\n" for one in hashes)
+    return f"c2sp.org/tlog-proof@v1\nindex {index}\n{lines}\n{checkpoint.text}"

@@ -1,0 +1,101 @@
+"""People: what their accounts say about them at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Roles of ENF-051 III.B.3.l; the names are those of the contract without their prefix."""
+
+    STATEWIDE_COORDINATOR = "STATEWIDE_COORDINATOR"
+    WORK_UNIT_COORDINATOR = "WORK_UNIT_COORDINATOR"
+    USER = "USER"
+    TELECOM_CENTER = "TELECOM_CENTER"
+    SYSTEM_ADMINISTRATOR = "SYSTEM_ADMINISTRATOR"
+    AUDITOR = "AUDITOR"
+    HOT_LIST_MANAGER = "HOT_LIST_MANAGER"
+
+
+class CertificationKind(StrEnum):
+    """What a person must have completed."""
+
+    ALPR_TRAINING = "ALPR_TRAINING"
+    LEADS = "LEADS"
+    SECURITY_AWARENESS = "SECURITY_AWARENESS"
+    BACKGROUND_CHECK = "BACKGROUND_CHECK"
+
+
+class AccountState(StrEnum):
+    """Whether an account may be used."""
+
+    PENDING = "PENDING"
+    ENABLED = "ENABLED"
+    SUSPENDED = "SUSPENDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Certification:
+    """Something completed, in force from `valid_from` up to, not including, `valid_until`."""
+
+    kind: CertificationKind
+    valid_from: datetime
+    valid_until: datetime
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who a person is, as the agency says."""
+
+    subject: str
+    issuer: str
+    full_name: str
+    badge_number: str
+    email: str
+    agency_ori: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's account with everything on record."""
+
+    account_id: str
+    profile: Profile
+    state: AccountState
+    roles: frozenset[Role]
+    certifications: tuple[Certification, ...]
+
+    def in_force(self, moment: datetime) -> frozenset[CertificationKind]:
+        """The kinds of certification that are in force at `moment`."""
+        return frozenset(
+            one.kind for one in self.certifications if one.valid_from <= moment < one.valid_until
+        )
+
+    def next_change(self, moment: datetime) -> datetime | None:
+        """When the next certification that is in force ends, or None when none is."""
+        ends = [one.valid_until for one in self.certifications if one.valid_from <= moment < one.valid_until]
+        return min(ends, default=None)
+
+
+def missing(account: Account, moment: datetime) -> tuple[str, ...]:
+    """What the account lacks before it may be enabled, sorted (III.B.3.a, III.B.3.b, III.C.2.b, III.C.2.c, IV.A.4)."""
+    profile = account.profile
+    texts = {
+        "full_name": profile.full_name,
+        "badge_number": profile.badge_number,
+        "email": profile.email,
+        "unit": profile.unit,
+    }
+    empty = [name for name, text in texts.items() if not text]
+    lapsed = [kind.lower() for kind in _all_but(account.in_force(moment))]
+    roles = [] if account.roles else ["role"]
+    return tuple(sorted([*empty, *lapsed, *roles]))
+
+
+def _all_but(present: Iterable[CertificationKind]) -> list[CertificationKind]:
+    return [kind for kind in CertificationKind if kind not in set(present)]

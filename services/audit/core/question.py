@@ -1,0 +1,97 @@
+"""Questions as they were asked, and the window that they may look into (ENF-051 IV.E.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.audit.core.entry import rfc3339
+from services.common import canonical
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPlate:
+    """Where was this plate? An unset `start` means the start of the retention period, an unset `end` now."""
+
+    plate: str
+    start: datetime | None
+    end: datetime | None
+    page_size: int
+    before_time: datetime | None
+    before_read_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedImage:
+    """The stored image of one read."""
+
+    read_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAlerts:
+    """One alert, or the alerts of a window; alerts are kept for ever."""
+
+    alert_id: UUID | None
+    start: datetime | None
+    end: datetime | None
+    page_size: int
+
+
+AskedQuestion = AskedPlate | AskedImage | AskedAlerts
+
+_ACTIONS = {AskedPlate: "question.plate", AskedImage: "question.image", AskedAlerts: "question.alerts"}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From `start`, inclusive, to `end`, exclusive."""
+
+    start: datetime
+    end: datetime
+
+
+def action_of(question: AskedQuestion) -> str:
+    """The action by which the policies know this kind of question."""
+    return _ACTIONS[type(question)]
+
+
+def asked_text(question: AskedQuestion) -> str:
+    """The question as it came, unset bounds left empty; the same question gives the same text at any time."""
+    lines = [action_of(question)]
+    for field in fields(question):
+        value = getattr(question, field.name)
+        text = rfc3339(value) if isinstance(value, datetime) else str(value or "")
+        lines.append(f"{field.name}:{text}")
+    return "\n".join(lines)
+
+
+def window_of(question: AskedQuestion, now: datetime, retention: timedelta) -> Window:
+    """The window that the question may look into at `now`.
+
+    For reads it begins no earlier than the retention period does, whatever was asked for, and whether or not the
+    purge has run. It may be empty: then everything asked for lies before the retention period.
+    """
+    oldest = now - retention
+    match question:
+        case AskedPlate():
+            return Window(max(question.start or oldest, oldest), question.end or now)
+        case AskedImage():
+            return Window(oldest, now)
+        case AskedAlerts():
+            return Window(question.start or oldest, question.end or now)
+
+
+def within(question: AskedQuestion, window: Window) -> canonical.Question:
+    """The question with its bounds set to those of `window`."""
+    match question:
+        case AskedPlate():
+            before = (question.before_time, question.before_read_id)
+            return canonical.PlateQuestion(
+                question.plate, window.start, window.end, question.page_size, *before
+            )
+        case AskedImage():
+            return canonical.ImageQuestion(question.read_id)
+        case AskedAlerts():
+            return canonical.AlertQuestion(question.alert_id, window.start, window.end, question.page_size)

@@ -1,0 +1,73 @@
+"""Agencies and sensors, as the registry knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class DeploymentType(StrEnum):
+    """How a sensor is mounted (ENF-051 II.C, II.G, II.I)."""
+
+    FIXED = "FIXED"
+    MOBILE = "MOBILE"
+    PORTABLE = "PORTABLE"
+
+
+class Provenance(StrEnum):
+    """Whose reads a sensor's are (ENF-051 II.F)."""
+
+    OWN = "OWN"
+    PARTNER = "PARTNER"
+    COMMERCIAL = "COMMERCIAL"
+
+
+class DeploymentStatus(StrEnum):
+    """Whether a sensor's reads are accepted (ENF-051 III.B.3.e)."""
+
+    REGISTERED = "REGISTERED"
+    APPROVED = "APPROVED"
+    SUSPENDED = "SUSPENDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """A police agency; `email_domains` are lower case DNS names."""
+
+    ori: str
+    name: str
+    email_domains: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point in degrees, WGS 84, and words for it."""
+
+    latitude: float
+    longitude: float
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """A camera and where and when it may stand."""
+
+    sensor_id: str
+    agency_ori: str
+    sensor_group: str
+    deployment_type: DeploymentType
+    place: Place
+    provenance: Provenance
+    status: DeploymentStatus
+    approved_from: datetime | None
+    approved_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A coordinator's word on a sensor's deployment."""
+
+    status: DeploymentStatus
+    approved_from: datetime | None
+    approved_until: datetime | None

@@ -1,0 +1,56 @@
+"""Errors of this service that the common ones do not name."""
+
+from __future__ import annotations
+
+import grpc
+
+from alpr.type.v1.error_reason_pb2 import ErrorReason
+from services.common.errors import AlprError, AlreadyExistsError, NotFoundError, NotPermittedError
+
+
+class CaseNumberRequiredError(AlprError):
+    """No case number, or one that does not fit its kind (ENF-051 IV.C.5)."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = ErrorReason.ERROR_REASON_CASE_NUMBER_REQUIRED
+
+
+class PurposeRequiredError(AlprError):
+    """No authorized purpose, or one that does not state the criminal nexus (ENF-051 IV.C.6)."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = ErrorReason.ERROR_REASON_PURPOSE_REQUIRED
+
+
+class EntitlementEndedError(NotPermittedError):
+    """What allowed an open stream has ended: sign-in, account, training or certification (ENF-051 IV.A.4)."""
+
+    reason = ErrorReason.ERROR_REASON_ENTITLEMENT_ENDED
+
+
+class AgencyExistsError(AlreadyExistsError):
+    """The agency is registered already."""
+
+
+class AccountExistsError(AlreadyExistsError):
+    """The person has an account already."""
+
+
+class SensorExistsError(AlreadyExistsError):
+    """The sensor's id is taken."""
+
+
+class AccountNotFoundError(NotFoundError):
+    """There is no such account, or the caller may not know that there is."""
+
+
+class EntryNotFoundError(NotFoundError):
+    """There is no such entry, or it is of another service."""
+
+
+class AgencyNotFoundError(NotFoundError):
+    """The agency is not registered."""
+
+
+class UnknownSensorError(NotFoundError):
+    """There is no such sensor."""

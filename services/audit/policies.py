@@ -1,0 +1,58 @@
+"""The policy folder: Cedar policies, purpose catalogue, case number formats."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.audit.core.justification import CaseNumberFormat, Prohibition, PurposeCode, Rules
+from services.audit.core.policy import Policies, PolicyError
+from services.common.config import ConfigError
+
+CASE_NUMBER_KINDS = ("CAD", "FIELD_REPORT", "TRACS", "I_CASE", "CRASH_REPORT", "LEADS_NCIC", "OUTSIDE_AGENCY")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFolder:
+    """Everything that the folder says, read and checked."""
+
+    policies: Policies
+    rules: Rules
+
+
+def load(folder: Path) -> PolicyFolder:
+    """Reads and checks `folder`.
+
+    Raises:
+        ConfigError: A file is missing or wrong.
+    """
+    try:
+        texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.cedar"))]
+        schema = (folder / "platewarden.cedarschema").read_text(encoding="utf-8")
+        return PolicyFolder(Policies(texts, schema), _rules(folder))
+    except (PolicyError, OSError, KeyError, TypeError, tomllib.TOMLDecodeError, re.error) as error:
+        msg = f"PW_POLICY_DIR: the folder {folder} cannot be used: {error}"
+        raise ConfigError(msg) from None
+
+
+def _rules(folder: Path) -> Rules:
+    purposes = tomllib.loads((folder / "purposes.toml").read_text(encoding="utf-8"))
+    formats = tomllib.loads((folder / "case_numbers.toml").read_text(encoding="utf-8"))
+    codes = [PurposeCode(one["code"], one["title"], one["title_suffices"]) for one in purposes["code"]]
+    return Rules(
+        formats={kind: _format(formats[kind]) for kind in CASE_NUMBER_KINDS},
+        codes={one.code: one for one in sorted(codes, key=lambda one: one.code)},
+        vague=frozenset(purposes["vague"]["words"]),
+        prohibited=tuple(_prohibition(one) for one in purposes["prohibited"]),
+    )
+
+
+def _format(table: dict[str, Any]) -> CaseNumberFormat:
+    return CaseNumberFormat(table["name"], re.compile(table["pattern"]), table["example"])
+
+
+def _prohibition(table: dict[str, Any]) -> Prohibition:
+    return Prohibition(table["about"], tuple(re.compile(one, re.IGNORECASE) for one in table["patterns"]))

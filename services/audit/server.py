@@ -1,0 +1,60 @@
+"""Servicers of alpr.audit.v1: decode, call, encode. What services call."""
+
+from __future__ import annotations
+
+from alpr.audit.v1 import authorization_service_pb2 as pb
+from alpr.audit.v1 import authorization_service_pb2_grpc as rpc
+from services.audit import wire
+from services.audit.app_authorize import Authorizer, Recorder
+from services.common.identity import Context, require_service
+
+# Who may have questions decided and acts recorded.
+SERVICES = ("alerts", "matcher", "ocr", "search")
+
+
+class AuthorizationServicer(rpc.AuthorizationServiceServicer):
+    """Decides and records for other services."""
+
+    def __init__(self, authorizer: Authorizer, recorder: Recorder) -> None:
+        self._authorizer = authorizer
+        self._recorder = recorder
+
+    async def Authorize(self, request: pb.AuthorizeRequest, context: Context) -> pb.AuthorizeResponse:
+        """See authorization_service.proto."""
+        service = require_service(context, *SERVICES).peer.name
+        return wire.authorization(await self._authorizer.authorize(wire.parse_authorize(request, service)))
+
+    async def RecordIntent(
+        self, request: pb.RecordIntentRequest, context: Context
+    ) -> pb.RecordIntentResponse:
+        """See authorization_service.proto."""
+        service = require_service(context, *SERVICES).peer.name
+        intent, actor = await self._recorder.intent(wire.parse_intent(request, service))
+        return pb.RecordIntentResponse(intent_id=intent.entry.entry_id, actor=wire.actor(actor))
+
+    async def RecordOutcome(
+        self, request: pb.RecordOutcomeRequest, context: Context
+    ) -> pb.RecordOutcomeResponse:
+        """See authorization_service.proto."""
+        service = require_service(context, *SERVICES).peer.name
+        subject, outcome = await self._recorder.outcome(wire.parse_outcome(request, service))
+        return pb.RecordOutcomeResponse(
+            subject_receipt=wire.receipt(subject), outcome_receipt=wire.receipt(outcome)
+        )
+
+    async def RecordEvents(
+        self, request: pb.RecordEventsRequest, context: Context
+    ) -> pb.RecordEventsResponse:
+        """See authorization_service.proto."""
+        service = require_service(context, *SERVICES).peer.name
+        return pb.RecordEventsResponse(
+            log_size=await self._recorder.events(wire.parse_events(request, service))
+        )
+
+    async def GetPurposeCatalogue(
+        self, request: pb.GetPurposeCatalogueRequest, context: Context
+    ) -> pb.GetPurposeCatalogueResponse:
+        """See authorization_service.proto."""
+        require_service(context, *SERVICES)
+        codes = [pb.PurposeCode(code=one.code, title=one.title) for one in self._authorizer.catalogue()]
+        return pb.GetPurposeCatalogueResponse(codes=codes)

@@ -1,0 +1,124 @@
+"""Servicers of alpr.audit.v1 that people call: accounts and agencies."""
+
+from __future__ import annotations
+
+from alpr.audit.v1 import account_service_pb2 as account_pb
+from alpr.audit.v1 import account_service_pb2_grpc as account_rpc
+from alpr.audit.v1 import governance_service_pb2 as agency_pb
+from alpr.audit.v1 import governance_service_pb2_grpc as agency_rpc
+from services.audit import wire, wire_registry
+from services.audit.app_accounts import Accounts
+from services.audit.app_act import Call
+from services.audit.app_registry import Agencies
+from services.common.identity import Context, require_token
+
+_FIRST_ACCOUNT = ("", "00000000-0000-0000-0000-000000000000")
+
+
+def call_of(context: Context, request_id: str = "") -> Call:
+    """The person's call."""
+    token = require_token(context).access_token
+    return Call(token.reveal() if token else "", request_id)
+
+
+class AccountServicer(account_rpc.AccountServiceServicer):
+    """Accounts."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    async def CreateAccount(
+        self, request: account_pb.CreateAccountRequest, context: Context
+    ) -> account_pb.CreateAccountResponse:
+        """See account_service.proto."""
+        call, profile = call_of(context, request.request_id), wire_registry.parse_create_account(request)
+        made = await self._accounts.create(call, profile)
+        return account_pb.CreateAccountResponse(account=wire_registry.account(made))
+
+    async def GetAccount(
+        self, request: account_pb.GetAccountRequest, context: Context
+    ) -> account_pb.GetAccountResponse:
+        """See account_service.proto."""
+        found = await self._accounts.get(call_of(context), wire_registry.parse_account_id(request.account_id))
+        return account_pb.GetAccountResponse(account=wire_registry.account(found))
+
+    async def ListAccounts(
+        self, request: account_pb.ListAccountsRequest, context: Context
+    ) -> account_pb.ListAccountsResponse:
+        """See account_service.proto."""
+        size = wire.parse_page_size(request.page_size, usual=50, most=200)
+        name, account_id = wire.parse_page_token(request.page_token, _FIRST_ACCOUNT)
+        found = await self._accounts.page(call_of(context), (name, account_id), size + 1)
+        last = found[size - 1] if len(found) > size else None
+        return account_pb.ListAccountsResponse(
+            accounts=map(wire_registry.account, found[:size]),
+            next_page_token=wire.page_token(last.profile.full_name, last.account_id) if last else "",
+        )
+
+    async def RecordCertification(
+        self, request: account_pb.RecordCertificationRequest, context: Context
+    ) -> account_pb.RecordCertificationResponse:
+        """See account_service.proto."""
+        call, certification = call_of(context, request.request_id), wire_registry.parse_certification(request)
+        changed = await self._accounts.certify(call, request.account_id, certification)
+        return account_pb.RecordCertificationResponse(account=wire_registry.account(changed))
+
+    async def GrantRole(
+        self, request: account_pb.GrantRoleRequest, context: Context
+    ) -> account_pb.GrantRoleResponse:
+        """See account_service.proto."""
+        call, role = call_of(context, request.request_id), wire_registry.parse_role(request)
+        changed = await self._accounts.grant(call, request.account_id, role)
+        return account_pb.GrantRoleResponse(account=wire_registry.account(changed))
+
+    async def RevokeRole(
+        self, request: account_pb.RevokeRoleRequest, context: Context
+    ) -> account_pb.RevokeRoleResponse:
+        """See account_service.proto."""
+        call, role = call_of(context, request.request_id), wire_registry.parse_role(request)
+        changed = await self._accounts.revoke(call, request.account_id, role)
+        return account_pb.RevokeRoleResponse(account=wire_registry.account(changed))
+
+    async def EnableAccount(
+        self, request: account_pb.EnableAccountRequest, context: Context
+    ) -> account_pb.EnableAccountResponse:
+        """See account_service.proto."""
+        call = call_of(context, request.request_id)
+        wire_registry.check_enable(request)
+        changed = await self._accounts.enable(call, request.account_id)
+        return account_pb.EnableAccountResponse(account=wire_registry.account(changed))
+
+    async def SuspendAccount(
+        self, request: account_pb.SuspendAccountRequest, context: Context
+    ) -> account_pb.SuspendAccountResponse:
+        """See account_service.proto."""
+        call, reason = call_of(context, request.request_id), wire_registry.parse_suspend(request)
+        changed = await self._accounts.suspend(call, request.account_id, reason)
+        return account_pb.SuspendAccountResponse(account=wire_registry.account(changed))
+
+
+class GovernanceServicer(agency_rpc.GovernanceServiceServicer):
+    """Agencies."""
+
+    def __init__(self, agencies: Agencies) -> None:
+        self._agencies = agencies
+
+    async def RegisterAgency(
+        self, request: agency_pb.RegisterAgencyRequest, context: Context
+    ) -> agency_pb.RegisterAgencyResponse:
+        """See governance_service.proto."""
+        call, agency = call_of(context, request.request_id), wire_registry.parse_agency(request)
+        registered = await self._agencies.register(call, agency)
+        return agency_pb.RegisterAgencyResponse(agency=wire_registry.agency(registered))
+
+    async def ListAgencies(
+        self, request: agency_pb.ListAgenciesRequest, context: Context
+    ) -> agency_pb.ListAgenciesResponse:
+        """See governance_service.proto."""
+        size = wire.parse_page_size(request.page_size, usual=100, most=500)
+        (after,) = wire.parse_page_token(request.page_token, ("",))
+        found = await self._agencies.page(call_of(context), after, size + 1)
+        return agency_pb.ListAgenciesResponse(
+            agencies=map(wire_registry.agency, found[:size]),
+            next_page_token=wire.page_token(found[size - 1].ori) if len(found) > size else "",
+        )

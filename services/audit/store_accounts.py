@@ -1,0 +1,201 @@
+"""Agencies and accounts. One method is one transaction; a change is made once for each intent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from services.audit.core.person import (
+    Account,
+    AccountState,
+    Certification,
+    CertificationKind,
+    Profile,
+    Role,
+)
+from services.audit.core.registry import Agency
+from services.audit.errors import AccountExistsError, AgencyExistsError
+from services.audit.store_reader import AnyConnection, Reader
+from services.common.pg import transaction
+
+_ACCOUNT = """
+    SELECT account_id, issuer, subject, full_name, badge_number, email, agency_ori, unit, state,
+           ARRAY(SELECT role FROM audit.account_role AS held WHERE held.account_id = account.account_id) AS roles,
+           ARRAY(SELECT (kind, valid_from, valid_until, reference) FROM audit.certification AS held
+                 WHERE held.account_id = account.account_id ORDER BY kind, valid_until, intent_id) AS certifications
+    FROM audit.account AS account
+"""
+_BY_IDENTITY = _ACCOUNT + "WHERE issuer = $1 AND subject = $2"
+_BY_ID = _ACCOUNT + "WHERE account_id = $1::uuid"
+_PAGE = _ACCOUNT + (
+    "WHERE agency_ori = $1 AND (full_name, account_id) > ($2, $3::uuid) ORDER BY full_name, account_id LIMIT $4"
+)
+_AGENCY = "SELECT ori, name, email_domains FROM audit.agency WHERE ori = $1"
+_AGENCIES = "SELECT ori, name, email_domains FROM audit.agency WHERE ori > $1 ORDER BY ori LIMIT $2"
+_HAS_COORDINATOR = """
+    SELECT EXISTS (
+        SELECT FROM audit.account AS account JOIN audit.account_role AS held USING (account_id)
+        WHERE account.agency_ori = $1 AND account.state = 'ENABLED'
+          AND held.role IN ('STATEWIDE_COORDINATOR', 'WORK_UNIT_COORDINATOR')
+    )
+"""
+_CLAIM = "INSERT INTO audit.change (intent_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING true"
+_BUMP = "UPDATE audit.registry_head SET account_revision = account_revision + 1"
+_INSERT_AGENCY = (
+    "INSERT INTO audit.agency (ori, name, email_domains, intent_id) VALUES ($1, $2, $3, $4::uuid)"
+)
+_INSERT_ACCOUNT = """
+    INSERT INTO audit.account
+        (account_id, issuer, subject, full_name, badge_number, email, agency_ori, unit, state, intent_id)
+    VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10::uuid)
+"""
+_SET_STATE = "UPDATE audit.account SET state = $2 WHERE account_id = $1::uuid"
+_GRANT = """
+    INSERT INTO audit.account_role (account_id, role, intent_id) VALUES ($1::uuid, $2, $3::uuid) ON CONFLICT DO NOTHING
+"""
+_REVOKE = "DELETE FROM audit.account_role WHERE account_id = $1::uuid AND role = $2"
+_CERTIFY = """
+    INSERT INTO audit.certification (account_id, kind, valid_from, valid_until, reference, intent_id)
+    VALUES ($1::uuid, $2, $3, $4, $5, $6::uuid)
+"""
+
+
+class AccountStore(Reader):
+    """Agencies and accounts with their roles and certifications."""
+
+    async def by_identity(self, issuer: str, subject: str) -> Account | None:
+        """The account of the person whom the identity provider knows by that name, or None."""
+        return _account(await self._fetchrow(_BY_IDENTITY, issuer, subject))
+
+    async def by_id(self, account_id: str) -> Account | None:
+        """The account, or None."""
+        return _account(await self._fetchrow(_BY_ID, account_id))
+
+    async def page(self, agency_ori: str, after: tuple[str, str], limit: int) -> list[Account]:
+        """Up to `limit` accounts of the agency that come after (name, account id), in that order."""
+        rows = await self._fetch(_PAGE, agency_ori, *after, limit)
+        return [account for row in rows if (account := _account(row))]
+
+    async def agency(self, ori: str) -> Agency | None:
+        """The agency, or None."""
+        return _agency(await self._fetchrow(_AGENCY, ori))
+
+    async def agencies(self, after: str, limit: int) -> list[Agency]:
+        """Up to `limit` agencies whose ORI comes after `after`, in that order."""
+        return [agency for row in await self._fetch(_AGENCIES, after, limit) if (agency := _agency(row))]
+
+    async def has_coordinator(self, ori: str) -> bool:
+        """True when the agency has an enabled coordinator of its own."""
+        return bool(await self._fetchval(_HAS_COORDINATOR, ori))
+
+    async def register_agency(self, intent_id: str, agency: Agency) -> None:
+        """Registers the agency.
+
+        Raises:
+            AgencyExistsError: Its ORI is registered already.
+        """
+        async with self._changing(intent_id) as connection:
+            if connection:
+                await insert_agency(connection, intent_id, agency)
+
+    async def create(self, intent_id: str, account: Account) -> None:
+        """Makes the account; roles and certifications come later.
+
+        Raises:
+            AccountExistsError: There is one for this person already.
+        """
+        async with self._changing(intent_id) as connection:
+            if connection:
+                await insert_account(connection, intent_id, account)
+
+    async def set_state(self, intent_id: str, account_id: str, state: AccountState) -> None:
+        """Enables or suspends the account."""
+        async with self._changing(intent_id) as connection:
+            if connection:
+                await connection.execute(_SET_STATE, account_id, state.value)
+
+    async def grant(self, intent_id: str, account_id: str, role: Role) -> None:
+        """Gives the role; nothing happens when it is held."""
+        async with self._changing(intent_id) as connection:
+            if connection:
+                await connection.execute(_GRANT, account_id, role.value, intent_id)
+
+    async def revoke(self, intent_id: str, account_id: str, role: Role) -> None:
+        """Takes the role; nothing happens when it is not held."""
+        async with self._changing(intent_id) as connection:
+            if connection:
+                await connection.execute(_REVOKE, account_id, role.value)
+
+    async def certify(self, intent_id: str, account_id: str, certification: Certification) -> None:
+        """Puts the certification on record."""
+        async with self._changing(intent_id) as connection:
+            if connection:
+                await insert_certification(connection, intent_id, account_id, certification)
+
+    @asynccontextmanager
+    async def _changing(self, intent_id: str) -> AsyncIterator[AnyConnection | None]:
+        """A transaction for the change of this intent, or None when it has been made before."""
+        async with transaction(self._pool) as connection:
+            claimed = await connection.fetchval(_CLAIM, intent_id)
+            if claimed:
+                await connection.execute(_BUMP)
+            yield connection if claimed else None
+
+
+async def insert_agency(connection: AnyConnection, intent_id: str, agency: Agency) -> None:
+    """Inserts the agency in the caller's transaction."""
+    try:
+        await connection.execute(
+            _INSERT_AGENCY, agency.ori, agency.name, list(agency.email_domains), intent_id
+        )
+    except asyncpg.UniqueViolationError:
+        raise AgencyExistsError("this ORI is registered already", resource=agency.ori) from None
+
+
+async def insert_account(connection: AnyConnection, intent_id: str, account: Account) -> None:
+    """Inserts the account with roles and certifications in the caller's transaction."""
+    who = account.profile
+    named = (who.issuer, who.subject, who.full_name, who.badge_number, who.email, who.agency_ori, who.unit)
+    try:
+        await connection.execute(_INSERT_ACCOUNT, account.account_id, *named, account.state.value, intent_id)
+    except asyncpg.UniqueViolationError:
+        raise AccountExistsError("this person has an account already; use that one") from None
+    for role in sorted(account.roles):
+        await connection.execute(_GRANT, account.account_id, role.value, intent_id)
+    for certification in account.certifications:
+        await insert_certification(connection, intent_id, account.account_id, certification)
+
+
+async def insert_certification(
+    connection: AnyConnection, intent_id: str, account_id: str, one: Certification
+) -> None:
+    """Inserts the certification in the caller's transaction."""
+    parts = (one.kind.value, one.valid_from, one.valid_until, one.reference)
+    await connection.execute(_CERTIFY, account_id, *parts, intent_id)
+
+
+def _agency(row: Any) -> Agency | None:
+    return Agency(row["ori"], row["name"], tuple(row["email_domains"])) if row else None
+
+
+def _account(row: Any) -> Account | None:
+    if row is None:
+        return None
+    profile = Profile(
+        subject=row["subject"],
+        issuer=row["issuer"],
+        full_name=row["full_name"],
+        badge_number=row["badge_number"],
+        email=row["email"],
+        agency_ori=row["agency_ori"],
+        unit=row["unit"],
+    )
+    held = tuple(
+        Certification(CertificationKind(kind), valid_from, valid_until, reference)
+        for kind, valid_from, valid_until, reference in row["certifications"]
+    )
+    roles = frozenset(Role(role) for role in row["roles"])
+    return Account(str(row["account_id"]), profile, AccountState(row["state"]), roles, held)

@@ -1,0 +1,175 @@
+"""The log's tables. One method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.audit.core.checkpoint import Checkpoint
+from services.audit.core.entry import REQUEST_DIGEST, Entry, Field
+from services.audit.core.merkle import Frontier, leaf_hash
+from services.audit.core.numbering import Known, Numbering, Position, number
+from services.audit.store_reader import AnyConnection, Reader
+from services.common.pg import transaction
+
+# The row lock makes commit order equal index order across replicas (ADR 0005).
+_LOCK_HEAD = "SELECT size, frontier, checkpoint FROM audit.log_head FOR UPDATE"
+_HEAD = "SELECT size, frontier, checkpoint FROM audit.log_head"
+_KNOWN = """
+    SELECT leaf.request_key, leaf.log_index, coalesce(field.value, '') AS digest
+    FROM audit.log_leaf AS leaf
+    LEFT JOIN audit.log_field AS field ON field.log_index = leaf.log_index AND field.name = $2
+    WHERE leaf.request_key = ANY($1::text[])
+"""
+# Leaves, fields and the new head in one statement: one round trip, one commit.
+_INSERT = """
+    WITH leaves AS (
+        INSERT INTO audit.log_leaf (log_index, entry_id, request_key, record_time, leaf, leaf_hash)
+        SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bytea[], $6::bytea[])
+    ), fields AS (
+        INSERT INTO audit.log_field (log_index, name, salt, value)
+        SELECT * FROM unnest($7::bigint[], $8::text[], $9::bytea[], $10::text[])
+    )
+    UPDATE audit.log_head SET size = $11, frontier = $12, checkpoint = $13
+"""
+_LEAF_HASHES = (
+    "SELECT leaf_hash FROM audit.log_leaf WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index"
+)
+_ENTRIES = """
+    SELECT leaf.log_index, leaf.entry_id, leaf.request_key, leaf.record_time, leaf.leaf,
+           array_agg(field.name ORDER BY field.name COLLATE "C") AS names,
+           array_agg(field.salt ORDER BY field.name COLLATE "C") AS salts,
+           array_agg(field.value ORDER BY field.name COLLATE "C") AS values
+    FROM audit.log_leaf AS leaf
+    JOIN audit.log_field AS field USING (log_index)
+    WHERE leaf.log_index >= $1 AND leaf.log_index < $2
+    GROUP BY leaf.log_index
+    ORDER BY leaf.log_index
+"""
+_INDEX_OF = "SELECT log_index FROM audit.log_leaf WHERE entry_id = $1::uuid"
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """How far the log has come, as committed."""
+
+    frontier: Frontier
+    checkpoint: str
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return self.frontier.size
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry to append, and when it was made."""
+
+    entry: Entry
+    record_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What a batch became: a position for each of its entries, the hashes that were added, the head after it."""
+
+    positions: tuple[Position, ...]
+    first: int
+    leaf_hashes: tuple[bytes, ...]
+    head: LogHead
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry as stored."""
+
+    log_index: int
+    entry: Entry
+    record_time: datetime
+
+
+class LogStore(Reader):
+    """Reads and appends entries. There is no way to change one."""
+
+    async def append(self, batch: Sequence[NewEntry], seal: Callable[[int, bytes], Checkpoint]) -> Appended:
+        """Appends the entries of `batch` that are not there yet, in order, and says where each one stands.
+
+        On disk when this returns. `seal` signs the new size and root.
+        """
+        async with transaction(self._pool) as connection:
+            return await append_in(connection, batch, seal)
+
+    async def head(self) -> LogHead:
+        """The newest head, of any replica."""
+        return _head(await self._fetchrow(_HEAD))
+
+    async def leaf_hashes(self, start: int, end: int) -> list[bytes]:
+        """Hashes of the entries `start` up to, not including, `end`, in order."""
+        return [row["leaf_hash"] for row in await self._fetch(_LEAF_HASHES, start, end)]
+
+    async def entries(self, start: int, end: int) -> list[StoredEntry]:
+        """The entries `start` up to, not including, `end`, in order."""
+        return [_stored(row) for row in await self._fetch(_ENTRIES, start, end)]
+
+    async def find(self, entry_id: str) -> StoredEntry | None:
+        """The entry with that id, or None."""
+        index = await self._fetchval(_INDEX_OF, entry_id)
+        found = [] if index is None else await self.entries(index, index + 1)
+        return found[0] if found else None
+
+
+async def append_in(
+    connection: AnyConnection, batch: Sequence[NewEntry], seal: Callable[[int, bytes], Checkpoint]
+) -> Appended:
+    """`LogStore.append` inside a transaction of the caller, who commits it."""
+    head = _head(await connection.fetchrow(_LOCK_HEAD))
+    known = await _known(connection, [new.entry.request_key for new in batch])
+    numbering = number([new.entry for new in batch], known, head.size)
+    if not numbering.fresh:
+        return Appended(numbering.positions, head.size, (), head)
+    times = {new.entry.entry_id: new.record_time for new in batch}
+    hashes = tuple(leaf_hash(entry.leaf) for entry in numbering.fresh)
+    frontier = head.frontier.extended(hashes)
+    checkpoint = seal(frontier.size, frontier.root()).text
+    rows = _rows(numbering, head.size, hashes, times)
+    await connection.execute(_INSERT, *rows, frontier.size, frontier.to_bytes(), checkpoint)
+    return Appended(numbering.positions, head.size, hashes, LogHead(frontier, checkpoint))
+
+
+async def _known(connection: AnyConnection, keys: list[str]) -> dict[str, Known]:
+    rows = await connection.fetch(_KNOWN, keys, REQUEST_DIGEST)
+    return {row["request_key"]: Known(row["log_index"], row["digest"]) for row in rows}
+
+
+def _rows(
+    numbering: Numbering, first: int, hashes: Sequence[bytes], times: dict[str, datetime]
+) -> tuple[list[Any], ...]:
+    """The columns of the new leaves, then those of their fields."""
+    entries = numbering.fresh
+    indexes = list(range(first, first + len(entries)))
+    fields = [(index, field) for index, entry in zip(indexes, entries, strict=True) for field in entry.fields]
+    return (
+        indexes,
+        [entry.entry_id for entry in entries],
+        [entry.request_key for entry in entries],
+        [times[entry.entry_id] for entry in entries],
+        [entry.leaf for entry in entries],
+        list(hashes),
+        [index for index, _ in fields],
+        [field.name for _, field in fields],
+        [field.salt for _, field in fields],
+        [field.value for _, field in fields],
+    )
+
+
+def _head(row: Any) -> LogHead:
+    return LogHead(Frontier.from_bytes(row["size"], row["frontier"]), row["checkpoint"])
+
+
+def _stored(row: Any) -> StoredEntry:
+    fields = tuple(Field(*parts) for parts in zip(row["names"], row["salts"], row["values"], strict=True))
+    entry = Entry(str(row["entry_id"]), row["request_key"], fields, row["leaf"])
+    return StoredEntry(row["log_index"], entry, row["record_time"])

@@ -1,0 +1,249 @@
+"""The audit service running against a real database, founded, with people to call it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import grpc
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from alpr.audit.v1 import account_service_pb2 as account_pb
+from alpr.audit.v1 import authorization_service_pb2 as pb
+from alpr.audit.v1.account_service_pb2_grpc import AccountServiceStub
+from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
+from alpr.type.v1 import justification_pb2
+from services.audit.__main__ import assemble
+from services.audit.bootstrap import found
+from services.audit.config import AuditSettings, read_signer
+from services.audit.core.founding import Appointee, Founding
+from services.audit.core.person import Profile
+from services.audit.core.registry import Agency
+from services.common.client import ClientTls, bearer, service_channel, user_channel
+from services.common.clock import Clock, SystemClock
+from services.common.wire import to_timestamp
+from services.dev.pki import DevelopmentAuthority
+from tests.support.databases import PERMIT_KEY, MigratedDatabase
+from tests.support.issuer import RunningIssuer
+
+ORI = "IL0000001"
+OTHER_ORI = "IL0000002"
+ORIGIN = "audit.test/platewarden"
+DOMAIN = "isp.illinois.gov"
+COORDINATOR = "coordinator"
+ADMINISTRATOR = "administrator"
+ALL_CERTIFICATIONS = tuple(number for number in account_pb.CertificationKind.values() if number)
+
+_Stub = TypeVar("_Stub")
+
+
+def request_id() -> str:
+    return str(uuid4())
+
+
+def founding(issuer: str) -> Founding:
+    """A coordinator and an administrator, appointed on paper."""
+
+    def person(office: str) -> Appointee:
+        profile = Profile(office, issuer, f"{office.title()} One", f"B-{office}", f"{office}@{DOMAIN}", ORI, "HQ")
+        return Appointee(office, str(uuid4()), profile, datetime.now(UTC) + timedelta(days=365))
+
+    document = hashlib.sha256(b"the appointing document").hexdigest()
+    agency = Agency(ORI, "Illinois State Police", (DOMAIN,))
+    return Founding(agency, "Deputy Director, DOP", document, (person(COORDINATOR), person(ADMINISTRATOR)))
+
+
+def write_keys(folder: Path) -> tuple[Path, Path]:
+    """Files of a new signing key and of the tests' permit key."""
+    signing, permit = folder / "signing.pem", folder / "permit.hex"
+    key = Ed25519PrivateKey.generate()
+    signing.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    permit.write_text(PERMIT_KEY.hex(), encoding="ascii")
+    return signing, permit
+
+
+@dataclass
+class RunningAudit:
+    """A server, and ways to call it."""
+
+    tls: DevelopmentAuthority
+    issuer: RunningIssuer
+    settings: AuditSettings
+    database: MigratedDatabase
+    target: str = ""
+    user_target: str = ""
+    _channels: list[grpc.aio.Channel] = field(default_factory=list)
+    _services: dict[str, grpc.aio.Channel] = field(default_factory=dict)
+
+    def service(self, stub: Callable[[grpc.aio.Channel], _Stub], name: str = "search") -> _Stub:
+        """A stub that calls with the certificate of service `name`."""
+        if name not in self._services:
+            made = self.tls.service(name)
+            tls = ClientTls(certificate=made.cert_file, key=made.key_file, ca=made.ca_file)
+            self._services[name] = self._kept(service_channel(self.target, tls, server_name="audit"))
+        return stub(self._services[name])
+
+    def people(self, stub: Callable[[grpc.aio.Channel], _Stub]) -> _Stub:
+        """A stub that calls as people do: with server TLS alone."""
+        if "" not in self._services:
+            self._services[""] = self._kept(user_channel(self.user_target, self.tls.ca_file))
+        return stub(self._services[""])
+
+    def token(self, subject: str, **claims: Any) -> str:
+        return self.issuer.token(subject, **claims)
+
+    def bearer(self, subject: str) -> tuple[tuple[str, str]]:
+        return (bearer(self.token(subject)),)
+
+    def _kept(self, channel: grpc.aio.Channel) -> grpc.aio.Channel:
+        self._channels.append(channel)
+        return channel
+
+    async def close(self) -> None:
+        for channel in self._channels:
+            await channel.close()
+
+    async def person(
+        self,
+        *roles: pb.Role.ValueType,
+        unit: str = "D1",
+        certifications: tuple[int, ...] = ALL_CERTIFICATIONS,
+        enable: bool = True,
+    ) -> Officer:
+        """A new person of the agency with these roles, made the way that coordinators do."""
+        subject = f"person-{uuid4()}"
+        stub, metadata = self.people(AccountServiceStub), self.bearer(COORDINATOR)
+        account = account_pb.Account(
+            subject=subject,
+            issuer=self.issuer.iss,
+            full_name=f"Officer {subject[-4:]}",
+            badge_number=subject[-8:],
+            email=f"{subject}@{DOMAIN}",
+            agency_ori=ORI,
+            unit=unit,
+        )
+        request = account_pb.CreateAccountRequest(request_id=request_id(), account=account)
+        made = (await stub.CreateAccount(request, metadata=metadata)).account
+        for kind in certifications:
+            await self.certify(made.account_id, kind, timedelta(days=300))
+        for role in roles:
+            grant = account_pb.GrantRoleRequest(request_id=request_id(), account_id=made.account_id, role=role)
+            await stub.GrantRole(grant, metadata=metadata)
+        if enable:
+            change = account_pb.EnableAccountRequest(request_id=request_id(), account_id=made.account_id)
+            await stub.EnableAccount(change, metadata=metadata)
+        return Officer(self, subject, made.account_id)
+
+    async def certify(self, account_id: str, kind: int, life: timedelta) -> None:
+        now = datetime.now(UTC)
+        certification = account_pb.Certification(
+            kind=account_pb.CertificationKind.ValueType(kind),
+            valid_from=to_timestamp(now - timedelta(days=1)),
+            valid_until=to_timestamp(now + life),
+            reference="certificate 4711",
+        )
+        request = account_pb.RecordCertificationRequest(
+            request_id=request_id(), account_id=account_id, certification=certification
+        )
+        await self.people(AccountServiceStub).RecordCertification(request, metadata=self.bearer(COORDINATOR))
+
+
+@dataclass(frozen=True)
+class Officer:
+    """A person with an account."""
+
+    audit: RunningAudit
+    subject: str
+    account_id: str
+
+    def token(self, **claims: Any) -> str:
+        return self.audit.token(self.subject, **claims)
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str]]:
+        return self.audit.bearer(self.subject)
+
+
+def justification(**changes: Any) -> justification_pb2.Justification:
+    """One that is good enough, but for `changes`."""
+    usual = {
+        "case_number_kind": justification_pb2.CASE_NUMBER_KIND_CAD,
+        "case_number": "2026-004711",
+        "purpose": "homicide investigation, victim's car seen leaving",
+        "offence_code": "HOMICIDE",
+    }
+    return justification_pb2.Justification(**{**usual, **changes})
+
+
+def plate_request(token: str, **changes: Any) -> pb.AuthorizeRequest:
+    """A question for a plate, complete but for `changes`."""
+    usual = {
+        "request_id": request_id(),
+        "access_token": token,
+        "justification": justification(),
+        "question": pb.Question(plate=pb.PlateQuestion(plate="AB1234", page_size=100)),
+    }
+    return pb.AuthorizeRequest(**{**usual, **changes})
+
+
+def authorizations(audit: RunningAudit, name: str = "search") -> Any:
+    return audit.service(AuthorizationServiceStub, name)
+
+
+def settings_for(
+    database: MigratedDatabase, tls: DevelopmentAuthority, issuer: RunningIssuer, folder: Path
+) -> AuditSettings:
+    """Settings on free loopback ports."""
+    signing, permit = write_keys(folder)
+    made = tls.server("audit")
+    return AuditSettings(
+        listen="127.0.0.1:0",
+        user_listen="127.0.0.1:0",
+        tls_cert=made.cert_file,
+        tls_key=made.key_file,
+        tls_ca=made.ca_file,
+        shutdown_grace_seconds=2,
+        database_url=database.url("audit_app"),
+        oidc_issuer=issuer.iss,
+        oidc_audience=issuer.audience,
+        oidc_jwks_url=issuer.jwks_url,
+        oidc_algorithms="RS256,ES256",
+        oidc_required_acr=issuer.acr,
+        oidc_allow_development_issuer=True,
+        log_origin=ORIGIN,
+        log_signing_key_file=signing,
+        permit_key_file=permit,
+    )
+
+
+@asynccontextmanager
+async def running_audit(
+    settings: AuditSettings,
+    database: MigratedDatabase,
+    tls: DevelopmentAuthority,
+    issuer: RunningIssuer,
+    clock: Clock | None = None,
+) -> AsyncIterator[RunningAudit]:
+    """A replica of the service that serves until the end of the block."""
+    server = (await assemble(settings, clock or SystemClock())).build()
+    await server.start()
+    audit = RunningAudit(tls, issuer, settings, database)
+    audit.target, audit.user_target = f"127.0.0.1:{server.port}", f"localhost:{server.user_port}"
+    try:
+        yield audit
+    finally:
+        await audit.close()
+        await server.stop()
+
+
+async def begin(settings: AuditSettings, database: MigratedDatabase, issuer: RunningIssuer) -> None:
+    """Founds the system."""
+    signer = read_signer(settings.log_origin, settings.log_signing_key_file)
+    await found(database.admin_url, founding(issuer.iss), signer, datetime.now(UTC))
