@@ -30,16 +30,16 @@ from services.common.server import ServerBuilder, run, serve
 SERVICE = "alpr.alerts.v1.AlertService"
 
 
-async def build(settings: AlertsSettings) -> ServerBuilder:
+async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     """The server with everything behind it at work, not yet listening.
 
     Raises:
         ConfigError: A key file holds no key.
         StorageUnavailableError: The database cannot be reached.
     """
-    clock = SystemClock()
+    database_url = settings.database_url.get_secret_value()
     pictures = _pictures(settings)
-    pool = await open_pool(settings.database_url, application_name="alerts")
+    pool = await open_pool(database_url, application_name="alerts")
     channel = service_channel(settings.audit_target, settings.client_tls, server_name="audit")
     audit = AuditClient(channel, timeout_seconds=settings.audit_timeout_seconds)
     store = AlertStore(pool)
@@ -51,7 +51,7 @@ async def build(settings: AlertsSettings) -> ServerBuilder:
     servicer = AlertServicer(
         alerts, _subscriptions(settings, feed, store, clock), _terms(settings, audit, clock, alerts), clock
     )
-    background = Background(settings.database_url, feed, OutboxDrainer(OutboxStore(pool), audit))
+    background = Background(database_url, feed, OutboxDrainer(OutboxStore(pool), audit))
     await background.start()
     builder = ServerBuilder(settings, name="alerts")
     builder.add(SERVICE, rpc.add_AlertServiceServicer_to_server, servicer).health_check(store.check)
@@ -78,7 +78,7 @@ def _terms(settings: AlertsSettings, audit: AuditClient, clock: Clock, alerts: A
 async def _main() -> None:
     settings = AlertsSettings.from_environment()
     configure("alerts", level=settings.log_level, log_format=settings.log_format)
-    await serve(await build(settings))
+    await serve(await build(settings, SystemClock()))
 
 
 if __name__ == "__main__":

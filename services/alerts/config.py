@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from services.common.config import ReadableFile, ServiceSettings
 
@@ -13,7 +13,7 @@ from services.common.config import ReadableFile, ServiceSettings
 class AlertsSettings(ServiceSettings):
     """PW_... variables of the alerts service besides those that every service has."""
 
-    database_url: str = Field(min_length=1)
+    database_url: SecretStr
     """DSN of alerts_app: a direct or session-pooled connection, for LISTEN."""
     audit_target: str = Field(min_length=1)
     """host:port of the audit service."""

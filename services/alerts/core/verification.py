@@ -3,8 +3,8 @@
 NEW -> VERIFYING -> CONFIRMED | NOT_CONFIRMED | MISREAD | WRONG_STATE | STALE. A decision may be taken again,
 through VERIFYING, as long as no enforcement has been recorded: a wrong key must not stand for ever.
 
-The database holds the same rules by trigger and foreign key, so that a mistake here cannot store an enforcement
-without a confirmation.
+The database holds the same rules by trigger and foreign key, so that a mistake here cannot store an
+enforcement without a confirmation.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,403 @@
+"""Raising and subscribing, over real gRPC and a real database."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from alpr.alerts.v1 import alert_service_pb2 as pb
+from alpr.type.v1 import hit_pb2, notice_pb2
+from services.alerts.errors import (
+    BadTokenError,
+    EntitlementEndedError,
+    EpochChangedError,
+    SlowSubscriberError,
+)
+from services.common.database import admin_connection
+from services.common.errors import (
+    AlprError,
+    AuditUnavailableError,
+    InvalidFieldError,
+    NotPermittedError,
+    StoppingError,
+    UnauthenticatedError,
+)
+from services.common.wire import to_timestamp
+from tests.support.alerts_kit import OTHER, OWN, STRANGER
+from tests.support.alerts_rig import entry_message, hit_message, refused, settings_for, start_rig, stubs
+
+FELONY = hit_pb2.HOT_LIST_CATEGORY_FELONY
+WANTED = hit_pb2.HOT_LIST_CATEGORY_WANTED
+EXPIRED = hit_pb2.HOT_LIST_CATEGORY_EXPIRED_REGISTRATION
+
+
+def reason(error: AlprError) -> tuple[object, int]:
+    return (error.code, error.reason)
+
+
+def kind(error: type[AlprError]) -> tuple[object, int]:
+    return (error.code, error.reason)
+
+
+async def test_only_the_matcher_raises_alerts(rig, tls) -> None:
+    search, person, channels = stubs(tls, rig.server.port, rig.server.user_port, peer="search")
+    request = pb.RaiseAlertsRequest(hits=[hit_message()])
+
+    async with refused() as by_service:
+        await search.RaiseAlerts(request, timeout=10)
+    async with refused() as by_person:
+        await person.RaiseAlerts(request, timeout=10, metadata=(("authorization", "Bearer officer"),))
+
+    assert reason(by_service[0]) == kind(NotPermittedError)
+    assert reason(by_person[0]) == kind(UnauthenticatedError)
+    for channel in channels:
+        await channel.close()
+
+
+async def test_what_a_hit_lacks_is_named_by_path_and_never_repeated(rig) -> None:
+    hit = hit_message(plate="AB12345")
+    hit.captured_read.read.plate = "secret plate"
+    hit.captured_read.read.ClearField("place")
+    hit.captured_read.crop_image = bytes(513 * 1024)
+    hit.matches[0].entry.entry_id = "x"
+
+    async with refused() as caught:
+        await rig.raise_hits(hit_message(), hit)
+
+    assert reason(caught[0]) == kind(InvalidFieldError)
+    assert {violation.field for violation in caught[0].violations} == {
+        "hits[1].captured_read",
+        "hits[1].captured_read.read.plate",
+        "hits[1].captured_read.read.place",
+        "hits[1].matches[0].entry.entry_id",
+    }
+    assert "secret" not in str(caught[0].violations) + caught[0].message
+
+
+@pytest.mark.clause("II.A", "IV.C.1", "III.B.3.r")
+async def test_a_subscriber_gets_the_alert_unverified_with_its_severity(rig) -> None:
+    stream = await rig.subscribe("officer").live()
+    hit = hit_message(entry_message(EXPIRED), entry_message(FELONY))
+
+    (alert_id,) = await rig.raise_hits(hit)
+    await stream.until(lambda s: bool(s.alerts))
+
+    alert = stream.alerts[0]
+    assert alert.alert_id == alert_id
+    assert alert.severity == pb.SEVERITY_URGENT
+    assert [entry.category for entry in alert.entries] == [FELONY, EXPIRED]
+    assert alert.notice.lead_only
+    assert alert.notice.verification_state == notice_pb2.VERIFICATION_STATE_NEW
+    assert alert.notice.text == "UNVERIFIED: confirm with LEADS/NCIC before any action"
+    assert alert.place == hit.captured_read.read.place
+    assert alert.plate == hit.captured_read.read.plate
+    assert alert.capture_time == hit.captured_read.read.capture_time
+    await stream.close()
+
+
+async def test_the_same_hit_again_gives_the_same_alert_and_no_message(rig) -> None:
+    stream = await rig.subscribe("officer").live()
+    hit = hit_message()
+    first = await rig.raise_hits(hit)
+
+    assert await rig.raise_hits(hit, hit) == [first[0], first[0]]
+
+    await rig.raise_hits(marker := hit_message())
+    await stream.until(lambda s: any(a.plate == marker.captured_read.read.plate for a in s.alerts))
+    assert [alert.alert_id for alert in stream.alerts].count(first[0]) == 1
+    await stream.close()
+
+
+async def test_a_late_capture_says_so(rig) -> None:
+    stream = await rig.subscribe("officer").live()
+
+    await rig.raise_hits(hit_message(at=datetime.now(UTC) - timedelta(minutes=16)))
+    await stream.until(lambda s: bool(s.alerts))
+
+    assert list(stream.alerts[0].warnings) == [hit_pb2.HIT_WARNING_LATE_CAPTURE]
+    await stream.close()
+
+
+@pytest.mark.clause("IV.D.2", "IV.D.1")
+async def test_a_filter_widens_to_the_floor_and_keeps_the_rest_out(rig) -> None:
+    stream = await rig.subscribe("officer", categories=[EXPIRED]).live()
+
+    wanted, expired, felony = await rig.raise_hits(
+        hit_message(entry_message(WANTED)), hit_message(entry_message(EXPIRED)), hit_message(entry_message(FELONY))
+    )
+    await stream.until(lambda s: len(s.alerts) >= 2)
+    await asyncio.sleep(0.2)
+
+    assert {alert.alert_id for alert in stream.alerts} == {expired, felony}
+    assert wanted not in {alert.alert_id for alert in stream.alerts}
+    await stream.close()
+
+
+async def test_a_filter_of_unknown_categories_is_refused(rig) -> None:
+    stream = rig.subscribe("officer", categories=[0])
+
+    assert reason(await stream.ended()) == kind(InvalidFieldError)
+
+
+async def test_an_alert_reaches_the_sensors_and_the_lists_agency_and_nobody_else(rig) -> None:
+    streams = [await rig.subscribe(token).live() for token in ("officer", "neighbour", "stranger")]
+    hit = hit_message(entry_message(FELONY, agency=OTHER), entry_message(EXPIRED, agency=OWN), agency=OWN)
+
+    await rig.raise_hits(hit)
+    await rig.raise_hits(hit_message(entry_message(agency=STRANGER), agency=STRANGER))
+    own, other, stranger = streams
+    await asyncio.gather(*(stream.until(lambda s: bool(s.alerts)) for stream in streams))
+
+    assert len(own.alerts[0].entries) == 2
+    assert [entry.list_agency_ori for entry in other.alerts[0].entries] == [OTHER]
+    assert [alert.sensor_agency_ori for alert in stranger.alerts] == [STRANGER]
+    for stream in streams:
+        await stream.close()
+
+
+@pytest.mark.clause("IV.D.3")
+async def test_a_stream_resumes_after_its_token_on_another_replica(rig, tls, database, audit, folder) -> None:
+    other = await start_rig(settings_for(folder, tls, database, audit.port, heartbeat_seconds=0.3), tls)
+    stream = await rig.subscribe("officer").live()
+    first = await rig.raise_hits(hit_message())
+    await stream.until(lambda s: bool(s.alerts))
+    await stream.close()
+    missed = [*(await rig.raise_hits(hit_message())), *(await other.raise_hits(hit_message()))]
+
+    resumed = other.subscribe("officer", resume_token=stream.token)
+    await resumed.until(lambda s: len(s.alerts) >= 2)
+
+    assert [alert.alert_id for alert in resumed.alerts] == missed
+    assert first[0] not in missed
+    await resumed.close()
+    await other.stop()
+
+
+async def test_since_begins_with_the_alerts_of_that_moment(rig) -> None:
+    await rig.raise_hits(hit_message())
+    await asyncio.sleep(0.01)
+    since = datetime.now(UTC)
+    expected = await rig.raise_hits(hit_message(), hit_message())
+
+    stream = rig.subscribe("officer", since=to_timestamp(since))
+    await stream.until(lambda s: len(s.alerts) >= 2)
+
+    assert {alert.alert_id for alert in stream.alerts} == set(expected)
+    await stream.close()
+
+
+async def test_since_reaches_back_24_hours_and_no_further(rig) -> None:
+    stream = rig.subscribe("officer", since=to_timestamp(datetime.now(UTC) - timedelta(hours=25)))
+
+    error = await stream.ended()
+
+    assert reason(error) == kind(InvalidFieldError)
+    assert [violation.field for violation in error.violations] == ["since"]
+
+
+async def test_a_heartbeat_comes_at_least_every_five_seconds_with_a_token(rig) -> None:
+    stream = rig.subscribe("officer")
+
+    await stream.until(lambda s: len(s.messages) >= 3, seconds=3)
+
+    assert all(message.WhichOneof("event") == "heartbeat" for message in stream.messages)
+    assert all(message.resume_token for message in stream.messages)
+    age = datetime.now(UTC) - stream.messages[-1].heartbeat.server_time.ToDatetime(UTC)
+    assert abs(age) < timedelta(seconds=5)
+    await stream.close()
+
+
+@pytest.mark.parametrize("forged", ["x", "AAAA", "not base64 at all", "A" * 80])
+async def test_a_forged_token_is_refused(rig, forged: str) -> None:
+    assert reason(await rig.subscribe("officer", resume_token=forged).ended()) == kind(BadTokenError)
+
+
+async def test_a_token_is_the_persons_own_and_cannot_be_changed(rig) -> None:
+    stream = await rig.subscribe("officer").live()
+    token = stream.token
+    await stream.close()
+    changed = token[:20] + ("A" if token[20] != "A" else "B") + token[21:]
+
+    of_another = await rig.subscribe("colleague", resume_token=token).ended()
+    of_a_forger = await rig.subscribe("officer", resume_token=changed).ended()
+
+    assert reason(of_another) == reason(of_a_forger) == kind(BadTokenError)
+
+
+async def test_a_new_epoch_ends_streams_and_refuses_old_tokens(rig, database) -> None:
+    stream = await rig.subscribe("officer").live()
+    async with admin_connection(database.admin_url) as admin:
+        await admin.execute("SELECT alerts.begin_epoch(now() - interval '1 hour')")
+
+    ended = await stream.ended()
+    resumed = await rig.subscribe("officer", resume_token=stream.token).ended()
+
+    assert reason(ended) == reason(resumed) == kind(EpochChangedError)
+    resync_from = datetime.fromisoformat(resumed.metadata["resync_from"])
+    assert timedelta(minutes=59) < datetime.now(UTC) - resync_from < timedelta(minutes=61)
+    fresh = rig.subscribe("officer", since=to_timestamp(resync_from))
+    await fresh.live()
+    await fresh.close()
+
+
+async def test_a_call_without_a_token_is_refused(rig) -> None:
+    call = rig.person.SubscribeAlerts(pb.SubscribeAlertsRequest())
+
+    async with refused() as caught:
+        await call.read()
+
+    assert reason(caught[0]) == kind(UnauthenticatedError)
+
+
+async def test_audits_refusal_reaches_the_person_unchanged(rig, audit) -> None:
+    audit.neighbour.end("officer")
+
+    error = await rig.subscribe("officer").ended()
+
+    assert reason(error) == kind(NotPermittedError)
+    assert error.metadata["clauses"] == "IV.A.4"
+
+
+@pytest.mark.clause("IV.A.4", "III.D.1")
+async def test_a_stream_ends_with_its_entitlement(rig, audit) -> None:
+    stream = await rig.subscribe("officer").live()
+
+    audit.neighbour.end("officer")
+
+    assert reason(await stream.ended()) == kind(EntitlementEndedError)
+
+
+@pytest.mark.clause("IV.A.4")
+async def test_a_personal_stream_ends_with_its_lease_when_audit_is_away(rig, audit) -> None:
+    audit.neighbour.lease = timedelta(seconds=1.5)
+    stream = await rig.subscribe("officer").live()
+    await audit.stop()
+
+    error = await stream.ended()
+
+    assert reason(error) == kind(EntitlementEndedError)
+
+
+async def test_a_lease_is_renewed_after_audit_came_back(rig, audit) -> None:
+    audit.neighbour.lease = timedelta(seconds=3)
+    stream = await rig.subscribe("officer").live()
+    await audit.stop()
+    await asyncio.sleep(0.2)
+    await audit.start()
+
+    await asyncio.sleep(4)
+    await rig.raise_hits(hit_message())
+    await stream.until(lambda s: bool(s.alerts))
+
+    await stream.close()
+
+
+async def test_nobody_subscribes_while_audit_is_away(rig, audit) -> None:
+    await audit.stop()
+
+    assert reason(await rig.subscribe("officer").ended()) == kind(AuditUnavailableError)
+
+
+@pytest.mark.clause("IV.D.3", "IV.A.4")
+async def test_a_telecom_centre_goes_on_without_audit_and_the_log_hears_of_it(rig, audit) -> None:
+    audit.neighbour.lease = timedelta(seconds=1)
+    stream = await rig.subscribe("dispatch").live()
+    await audit.stop()
+    await asyncio.sleep(2)
+
+    (alert_id,) = await rig.raise_hits(hit_message())
+    await stream.until(lambda s: bool(s.alerts))
+    assert stream.alerts[0].alert_id == alert_id
+
+    await audit.start()
+    async with asyncio.timeout(20):
+        while "alerts.delivery_unproven_over" not in [event.action for event in audit.neighbour.events]:
+            await asyncio.sleep(0.1)
+    actions = [event.action for event in audit.neighbour.events if event.action != "hit.added"]
+    assert actions == ["alerts.delivery_unproven", "hit.raised", "alerts.delivery_unproven_over"]
+    assert audit.neighbour.events[0].resource == "account-dispatch"
+    await stream.close()
+
+
+@pytest.mark.clause("IV.D.3")
+async def test_a_telecom_centres_stream_ends_when_the_grace_is_over(database, audit, tls, folder) -> None:
+    settings = settings_for(folder, tls, database, audit.port, telecom_grace_seconds=1)
+    rig = await start_rig(settings, tls)
+    audit.neighbour.lease = timedelta(seconds=1)
+    stream = await rig.subscribe("dispatch").live()
+    await audit.stop()
+
+    assert reason(await stream.ended()) == kind(EntitlementEndedError)
+
+    await rig.stop()
+
+
+async def test_a_subscriber_that_does_not_read_is_ended_and_loses_nothing(database, audit, tls, folder) -> None:
+    settings = settings_for(
+        folder, tls, database, audit.port, subscriber_backlog=50, subscriber_stall_seconds=1, feed_ring_size=64
+    )
+    rig = await start_rig(settings, tls)
+    request = pb.SubscribeAlertsRequest()
+    call = rig.person.SubscribeAlerts(request, metadata=(("authorization", "Bearer officer"),))
+    await call.read()
+    raised: list[str] = []
+
+    for _ in range(25):
+        entries = [entry_message() for _ in range(10)]
+        raised += await rig.raise_hits(*(hit_message(*entries) for _ in range(100)))
+    await asyncio.sleep(2)
+    got: list[pb.SubscribeAlertsResponse] = []
+    async with refused() as caught:
+        async for message in call:
+            got.append(message)
+
+    assert reason(caught[0]) == kind(SlowSubscriberError)
+    assert len(got) < len(raised)
+    resumed = rig.subscribe("officer", resume_token=got[-1].resume_token)
+    first = {message.raised.alert_id for message in got}
+    await resumed.until(lambda s: len(first | {a.alert_id for a in s.alerts}) >= len(raised), seconds=30)
+    assert first | {alert.alert_id for alert in resumed.alerts} >= set(raised)
+    await resumed.close()
+    await rig.stop()
+
+
+async def test_streams_end_with_a_typed_error_when_the_service_stops(database, audit, tls, folder) -> None:
+    rig = await start_rig(settings_for(folder, tls, database, audit.port), tls)
+    stream = await rig.subscribe("officer").live()
+
+    await rig.server.stop()
+
+    assert reason(await stream.ended()) == kind(StoppingError)
+    await rig.stop()
+
+
+@pytest.mark.clause("IV.D.3")
+async def test_eight_matchers_and_a_tailing_subscriber_lose_nothing_and_keep_the_order(rig, tls) -> None:
+    stream = await rig.subscribe("officer").live()
+    sent: list[str] = []
+
+    async def write() -> None:
+        matcher, _, channels = stubs(tls, rig.server.port, rig.server.user_port)
+        for _ in range(12):
+            request = pb.RaiseAlertsRequest(hits=[hit_message() for _ in range(5)])
+            sent.extend((await matcher.RaiseAlerts(request, timeout=20)).alert_ids)
+        for channel in channels:
+            await channel.close()
+
+    await asyncio.gather(*(write() for _ in range(8)))
+    await stream.until(lambda s: len(s.alerts) >= len(sent), seconds=20)
+
+    got = [alert.alert_id for alert in stream.alerts]
+    assert sorted(got) == sorted(sent)
+    assert len(set(got)) == len(got) == 8 * 12 * 5
+    await stream.close()
+
+
+async def test_an_unknown_alert_is_not_found_before_anything_is_recorded(rig, audit) -> None:
+    async with refused() as caught:
+        request = pb.AcknowledgeAlertRequest(request_id=str(uuid4()), alert_id=str(uuid4()))
+        await rig.person.AcknowledgeAlert(request, metadata=(("authorization", "Bearer officer"),), timeout=10)
+
+    assert caught[0].reason_name == "ERROR_REASON_NOT_FOUND"
+    assert audit.neighbour.intents == []
