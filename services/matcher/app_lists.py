@@ -111,7 +111,7 @@ class HotLists:
     async def page(
         self, request_id: uuid.UUID, after: str, size: int, token: AccessToken
     ) -> tuple[tuple[HotList, ...], bool]:
-        """At most `size` lists of the person's agency whose name comes after `after`, and whether more follow."""
+        """At most `size` lists of the person's agency after the name `after`, and whether more follow."""
         intent = await self._acts.begin(Plan(request_id, "hot_list.list", "hot_lists", "", {}), token)
         found = await self._lists.page(intent.agency_ori, after, size + 1)
         lists = found[:size]
