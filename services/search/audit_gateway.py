@@ -156,12 +156,16 @@ def _authorization(response: pb.AuthorizeResponse) -> Authorization:
         and response.HasField("from")
         and response.HasField("to")
     )
+    try:
+        window = to_datetime(getattr(response, "from")), to_datetime(response.to)
+    except ValueError:
+        complete = False
     if not complete:
         raise AuditUnavailableError(_NOT_RECORDED)
     return Authorization(
         authorization_id=response.authorization_id,
         permit=response.permit,
         account_id=response.actor.account_id,
-        from_time=to_datetime(getattr(response, "from")),
-        to_time=to_datetime(response.to),
+        from_time=window[0],
+        to_time=window[1],
     )

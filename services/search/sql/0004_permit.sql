@@ -27,6 +27,7 @@ CREATE TABLE archive.permit_used (
     permit_id uuid PRIMARY KEY,
     expires_at timestamptz NOT NULL,
     kind text NOT NULL,
+    question_digest text NOT NULL,
     used_by xid8 NOT NULL DEFAULT pg_current_xact_id(),
     read_ids uuid[] NOT NULL,
     capture_times timestamptz[] NOT NULL,
@@ -125,8 +126,9 @@ CREATE FUNCTION archive.keep_answer(
 ) RETURNS void
 LANGUAGE plpgsql SET search_path = archive, pg_temp AS $$
 BEGIN
-    INSERT INTO archive.permit_used (permit_id, expires_at, kind, read_ids, capture_times, has_more)
-    VALUES (opened.permit_id, opened.expires_at, opened.kind, coalesce(keep_answer.read_ids, '{}'),
+    INSERT INTO archive.permit_used (
+        permit_id, expires_at, kind, question_digest, read_ids, capture_times, has_more)
+    VALUES (opened.permit_id, opened.expires_at, opened.kind, opened.question_digest, coalesce(keep_answer.read_ids, '{}'),
             coalesce(keep_answer.capture_times, '{}'), keep_answer.has_more)
         ON CONFLICT (permit_id) DO NOTHING;
     IF NOT FOUND THEN
@@ -145,6 +147,7 @@ BEGIN
     SELECT u.* INTO kept
       FROM archive.permit_used AS u
      WHERE u.permit_id = opened.permit_id AND u.kind = opened.kind
+       AND u.question_digest = opened.question_digest
        AND u.used_by IS DISTINCT FROM pg_current_xact_id_if_assigned();
     IF NOT FOUND THEN
         PERFORM archive.refuse();

@@ -237,6 +237,15 @@ async def test_the_answer_of_one_question_is_not_given_for_another(append, conne
         await login.fetch(ANSWER, permit, *Plate("OTHER1").arguments())
 
 
+@pytest.mark.clause("IV.A.5")
+async def test_two_permits_of_one_id_open_one_answer_only(append, connect: Connect, plate) -> None:
+    await append([archived_read(plate=plate)])
+    question, login, permit_id = Plate(plate), await connect("search_question"), uuid4()
+    await ask(login, permit_for(question, permit_id=permit_id), question)
+
+    await assert_refused(login, permit_for(Plate("OTHER1"), permit_id=permit_id), Plate("OTHER1"))
+
+
 @pytest.mark.clause("IV.E.1")
 async def test_pages_of_a_plate_cover_every_read_once(append, connect: Connect, plate) -> None:
     moment = now() - timedelta(days=2)
