@@ -1,0 +1,121 @@
+"""Where things lie in the data directory of `platewarden up`, and on which ports its services are."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from services.dev.issuer import DATABASE_FOLDER
+
+HOST = "127.0.0.1"
+DEFAULT_BASE_PORT = 7400
+# Number of each service: people's port and metrics port are 10 and 20 above the one of machines.
+NUMBERS: Mapping[str, int] = MappingProxyType({"audit": 1, "matcher": 2, "search": 3, "alerts": 4, "ocr": 5})
+_ISSUER = 6
+_POSTGRES = 10
+_PEOPLE = 10
+_METRICS = 20
+
+
+def default_model_dir() -> Path:
+    """Folder of the recognition models: PW_MODEL_DIR, else where `make assets` puts them."""
+    named = os.environ.get("PW_MODEL_DIR")
+    return Path(named) if named else Path(__file__).resolve().parents[2] / ".assets" / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Folders and files below one data directory; all are closed to other users."""
+
+    data_dir: Path
+
+    @property
+    def postgres(self) -> Path:
+        """The embedded database."""
+        return self.data_dir / DATABASE_FOLDER
+
+    @property
+    def pki(self) -> Path:
+        """The certificate authority and its certificates."""
+        return self.data_dir / "pki"
+
+    @property
+    def issuer(self) -> Path:
+        """Key and secret of the development issuer."""
+        return self.data_dir / "issuer"
+
+    @property
+    def secrets(self) -> Path:
+        """Keys and database passwords, made once."""
+        return self.data_dir / "secrets"
+
+    @property
+    def environments(self) -> Path:
+        """The environment of each service, for running one by hand."""
+        return self.data_dir / "env"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of all processes."""
+        return self.data_dir / "logs"
+
+    @property
+    def images(self) -> Path:
+        """The image store."""
+        return self.data_dir / "images"
+
+    @property
+    def spool(self) -> Path:
+        """Uploads on their way in."""
+        return self.data_dir / "spool"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the one supervisor of this directory, with its process id inside."""
+        return self.data_dir / "lock"
+
+    @property
+    def stack_file(self) -> Path:
+        """What the running stack says of itself to the other commands."""
+        return self.data_dir / "stack.json"
+
+    def make(self) -> None:
+        """Makes all folders, mode 0700.
+
+        Raises:
+            OSError: One cannot be made.
+        """
+        folders = (self.secrets, self.environments, self.logs, self.images, self.spool)
+        for folder in (self.data_dir, *folders):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports on 127.0.0.1, counted from `base`."""
+
+    base: int = DEFAULT_BASE_PORT
+
+    @property
+    def issuer(self) -> int:
+        """Development issuer, plain HTTP."""
+        return self.base + _ISSUER
+
+    @property
+    def postgres(self) -> int:
+        """Embedded PostgreSQL."""
+        return self.base + _POSTGRES
+
+    def machines(self, number: int) -> int:
+        """Mutual TLS: services, sensors, agencies."""
+        return self.base + number
+
+    def people(self, number: int) -> int:
+        """Server TLS and a token."""
+        return self.base + _PEOPLE + number
+
+    def metrics(self, number: int) -> int:
+        """Prometheus, plain HTTP."""
+        return self.base + _METRICS + number

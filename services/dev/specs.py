@@ -1,0 +1,199 @@
+"""The services that `platewarden up` runs, and the environment that each one needs."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from services.common.config import StartError
+from services.common.database import with_login
+from services.common.issuers import DEVELOPMENT_ACR, DEVELOPMENT_ISSUER
+from services.dev.files import write_secret
+from services.dev.issuer import AUDIENCE
+from services.dev.pki import DevelopmentAuthority
+from services.dev.places import HOST, NUMBERS, Places, Ports, default_model_dir
+
+LOG_ORIGIN = "development.platewarden.invalid/log"
+_IDENTITY = ("PW_OIDC_ISSUER", "PW_OIDC_JWKS_URL", "PW_OIDC_REQUIRED_ACR")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What all services of one stack share; `database_url` is of its database's administrator."""
+
+    places: Places
+    ports: Ports
+    authority: DevelopmentAuthority
+    database_url: str
+    embedded: bool
+
+    def secret(self, name: str, make: Callable[[], bytes]) -> Path:
+        """The file of a secret, made with `make` at its first use and kept."""
+        file = self.places.secrets / name
+        write_secret(file, make)
+        return file
+
+    def key_file(self, name: str) -> Path:
+        """The file of a key of 32 random bytes, in hexadecimal."""
+        return self.secret(name, lambda: secrets.token_hex(32).encode())
+
+    def password(self, login: str) -> str:
+        """The database password of `login`."""
+        file = self.secret(f"{login}.password", lambda: secrets.token_urlsafe(24).encode())
+        return file.read_text(encoding="ascii")
+
+    def login_url(self, login: str) -> str:
+        """URL of the stack's database for `login`."""
+        return with_login(self.database_url, login, self.password(login))
+
+    @property
+    def permit_key_file(self) -> Path:
+        """Shared by audit and the archive's migration alone."""
+        return self.key_file("permit-key")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """One service of a stack.
+
+    Attributes:
+        name: Also the DNS name in its certificate.
+        module: Started as `python -m module`.
+        number: Its place in the port scheme, from 1 to 9.
+        logins: Its database logins; empty when it has no schema to migrate.
+        environment: What it needs beyond what every service gets, as a function of the stack.
+    """
+
+    name: str
+    module: str
+    number: int
+    logins: tuple[str, ...] = ()
+    environment: Callable[[World], Mapping[str, str]] = field(default=lambda _: {})
+
+
+# A stage starts when all of the stage before it serve: nobody looks for a neighbour that is not there yet.
+Stages = Sequence[Sequence[ServiceSpec]]
+
+
+def platewarden_stages() -> Stages:
+    """The five services in the order in which they start."""
+    return (
+        (_spec("audit", ("audit_app",), _audit),),
+        (
+            _spec("alerts", ("alerts_app",), _alerts),
+            _spec("search", ("search_append", "search_question", "search_purge"), _search),
+        ),
+        (_spec("matcher", ("matcher_app",), _matcher),),
+        (_spec("ocr", (), _ocr),),
+    )
+
+
+def environment_of(spec: ServiceSpec, world: World, all_specs: Sequence[ServiceSpec]) -> dict[str, str]:
+    """The PW_... variables of one service."""
+    certificate = world.authority.service(spec.name)
+    targets = {
+        f"PW_{other.name.upper()}_TARGET": f"{HOST}:{world.ports.machines(other.number)}"
+        for other in all_specs
+        if other is not spec
+    }
+    return {
+        "PW_LISTEN": f"{HOST}:{world.ports.machines(spec.number)}",
+        "PW_USER_LISTEN": f"{HOST}:{world.ports.people(spec.number)}",
+        "PW_METRICS_LISTEN": f"{HOST}:{world.ports.metrics(spec.number)}",
+        "PW_TLS_CERT": str(certificate.cert_file),
+        "PW_TLS_KEY": str(certificate.key_file),
+        "PW_TLS_CA": str(certificate.ca_file),
+        **targets,
+        **spec.environment(world),
+    }
+
+
+def founding_environment(world: World) -> dict[str, str]:
+    """What `platewarden bootstrap` needs to write the log's first entry as audit would."""
+    return {
+        "PW_OIDC_ISSUER": _identity(world)["PW_OIDC_ISSUER"],
+        "PW_LOG_ORIGIN": LOG_ORIGIN,
+        "PW_LOG_SIGNING_KEY_FILE": str(_log_key_file(world)),
+    }
+
+
+def _spec(
+    name: str, logins: tuple[str, ...], environment: Callable[[World], Mapping[str, str]]
+) -> ServiceSpec:
+    return ServiceSpec(name, f"services.{name}", NUMBERS[name], logins, environment)
+
+
+def _audit(world: World) -> Mapping[str, str]:
+    return {
+        "PW_DATABASE_URL": world.login_url("audit_app"),
+        "PW_OIDC_AUDIENCE": AUDIENCE,
+        "PW_OIDC_ALGORITHMS": "RS256,ES256",
+        "PW_PERMIT_KEY_FILE": str(world.permit_key_file),
+        **_identity(world),
+        **founding_environment(world),
+    }
+
+
+def _identity(world: World) -> Mapping[str, str]:
+    """Whose tokens count: the development issuer's, or with a database of one's own the provider's named by
+    the environment; the issuer that takes anybody's word stays away from databases that may be real.
+    """
+    if world.embedded:
+        return {
+            "PW_OIDC_ISSUER": DEVELOPMENT_ISSUER,
+            "PW_OIDC_JWKS_URL": f"http://{HOST}:{world.ports.issuer}/jwks",
+            "PW_OIDC_REQUIRED_ACR": DEVELOPMENT_ACR,
+            "PW_OIDC_ALLOW_DEVELOPMENT_ISSUER": "true",
+        }
+    missing = [name for name in _IDENTITY if not os.environ.get(name)]
+    if missing:
+        msg = f"with a database of your own, name your identity provider: set {' and '.join(missing)}"
+        raise StartError(msg)
+    return {name: os.environ[name] for name in _IDENTITY}
+
+
+def _log_key_file(world: World) -> Path:
+    def make() -> bytes:
+        return Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+    return world.secret("log-signing-key.pem", make)
+
+
+def _alerts(world: World) -> Mapping[str, str]:
+    return {
+        "PW_DATABASE_URL": world.login_url("alerts_app"),
+        "PW_TOKEN_KEY_FILE": str(world.key_file("alerts-token-key")),
+        "PW_IMAGE_STORE_DIR": str(world.places.images),
+        "PW_IMAGE_KEK_FILE": str(world.key_file("alerts-image-kek")),
+    }
+
+
+def _search(world: World) -> Mapping[str, str]:
+    return {
+        "PW_APPEND_DATABASE_URL": world.login_url("search_append"),
+        "PW_QUESTION_DATABASE_URL": world.login_url("search_question"),
+        "PW_PURGE_DATABASE_URL": world.login_url("search_purge"),
+        "PW_TOKEN_KEY_FILE": str(world.key_file("search-token-key")),
+        "PW_IMAGE_STORE_DIR": str(world.places.images),
+    }
+
+
+def _matcher(world: World) -> Mapping[str, str]:
+    return {
+        "PW_DATABASE_URL": world.login_url("matcher_app"),
+        "PW_UPLOAD_SPOOL_DIR": str(world.places.spool),
+    }
+
+
+def _ocr(world: World) -> Mapping[str, str]:
+    return {
+        "PW_IMAGE_STORE_DIR": str(world.places.images),
+        "PW_IMAGE_KEK_FILE": str(world.key_file("ocr-image-kek")),
+        "PW_MODEL_DIR": str(default_model_dir()),
+    }
