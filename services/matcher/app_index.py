@@ -94,6 +94,8 @@ class IndexFollower:
         revision = await self._lists.revision()
         if self._index is None or self._index.revision < revision:
             await self._load()
+            # What was loaded is as old as its load was long: ask at once whether it is still the newest.
+            self._woken.set()
         else:
             self._newest_at = asked_at
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, cast
@@ -107,18 +107,39 @@ class ReadIntake:
         self._clock = clock
         self._minimum = minimum_probability
 
-    async def submit(self, reads: Sequence[SubmittedRead]) -> BatchAnswer:
+    def admit(self, captures: Iterable[tuple[str, datetime | None]]) -> Mapping[str, sensor_pb2.Sensor]:
+        """The sensors of a batch by id, from sensor id and capture time of each read.
+
+        Nothing else of the batch is looked at before (ENF-051 III.B.3.e). A read without a capture time counts
+        as captured now.
+
+        Raises:
+            SensorNotApprovedError: A sensor is unknown or was not approved when it captured a read.
+            DependencyUnavailableError: Nothing is known of sensors just now.
+        """
+        now = self._clock.now()
+        return {
+            sensor_id: self._sensors.require_approved(sensor_id, captured or now)
+            for sensor_id, captured in captures
+        }
+
+    async def submit(
+        self, reads: Sequence[SubmittedRead], sensors: Mapping[str, sensor_pb2.Sensor]
+    ) -> BatchAnswer:
         """What became of `reads`, once all reads are in the archive and all hits with alerts, both on disk.
 
         Sending a batch again is safe: the archive knows reads by their id, alerts hits by read and entry.
 
+        Args:
+            reads: A batch.
+            sensors: Its sensors, as `admit` gave them.
+
         Raises:
-            SensorNotApprovedError: A sensor is unknown or was not approved when the read was captured.
-                Nothing of the batch has been looked at or stored (ENF-051 III.B.3.e).
+            IndexBehindError: The lists in memory may be out of date; nothing was compared or stored.
             DependencyUnavailableError: Archive or alerts did not store their part; send the batch again.
         """
         now = self._clock.now()
-        checked = [self._at_the_door(read, now) for read in reads]
+        checked = [_Checked(read, sensors[read.sensor_id]) for read in reads]
         index = self._lists.current()
         hits = await asyncio.to_thread(self._compare, checked, index, now)
         archived = [_archived(one, index.revision) for one in checked]
@@ -132,10 +153,6 @@ class ReadIntake:
         await self._alerts.raise_alerts(later)
         _count(answers, [*prompt, *later])
         return BatchAnswer(index.revision, answers)
-
-    def _at_the_door(self, read: SubmittedRead, now: datetime) -> _Checked:
-        sensor = self._sensors.require_approved(read.sensor_id, read.capture_time or now)
-        return _Checked(read, sensor)
 
     def _compare(self, checked: Sequence[_Checked], index: Index, now: datetime) -> dict[int, alerts_pb.Hit]:
         """The hits by their place in the batch; runs in a thread."""

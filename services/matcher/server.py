@@ -89,8 +89,9 @@ class MatchServicer(match_grpc.MatchServiceServicer):
                 raise NotPermittedError(
                     "a sensor may send its own reads only", metadata={"clauses": "III.B.3.e"}
                 )
+            sensors = self._intake.admit(wire_reads.captures_of(request))
             reads = wire_reads.parse_batch(request, self._clock.now() if sensor_id else None)
-            return wire_reads.to_response(request.batch_number, await self._intake.submit(reads))
+            return wire_reads.to_response(request.batch_number, await self._intake.submit(reads, sensors))
 
         answers = Pipeline(self._depth, stopping).run(request_iterator, answer)
         async with contextlib.aclosing(answers):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -44,6 +44,14 @@ _LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 _MOST_TEXT: Final = {"description": 200, "media_type": 64, "model_version": 100, "sender_read_id": 128}
 
 Report = Callable[[str, str], None]
+
+
+def captures_of(request: pb.SubmitReadsRequest) -> Iterator[tuple[str, datetime | None]]:
+    """Sensor id and capture time of each read, unchecked but for their type; None for a time that is none."""
+    for captured in request.reads:
+        read = captured.read
+        is_timed = read.HasField("capture_time") and _is_time(read.capture_time)
+        yield read.sensor_id, to_datetime(read.capture_time) if is_timed else None
 
 
 def parse_batch(request: pb.SubmitReadsRequest, receive_time: datetime | None) -> tuple[SubmittedRead, ...]:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 import pytest_asyncio
-from services.common.errors import AlreadyExistsError, RequestIdReusedError
 
+from services.common.errors import AlreadyExistsError, RequestIdReusedError
 from services.common.pg import Pool, open_pool
 from services.matcher.core.entry import Category, ListRow, Source, Vehicle
 from services.matcher.core.hot_list import Act, FileFormat, HotList, UploadHeader, VersionSummary

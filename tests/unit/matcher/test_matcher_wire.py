@@ -1,0 +1,121 @@
+"""Every check of a submitted read, with whatever a sender may send."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alpr.matcher.v1 import match_service_pb2 as pb
+from alpr.type.v1 import read_pb2
+from services.common.errors import InvalidFieldError
+from services.matcher.core.entry import Category, Entry, Source, Vehicle
+from services.matcher.core.index import ActiveList, ListHeader, ListIndexBuilder
+from services.matcher.core.match import find_matches
+from services.matcher.wire_reads import captures_of, parse_batch
+from tests.matcher_kit import a_read, batch
+
+_ID = uuid.UUID(int=1)
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+TEXT = st.text(max_size=14) | st.text("ABO0I1", max_size=13) | st.just("AB1")
+NUMBER = st.floats(width=32) | st.floats(0, 1, width=32)
+STAMP = st.builds(
+    Timestamp,
+    seconds=st.integers(-(2**40), 2**40) | st.integers(1_700_000_000, 1_800_000_000),
+    nanos=st.integers(-(2**31), 2**31 - 1) | st.just(0),
+)
+CHARACTERS = st.builds(
+    read_pb2.CharacterProbability, character=TEXT | st.sampled_from("AB1"), probability=NUMBER
+)
+LATTICE = st.builds(
+    read_pb2.Lattice,
+    positions=st.lists(st.builds(read_pb2.Position, characters=st.lists(CHARACTERS, max_size=3)), max_size=4),
+    candidates=st.lists(st.builds(read_pb2.PlateCandidate, plate=TEXT, probability=NUMBER), max_size=18),
+)
+
+
+@st.composite
+def changed_reads(draw: st.DrawFn) -> read_pb2.CapturedRead:
+    """A good read of which some fields are anything at all."""
+    captured = a_read("AB1")
+    anything = {
+        "read_id": TEXT,
+        "sensor_id": TEXT,
+        "capture_time": STAMP,
+        "receive_time": STAMP,
+        "place": st.builds(read_pb2.Place, latitude=st.floats(), longitude=st.floats(), description=TEXT),
+        "plate": TEXT,
+        "lattice": LATTICE,
+        "states": st.lists(st.builds(read_pb2.StateProbability, state=TEXT, probability=NUMBER), max_size=3),
+        "plate_box": st.builds(read_pb2.Box, x=NUMBER, y=NUMBER, width=NUMBER, height=NUMBER),
+        "image": st.builds(read_pb2.ImageRef, sha256=st.binary(max_size=33), day=TEXT),
+    }
+    for name in draw(st.sets(st.sampled_from(sorted(anything)), max_size=4)):
+        captured.read.ClearField(name)  # type: ignore[arg-type]
+        captured.read.MergeFrom(read_pb2.Read(**{name: draw(anything[name])}))
+    return captured
+
+
+def a_list() -> ActiveList:
+    builder = ListIndexBuilder()
+    header = ListHeader(_ID, "x", "IL0160000", Source.LEADS, 1, NOW, NOW)
+    builder.add(Entry(_ID, plate, "IL", Category.WANTED, "", Vehicle()) for plate in ("AB1", "A", "ABO", "0"))
+    return ActiveList(header, builder.build())
+
+
+@given(changed_reads())
+def test_any_read_is_refused_by_field_or_can_be_compared(captured: read_pb2.CapturedRead) -> None:
+    request = pb.SubmitReadsRequest(reads=[captured])
+    list(captures_of(request))
+
+    try:
+        (read,) = parse_batch(request, None)
+    except InvalidFieldError as error:
+        assert all(one.field.startswith("reads[0].") for one in error.violations)
+        return
+
+    if read.sighting:
+        for match in find_matches(read.sighting, [a_list()], NOW, 0.05):
+            assert math.isfinite(match.probability)
+            assert 0 <= match.probability <= 1
+
+
+@pytest.mark.parametrize("count", [0, 501])
+def test_a_batch_has_1_to_500_reads(count: int) -> None:
+    read = a_read("AB1")
+
+    with pytest.raises(InvalidFieldError):
+        parse_batch(batch(1, *[read] * count), None)
+
+
+def test_a_batch_is_at_most_4_mib() -> None:
+    read = a_read("AB1")
+    read.overview_image = bytes(384 << 10)
+
+    with pytest.raises(InvalidFieldError) as caught:
+        parse_batch(batch(1, *[read] * 11), None)
+
+    assert "4 MiB" in caught.value.violations[0].description
+
+
+def test_no_more_than_100_wrong_fields_are_named() -> None:
+    read = a_read("AB1", plate="?", lattice=None)
+
+    with pytest.raises(InvalidFieldError) as caught:
+        parse_batch(batch(1, *[read] * 300), None)
+
+    assert len(caught.value.violations) == 100
+
+
+def test_a_read_whose_id_does_not_name_its_capture_time_is_not_complete() -> None:
+    good, other = a_read("AB1"), a_read("AB1")
+    other.read.capture_time.seconds -= 1
+
+    complete = [read.complete for read in parse_batch(batch(1, good, other), None)]
+
+    assert complete == [True, False]
