@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import logging
 import re
 import time
 import uuid
@@ -81,7 +82,11 @@ def _as_coroutine(behaviour: Any) -> _Behaviour:
     async def write_all(request: Any, context: Context) -> None:
         async with contextlib.aclosing(behaviour(request, context)) as answers:
             async for answer in answers:
-                await context.write(answer)
+                try:
+                    await context.write(answer)
+                except grpc.aio.InternalError:
+                    # So says a write to a client that is gone, before the cancellation gets here.
+                    raise asyncio.CancelledError from None
 
     return write_all
 
@@ -146,9 +151,10 @@ class _Call:
         else:
             metrics.HANDLED.labels(self._method, code.name).inc()
             metrics.SECONDS.labels(self._method).observe(seconds)
-        log.info(
-            "call", method=self._method, code=code.name, duration_ms=round(1000 * seconds, 1), peer=str(peer)
-        )
+        # Probes come every few seconds and say nothing.
+        level = logging.DEBUG if self._method.startswith("/grpc.health.") else logging.INFO
+        fields = {"code": code.name, "duration_ms": round(1000 * seconds, 1), "peer": str(peer)}
+        log.log(level, "call", method=self._method, **fields)
 
 
 async def _abort(context: Context, error: AlprError, request_id: str) -> None:

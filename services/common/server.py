@@ -9,6 +9,7 @@ There is no address without TLS.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -26,7 +27,7 @@ from services.common.config import ServiceSettings, StartError
 from services.common.errors import AlprError
 from services.common.health import Health, HealthCheck, check_once
 from services.common.interceptors import CallInterceptor
-from services.common.logs import loop_exception_handler
+from services.common.logs import configure, loop_exception_handler
 from services.common.metrics import serve_metrics
 from services.common.stopping import Stopping, stopping_of
 
@@ -141,12 +142,11 @@ class Server:
         log.info("server_stopped")
 
     def _listen(self, variable: str, address: str, *, mutual: bool) -> int:
+        _require_free(variable, address)
         try:
             return self._grpc.add_secure_port(address, _credentials(self._settings, mutual=mutual))
         except RuntimeError:
-            raise PortInUseError(
-                f"{variable}: {address} cannot be listened on: {_why_not(address)}"
-            ) from None
+            raise PortInUseError(f"{variable}: {address} cannot be listened on") from None
 
     async def _poll(self) -> None:
         while True:
@@ -165,6 +165,8 @@ async def serve(builder: ServerBuilder) -> None:
     Raises:
         PortInUseError: An address is taken or may not be used; the `on_stop` callbacks have run.
     """
+    settings = builder.settings
+    configure(builder.name, level=settings.log_level, log_format=settings.log_format)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -179,6 +181,8 @@ async def serve(builder: ServerBuilder) -> None:
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Runs `main` on uvloop. What keeps it from starting ends the process: one sentence, exit code 1."""
+    # Before anything can fail: structlog's own settings print local variables.
+    configure("platewarden")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.get_loop().set_exception_handler(loop_exception_handler)
@@ -220,28 +224,20 @@ def _options(settings: ServiceSettings) -> tuple[tuple[str, int], ...]:
 
 
 def _start_metrics(address: str) -> Callable[[], None]:
-    host, port = _host_and_port(address)
-    try:
-        return serve_metrics(host, port)
-    except OSError as error:
-        text = f"PW_METRICS_LISTEN: {address} cannot be listened on: {_sentence(error)}"
-        raise PortInUseError(text) from None
+    _require_free("PW_METRICS_LISTEN", address)
+    return serve_metrics(*_host_and_port(address))
 
 
-def _why_not(address: str) -> str:
-    """Why gRPC, which does not tell, could not listen on `address`."""
+def _require_free(variable: str, address: str) -> None:
+    """Tries the address first: gRPC does not tell why it could not listen, and writes lines of its own."""
     host, port = _host_and_port(address)
     try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-            return "the address is refused"
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
-        return _sentence(error)
+        why = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else "there is no such host"
+        raise PortInUseError(f"{variable}: {address} cannot be listened on: {why}") from None
 
 
 def _host_and_port(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
-
-
-def _sentence(error: OSError) -> str:
-    return (error.strerror or "the address is refused").lower()
