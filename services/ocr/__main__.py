@@ -1,0 +1,119 @@
+"""`python -m services.ocr`: the wiring, from the models up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+import grpc
+
+from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
+from alpr.matcher.v1.match_service_pb2_grpc import MatchServiceStub
+from alpr.ocr.v1.ocr_service_pb2_grpc import add_OcrServiceServicer_to_server
+from services.common import logs
+from services.common.client import service_channel
+from services.common.clock import Clock, SystemClock
+from services.common.errors import SensorsUnknownError
+from services.common.keyfile import read_key
+from services.common.objects import FileObjectStore
+from services.common.sensors import SensorRegistry
+from services.common.server import ServerBuilder, run, serve
+from services.ocr.app import FrameIntake
+from services.ocr.config import OcrSettings
+from services.ocr.engine import Engine
+from services.ocr.matcher_link import MatcherLink
+from services.ocr.models import Models, load_models
+from services.ocr.recognition import Recognizer
+from services.ocr.server import SERVICE, OcrServicer
+from services.ocr.store import ImageVault
+
+# Less than the two seconds that a health check gets.
+_FIRST_WORD_SECONDS: Final = 1.5
+_LOOK_EVERY_SECONDS: Final = 0.05
+
+
+async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
+    """The server of ocr, with all that works behind it under way.
+
+    Raises:
+        ConfigError: A model, the key or the image store is not what it must be.
+    """
+    models = load_models(settings.model_dir)
+    kek = read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE")
+    vault = ImageVault(
+        FileObjectStore(settings.image_store_dir), kek, clock, retention_days=settings.image_retention_days
+    )
+    await vault.check()
+    builder = ServerBuilder(settings, name="ocr")
+
+    def channel(name: str, target: str) -> grpc.aio.Channel:
+        made = service_channel(target, settings.client_tls, server_name=name)
+        builder.on_stop(made.close)
+        return made
+
+    sensors = SensorRegistry(SensorServiceStub(channel("audit", settings.audit_target)), clock)
+    await sensors.start()
+    builder.on_stop(sensors.stop)
+
+    matcher = MatcherLink(
+        MatchServiceStub(channel("matcher", settings.matcher_target)),
+        timeout_seconds=settings.matcher_timeout_seconds,
+    )
+    builder.on_stop(matcher.close)
+
+    recognizer = Recognizer(await _engine(models, settings), workers=settings.recognition_workers)
+    builder.on_stop(recognizer.close)
+    builder.on_stop(_in_background(vault.keep_removing()))
+
+    intake = FrameIntake(
+        sensors=sensors,
+        recognizer=recognizer,
+        vault=vault,
+        matcher=matcher,
+        clock=clock,
+        model_version=models.version,
+        in_flight=settings.frames_in_flight,
+    )
+    servicer = OcrServicer(intake, models, clock, stream_in_flight=settings.stream_frames_in_flight)
+    builder.add(SERVICE, add_OcrServiceServicer_to_server, servicer)
+    builder.health_check(lambda: _sensors_known(sensors))
+    return builder
+
+
+async def _engine(models: Models, settings: OcrSettings) -> Engine:
+    return await asyncio.to_thread(
+        Engine, models.detector, models.recognizer, threads=settings.recognition_threads
+    )
+
+
+async def _sensors_known(sensors: SensorRegistry) -> None:
+    """Returns when audit has been heard; without it every frame would be refused."""
+    waited = 0.0
+    while not sensors.fresh:
+        if waited >= _FIRST_WORD_SECONDS:
+            raise SensorsUnknownError("the registry of sensors has not been heard")
+        await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        waited += _LOOK_EVERY_SECONDS
+
+
+def _in_background(work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:
+    """Starts `work`; what comes back ends it."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.wait({task})
+
+    return end
+
+
+async def main() -> None:
+    """Serves until it is told to stop."""
+    settings = OcrSettings.from_environment()
+    logs.configure("ocr", level=settings.log_level, log_format=settings.log_format)
+    await serve(await build(settings, SystemClock()))
+
+
+if __name__ == "__main__":
+    run(main())

@@ -1,0 +1,19 @@
+"""Metrics of the ocr service: numbers of frames and plates, and times; never what was read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+FRAMES: Final = Counter("ocr_frames", "Frames that were taken, by what became of them.", ["outcome"])
+PLATES: Final = Counter("ocr_plates", "Plates that were sent on, by what became of them.", ["status"])
+RECOGNITION_SECONDS: Final = Histogram(
+    "ocr_recognition_seconds",
+    "Time from the image to its plates, waiting for a worker not included.",
+    buckets=(0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5),
+)
+BATCH_READS: Final = Histogram(
+    "ocr_batch_reads", "Reads of a batch sent to the matcher.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+DAYS_REMOVED: Final = Counter("ocr_image_days_removed", "Days of images removed after the retention period.")

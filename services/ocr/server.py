@@ -1,0 +1,106 @@
+"""The servicer: decode, call, encode."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import structlog
+
+from alpr.ocr.v1 import ocr_service_pb2 as pb
+from alpr.ocr.v1.ocr_service_pb2_grpc import OcrServiceServicer
+from services.common.clock import Clock
+from services.common.errors import (
+    AlprError,
+    InternalError,
+    NotPermittedError,
+    StoppingError,
+    UnauthenticatedError,
+)
+from services.common.identity import NOBODY, Context, PeerKind, peer_of
+from services.common.server import stopping_of
+from services.ocr import wire
+from services.ocr.app import FrameIntake
+from services.ocr.metrics import FRAMES
+from services.ocr.models import Models
+from services.ocr.pipeline import in_order
+
+log = structlog.get_logger()
+
+SERVICE: Final = "alpr.ocr.v1.OcrService"
+
+
+class OcrServicer(OcrServiceServicer):
+    """See ocr_service.proto."""
+
+    def __init__(self, intake: FrameIntake, models: Models, clock: Clock, *, stream_in_flight: int) -> None:
+        self._intake = intake
+        self._models = models
+        self._clock = clock
+        self._stream_in_flight = stream_in_flight
+
+    async def Recognize(self, request: pb.RecognizeRequest, context: Context) -> pb.RecognizeResponse:
+        """See ocr_service.proto."""
+        sensor_id = _sensor_of(context)
+        self._intake.require_room()
+        try:
+            frame = wire.parse_frame(request.frame, self._clock.now())
+            answer = await self._intake.take(frame, sensor_id)
+        except AlprError:
+            FRAMES.labels("failed").inc()
+            raise
+        return pb.RecognizeResponse(
+            plates=wire.to_recognized_plates(answer), recognition_time=wire.to_duration(answer.seconds)
+        )
+
+    async def RecognizeStream(
+        self, requests: AsyncIterator[pb.RecognizeStreamRequest], context: Context
+    ) -> AsyncIterator[pb.RecognizeStreamResponse]:
+        """See ocr_service.proto."""
+        sensor_id = _sensor_of(context)
+        stopping = stopping_of(context)
+
+        async def work(request: pb.RecognizeStreamRequest) -> pb.RecognizeStreamResponse:
+            return await self._answer(request.frame, sensor_id)
+
+        answers = in_order(requests, work, most=self._stream_in_flight, stopping=stopping)
+        async for answer in answers:
+            yield answer
+        if stopping.is_set():
+            raise StoppingError("the service is stopping; open the stream again")
+
+    async def ListModels(self, _request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
+        """See ocr_service.proto."""
+        if peer_of(context) == NOBODY:
+            raise UnauthenticatedError("this call needs a client certificate")
+        return pb.ListModelsResponse(models=[wire.to_model(file) for file in self._models.files])
+
+    async def _answer(self, frame: pb.Frame, sensor_id: str) -> pb.RecognizeStreamResponse:
+        """The answer for one frame of a stream. What is wrong with it never ends the stream."""
+        try:
+            answer = await self._intake.take(wire.parse_frame(frame, self._clock.now()), sensor_id)
+        except AlprError as error:
+            return _failed(frame.frame_id, error)
+        except Exception:
+            log.exception("frame_failed")
+            return _failed(frame.frame_id, InternalError("the frame failed for a reason of ours"))
+        return pb.RecognizeStreamResponse(
+            frame_id=frame.frame_id,
+            plates=wire.to_recognized_plates(answer),
+            recognition_time=wire.to_duration(answer.seconds),
+        )
+
+
+def _failed(frame_id: str, error: AlprError) -> pb.RecognizeStreamResponse:
+    FRAMES.labels("failed").inc()
+    return pb.RecognizeStreamResponse(frame_id=frame_id, error=wire.to_frame_error(error))
+
+
+def _sensor_of(context: Context) -> str:
+    """The id of the sensor that calls, from its certificate."""
+    peer = peer_of(context)
+    if peer == NOBODY:
+        raise UnauthenticatedError("this call needs a sensor's client certificate")
+    if peer.kind is not PeerKind.SENSOR:
+        raise NotPermittedError("this call is for sensors only")
+    return peer.name

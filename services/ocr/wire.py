@@ -1,0 +1,151 @@
+"""Messages to frames and reads to messages, with every check of a request."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+
+from alpr.ocr.v1 import ocr_service_pb2 as pb
+from alpr.type.v1 import read_pb2
+from alpr.type.v1.error_reason_pb2 import ErrorReason
+from services.common.errors import AlprError, FieldViolation
+from services.common.wire import parse_moment, parse_text, raise_violations, to_timestamp
+from services.ocr.core.ctc import Reading
+from services.ocr.core.pictures import PictureError, kind_of
+from services.ocr.errors import BadImageError
+from services.ocr.frames import Frame, FrameAnswer, NewRead, Outcome, Position, StoredImage
+from services.ocr.models import ModelFile
+
+_MOST_FRAME_ID: Final = 128
+_MOST_DESCRIPTION: Final = 200
+_MOST_AHEAD: Final = timedelta(minutes=5)
+_LONGEST_PLATE: Final = 12
+_RETRYABLE: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+
+
+def parse_frame(frame: pb.Frame, now: datetime) -> Frame:
+    """The frame. Its image is looked at by its header only.
+
+    Raises:
+        InvalidFieldError: Id, time or place is missing or wrong (ENF-051 II.J).
+        BadImageError: The image is no JPEG or PNG, or too large.
+    """
+    wrong: list[FieldViolation] = []
+    parse_text("frame.frame_id", frame.frame_id, wrong, most=_MOST_FRAME_ID)
+    capture_time = parse_moment("frame.capture_time", frame, wrong)
+    if capture_time > now + _MOST_AHEAD:
+        wrong.append(FieldViolation("frame.capture_time", "lies in the future: set the sensor's clock"))
+    place = _parse_place(frame.place, wrong) if frame.HasField("place") else None
+    if not frame.image:
+        wrong.append(FieldViolation("frame.image", "must be set"))
+    raise_violations(wrong)
+    try:
+        kind = kind_of(frame.image)
+    except PictureError as error:
+        raise BadImageError(str(error)) from None
+    return Frame(frame.image, kind, capture_time, place)
+
+
+def to_captured_read(read: NewRead) -> read_pb2.CapturedRead:
+    """The read as the matcher gets it, with its pictures and the key of its image."""
+    return read_pb2.CapturedRead(read=_to_read(read), crop_image=read.crop, overview_image=read.overview)
+
+
+def to_recognized_plates(answer: FrameAnswer) -> list[pb.RecognizedPlate]:
+    """The plates of an answer; without the key of the image, which is the archive's alone."""
+    return [_to_recognized_plate(read, outcome) for read, outcome in answer.reads]
+
+
+def to_duration(seconds: float) -> Duration:
+    """The message for a time, to the microsecond."""
+    return Duration(seconds=int(seconds), nanos=int(seconds % 1 * 1_000_000) * 1000)
+
+
+def to_frame_error(error: AlprError) -> pb.FrameError:
+    """What a stream says about a frame that failed."""
+    details = "; ".join(f"{one.field} {one.description}" for one in error.violations)
+    return pb.FrameError(
+        reason=ErrorReason.Name(error.reason),
+        message=details or error.message,
+        retryable=error.code in _RETRYABLE,
+    )
+
+
+def to_model(file: ModelFile) -> pb.Model:
+    """The message for a model."""
+    return pb.Model(name=file.name, version=file.version, sha256=file.sha256, licence=file.licence)
+
+
+def _parse_place(place: read_pb2.Place, wrong: list[FieldViolation]) -> Position:
+    # Written so that NaN fails.
+    if not (-90 <= place.latitude <= 90 and -180 <= place.longitude <= 180):  # noqa: PLR2004 - degrees
+        wrong.append(FieldViolation("frame.place", "must be degrees of WGS 84"))
+    if place.latitude == 0 and place.longitude == 0:
+        # A receiver without a fix says so, and no road is there.
+        wrong.append(FieldViolation("frame.place", "must be where the sensor was: 0, 0 is no position"))
+    if len(place.description) > _MOST_DESCRIPTION or any(ord(one) < ord(" ") for one in place.description):
+        wrong.append(
+            FieldViolation("frame.place.description", "must be at most 200 characters, no control characters")
+        )
+    return Position(place.latitude, place.longitude, place.description)
+
+
+def _to_recognized_plate(read: NewRead, outcome: Outcome) -> pb.RecognizedPlate:
+    message = _to_read(read)
+    message.image.ClearField("image_key")
+    return pb.RecognizedPlate(
+        read=message,
+        confidence=read.plate.probability,
+        status=outcome.status,
+        status_reason=outcome.reason,
+    )
+
+
+def _to_read(read: NewRead) -> read_pb2.Read:
+    box, place = read.plate.box, read.place
+    return read_pb2.Read(
+        read_id=str(read.read_id),
+        sensor_id=read.sensor_id,
+        capture_time=to_timestamp(read.capture_time),
+        receive_time=to_timestamp(read.receive_time),
+        place=read_pb2.Place(
+            latitude=place.latitude, longitude=place.longitude, description=place.description
+        ),
+        plate=read.plate.text,
+        lattice=_to_lattice(read.plate.reading),
+        plate_box=read_pb2.Box(x=box.x, y=box.y, width=box.width, height=box.height),
+        image=_to_image(read.image) if read.image else None,
+        model_version=read.model_version,
+    )
+
+
+def _to_image(image: StoredImage) -> read_pb2.ImageRef:
+    return read_pb2.ImageRef(
+        sha256=image.sha256,
+        day=image.day.isoformat(),
+        media_type=image.media_type,
+        size_bytes=image.size_bytes,
+        image_key=image.key,
+    )
+
+
+def _to_lattice(reading: Reading) -> read_pb2.Lattice:
+    return read_pb2.Lattice(
+        positions=[
+            read_pb2.Position(
+                characters=[
+                    read_pb2.CharacterProbability(character=character, probability=probability)
+                    for character, probability in position
+                ]
+            )
+            for position in reading.positions
+        ],
+        candidates=[
+            read_pb2.PlateCandidate(plate=candidate.text, probability=candidate.probability)
+            for candidate in reading.candidates
+            if 1 <= len(candidate.text) <= _LONGEST_PLATE
+        ],
+    )
