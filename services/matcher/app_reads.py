@@ -110,8 +110,8 @@ class ReadIntake:
     def admit(self, captures: Iterable[tuple[str, datetime | None]]) -> Mapping[str, sensor_pb2.Sensor]:
         """The sensors of a batch by id, from sensor id and capture time of each read.
 
-        Nothing else of the batch is looked at before (ENF-051 III.B.3.e). A read without a capture time counts
-        as captured now.
+        Nothing else of the batch is looked at before (ENF-051 III.B.3.e). A read without a capture time
+        counts as captured now.
 
         Raises:
             SensorNotApprovedError: A sensor is unknown or was not approved when it captured a read.
