@@ -42,7 +42,9 @@ TOKENS = {
     "officer": audit_pb.Actor(account_id="account-officer", agency_ori=OWN, roles=[audit_pb.ROLE_USER]),
     "colleague": audit_pb.Actor(account_id="account-colleague", agency_ori=OWN, roles=[audit_pb.ROLE_USER]),
     "neighbour": audit_pb.Actor(account_id="account-neighbour", agency_ori=OTHER, roles=[audit_pb.ROLE_USER]),
-    "stranger": audit_pb.Actor(account_id="account-stranger", agency_ori=STRANGER, roles=[audit_pb.ROLE_USER]),
+    "stranger": audit_pb.Actor(
+        account_id="account-stranger", agency_ori=STRANGER, roles=[audit_pb.ROLE_USER]
+    ),
     "dispatch": audit_pb.Actor(
         account_id="account-dispatch", agency_ori=OWN, roles=[audit_pb.ROLE_TELECOM_CENTER]
     ),
@@ -67,6 +69,11 @@ class AuditNeighbour(audit_rpc.AuthorizationServiceServicer, health_rpc.HealthSe
         """Ends the entitlement of `token`, and with it its streams."""
         self.ended.add(token)
         self._news.set()
+
+    def settled(self) -> list[audit_pb.RecordOutcomeRequest]:
+        """Outcomes of what began here, each once; an earlier process may have left others in the outbox."""
+        mine = {one.request_id: one for one in self.outcomes if one.subject_id in self._ids.values()}
+        return list(mine.values())
 
     async def WatchEntitlements(  # noqa: N802
         self, request: health_pb.WatchEntitlementsRequest, _context: Any
@@ -284,7 +291,9 @@ def stubs(
     return rpc.AlertServiceStub(service), rpc.AlertServiceStub(user), [service, user]
 
 
-async def start_rig(settings: AlertsSettings, tls: DevelopmentAuthority, clock: Clock | None = None) -> AlertsRig:
+async def start_rig(
+    settings: AlertsSettings, tls: DevelopmentAuthority, clock: Clock | None = None
+) -> AlertsRig:
     """A running service with `settings`."""
     server = (await build(settings, clock or SystemClock())).build()
     await server.start()
@@ -324,14 +333,17 @@ def hit_message(
     )
     return pb.Hit(
         captured_read=read_pb2.CapturedRead(read=read, crop_image=pictures[0], overview_image=pictures[1]),
-        matches=[pb.MatchedHit(entry=entry, match_probability=0.97) for entry in entries or (entry_message(),)],
+        matches=[
+            pb.MatchedHit(entry=entry, match_probability=0.97) for entry in entries or (entry_message(),)
+        ],
         sensor_agency_ori=agency,
         sensor_group="expressway-north",
     )
 
 
 def entry_message(
-    category: "hit_pb2.HotListCategory.ValueType" = hit_pb2.HOT_LIST_CATEGORY_STOLEN_VEHICLE, agency: str = OWN
+    category: "hit_pb2.HotListCategory.ValueType" = hit_pb2.HOT_LIST_CATEGORY_STOLEN_VEHICLE,
+    agency: str = OWN,
 ) -> hit_pb2.MatchedEntry:
     """An entry of a list of `agency`."""
     return hit_pb2.MatchedEntry(

@@ -52,7 +52,9 @@ def founding(issuer: str) -> Founding:
     """A coordinator and an administrator, appointed on paper."""
 
     def person(office: str) -> Appointee:
-        profile = Profile(office, issuer, f"{office.title()} One", f"B-{office}", f"{office}@{DOMAIN}", ORI, "HQ")
+        profile = Profile(
+            office, issuer, f"{office.title()} One", f"B-{office}", f"{office}@{DOMAIN}", ORI, "HQ"
+        )
         return Appointee(office, str(uuid4()), profile, datetime.now(UTC) + timedelta(days=365))
 
     document = hashlib.sha256(b"the appointing document").hexdigest()
@@ -134,7 +136,9 @@ class RunningAudit:
         for kind in certifications:
             await self.certify(made.account_id, kind, timedelta(days=300))
         for role in roles:
-            grant = account_pb.GrantRoleRequest(request_id=request_id(), account_id=made.account_id, role=role)
+            grant = account_pb.GrantRoleRequest(
+                request_id=request_id(), account_id=made.account_id, role=role
+            )
             await stub.GrantRole(grant, metadata=metadata)
         if enable:
             change = account_pb.EnableAccountRequest(request_id=request_id(), account_id=made.account_id)

@@ -255,7 +255,6 @@ def test_a_user_id_without_a_name_can_run_it() -> None:
     assert line.strip().isdigit()
 
 
-@pytest.mark.clause("IV.C.5")
 async def test_its_log_holds_no_value_of_any_statement(server: EmbeddedPostgres) -> None:
     server.start()
     connection = await asyncpg.connect(server.admin_url)
