@@ -32,8 +32,8 @@ class SubmittedRead:
     Attributes:
         message: As it came, with its receive time set; goes on to alerts and archive.
         sighting: None when it cannot be compared, for want of a capture time.
-        complete: False when image hash, time or place is missing, or the id does not name the capture time
-            (ENF-051 II.J); the archive keeps such reads apart.
+        complete: False when image hash, time or place is missing, or when id or image day do not name the
+            capture time (ENF-051 II.J); the archive keeps such reads apart.
     """
 
     message: read_pb2.CapturedRead

@@ -38,6 +38,7 @@ _SENSOR: Final = re.compile(r"[a-z0-9-]{3,63}")
 _PLATE: Final = re.compile(r"[A-Z0-9]{1,12}")
 _CHARACTER: Final = re.compile(r"[A-Z0-9]")
 _STATE: Final = re.compile(r"[A-Z]{2}")
+_NIL: Final = str(uuid.UUID(int=0))
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
@@ -104,6 +105,7 @@ def _submitted(captured: read_pb2.CapturedRead) -> SubmittedRead:
         capture_time is not None
         and read.HasField("place")
         and read.image.sha256
+        and read.image.day == f"{capture_time:%Y-%m-%d}"
         and uuid.UUID(read.read_id).int >> 80 == _milliseconds(capture_time)
     )
     return SubmittedRead(captured, read.sensor_id, capture_time, sighting, complete)
@@ -141,7 +143,7 @@ def _check(captured: read_pb2.CapturedRead, at: str, wrong: list[FieldViolation]
 
 def _check_identity(read: read_pb2.Read, report: Report) -> None:
     if not _is_uuid(read.read_id):
-        report("read.read_id", "must be a UUID in lower case")
+        report("read.read_id", "must be a UUID in lower case, not nil")
     if not _SENSOR.fullmatch(read.sensor_id):
         report("read.sensor_id", "must be 3 to 63 of a-z, 0-9 and dashes")
     for name in ("model_version", "sender_read_id"):
@@ -226,7 +228,7 @@ def _check_text(field: str, text: str, most: int, report: Report) -> None:
 
 def _is_uuid(text: str) -> bool:
     try:
-        return str(uuid.UUID(text)) == text
+        return str(uuid.UUID(text)) == text and text != _NIL
     except ValueError:
         return False
 

@@ -112,10 +112,11 @@ def test_no_more_than_100_wrong_fields_are_named() -> None:
     assert len(caught.value.violations) == 100
 
 
-def test_a_read_whose_id_does_not_name_its_capture_time_is_not_complete() -> None:
-    good, other = a_read("AB1"), a_read("AB1")
-    other.read.capture_time.seconds -= 1
+def test_a_read_whose_id_or_image_does_not_name_its_capture_time_is_not_complete() -> None:
+    good, other_id, other_day = a_read("AB1"), a_read("AB1"), a_read("AB1")
+    other_id.read.capture_time.seconds -= 1
+    other_day.read.image.day = "2020-02-02"
 
-    complete = [read.complete for read in parse_batch(batch(1, good, other), None)]
+    complete = [read.complete for read in parse_batch(batch(1, good, other_id, other_day), None)]
 
-    assert complete == [True, False]
+    assert complete == [True, False, False]
