@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncpg
+
 from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from alpr.search.v1 import archive_service_pb2, search_service_pb2
 from alpr.search.v1.archive_service_pb2_grpc import add_ArchiveServiceServicer_to_server
@@ -9,6 +11,7 @@ from alpr.search.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_
 from services.common import logs
 from services.common.client import service_channel
 from services.common.clock import SystemClock
+from services.common.config import StartError
 from services.common.keyfile import read_key
 from services.common.pg import open_pool
 from services.common.server import ServerBuilder, run, serve
@@ -67,10 +70,21 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
 
 
 async def main() -> None:
-    """Serves until it is told to stop."""
+    """Serves until it is told to stop.
+
+    Raises:
+        StartError: A setting or the database keeps the service from starting.
+    """
     settings = SearchSettings.from_environment()
     logs.configure("search", level=settings.log_level, log_format=settings.log_format)
-    await serve(await assemble(settings))
+    try:
+        builder = await assemble(settings)
+    except asyncpg.PostgresError as error:
+        raise StartError(
+            f"PostgreSQL refuses a login of search or lacks its schema ({type(error).__name__}); "
+            "check PW_..._DATABASE_URL and run the migration"
+        ) from None
+    await serve(builder)
 
 
 if __name__ == "__main__":

@@ -165,6 +165,36 @@ async def test_sigterm_ends_the_process_with_code_0_and_loses_no_answer(
         assert await search.process.wait() == 0
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("test-password", "wrong"), "PostgreSQL refuses a login of search"),
+        (("@127.0.0.1:", "@127.0.0.1:1/"), "cannot start: the database cannot be used"),
+        (("search_append:", "postgres:"), "PW_APPEND_DATABASE_URL must log in as search_append"),
+    ],
+    ids=["password", "address", "login"],
+)
+async def test_a_wrong_database_setting_stops_the_start_with_one_sentence(
+    values: dict[str, str], change: tuple[str, str], said: str
+) -> None:
+    values["PW_APPEND_DATABASE_URL"] = values["PW_APPEND_DATABASE_URL"].replace(*change)
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.search",
+        cwd=ROOT,
+        env={**os.environ, **values},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, written = await process.communicate()
+
+    assert process.returncode == 1
+    assert said in written.decode()
+    assert "Traceback" not in written.decode()
+    assert "test-password" not in written.decode()
+
+
 @pytest.mark.clause("III.B.3.i")
 async def test_the_log_holds_nothing_of_what_was_asked_or_found(
     tls: DevelopmentAuthority, values: dict[str, str]
