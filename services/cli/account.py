@@ -1,0 +1,220 @@
+"""`platewarden account`, `agency` and `sensor`: who and what may act."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from alpr.audit.v1 import account_service_pb2 as pb
+from alpr.audit.v1 import account_service_pb2_grpc as rpc
+from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
+from services.cli.output import Output
+from services.cli.session import Session
+from services.cli.words import ACCOUNT_STATE, CERTIFICATION, ROLE
+
+app = typer.Typer(no_args_is_help=True, help="Accounts: create, certify, grant, enable, suspend, list.")
+AccountId = Annotated[str, typer.Argument(help="Id of the account.")]
+
+
+def stamp(moment: datetime) -> Timestamp:
+    """The moment as a protobuf timestamp; a moment without zone is taken as UTC."""
+    result = Timestamp()
+    result.FromDatetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return result
+
+
+@app.command()
+def create(
+    person: Annotated[str, typer.Argument(help="Subject at the identity provider.")],
+    issuer: Annotated[str, typer.Option("--issuer", help="Issuer of the identity provider's tokens.")],
+    name: Annotated[str, typer.Option("--name", help="Name as on the badge.")],
+    badge: Annotated[str, typer.Option("--badge", help="Badge or employee number.")],
+    email: Annotated[str, typer.Option("--email", help="Government e-mail address.")],
+    agency: Annotated[str, typer.Option("--agency", help="ORI of the agency.")],
+    unit: Annotated[str, typer.Option("--unit", help="District, zone or specialty unit.")],
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Makes an account, not yet enabled. It holds no password."""
+
+    async def work(session: Session, output: Output) -> None:
+        account = pb.Account(
+            subject=person,
+            issuer=issuer,
+            full_name=name,
+            badge_number=badge,
+            email=email,
+            agency_ori=agency,
+            unit=unit,
+        )
+        show(await change(session, "CreateAccount", account=account), output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command()
+def certify(
+    account_id: AccountId,
+    kind: Annotated[
+        str, typer.Argument(help="alpr-training, leads, security-awareness or background-check.")
+    ],
+    reference: Annotated[str, typer.Option("--reference", help="Certificate number or document id.")],
+    days: Annotated[int, typer.Option("--days", min=1, help="Days from now until it ends.")] = 365,
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Records a training, certification or screening with its life."""
+
+    async def work(session: Session, output: Output) -> None:
+        certification = certification_for(kind, reference, days)
+        show(
+            await change(session, "RecordCertification", account_id=account_id, certification=certification),
+            output,
+        )
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command()
+def grant(
+    account_id: AccountId,
+    role: Annotated[
+        str, typer.Argument(help="For instance user, telecom-center, hot-list-manager, auditor.")
+    ],
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Grants a role. Nobody grants to himself."""
+
+    async def work(session: Session, output: Output) -> None:
+        show(await change(session, "GrantRole", account_id=account_id, role=ROLE.number(role)), output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command()
+def revoke(
+    account_id: AccountId,
+    role: Annotated[str, typer.Argument(help="The role to take away.")],
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Takes a role away; open streams end within a lease."""
+
+    async def work(session: Session, output: Output) -> None:
+        show(await change(session, "RevokeRole", account_id=account_id, role=ROLE.number(role)), output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command()
+def enable(
+    account_id: AccountId, subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json = False
+) -> None:
+    """Enables an account whose profile, training, screening and certification are complete."""
+
+    async def work(session: Session, output: Output) -> None:
+        show(await change(session, "EnableAccount", account_id=account_id), output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command()
+def suspend(
+    account_id: AccountId,
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Suspends an account at once."""
+
+    async def work(session: Session, output: Output) -> None:
+        show(await change(session, "SuspendAccount", account_id=account_id, reason=reason), output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command("show")
+def show_account(
+    account_id: Annotated[str, typer.Argument(help="Id of the account; your own when left out.")] = "",
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """One account."""
+
+    async def work(session: Session, output: Output) -> None:
+        stub = rpc.AccountServiceStub(session.channel("audit"))
+        answer = await session.call(stub.GetAccount, pb.GetAccountRequest(account_id=account_id))
+        show(answer.account, output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command("list")
+def list_accounts(subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json = False) -> None:
+    """The accounts of your agency."""
+
+    async def work(session: Session, output: Output) -> None:
+        stub = rpc.AccountServiceStub(session.channel("audit"))
+        accounts: list[pb.Account] = []
+        request = pb.ListAccountsRequest()
+        while True:
+            answer = await session.call(stub.ListAccounts, request)
+            accounts.extend(answer.accounts)
+            if not answer.next_page_token:
+                break
+            request = pb.ListAccountsRequest(page_token=answer.next_page_token)
+        rows = (
+            (
+                a.full_name,
+                a.account_id,
+                a.unit,
+                ", ".join(map(ROLE.word, a.roles)),
+                ACCOUNT_STATE.word(a.state),
+            )
+            for a in accounts
+        )
+        output.table(accounts, ("name", "id", "unit", "roles", "state"), rows)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+async def change(session: Session, rpc_name: str, **fields: Any) -> pb.Account:
+    """The account after AccountService's `rpc_name` with `fields`. Raises AlprError when refused."""
+    stub = rpc.AccountServiceStub(session.channel("audit"))
+    request = getattr(pb, f"{rpc_name}Request")(request_id=new_request_id(), **fields)
+    answer = await session.call(getattr(stub, rpc_name), request)
+    account: pb.Account = answer.account
+    return account
+
+
+def certification_for(kind: str, reference: str, days: int) -> pb.Certification:
+    """A certification that begins now and lasts `days` days. Raises CommandError for an unknown kind."""
+    now = datetime.now(UTC)
+    return pb.Certification(
+        kind=CERTIFICATION.number(kind),
+        reference=reference,
+        valid_from=stamp(now),
+        valid_until=stamp(now + timedelta(days=days)),
+    )
+
+
+def show(account: pb.Account, output: Output) -> None:
+    """Prints an account in two lines."""
+    certified = ", ".join(
+        f"{CERTIFICATION.word(c.kind)} until {c.valid_until.ToDatetime():%Y-%m-%d}"
+        for c in account.certifications
+    )
+    output.result(
+        account,
+        f"[bold]{account.full_name}[/] ({account.account_id}), {account.agency_ori} {account.unit}: "
+        f"{ACCOUNT_STATE.word(account.state)}; roles {', '.join(map(ROLE.word, account.roles)) or 'none'}"
+        f"\n  {certified or 'no certification on record'}",
+    )

@@ -1,0 +1,193 @@
+"""`platewarden hotlist`: make, upload, activate and list hot lists."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alpr.matcher.v1 import hot_list_service_pb2 as pb
+from alpr.matcher.v1 import hot_list_service_pb2_grpc as rpc
+from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
+from services.cli.output import Output
+from services.cli.session import Session
+from services.cli.words import CATEGORY, FORMAT, SOURCE
+
+app = typer.Typer(no_args_is_help=True, help="Hot lists: make, upload, activate, list.")
+_CHUNK_BYTES = 512 * 1024
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Name of the list, unique in your agency.")],
+    source: Annotated[str, typer.Option("--source", help="ncic, leads, sos or agency.")] = "agency",
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Makes an empty hot list of your agency."""
+
+    async def work(session: Session, output: Output) -> None:
+        hot_list = await create_list(session, name, source)
+        output.result(hot_list, f"Hot list [bold]{hot_list.name}[/] is {hot_list.hot_list_id}")
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command()
+def upload(
+    hot_list: Annotated[str, typer.Argument(help="Id of the hot list.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The file.")],
+    file_format: Annotated[str, typer.Option("--format", help="il-leads or csv.")] = "csv",
+    attestation: Annotated[
+        str, typer.Option("--attest", help="Your words that it is lawful and current.")
+    ] = "",
+    activate_now: Annotated[
+        bool, typer.Option("--activate", help="Activate it when it is accepted.")
+    ] = False,
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Uploads a version of a hot list: all of it or nothing."""
+
+    async def work(session: Session, output: Output) -> None:
+        answer = await upload_version(session, hot_list, file, file_format, attestation)
+        output.result(
+            answer,
+            f"Version {answer.version}: {answer.row_count:,} rows accepted, {answer.added_count:,} new, "
+            f"{answer.removed_count:,} gone ({categories(answer)})",
+        )
+        if activate_now:
+            activated = await activate_version(session, hot_list, answer.version)
+            output.result(activated, f"Active from match revision {activated.match_revision}")
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command()
+def activate(
+    hot_list: Annotated[str, typer.Argument(help="Id of the hot list.")],
+    version: Annotated[int, typer.Argument(min=1, help="The version; an older one rolls back.")],
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Makes a version the one that reads are compared with."""
+
+    async def work(session: Session, output: Output) -> None:
+        answer = await activate_version(session, hot_list, version)
+        output.result(answer, f"Version {version} is active from match revision {answer.match_revision}")
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command("list")
+def list_lists(subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json = False) -> None:
+    """The hot lists of your agency."""
+
+    async def work(session: Session, output: Output) -> None:
+        stub = rpc.HotListServiceStub(session.channel("matcher"))
+        lists: list[pb.HotList] = []
+        request = pb.ListHotListsRequest()
+        while True:
+            answer = await session.call(stub.ListHotLists, request)
+            lists.extend(answer.hot_lists)
+            if not answer.next_page_token:
+                break
+            request = pb.ListHotListsRequest(page_token=answer.next_page_token)
+        columns = ("name", "id", "source", "active version", "entries", "newest version")
+        rows = (
+            (
+                x.name,
+                x.hot_list_id,
+                SOURCE.word(x.source),
+                str(x.active_version or "-"),
+                f"{x.entry_count:,}",
+                str(x.latest_version or "-"),
+            )
+            for x in lists
+        )
+        output.table(lists, columns, rows)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+async def create_list(session: Session, name: str, source: str) -> pb.HotList:
+    """The new list.
+
+    Raises:
+        CommandError: There is no such source.
+        AlprError: Refused.
+    """
+    stub = rpc.HotListServiceStub(session.channel("matcher"))
+    request = pb.CreateHotListRequest(request_id=new_request_id(), name=name, source=SOURCE.number(source))
+    answer: pb.CreateHotListResponse = await session.call(stub.CreateHotList, request)
+    return answer.hot_list
+
+
+async def upload_version(
+    session: Session, hot_list_id: str, file: Path, file_format: str, attestation: str
+) -> pb.UploadHotListVersionResponse:
+    """What the matcher counted in `file`; the version is not active yet.
+
+    Raises:
+        CommandError: There is no such format.
+        AlprError: Refused; the violations list the wrong rows.
+    """
+    size, digest = await asyncio.to_thread(_size_and_digest, file)
+    header = pb.UploadHeader(
+        request_id=new_request_id(),
+        hot_list_id=hot_list_id,
+        format=FORMAT.number(file_format),
+        sha256=digest,
+        size_bytes=size,
+        attestation=attestation,
+    )
+    stub = rpc.HotListServiceStub(session.channel("matcher"))
+    answer: pb.UploadHotListVersionResponse = await session.call(
+        stub.UploadHotListVersion, _parts(header, file), deadline=600.0
+    )
+    return answer
+
+
+async def activate_version(
+    session: Session, hot_list_id: str, version: int
+) -> pb.ActivateHotListVersionResponse:
+    """The list as it is now active, and the match revision from which it counts.
+
+    Raises:
+        AlprError: Refused.
+    """
+    stub = rpc.HotListServiceStub(session.channel("matcher"))
+    request = pb.ActivateHotListVersionRequest(
+        request_id=new_request_id(), hot_list_id=hot_list_id, version=version
+    )
+    answer: pb.ActivateHotListVersionResponse = await session.call(
+        stub.ActivateHotListVersion, request, deadline=120.0
+    )
+    return answer
+
+
+def categories(answer: pb.UploadHotListVersionResponse) -> str:
+    """The counts by category in words, for instance "3 stolen vehicle, 1 missing"."""
+    return ", ".join(f"{c.count:,} {CATEGORY.word(c.category).replace('-', ' ')}" for c in answer.categories)
+
+
+def _size_and_digest(file: Path) -> tuple[int, bytes]:
+    with file.open("rb") as opened:
+        return file.stat().st_size, hashlib.file_digest(opened, "sha256").digest()
+
+
+def _parts(
+    header: pb.UploadHeader, file: Path
+) -> Callable[[], AsyncIterator[pb.UploadHotListVersionRequest]]:
+    async def parts() -> AsyncIterator[pb.UploadHotListVersionRequest]:
+        yield pb.UploadHotListVersionRequest(header=header)
+        with file.open("rb") as opened:
+            while chunk := opened.read(_CHUNK_BYTES):
+                yield pb.UploadHotListVersionRequest(chunk=chunk)
+
+    return parts

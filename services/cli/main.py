@@ -1,0 +1,33 @@
+"""The `platewarden` command."""
+
+import typer
+
+from services.cli import account, alert, audit, hotlist, sensor
+from services.cli.bootstrap import bootstrap
+from services.cli.capture import capture
+from services.cli.demo.command import demo
+from services.cli.doctor import doctor
+from services.cli.search import purposes, search
+from services.cli.token import token
+from services.cli.up import up
+from services.cli.watch import watch
+
+app = typer.Typer(
+    name="platewarden",
+    no_args_is_help=True,
+    help="An open automated licence plate reader in which every query has to answer for itself.",
+    pretty_exceptions_enable=False,  # a traceback with local variables could show a plate or a token
+)
+for command in (up, demo, doctor, bootstrap, token, capture, watch, search, purposes):
+    app.command()(command)
+app.add_typer(account.app, name="account")
+app.add_typer(sensor.agency_app, name="agency")
+app.add_typer(sensor.app, name="sensor")
+app.add_typer(hotlist.app, name="hotlist")
+app.add_typer(alert.app, name="alert")
+app.add_typer(audit.app, name="audit")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,44 @@
+"""`platewarden up`: the whole system on this machine, until Ctrl-C."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from services.cli.options import DATA_DIR, EXIT_COMMAND, DataDir, Json
+from services.cli.output import Output
+from services.common.config import StartError
+from services.dev.places import DEFAULT_BASE_PORT
+from services.dev.supervisor import Options, Supervisor, run_until_stopped
+
+
+def up(
+    base_port: Annotated[
+        int, typer.Option("--base-port", help="Ports are counted from here.")
+    ] = DEFAULT_BASE_PORT,
+    database_url: Annotated[
+        str,
+        typer.Option(
+            "--database-url",
+            help="Administrator's URL of a PostgreSQL 17 or newer, instead of the embedded one.",
+        ),
+    ] = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Runs all services on this machine; Ctrl-C stops them and leaves no process behind."""
+    output = Output(as_json=as_json)
+
+    def ready(stack: Supervisor) -> None:
+        output.result(
+            {"data_dir": str(data_dir), "targets": dict(stack.targets), "pids": dict(stack.pids)},
+            f"Everything serves; data in {data_dir}. Ctrl-C stops it.",
+        )
+
+    options = Options(data_dir, base_port, database_url or None)
+    try:
+        asyncio.run(run_until_stopped(options, output.note, ready))
+    except StartError as error:
+        output.sentence_error(str(error))
+        sys.exit(EXIT_COMMAND)

@@ -1,0 +1,55 @@
+"""Enum values of the contracts as words for people: HOT_LIST_CATEGORY_STOLEN_VEHICLE is "stolen-vehicle"."""
+
+from typing import Any
+
+from alpr.alerts.v1 import alert_service_pb2
+from alpr.audit.v1 import account_service_pb2, authorization_service_pb2
+from alpr.matcher.v1 import hot_list_service_pb2
+from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, read_pb2, sensor_pb2
+from services.cli.locate import CommandError
+
+
+class Words:
+    """The words of one enum."""
+
+    def __init__(self, enum: Any, prefix: str, name: str) -> None:
+        self._name = name
+        self._numbers: dict[str, int] = {
+            key.removeprefix(prefix).lower().replace("_", "-"): int(number)
+            for key, number in enum.items()
+            if number
+        }
+        self._words = {number: word for word, number in self._numbers.items()}
+
+    def number(self, word: str) -> Any:
+        """The value that `word` names.
+
+        Raises:
+            CommandError: There is none; the text lists those there are.
+        """
+        if word not in self._numbers:
+            msg = f"there is no {self._name} '{word}'; there are {', '.join(self._numbers)}"
+            raise CommandError(msg)
+        return self._numbers[word]
+
+    def word(self, number: int) -> str:
+        """The word for `number`, or "-" for none."""
+        return self._words.get(number, "-")
+
+
+CASE_KIND = Words(justification_pb2.CaseNumberKind, "CASE_NUMBER_KIND_", "case number kind")
+CATEGORY = Words(hit_pb2.HotListCategory, "HOT_LIST_CATEGORY_", "category")
+WARNING = Words(hit_pb2.HitWarning, "HIT_WARNING_", "warning")
+SOURCE = Words(hit_pb2.HotListSource, "HOT_LIST_SOURCE_", "source")
+FORMAT = Words(hot_list_service_pb2.HotListFormat, "HOT_LIST_FORMAT_", "format")
+VERIFICATION = Words(notice_pb2.VerificationState, "VERIFICATION_STATE_", "state of verification")
+DISPOSITION = Words(alert_service_pb2.Disposition, "DISPOSITION_", "disposition")
+ROLE = Words(authorization_service_pb2.Role, "ROLE_", "role")
+CERTIFICATION = Words(account_service_pb2.CertificationKind, "CERTIFICATION_KIND_", "certification")
+ACCOUNT_STATE = Words(account_service_pb2.AccountState, "ACCOUNT_STATE_", "state of accounts")
+DEPLOYMENT = Words(sensor_pb2.DeploymentType, "DEPLOYMENT_TYPE_", "deployment type")
+DEPLOYMENT_STATUS = Words(sensor_pb2.DeploymentStatus, "DEPLOYMENT_STATUS_", "deployment status")
+PROVENANCE = Words(sensor_pb2.Provenance, "PROVENANCE_", "provenance")
+READ_STATUS = Words(read_pb2.ReadStatus, "READ_STATUS_", "read status")
+# What audit refuses in words that an officer can act on.
+UNSPECIFIED_CASE = justification_pb2.CASE_NUMBER_KIND_UNSPECIFIED
