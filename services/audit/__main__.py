@@ -10,7 +10,7 @@ from alpr.audit.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
 from services.audit.app_accounts import Accounts
 from services.audit.app_act import Actor
-from services.audit.app_authorize import Authorizer, Recorder
+from services.audit.app_authorize import Authorizer, Recorder, Terms
 from services.audit.app_export import Exporter
 from services.audit.app_gate import Gate
 from services.audit.app_log import Log
@@ -56,7 +56,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     verifier = TokenVerifier(ProviderKeys(settings.oidc_jwks_url), expected, settings.algorithms, clock)
     gate = Gate(journal, verifier, accounts, folder.policies, clock)
     actor = Actor(journal, gate)
-    authorizer = Authorizer(journal, gate, SettingStore(pool), folder.rules, clock, permit_key)
+    authorizer = Authorizer(journal, gate, Terms(SettingStore(pool), folder.rules, permit_key), clock)
 
     builder = ServerBuilder(settings, name="audit").health_check(lambda: _check(pool))
     builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close)
@@ -64,7 +64,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     authorization = AuthorizationServicer(authorizer, Recorder(journal, gate))
     sensor = SensorServicer(Sensors(gate, actor, sensors), SensorWatch(registry, sensors))
     governance = GovernanceServicer(Agencies(gate, actor, accounts))
-    health = HealthServicer(Entitlements(registry, gate, clock))
+    entitlements = HealthServicer(Entitlements(registry, gate, clock))
     log = LogServicer(journal, Exporter(journal, gate))
     builder.add(
         "alpr.audit.v1.AuthorizationService", add_AuthorizationServiceServicer_to_server, authorization
@@ -72,7 +72,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder.add("alpr.audit.v1.AccountService", add_AccountServiceServicer_to_server, AccountServicer(people))
     builder.add("alpr.audit.v1.SensorService", add_SensorServiceServicer_to_server, sensor)
     builder.add("alpr.audit.v1.GovernanceService", add_GovernanceServiceServicer_to_server, governance)
-    builder.add("alpr.audit.v1.HealthService", add_HealthServiceServicer_to_server, health)
+    builder.add("alpr.audit.v1.HealthService", add_HealthServiceServicer_to_server, entitlements)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
     return builder
 

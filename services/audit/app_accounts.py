@@ -1,4 +1,4 @@
-"""People's accounts: made, certified, granted roles, enabled and suspended (ENF-051 III.B.3, III.C, III.D)."""
+"""People's accounts: made, certified, given roles, enabled, suspended (ENF-051 III.B.3, III.C, III.D)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Accounts:
         """The new account, not yet enabled.
 
         Raises:
-            InvalidFieldError: The e-mail is of no domain of the agency (III.B.3.j), or the issuer is not ours.
+            InvalidFieldError: The e-mail is of no domain of the agency (III.B.3.j), or the issuer another's.
             AccountExistsError: The person has one.
         """
         attempt = Attempt("", "account.create", request_id=call.request_id)
@@ -170,7 +170,8 @@ class Accounts:
             raise AgencyNotFoundError("this agency is not registered", resource=profile.agency_ori)
         problems = []
         if not is_government_address(profile.email, agency.email_domains):
-            text = f"Use an address of the agency: its domains are {', '.join(agency.email_domains)} (III.B.3.j)."
+            domains = ", ".join(agency.email_domains)
+            text = f"Use an address of the agency: its domains are {domains} (III.B.3.j)."
             problems.append(FieldViolation("account.email", text))
         if profile.issuer != self._issuer:
             problems.append(

@@ -23,7 +23,7 @@ from services.audit.core.justification import (
     purpose_problems,
 )
 from services.audit.core.person import Role
-from services.audit.core.policy import Thing
+from services.audit.core.policy import Decision, Thing
 from services.audit.core.question import AskedQuestion, Window, action_of, asked_text, window_of, within
 from services.audit.errors import CaseNumberRequiredError, EntryNotFoundError, PurposeRequiredError
 from services.audit.store_log import StoredEntry
@@ -111,24 +111,25 @@ class Happened:
     details: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms questions are allowed: settings, rules for justifications, the key of permits."""
+
+    settings: SettingStore
+    rules: Rules
+    permit_key: bytes = field(repr=False)
+
+
 class Authorizer:
     """Decides questions: request shape, then token, then account and policy, then justification."""
 
-    def __init__(
-        self,
-        journal: Log,
-        gate: Gate,
-        settings: SettingStore,
-        rules: Rules,
-        clock: Clock,
-        permit_key: bytes,
-    ) -> None:
+    def __init__(self, journal: Log, gate: Gate, terms: Terms, clock: Clock) -> None:
         self._log = journal
         self._gate = gate
-        self._settings = settings
-        self._rules = rules
+        self._settings = terms.settings
+        self._rules = terms.rules
         self._clock = clock
-        self._permit_key = permit_key
+        self._permit_key = terms.permit_key
 
     def catalogue(self) -> Sequence[PurposeCode]:
         """The codes that a purpose may name, by code."""
@@ -254,44 +255,35 @@ class Recorder:
             RequestIdReusedError: The request id came before with other content.
             AuditUnavailableError: It could not be recorded.
         """
-        attempt = Attempt(
-            intended.service,
-            intended.action,
-            request_id=intended.request_id,
-            resource=intended.resource,
-            agency=intended.resource_agency_ori,
-        )
+        named = {"resource": intended.resource, "agency": intended.resource_agency_ori}
+        attempt = Attempt(intended.service, intended.action, request_id=intended.request_id, **named)
         async with self._gate.recording(attempt):
-            if intended.problems:
-                raise InvalidFieldError("the intent is not complete", violations=intended.problems)
-            if not may_record(intended.service, intended.action):
-                violation = FieldViolation(
-                    "action", "This service has no such action; its README lists those it has."
-                )
-                raise InvalidFieldError("there is no such action", violations=[violation])
-            thing = Thing(name=intended.resource, agency=intended.resource_agency_ori)
-            if intended.token:
-                person = await self._gate.person(intended.token, attempt)
-                actor = actor_of(person)
-                decision = self._gate.permit(person, intended.action, thing)
-            else:
-                actor = Actor(intended.service, "", frozenset())
-                attempt.note(actor=intended.service)
-                decision = self._gate.permit_service(intended.service, intended.action, thing)
-        content = {
-            "action": intended.action,
-            "resource": intended.resource,
-            "agency": intended.resource_agency_ori,
-        }
+            actor, decision = await self._decide(intended, attempt)
+        content = {"action": intended.action, **named, **_details(intended.details)}
         values = {
             **attempt.values(),
             **_details(intended.details),
             "decision": "allowed",
             "clauses": ",".join(decision.clauses),
-            REQUEST_DIGEST: digest_of({**content, **_details(intended.details)}),
+            REQUEST_DIGEST: digest_of(content),
         }
         key = f"intent/{intended.service}/{actor.account_id}/{intended.request_id}"
         return await self._log.append(Draft(EntryKind.INTENT, key, values)), actor
+
+    async def _decide(self, intended: Intended, attempt: Attempt) -> tuple[Actor, Decision]:
+        """Who acts, person or service, and the decision that allows it."""
+        if intended.problems:
+            raise InvalidFieldError("the intent is not complete", violations=intended.problems)
+        if not may_record(intended.service, intended.action):
+            text = "This service has no such action; audit's README lists those there are."
+            raise InvalidFieldError("there is no such action", violations=[FieldViolation("action", text)])
+        thing = Thing(name=intended.resource, agency=intended.resource_agency_ori)
+        if intended.token:
+            person = await self._gate.person(intended.token, attempt)
+            return actor_of(person), self._gate.permit(person, intended.action, thing)
+        attempt.note(actor=intended.service)
+        decision = self._gate.permit_service(intended.service, intended.action, thing)
+        return Actor(intended.service, "", frozenset()), decision
 
     async def outcome(self, ended: Ended) -> tuple[Receipt, Receipt]:
         """Receipts of subject and outcome, once the outcome is on disk.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import uuid4
 
 from services.audit.app_act import Call
@@ -13,6 +14,15 @@ from services.audit.core.policy import Thing
 from services.common.errors import FieldViolation, InvalidFieldError
 
 
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export under way: its entry, who takes it, and the checkpoint that it ends with."""
+
+    intent_id: str
+    actor: str
+    checkpoint: Checkpoint
+
+
 class Exporter:
     """Lets auditors take the log with them."""
 
@@ -20,8 +30,8 @@ class Exporter:
         self._log = journal
         self._gate = gate
 
-    async def begin(self, call: Call, first: int) -> Checkpoint:
-        """The checkpoint that the export ends with; it covers the entry which records the export.
+    async def begin(self, call: Call, first: int) -> Export:
+        """The export, which covers the entry that records it.
 
         Raises:
             UnauthenticatedError, NotPermittedError: The caller is no auditor.
@@ -39,5 +49,17 @@ class Exporter:
             "clauses": ",".join(decision.clauses),
             "detail.first_index": str(first),
         }
-        await self._log.append(Draft(EntryKind.INTENT, "", {**attempt.values(), **details}))
-        return await self._log.checkpoint()
+        values = {**attempt.values(), **details}
+        intent = await self._log.append(Draft(EntryKind.INTENT, "", values))
+        return Export(intent.entry.entry_id, values["actor"], await self._log.checkpoint())
+
+    async def end(self, export: Export) -> None:
+        """Records that the export has been sent whole; one that broke off stays without outcome."""
+        values = {
+            "subject": export.intent_id,
+            "actor": export.actor,
+            "action": "log.export",
+            "result": "DONE",
+            "row_count": str(export.checkpoint.size),
+        }
+        await self._log.append(Draft(EntryKind.OUTCOME, "", values))

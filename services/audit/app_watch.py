@@ -99,7 +99,7 @@ class SensorWatch:
         self._store = store
 
     async def watch(self) -> AsyncGenerator[SensorNews, None]:
-        """All sensors, then every change, with a heartbeat at least every five seconds; never ends by itself."""
+        """All sensors, then every change, and a heartbeat at least every five seconds, without end."""
         seen = await self._store.revisions()
         sensors = await self._store.since(0, seen.sensors)
         yield SensorNews(tuple(sensors), seen.sensors, snapshot=True)

@@ -1,7 +1,7 @@
 """Begins a system: `python -m services.audit.bootstrap`, once, with the migration credential.
 
-Makes the agency, its statewide coordinator and, if named, the system administrator, and log entry 0 which says by
-whose appointment, in one transaction on an empty account table. Everything after that is the coordinator's.
+Makes the agency, its statewide coordinator and, if named, the system administrator, and log entry 0 which
+says by whose appointment, in one transaction on an empty account table. All the rest is the coordinator's.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def parse_person(text: str, agency_ori: str, issuer: str, now: datetime) -> Appo
     try:
         given = json.loads(text)
         parts = {key: str(given[key]) for key in _PERSON_KEYS}
-        until = datetime.fromisoformat(given["certified_until"]) if "certified_until" in given else now + _CERTIFIED
+        until = now + _CERTIFIED
+        if "certified_until" in given:
+            until = datetime.fromisoformat(given["certified_until"])
     except (ValueError, KeyError, TypeError) as error:
         msg = f"--person must be a JSON object with {', '.join(_PERSON_KEYS)} ({type(error).__name__})"
         raise FoundingError(msg) from None
@@ -102,11 +104,11 @@ def parse_person(text: str, agency_ori: str, issuer: str, now: datetime) -> Appo
 
 
 def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m services.audit.bootstrap", description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(prog="python -m services.audit.bootstrap")
     parser.add_argument("--admin-url", required=True, help="database URL of the migration credential")
     parser.add_argument("--agency-ori", required=True, help="Originating Agency Identifier, 9 characters")
     parser.add_argument("--agency-name", required=True)
-    parser.add_argument("--email-domain", required=True, action="append", help="of the agency's people; may be given often")
+    parser.add_argument("--email-domain", required=True, action="append", help="may be given often")
     parser.add_argument("--official", required=True, help="who appoints, with title")
     parser.add_argument("--document-sha256", required=True, help="SHA-256 of the appointing document")
     parser.add_argument(
@@ -114,27 +116,30 @@ def _arguments() -> argparse.ArgumentParser:
         required=True,
         action="append",
         metavar="JSON",
-        help='{"office": "coordinator" or "administrator", "subject", "full_name", "badge_number", "email", "unit", '
-        'and if wanted "issuer" and "certified_until"}',
+        help='{"office": "coordinator" or "administrator", "subject", "full_name", "badge_number", "email", '
+        '"unit", and if wanted "issuer" and "certified_until"}; may be given twice',
     )
-    parser.add_argument("--issuer", default=os.environ.get("PW_OIDC_ISSUER", ""), help="default: PW_OIDC_ISSUER")
+    issuer = os.environ.get("PW_OIDC_ISSUER", "")
+    parser.add_argument("--issuer", default=issuer, help="of the people's tokens; default: PW_OIDC_ISSUER")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when the system has begun; 1 with one sentence on standard error when it has not."""
+    """0 and the new ids when the system has begun; 1 and one sentence on standard error when not."""
     given = _arguments().parse_args(arguments)
     now = datetime.now(UTC)
     try:
         people = tuple(parse_person(one, given.agency_ori, given.issuer, now) for one in given.person)
         agency = Agency(given.agency_ori, given.agency_name, tuple(given.email_domain))
         founding = Founding(agency, given.official, given.document_sha256, people)
-        asyncio.run(found(given.admin_url, founding, _signer(), now))
+        signer = _signer()
+        asyncio.run(found(given.admin_url, founding, signer, now))
     except (FoundingError, ConfigError, DatabaseError) as error:
         print(f"not begun: {error}", file=sys.stderr)
         return 1
     for one in people:
         print(f"{one.office} {one.account_id}")
+    print(f"verifier-key {signer.verifier_key()}")
     return 0
 
 

@@ -163,12 +163,13 @@ class LogServicer(log_rpc.LogServiceServicer):
         self, request: log_pb.ExportLogRequest, context: Context
     ) -> AsyncIterator[log_pb.ExportLogResponse]:
         """See log_service.proto."""
-        size_and_checkpoint = await self._exporter.begin(call_of(context), request.first_index)
-        entries = self._log.export(request.first_index, size_and_checkpoint.size)
+        export = await self._exporter.begin(call_of(context), request.first_index)
+        entries = self._log.export(request.first_index, export.checkpoint.size)
         async with aclosing(entries):
             async for stored in until_stopping(entries, context):
                 yield log_pb.ExportLogResponse(entry=wire.log_entry(stored))
-        yield log_pb.ExportLogResponse(checkpoint=size_and_checkpoint.text)
+        await self._exporter.end(export)
+        yield log_pb.ExportLogResponse(checkpoint=export.checkpoint.text)
 
 
 def _require_somebody(context: Context) -> None:

@@ -23,15 +23,18 @@ from services.common.pg import transaction
 
 _ACCOUNT = """
     SELECT account_id, issuer, subject, full_name, badge_number, email, agency_ori, unit, state,
-           ARRAY(SELECT role FROM audit.account_role AS held WHERE held.account_id = account.account_id) AS roles,
+           ARRAY(SELECT role FROM audit.account_role AS held
+                 WHERE held.account_id = account.account_id) AS roles,
            ARRAY(SELECT (kind, valid_from, valid_until, reference) FROM audit.certification AS held
-                 WHERE held.account_id = account.account_id ORDER BY kind, valid_until, intent_id) AS certifications
+                 WHERE held.account_id = account.account_id
+                 ORDER BY kind, valid_until, intent_id) AS certifications
     FROM audit.account AS account
 """
 _BY_IDENTITY = _ACCOUNT + "WHERE issuer = $1 AND subject = $2"
 _BY_ID = _ACCOUNT + "WHERE account_id = $1::uuid"
 _PAGE = _ACCOUNT + (
-    "WHERE agency_ori = $1 AND (full_name, account_id) > ($2, $3::uuid) ORDER BY full_name, account_id LIMIT $4"
+    "WHERE agency_ori = $1 AND (full_name, account_id) > ($2, $3::uuid) "
+    "ORDER BY full_name, account_id LIMIT $4"
 )
 _AGENCY = "SELECT ori, name, email_domains FROM audit.agency WHERE ori = $1"
 _AGENCIES = "SELECT ori, name, email_domains FROM audit.agency WHERE ori > $1 ORDER BY ori LIMIT $2"
@@ -54,7 +57,8 @@ _INSERT_ACCOUNT = """
 """
 _SET_STATE = "UPDATE audit.account SET state = $2 WHERE account_id = $1::uuid"
 _GRANT = """
-    INSERT INTO audit.account_role (account_id, role, intent_id) VALUES ($1::uuid, $2, $3::uuid) ON CONFLICT DO NOTHING
+    INSERT INTO audit.account_role (account_id, role, intent_id) VALUES ($1::uuid, $2, $3::uuid)
+    ON CONFLICT DO NOTHING
 """
 _REVOKE = "DELETE FROM audit.account_role WHERE account_id = $1::uuid AND role = $2"
 _CERTIFY = """

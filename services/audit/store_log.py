@@ -27,7 +27,8 @@ _KNOWN = """
 _INSERT = """
     WITH leaves AS (
         INSERT INTO audit.log_leaf (log_index, entry_id, request_key, record_time, leaf, leaf_hash)
-        SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bytea[], $6::bytea[])
+        SELECT *
+        FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bytea[], $6::bytea[])
     ), fields AS (
         INSERT INTO audit.log_field (log_index, name, salt, value)
         SELECT * FROM unnest($7::bigint[], $8::text[], $9::bytea[], $10::text[])
@@ -74,7 +75,7 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What a batch became: a position for each of its entries, the hashes that were added, the head after it."""
+    """What a batch became: a position for each entry, the hashes that were added, the head after it."""
 
     positions: tuple[Position, ...]
     first: int

@@ -13,8 +13,8 @@ from services.audit.store_reader import Reader
 from services.common.pg import transaction
 
 _SENSOR = """
-    SELECT sensor_id, agency_ori, sensor_group, deployment_type, latitude, longitude, description, provenance, status,
-           approved_from, approved_until, revision
+    SELECT sensor_id, agency_ori, sensor_group, deployment_type, latitude, longitude, description, provenance,
+           status, approved_from, approved_until, revision
     FROM audit.sensor
 """
 _BY_ID = _SENSOR + "WHERE sensor_id = $1"
@@ -28,12 +28,13 @@ _NEXT_REVISION = (
 )
 _INSERT = """
     INSERT INTO audit.sensor
-        (sensor_id, agency_ori, sensor_group, deployment_type, latitude, longitude, description, provenance, status,
-         revision, intent_id)
+        (sensor_id, agency_ori, sensor_group, deployment_type, latitude, longitude, description, provenance,
+         status, revision, intent_id)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'REGISTERED', $9, $10::uuid)
 """
 _DECIDE = """
-    UPDATE audit.sensor SET status = $2, approved_from = $3, approved_until = $4, revision = $5 WHERE sensor_id = $1
+    UPDATE audit.sensor SET status = $2, approved_from = $3, approved_until = $4, revision = $5
+    WHERE sensor_id = $1
 """
 
 

@@ -90,8 +90,8 @@ class TokenVerifier:
         """The person whom the token stands for at this moment.
 
         Raises:
-            UnauthenticatedError: The token is missing, not signed by the provider, of another issuer, audience or
-                strength of sign-in, or not in force.
+            UnauthenticatedError: The token is missing, not signed by the provider, of another issuer,
+                audience or strength of sign-in, or not in force.
             DependencyUnavailableError: The provider's keys cannot be had.
         """
         if not token or len(token) > _MOST_TOKEN_CHARACTERS or not token.isascii():

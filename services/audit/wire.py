@@ -1,4 +1,4 @@
-"""Between the messages of alpr.audit.v1 and this service's own values. Every check of a request's shape is here."""
+"""Between the messages of alpr.audit.v1 and this service's own values; checks of shape are here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints (c2sp.org/tlog-checkpoint), signed notes (c2sp.org/signed-note), proofs (c2sp.org/tlog-proof)."""
+"""Checkpoints, signed notes and proofs (c2sp.org/tlog-checkpoint, signed-note, tlog-proof)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Signer:
         return Checkpoint(size, f"{body}\n\N{EM DASH} {self.origin} {signature}\n")
 
     def verifier_key(self) -> str:
-        """The public key as text, "name+hash+key" of the signed-note specification; give it to those who verify."""
+        """The public key as text, "origin+id+key" of the signed-note specification, for those who verify."""
         return f"{self.origin}+{self._key_id().hex()}+{b64encode(_ED25519 + self._public()).decode()}"
 
     def _key_id(self) -> bytes:
@@ -50,11 +50,11 @@ class Signer:
 
 
 def is_origin(text: str) -> bool:
-    """True when `text` may name a log: printable ASCII, not empty, no space and no plus (signed-note, names)."""
+    """True when `text` may name a log: printable ASCII without space and plus (signed-note)."""
     return bool(text) and text.isascii() and text.isprintable() and not set(text) & {" ", "+"}
 
 
 def tlog_proof(index: int, hashes: Sequence[bytes], checkpoint: Checkpoint) -> str:
-    """The proof as self-contained text: index, inclusion proof leaf side first, and the checkpoint it leads to."""
+    """The proof as text: index, inclusion proof leaf side first, and the checkpoint that it leads to."""
     lines = "".join(f"{b64encode(one).decode()}\n" for one in hashes)
     return f"c2sp.org/tlog-proof@v1\nindex {index}\n{lines}\n{checkpoint.text}"

@@ -1,6 +1,7 @@
 """Entries of the log: fields with salted commitments, and the leaf that binds them together.
 
-A leaf holds commitments only, so that one field can be shown, or lawfully redacted, while every proof stays valid.
+A leaf holds commitments only, so that one field can be shown, or lawfully redacted, while every proof stays
+valid.
 """
 
 from __future__ import annotations

@@ -73,7 +73,8 @@ def account_of(one: Appointee, now: datetime) -> Account:
     certifications = tuple(
         Certification(kind, now, one.certified_until, "appointing document") for kind in CertificationKind
     )
-    return Account(one.account_id, one.profile, AccountState.ENABLED, frozenset({_ROLES[one.office]}), certifications)
+    roles = frozenset({_ROLES[one.office]})
+    return Account(one.account_id, one.profile, AccountState.ENABLED, roles, certifications)
 
 
 def _check_person(one: Appointee, agency: Agency) -> None:

@@ -1,4 +1,4 @@
-"""Whether a case number and a purpose are good enough to ask with (ENF-051 IV.C.5, IV.C.6; 625 ILCS 5/2-130)."""
+"""Whether case number and purpose are good enough to ask with (ENF-051 IV.C.5, IV.C.6; 625 ILCS 5/2-130)."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _purpose_problem(purpose: str, code: PurposeCode | None, vague: frozenset[st
     if len(purpose) < PURPOSE_LENGTH[0]:
         return f"Say more: at least {PURPOSE_LENGTH[0]} characters, {example}."
     if code and not code.title_suffices and _words(purpose) <= _words(code.title):
-        return "The title of the code alone is too general here. Say what happened and what the search is to find."
+        return "The title of the code alone is too general. Say what happened and what the search is to find."
     return ""
 
 

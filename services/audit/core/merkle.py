@@ -97,7 +97,7 @@ class Tree:
         return self._subtree((size - 1).bit_length(), 0, size)
 
     def inclusion_proof(self, index: int, size: int) -> list[bytes]:
-        """Sibling hashes, leaf side first, from leaf `index` to the root of the first `size` leaves (RFC 9162 2.1.3).
+        """Hashes that lead, leaf side first, from leaf `index` to the root of `size` leaves (RFC 9162 2.1.3).
 
         Raises:
             ValueError: `index` or `size` lies outside the tree.
@@ -114,7 +114,7 @@ class Tree:
         return proof
 
     def consistency_proof(self, first: int, second: int) -> list[bytes]:
-        """Hashes that show the tree of `first` leaves to be a beginning of that of `second` (RFC 9162 2.1.4.1).
+        """Hashes that show the tree of `first` leaves to begin that of `second` (RFC 9162 2.1.4.1).
 
         Raises:
             ValueError: not 1 <= `first` <= `second` <= size.

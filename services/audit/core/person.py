@@ -83,7 +83,7 @@ class Account:
 
 
 def missing(account: Account, moment: datetime) -> tuple[str, ...]:
-    """What the account lacks before it may be enabled, sorted (III.B.3.a, III.B.3.b, III.C.2.b, III.C.2.c, IV.A.4)."""
+    """What the account lacks to be enabled, sorted (III.B.3.a, III.B.3.b, III.C.2.b, III.C.2.c, IV.A.4)."""
     profile = account.profile
     texts = {
         "full_name": profile.full_name,

@@ -23,8 +23,8 @@ class PolicyError(Exception):
 class Thing:
     """What is acted on; every part may be empty.
 
-    `person` is the account that it is or belongs to, `role` the role that is granted or taken, `lonely` is true for
-    an account of an agency that has no coordinator of its own yet.
+    `person` is the account that it is or belongs to, `role` the role that is granted or taken, `lonely` is
+    true for an account of an agency that has no coordinator of its own yet.
     """
 
     name: str = ""

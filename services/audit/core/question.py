@@ -70,8 +70,8 @@ def asked_text(question: AskedQuestion) -> str:
 def window_of(question: AskedQuestion, now: datetime, retention: timedelta) -> Window:
     """The window that the question may look into at `now`.
 
-    For reads it begins no earlier than the retention period does, whatever was asked for, and whether or not the
-    purge has run. It may be empty: then everything asked for lies before the retention period.
+    For reads it begins no earlier than the retention period does, whatever was asked for, and whether or not
+    the purge has run. It may be empty: then everything asked for lies before the retention period.
     """
     oldest = now - retention
     match question:

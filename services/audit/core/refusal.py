@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
+_LAPSED = "No {what} in force is on record. {act}, then ask your coordinator to record it."
+
 ADVICE = MappingProxyType(
     {
         "III.B.3.a": "No background check in force is on record. Ask your coordinator to record it.",
-        "III.B.3.b": "No security awareness training in force is on record. Complete it, then ask your coordinator "
-        "to record it.",
+        "III.B.3.b": _LAPSED.format(what="security awareness training", act="Complete it"),
         "III.B.3.f": "This belongs to another agency. Ask that agency.",
-        "III.B.3.g": "Nobody grants access to himself, and system administrators grant none. Ask another coordinator.",
+        "III.B.3.g": "Nobody grants access to himself, and system administrators grant none. Ask another "
+        "coordinator.",
         "III.B.3.l": "None of your roles allows this. Ask your coordinator which role does.",
-        "III.C.2.a": "This belongs to another unit. Ask the coordinator of that unit or the statewide coordinator.",
+        "III.C.2.a": "This belongs to another unit. Ask that unit's or the statewide coordinator.",
         "III.C.2.b": "Your account is not enabled yet. Ask your coordinator to complete and enable it.",
-        "III.D.1": "No ALPR training in force is on record. Complete it, then ask your coordinator to record it.",
+        "III.D.1": _LAPSED.format(what="ALPR training", act="Complete it"),
         "IV.A.1": "The system may not be used for this purpose, by anybody.",
         "IV.A.2": "Your account is suspended. Speak with your coordinator.",
-        "IV.A.4": "No LEADS certification in force is on record. Renew it, then ask your coordinator to record it.",
+        "IV.A.4": _LAPSED.format(what="LEADS certification", act="Renew it"),
     }
 )
 
