@@ -250,8 +250,7 @@ async def test_rows_that_are_not_those_recorded_do_not_leave(world: World, plate
 
 
 @pytest.mark.clause("IV.A.5")
-async def test_a_commercial_partner_answering_for_audit_is_not_believed(world: World, plate: str) -> None:
-    """A permit for more agencies than audit gave is not genuine, whoever writes it."""
+async def test_a_permit_with_another_agency_written_into_it_is_not_believed(world: World, plate: str) -> None:
     await store(world, plate)
     world.audit.change_permit = lambda permit: permit.text().replace(permit.agencies[0], OTHER_ORI)
 
