@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
 from services.common.errors import StoppingError, StorageUnavailableError
@@ -61,15 +62,16 @@ class GroupCommit(Generic[_Item, _Result]):
         answer: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
+            # In a context of its own: the worker outlives the call that happened to start it.
+            self._worker = asyncio.create_task(self._work(), context=contextvars.Context())
         return await answer
 
     async def close(self) -> None:
         """Returns when everything submitted has its answer; nothing more is taken."""
         self._closed = True
         if self._worker is not None:
-            # Shielded: whoever gives up waiting for the close must not tear a commit.
-            await asyncio.shield(self._worker)
+            # Not awaited itself: whoever gives up waiting for the close must not tear a commit.
+            await asyncio.wait({self._worker})
 
     async def _work(self) -> None:
         while batch := self._next_batch():
@@ -84,22 +86,35 @@ class GroupCommit(Generic[_Item, _Result]):
         return batch
 
     async def _flush_batch(self, batch: list[tuple[_Item, asyncio.Future[_Result]]]) -> None:
-        answers = [answer for _, answer in batch]
+        results: Sequence[_Result | Exception]
         try:
             results = await self._flush([item for item, _ in batch])
         except asyncio.CancelledError:
-            # The loop is going down; nobody may wait for an answer that cannot come.
-            for answer in answers:
-                answer.cancel()
+            # Somebody ended the worker or what it waited for. A submitter must neither wait for ever nor take
+            # this for a cancellation of its own.
+            _answer_all([*batch, *self._waiting], _interrupted())
+            self._waiting.clear()
             raise
         except Exception as error:
-            results = [error] * len(batch)
+            _answer_all(batch, error)
+            return
         if len(results) != len(batch):
-            results = [RuntimeError("the flush gave another number of results")] * len(batch)
-        for answer, result in zip(answers, results, strict=True):
+            _answer_all(batch, RuntimeError("the flush gave another number of results"))
+            return
+        for (_, answer), result in zip(batch, results, strict=True):
             if answer.done():
                 continue
             if isinstance(result, Exception):
                 answer.set_exception(result)
             else:
                 answer.set_result(result)
+
+
+def _answer_all(batch: Iterable[tuple[_Item, asyncio.Future[_Result]]], error: Exception) -> None:
+    for _, answer in batch:
+        if not answer.done():
+            answer.set_exception(error)
+
+
+def _interrupted() -> StorageUnavailableError:
+    return StorageUnavailableError("the write was interrupted; whether it is stored is not known; try again")

@@ -181,10 +181,12 @@ async def test_a_unary_call_ends_at_the_services_own_limit(tls: DevelopmentAutho
         await asyncio.sleep(30)
         return b""
 
-    async with running(builder_of(tls, Shapes(one), max_call_seconds=0.1)) as server:
-        async with service_caller(tls, server) as caller:
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await caller.call()
+    async with (
+        running(builder_of(tls, Shapes(one), max_call_seconds=0.1)) as server,
+        service_caller(tls, server) as caller,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await caller.call()
 
     error = from_rpc_error(caught.value)
     assert error.code is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -243,10 +245,12 @@ async def test_metrics_count_calls_by_method_and_code(tls: DevelopmentAuthority)
 
 
 async def test_a_message_over_the_limit_is_refused(tls: DevelopmentAuthority) -> None:
-    async with running(builder_of(tls, Shapes(), max_message_bytes=1 << 16)) as server:
-        async with service_caller(tls, server) as caller:
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await caller.call(bytes(1 << 17))
+    async with (
+        running(builder_of(tls, Shapes(), max_message_bytes=1 << 16)) as server,
+        service_caller(tls, server) as caller,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await caller.call(bytes(1 << 17))
 
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 

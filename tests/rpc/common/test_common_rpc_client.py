@@ -118,10 +118,12 @@ async def test_a_server_that_is_ill_gets_no_calls_and_the_caller_hears_at_once(
     async def check() -> None:
         raise OSError
 
-    async with running(builder_of(tls, Shapes()).health_check(check)) as server:
-        async with service_caller(tls, server) as caller:
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await caller.call(timeout=5)
+    async with (
+        running(builder_of(tls, Shapes()).health_check(check)) as server,
+        service_caller(tls, server) as caller,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await caller.call(timeout=5)
 
     assert isinstance(from_rpc_error(caught.value), DependencyUnavailableError)
 
@@ -141,10 +143,12 @@ async def test_a_service_that_is_away_is_an_error_at_once_not_a_wait(tls: Develo
 
 async def test_another_services_certificate_is_not_believed(tls: DevelopmentAuthority) -> None:
     own = client_tls(tls.service("search"))
-    async with running(builder_of(tls, Shapes())) as server:
-        async with service_channel(f"127.0.0.1:{server.port}", own, server_name="matcher") as channel:
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await Caller(channel).call(timeout=3)
+    async with (
+        running(builder_of(tls, Shapes())) as server,
+        service_channel(f"127.0.0.1:{server.port}", own, server_name="matcher") as channel,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await Caller(channel).call(timeout=3)
 
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 

@@ -81,10 +81,12 @@ async def test_a_certificate_of_another_authority_is_refused(
     other = DevelopmentAuthority(tmp_path / "other").service("search")
     # It trusts our server; it is the server that must refuse.
     forged = IssuedCertificate(other.cert_file, other.key_file, tls.ca_file)
-    async with running(builder_of(tls, Shapes(_who))) as server:
-        async with service_caller(tls, server, certificate=forged) as caller:
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await caller.call(timeout=3)
+    async with (
+        running(builder_of(tls, Shapes(_who))) as server,
+        service_caller(tls, server, certificate=forged) as caller,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await caller.call(timeout=3)
 
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
@@ -93,10 +95,12 @@ async def test_the_address_of_services_refuses_whoever_shows_no_certificate(
     tls: DevelopmentAuthority,
 ) -> None:
     credentials = grpc.ssl_channel_credentials(tls.ca_file.read_bytes())
-    async with running(builder_of(tls, Shapes(_who))) as server:
-        async with grpc.aio.secure_channel(f"localhost:{server.port}", credentials) as channel:
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await channel.unary_unary("/test.Shapes/UnaryUnary")(b"", timeout=3)
+    async with (
+        running(builder_of(tls, Shapes(_who))) as server,
+        grpc.aio.secure_channel(f"localhost:{server.port}", credentials) as channel,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.unary_unary("/test.Shapes/UnaryUnary")(b"", timeout=3)
 
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
@@ -113,9 +117,11 @@ async def test_there_is_no_way_in_without_tls(tls: DevelopmentAuthority) -> None
 async def test_a_certificate_that_names_two_services_names_none(
     tls: DevelopmentAuthority, tmp_path: Path
 ) -> None:
-    async with running(builder_of(tls, Shapes(_who))) as server:
-        async with service_caller(tls, server, certificate=_with_two_names(tls, tmp_path)) as caller:
-            assert await caller.call() == b"none "
+    async with (
+        running(builder_of(tls, Shapes(_who))) as server,
+        service_caller(tls, server, certificate=_with_two_names(tls, tmp_path)) as caller,
+    ):
+        assert await caller.call() == b"none "
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -141,10 +147,13 @@ async def test_a_person_may_not_call_what_is_for_services(tls: DevelopmentAuthor
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_the_token_comes_over_both_addresses(tls: DevelopmentAuthority, shape: str) -> None:
     metadata = (("authorization", "Bearer abc.def-_~+/=="),)
-    async with running(builder_of(tls, Shapes(_who))) as server:
-        async with user_caller(tls, server) as person, service_caller(tls, server) as service:
-            assert await person.call(shape=shape, metadata=metadata) == b"none abc.def-_~+/=="
-            assert await service.call(shape=shape, metadata=metadata) == b"service/search abc.def-_~+/=="
+    async with (
+        running(builder_of(tls, Shapes(_who))) as server,
+        user_caller(tls, server) as person,
+        service_caller(tls, server) as service,
+    ):
+        assert await person.call(shape=shape, metadata=metadata) == b"none abc.def-_~+/=="
+        assert await service.call(shape=shape, metadata=metadata) == b"service/search abc.def-_~+/=="
 
 
 @pytest.mark.parametrize(
