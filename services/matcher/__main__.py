@@ -16,7 +16,7 @@ from services.common import logs
 from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
 from services.common.errors import AlprError
-from services.common.pg import Listener, open_pool
+from services.common.pg import Listener, Pool, open_pool
 from services.common.sensors import SensorRegistry
 from services.common.server import ServerBuilder, run, serve
 from services.matcher.app_acts import Acts
@@ -39,31 +39,17 @@ _FIRST_LOAD_S: Final = 20.0
 async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     """The server of the matcher, with all that works behind it under way."""
     builder = ServerBuilder(settings, name="matcher")
-
-    def channel(name: str, target: str) -> grpc.aio.Channel:
-        made = service_channel(target, settings.client_tls, server_name=name)
-        builder.on_stop(made.close)
-        return made
-
     pool = await open_pool(settings.database_url, application_name="matcher", max_size=16)
     builder.on_stop(pool.close)
-    audit = channel("audit", settings.audit_target)
-    alerts = channel("alerts", settings.alerts_target)
-    search = channel("search", settings.search_target)
-
+    audit = _channel(builder, settings, "audit", settings.audit_target)
+    alerts = _channel(builder, settings, "alerts", settings.alerts_target)
+    search = _channel(builder, settings, "search", settings.search_target)
     sensors = SensorRegistry(SensorServiceStub(audit), clock)
     await sensors.start()
     builder.on_stop(sensors.stop)
-
-    index = IndexFollower(IndexStore(pool), clock)
-    listener = Listener(settings.database_url, CHANNEL, index.wake)
-    await listener.__aenter__()
-    builder.on_stop(lambda: listener.__aexit__(None, None, None))
-    builder.on_stop(_in_background(index.follow()))
-
+    index = await _index(builder, settings, pool, clock)
     acts = Acts(AuditClient(audit), ActStore(pool), clock)
     builder.on_stop(_in_background(acts.keep_settling()))
-
     hot_lists = HotLists(
         acts=acts,
         lists=HotListStore(pool),
@@ -81,16 +67,30 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
         minimum_probability=settings.match_minimum_probability,
     )
     matching = MatchServicer(intake, index, hot_lists, clock, settings.batches_in_flight)
-    builder.add(
-        "alpr.matcher.v1.HotListService",
-        lists_grpc.add_HotListServiceServicer_to_server,
-        HotListServicer(hot_lists),
-    )
+    add_lists = lists_grpc.add_HotListServiceServicer_to_server
+    builder.add("alpr.matcher.v1.HotListService", add_lists, HotListServicer(hot_lists))
     builder.add("alpr.matcher.v1.MatchService", match_grpc.add_MatchServiceServicer_to_server, matching)
-    builder.health_check(index.check)
+    return builder.health_check(index.check)
+
+
+def _channel(builder: ServerBuilder, settings: MatcherSettings, name: str, target: str) -> grpc.aio.Channel:
+    made = service_channel(target, settings.client_tls, server_name=name)
+    builder.on_stop(made.close)
+    return made
+
+
+async def _index(
+    builder: ServerBuilder, settings: MatcherSettings, pool: Pool, clock: Clock
+) -> IndexFollower:
+    """The index, following the database, and loaded unless the database is away."""
+    index = IndexFollower(IndexStore(pool), clock)
+    listener = Listener(settings.database_url, CHANNEL, index.wake)
+    await listener.__aenter__()
+    builder.on_stop(lambda: listener.__aexit__(None, None, None))
+    builder.on_stop(_in_background(index.follow()))
     with contextlib.suppress(AlprError):
         await index.reach(0, _FIRST_LOAD_S)
-    return builder
+    return index
 
 
 def _in_background(work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:

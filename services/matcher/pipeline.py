@@ -36,19 +36,11 @@ class Pipeline:
         slots = asyncio.Semaphore(self._depth)
         tasks: set[asyncio.Task[_Response]] = set()
 
-        def forget(task: asyncio.Task[_Response]) -> None:
-            tasks.discard(task)
-            # Looked at here, or asyncio complains of errors behind the one that ended the stream.
-            _ = task.cancelled() or task.exception()
-
         async def take() -> None:
             try:
                 async for request in requests:
                     await slots.acquire()
-                    task = asyncio.ensure_future(_run(handle, request))
-                    tasks.add(task)
-                    task.add_done_callback(forget)
-                    waiting.put_nowait(task)
+                    waiting.put_nowait(_started(handle(request), tasks))
             finally:
                 waiting.put_nowait(None)
 
@@ -70,5 +62,18 @@ class Pipeline:
         taker.cancel()
 
 
-async def _run(handle: Callable[[_Request], Awaitable[_Response]], request: _Request) -> _Response:
-    return await handle(request)
+def _started(work: Awaitable[_Response], tasks: set[asyncio.Task[_Response]]) -> asyncio.Task[_Response]:
+    """A task that is in `tasks` while it is under way."""
+
+    async def run() -> _Response:
+        return await work
+
+    def forget(task: asyncio.Task[_Response]) -> None:
+        tasks.discard(task)
+        # Looked at here, or asyncio complains of errors behind the one that ended the stream.
+        _ = task.cancelled() or task.exception()
+
+    task = asyncio.create_task(run())
+    tasks.add(task)
+    task.add_done_callback(forget)
+    return task
