@@ -157,7 +157,7 @@ async def test_reads_are_refused_when_the_lists_may_be_out_of_date(
         _, error = await failure(matcher, batch(2, a_read("A2")))
         await _as_admin(world, "GRANT CONNECT ON DATABASE {} TO matcher_app")
         async with matcher.reads_of("ocr") as stub, asyncio.timeout(20):
-            while not (after := await _tried(stub)):
+            while not (after := await _tried(stub)):  # noqa: ASYNC110 - the other side is a service
                 await asyncio.sleep(0.2)
 
     assert error.reason == ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE
