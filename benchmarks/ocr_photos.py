@@ -2,8 +2,8 @@
 
 `--photos` is a folder with labels.csv (image, plate_text, x, y, w, h in pixels) and the images beside it or
 in `images/`. A plate counts as found when a box overlaps the label's by 0.3 or has its centre inside it, and
-as read when the best overlapping one has the label's text; `fold` takes O and Q as 0 and I as 1 on both sides,
-because many labels and plate faces do not tell them apart. Rows without a text are left out.
+as read when the best overlapping one has the label's text; `fold` takes O and Q as 0 and I as 1 on both
+sides, because many labels and plate faces do not tell them apart. Rows without a text are left out.
 """
 
 from __future__ import annotations

@@ -95,7 +95,8 @@ def _parse_place(place: read_pb2.Place, wrong: list[FieldViolation]) -> Position
 
 def _to_recognized_plate(read: NewRead, outcome: Outcome) -> pb.RecognizedPlate:
     message = _to_read(read)
-    message.image.ClearField("image_key")
+    if read.image:
+        message.image.ClearField("image_key")
     return pb.RecognizedPlate(
         read=message,
         confidence=read.plate.probability,

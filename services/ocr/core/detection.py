@@ -28,7 +28,7 @@ class DetectionSettings:
     """How texts are found.
 
     Attributes:
-        long_side: Pixels of the longer side that the detector sees; smaller images are enlarged up to 2 times.
+        long_side: Pixels of the longer side that the detector sees; smaller ones are enlarged up to 2 times.
         core_threshold: Probability from which a pixel belongs to a core.
         box_threshold: Mean probability from which a core is a text.
         growth: Area of the core over its perimeter, times this, is how far it grows.

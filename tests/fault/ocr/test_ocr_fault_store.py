@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import struct
+import zlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from services.common.clock import SystemClock
+from services.common.config import ConfigError
+from services.common.objects import FileObjectStore
+from services.dev.pki import DevelopmentAuthority
+from services.ocr.__main__ import build
+from services.ocr.store import ImageVault
+from tests.support.clock import ManualClock
+from tests.support.ocr_kit import (
+    Neighbours,
+    World,
+    answers_of,
+    error_of,
+    frame_of,
+    scene_frame,
+    settings_for,
+    world,
+)
+
+KEK = bytes(range(32))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+async def test_frame_is_unavailable_and_nothing_is_sent_on_when_the_store_cannot_be_written(
+    ocr: World, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    frame, plate = scene_frame(0)
+    _fail_writes(monkeypatch, number)
+
+    refused = await error_of(ocr.recognize(frame))
+    batches = list(ocr.matcher.batches)
+    monkeypatch.undo()
+    answer = await ocr.recognize(frame)
+
+    assert refused == (grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
+    assert batches == []
+    assert [one.read.plate for one in answer.plates] == [plate]
+
+
+async def test_stream_goes_on_when_the_store_is_full_and_says_that_the_frame_may_come_again(
+    ocr: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fail_writes(monkeypatch, errno.ENOSPC)
+
+    (answer,) = await answers_of(ocr.sensor(), [scene_frame(0)[0]])
+
+    assert answer.error.reason == "ERROR_REASON_STORAGE_UNAVAILABLE"
+    assert answer.error.retryable
+    assert ocr.stored() == []
+
+
+async def test_decompression_bomb_is_refused_by_its_header(ocr: World) -> None:
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    body = zlib.compress(bytes(1 << 20))
+    bomb = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+
+    refused = await error_of(ocr.recognize(frame_of(bomb)))
+
+    assert refused == (grpc.StatusCode.INVALID_ARGUMENT, "BAD_IMAGE")
+
+
+@pytest.mark.parametrize("other", [b"", b"another model"])
+async def test_service_does_not_start_with_missing_or_other_models(
+    tls: DevelopmentAuthority, tmp_path: Path, other: bytes
+) -> None:
+    if other:
+        (tmp_path / "PP-OCRv6_det_small.onnx").write_bytes(other)
+    neighbours = Neighbours(tls, audit_target="127.0.0.1:9", matcher_target="127.0.0.1:9")
+    settings = settings_for(tls, tmp_path, neighbours, model_dir=tmp_path)
+
+    with pytest.raises(ConfigError, match="make assets"):
+        await build(settings, SystemClock())
+
+
+async def test_service_does_not_start_with_another_key_than_the_store_was_written_with(
+    tls: DevelopmentAuthority, tmp_path: Path
+) -> None:
+    async with world(tls, tmp_path) as ocr:
+        settings = ocr.settings
+    settings.image_kek_file.write_text(secrets.token_hex(32), encoding="ascii")
+
+    with pytest.raises(ConfigError, match="PW_IMAGE_KEK_FILE"):
+        await build(settings, SystemClock())
+
+
+async def test_two_processes_that_begin_a_day_at_once_use_one_key(tmp_path: Path, clock: ManualClock) -> None:
+    day = clock.now().date()
+    vaults = [_vault(tmp_path, clock) for _ in range(2)]
+    sha256 = bytes(32)
+
+    first, second = [await vault.store(day, sha256, b"image") for vault in vaults]
+
+    assert first == second
+
+
+@pytest.mark.clause("IV.E.1")
+async def test_images_and_key_of_a_day_end_after_the_retention_period(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    vault = _vault(tmp_path, clock)
+    old = clock.now().date()
+    await vault.store(old, bytes(32), b"image")
+    clock.advance(timedelta(days=90))
+
+    kept = await vault.remove_old_days()
+    clock.advance(timedelta(days=1))
+    await vault.store(clock.now().date(), bytes(32), b"image")
+    removed = await vault.remove_old_days()
+
+    assert (kept, removed) == (0, 1)
+    assert {path.parent.name for path in _files(tmp_path)} == {clock.now().date().isoformat()}
+
+
+async def test_day_key_is_never_in_the_store_in_the_clear(tmp_path: Path, clock: ManualClock) -> None:
+    vault = _vault(tmp_path, clock)
+
+    key = await vault.store(clock.now().date(), bytes(32), b"image")
+
+    contents = [path.read_bytes() for path in _files(tmp_path)]
+    assert len(contents) == 2
+    assert all(key not in content and b"image" not in content for content in contents)
+
+
+def _vault(folder: Path, clock: ManualClock) -> ImageVault:
+    return ImageVault(FileObjectStore(folder), KEK, clock, retention_days=90)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def _fail_writes(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Lets every new file fail as a full or read-only disk does; tests run as root, whom no mode stops."""
+    real = os.open
+
+    def failing(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(number, os.strerror(number))
+        return real(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", failing)
