@@ -38,7 +38,10 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
         StorageUnavailableError: The database cannot be reached.
     """
     database_url = settings.database_url.get_secret_value()
-    pictures = _pictures(settings)
+    pictures = Pictures(
+        FileObjectStore(settings.image_store_dir), read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE")
+    )
+    sealer = TokenSealer(read_key(settings.token_key_file, "PW_TOKEN_KEY_FILE"))
     pool = await open_pool(database_url, application_name="alerts")
     channel = service_channel(settings.audit_target, settings.client_tls, server_name="audit")
     audit = AuditClient(channel, timeout_seconds=settings.audit_timeout_seconds)
@@ -48,9 +51,8 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     writes = GroupCommit[Change, Done](writer.flush)
     alerts = Alerts(store, writes, audit, pictures, clock)
     feed = Feed(store, ring_size=settings.feed_ring_size)
-    servicer = AlertServicer(
-        alerts, _subscriptions(settings, feed, store, clock), _terms(settings, audit, clock, alerts), clock
-    )
+    subscriptions = Subscriptions(feed, store, sealer, clock, _pace(settings))
+    servicer = AlertServicer(alerts, subscriptions, _terms(settings, audit, clock, alerts), clock)
     background = Background(database_url, feed, OutboxDrainer(OutboxStore(pool), audit))
     await background.start()
     builder = ServerBuilder(settings, name="alerts")
@@ -59,15 +61,12 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     return builder.on_stop(pool.close).on_stop(channel.close).on_stop(background.stop).on_stop(writes.close)
 
 
-def _pictures(settings: AlertsSettings) -> Pictures:
-    kek = read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE")
-    return Pictures(FileObjectStore(settings.image_store_dir), kek)
-
-
-def _subscriptions(settings: AlertsSettings, feed: Feed, store: AlertStore, clock: Clock) -> Subscriptions:
-    sealer = TokenSealer(read_key(settings.token_key_file, "PW_TOKEN_KEY_FILE"))
-    pace = Pace(settings.heartbeat_seconds, settings.subscriber_backlog, settings.subscriber_stall_seconds)
-    return Subscriptions(feed, store, sealer, clock, pace)
+def _pace(settings: AlertsSettings) -> Pace:
+    return Pace(
+        heartbeat_seconds=settings.heartbeat_seconds,
+        backlog=settings.subscriber_backlog,
+        stall_seconds=settings.subscriber_stall_seconds,
+    )
 
 
 def _terms(settings: AlertsSettings, audit: AuditClient, clock: Clock, alerts: Alerts) -> EntitlementTerms:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import grpc
+import structlog
 
 from alpr.type.v1 import receipt_pb2
 from services.alerts.audit import DONE, FAILED, Act, AuditClient, Recorded
@@ -26,6 +27,8 @@ from services.common.clock import Clock
 from services.common.errors import AlprError, NotFoundError, StorageUnavailableError
 from services.common.groupcommit import GroupCommit
 from services.common.identity import AccessToken
+
+log = structlog.get_logger()
 
 # How long an alert of one's own feed may be opened without case number and purpose.
 RECENT = timedelta(hours=24)
@@ -85,7 +88,7 @@ class Alerts:
             # Nobody knows whether it is on disk; the same request id finds out.
             raise
         except Exception:
-            await self._writes.submit(self._failure(intent, action, alert.alert_id))
+            await self._report_failure(intent, action, alert.alert_id)
             raise
         return await self._seen_by(intent.actor, alert.alert_id)
 
@@ -176,8 +179,8 @@ class Alerts:
         )
         return Found(view, crop, overview, history, receipt)
 
-    def _failure(self, intent: Recorded, action: str, alert_id: UUID) -> OutboxItem:
-        return OutboxItem(
+    async def _report_failure(self, intent: Recorded, action: str, alert_id: UUID) -> None:
+        item = OutboxItem(
             item_id=uuid4(),
             action=action,
             resource=str(alert_id),
@@ -186,6 +189,11 @@ class Alerts:
             subject_id=intent.subject_id,
             result=int(FAILED),
         )
+        try:
+            await self._writes.submit(item)
+        except AlprError as error:
+            # The person gets the first error; audit reports an intent that stays without an outcome.
+            log.warning("outcome_not_stored", error=type(error).__name__)
 
 
 def _details(request: StepRequest) -> Mapping[str, str]:

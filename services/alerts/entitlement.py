@@ -50,7 +50,7 @@ async def who_is(audit: AuditClient, token: AccessToken) -> Actor:
 
 
 class Entitlement:
-    """A lease that renews itself. Made by `open`; `hold` ends it with the stream."""
+    """A lease that renews itself while `hold` runs. Made by `open`, ended by `close`."""
 
     def __init__(
         self, terms: EntitlementTerms, token: AccessToken, leases: AsyncGenerator[Lease], first: Lease
@@ -87,10 +87,11 @@ class Entitlement:
         Raises:
             EntitlementEndedError: Audit ended it, or the lease ran out and audit could not be asked.
         """
-        try:
-            await first_ending(self._renew(), self._expire())
-        finally:
-            await self._leases.aclose()
+        await first_ending(self._renew(), self._expire())
+
+    async def close(self) -> None:
+        """Ends the watch on audit's side too."""
+        await self._leases.aclose()
 
     async def _renew(self) -> None:
         while True:

@@ -14,6 +14,7 @@ from services.alerts.core.model import Alert, FeedItem
 from services.alerts.core.view import visible_to
 from services.alerts.races import wait_at_most
 from services.alerts.store import AlertStore, FeedHead
+from services.common.errors import StorageUnavailableError
 
 log = structlog.get_logger()
 
@@ -56,6 +57,7 @@ class Feed:
         self._last = 0
         self._head = FeedHead(epoch=0, last_position=0, resync_from=datetime.min.replace(tzinfo=UTC))
         self._seen_at = 0.0
+        self._era = 0
         self._awake = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -63,6 +65,11 @@ class Feed:
     def head(self) -> FeedHead:
         """The head of the feed as last read; epoch 0 before `start`."""
         return self._head
+
+    @property
+    def era(self) -> int:
+        """Changes when positions of before mean nothing any more: another epoch, or a feed that went back."""
+        return self._era
 
     @property
     def last_position(self) -> int:
@@ -109,17 +116,23 @@ class Feed:
 
     async def _follow(self) -> None:
         head = await self._store.head()
-        if head.epoch != self._head.epoch:
+        # A feed that went back was restored by somebody who did not begin an epoch.
+        if head.epoch != self._head.epoch or head.last_position < self._last:
+            log.warning("feed_begins_anew", epoch=head.epoch, last_position=head.last_position)
             self._begin(head)
         self._head = head
         while self._last < head.last_position:
-            self._publish(await self._store.feed_after(self._last, _PAGE))
+            items = await self._store.feed_after(self._last, _PAGE)
+            if not items or items[0].position != self._last + 1:
+                raise StorageUnavailableError("the feed has a gap; the database is not whole")
+            self._publish(items)
         self._seen_at = time.monotonic()
 
     def _begin(self, head: FeedHead) -> None:
         self._head = head
         self._last = head.last_position
         self._ring.clear()
+        self._era += 1
         self._seen_at = time.monotonic()
         self._announce()
 

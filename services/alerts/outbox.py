@@ -47,11 +47,11 @@ class OutboxDrainer:
 
     async def _drain_once(self) -> bool:
         self._awake.clear()
+        metrics.OUTBOX_DEPTH.set(await self._store.depth())
         pending = await self._store.pending(_BATCH)
         # Runs of events go together, an outcome by itself. The outbox's order is the order of the log.
         for is_outcome, run in groupby(pending, key=lambda p: p.item.subject_id is not None):
             await (self._send_outcomes if is_outcome else self._send_events)(tuple(run))
-        metrics.OUTBOX_DEPTH.set(await self._store.depth())
         return len(pending) == _BATCH
 
     async def _send_events(self, run: Sequence[PendingItem]) -> None:

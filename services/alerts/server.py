@@ -49,7 +49,10 @@ class AlertServicer(rpc.AlertServiceServicer):
             await stopping_of(context).wait()
             raise StoppingError("the service is stopping; resume on another replica")
 
-        await first_ending(self._subscriptions.run(start, entitlement, send), stop())
+        try:
+            await first_ending(self._subscriptions.run(start, entitlement, send), stop())
+        finally:
+            await entitlement.close()
 
     async def GetAlert(self, request: pb.GetAlertRequest, context: Context) -> pb.GetAlertResponse:
         """See alert_service.proto."""

@@ -65,6 +65,7 @@ class Subscriptions:
             BadTokenError, EpochChangedError, InvalidFieldError: It cannot begin there.
             EntitlementEndedError, SlowSubscriberError, EpochChangedError, StorageUnavailableError: It ended.
         """
+        era = self._feed.era
         point = await self._begin(start, entitlement.actor.account_id)
         stream = _Stream(
             feed=self._feed,
@@ -74,6 +75,7 @@ class Subscriptions:
             entitlement=entitlement,
             wanted=start.wanted,
             point=point,
+            era=era,
             send=send,
         )
         metrics.SUBSCRIBERS.inc()
@@ -125,6 +127,7 @@ class _Stream:
         entitlement: Entitlement,
         wanted: frozenset[Category],
         point: ResumePoint,
+        era: int,
         send: Send,
     ) -> None:
         self._feed = feed
@@ -134,6 +137,7 @@ class _Stream:
         self._entitlement = entitlement
         self._wanted = wanted
         self._point = point
+        self._era = era
         self._send = send
         self._is_live = False
         self._last_sent = -pace.heartbeat_seconds
@@ -156,7 +160,7 @@ class _Stream:
         """Ends the stream of a subscriber that does not keep up, and of a feed that is not what it was."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            if self._feed.head.epoch != self._point.epoch:
+            if self._feed.era != self._era:
                 raise _epoch_changed(self._feed.head, self._clock.now())
             behind = self._feed.last_position - self._point.position
             stalled = self._sending_since is not None and (

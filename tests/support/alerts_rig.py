@@ -301,6 +301,13 @@ async def start_rig(
     return AlertsRig(server, settings, matcher, person, channels)
 
 
+async def eventually(holds: Callable[[], object], seconds: float = 10) -> None:
+    """Returns when `holds`; fails after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - what is looked at sends no event
+            await asyncio.sleep(0.02)
+
+
 @asynccontextmanager
 async def refused() -> AsyncIterator[list[AlprError]]:
     """Catches the error of the call inside; it stands in the list afterwards."""

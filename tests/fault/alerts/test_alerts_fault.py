@@ -23,6 +23,7 @@ from services.dev.postgres import EmbeddedPostgres
 from tests.support.alerts_rig import (
     AuditHost,
     AuditNeighbour,
+    eventually,
     hit_message,
     refused,
     settings_for,
@@ -58,7 +59,7 @@ class Process:
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "services.alerts"], env=self._environment, stderr=log
             )
 
@@ -94,12 +95,6 @@ async def follow(person: Any, got: list[str]) -> None:
                 if message.HasField("raised"):
                     got.append(message.raised.alert_id)
         except grpc.aio.AioRpcError:
-            await asyncio.sleep(0.05)
-
-
-async def until(holds: Any, seconds: float) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():
             await asyncio.sleep(0.05)
 
 
@@ -145,7 +140,7 @@ async def test_kill_9_loses_no_alert_and_no_position(database, audit, tls, tmp_p
         process.kill()
         process.start()
     await writers
-    await until(lambda: set(stored) <= set(got), 30)
+    await eventually(lambda: set(stored) <= set(got), 30)
 
     rows = await fetch(database.admin_url, "SELECT position, alert_id FROM alerts.feed ORDER BY position")
     assert [row["position"] for row in rows] == list(range(1, len(rows) + 1))

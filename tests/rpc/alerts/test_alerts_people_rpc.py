@@ -5,6 +5,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import grpc
 import pytest
 import pytest_asyncio
 
@@ -24,7 +25,7 @@ from services.common.errors import (
 )
 from tests.rpc.alerts.test_alerts_feed_rpc import kind, reason
 from tests.support.alerts_kit import OTHER, OWN
-from tests.support.alerts_rig import entry_message, hit_message, refused, settings_for, start_rig
+from tests.support.alerts_rig import entry_message, eventually, hit_message, refused, settings_for, start_rig
 
 CROP, OVERVIEW = b"crop" * 1000, b"overview" * 10_000
 VERIFYING = notice_pb2.VERIFICATION_STATE_VERIFYING
@@ -170,7 +171,7 @@ async def test_no_enforcement_before_a_confirmation(
 
     assert reason(caught[0]) == kind(NotConfirmedError)
     assert caught[0].metadata["clauses"] == "III.D.4,IV.D.4"
-    await heard(audit.neighbour.settled, lambda outcomes: len(outcomes) == 1)
+    await eventually(lambda: len(audit.neighbour.settled()) == 1)
     assert audit.neighbour.settled()[0].result == audit_pb.OUTCOME_RESULT_FAILED
     assert (await officer.get(alert_id)).alert.disposition == pb.DISPOSITION_UNSPECIFIED
 
@@ -232,7 +233,7 @@ async def test_every_act_has_its_intent_before_and_its_outcome_after(
         "alert.dispose",
     ]
     assert dict(intents[2].details) == {"state": "CONFIRMED", "system": "LEADS", "response_id": "R-778"}
-    await heard(audit.neighbour.settled, lambda outcomes: len(outcomes) == 4)
+    await eventually(lambda: len(audit.neighbour.settled()) == 4)
     assert all(one.result == audit_pb.OUTCOME_RESULT_DONE for one in audit.neighbour.settled())
     assert len({one.subject_id for one in audit.neighbour.settled()}) == 4
 
@@ -289,7 +290,7 @@ async def test_nothing_is_done_or_shown_while_audit_is_away(
         assert reason(caught[0]) == kind(AuditUnavailableError)
 
     await audit.start()
-    found = await officer.get(alert_id)
+    found = await until_answered(lambda: officer.get(alert_id))
     assert (found.alert.acknowledged, list(found.history)) == (False, [])
 
 
@@ -302,14 +303,18 @@ async def test_alerts_go_on_while_audit_is_away_and_the_log_hears_of_them_in_ord
     def mine() -> list[str]:
         return [event.resource for event in audit.neighbour.events if event.resource in raised]
 
-    await heard(mine, lambda resources: len(resources) == 5, seconds=20)
+    await eventually(lambda: len(mine()) == 5, 20)
     assert mine() == raised
     event = audit.neighbour.events[-1]
     assert (event.action, event.agency_ori) == ("hit.raised", OWN)
     assert set(event.details) == {"read_id", "sensor_id", "entries", "entry_count", "hits_sha256"}
 
 
-async def heard(look, holds, seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds(look()):
-            await asyncio.sleep(0.02)
+async def until_answered(call):
+    """The answer once audit was found again."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await call()
+            except grpc.aio.AioRpcError:
+                await asyncio.sleep(0.1)
