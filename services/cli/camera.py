@@ -11,12 +11,16 @@ import grpc
 from alpr.ocr.v1 import ocr_service_pb2 as pb
 from alpr.ocr.v1 import ocr_service_pb2_grpc as rpc
 from alpr.type.v1 import read_pb2
+from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.cli.frames import Picture
 from services.cli.session import PATIENCE_SECONDS
 from services.common.errors import from_rpc_error
 
 _IN_FLIGHT = 4
 _PAUSE_SECONDS = 0.5
+# An approval is known to every service within about a second; a camera that comes sooner waits for it.
+_APPROVAL_SECONDS = 5.0
+_NOT_APPROVED = ErrorReason.Name(ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED)
 
 
 class Camera:
@@ -28,6 +32,7 @@ class Camera:
         self._stub = rpc.OcrServiceStub(channel)
         self._place = place
         self._on_wait = on_wait
+        self._approved_by = 0.0
 
     async def send(
         self, pictures: Iterable[Picture]
@@ -41,6 +46,7 @@ class Camera:
             AlprError: The stream ended with an error that sending again does not mend.
         """
         source, pending = iter(pictures), deque[pb.Frame]()
+        self._approved_by = time.monotonic() + _APPROVAL_SECONDS
         give_up = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -73,10 +79,14 @@ class Camera:
                 await call.done_writing()
                 return
             answer = await call.read()
-            if not isinstance(answer, pb.RecognizeStreamResponse) or answer.error.retryable:
+            if not isinstance(answer, pb.RecognizeStreamResponse) or self._is_passing(answer.error):
                 call.cancel()
                 return
             yield pending.popleft(), answer
+
+    def _is_passing(self, error: pb.FrameError) -> bool:
+        young = time.monotonic() < self._approved_by
+        return error.retryable or (error.reason == _NOT_APPROVED and young)
 
     def _frame(self, picture: Picture) -> pb.Frame:
         frame = pb.Frame(frame_id=picture.name, image=picture.image, place=self._place)

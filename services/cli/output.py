@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.common.errors import AlprError
@@ -46,6 +47,13 @@ class Output:
         document = message_to_dict(value) if isinstance(value, Message) else value
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
         sys.stdout.flush()
+
+    def say(self, sentence: str) -> None:
+        """Prints a sentence of a story (rich markup); with `--json` as a document with its `text`."""
+        if self.as_json:
+            self.json_line({"text": Text.from_markup(sentence).plain.strip()})
+        else:
+            self.console.print(sentence)
 
     def note(self, sentence: str) -> None:
         """Prints a sentence about the way, never part of the result."""

@@ -1,6 +1,8 @@
 """`platewarden demo`: starts the stack, tells the story on it, stops it, and proves what it left behind."""
 
 import asyncio
+import contextlib
+import io
 import shutil
 import tempfile
 import time
@@ -53,7 +55,7 @@ def demo(
         finally:
             await asyncio.to_thread(shutil.rmtree, data_dir, ignore_errors=True)
         await prove(evidence, output)
-        output.console.print(
+        output.say(
             f"\n[bold green]Done[/] in {time.monotonic() - started:.0f} s. "
             f"Receipts, log, public key and verifier are in {evidence}/; try the last step yourself."
         )
@@ -62,7 +64,7 @@ def demo(
 
 
 async def _with_stack(options: Options, material: Material, evidence: Path, output: Output) -> None:
-    output.console.print("[bold cyan]1. Five services start as five processes over mTLS[/]")
+    output.say("[bold cyan]1. Five services start as five processes over mTLS[/]")
     try:
         async with Supervisor(options, output.note) as stack:
             await tell(stack, options.data_dir, material, evidence, output)
@@ -78,8 +80,11 @@ async def tell(stack: Supervisor, data_dir: Path, material: Material, evidence: 
         AlprError: A call was refused that must be allowed.
     """
     show_stack(stack, data_dir, output)
-    if await asyncio.to_thread(begin, data_dir, "", cast.founding()):
+    with contextlib.redirect_stdout(io.StringIO()):
+        failed = await asyncio.to_thread(begin, data_dir, "", cast.founding())
+    if failed:
         raise CommandError("the demo's system could not be begun")
+    output.say("The system is begun: coordinator and administrator appointed, log entry 0 says by whom.")
     connection = locate(data_dir)
     story = Story(
         connection,
@@ -110,7 +115,7 @@ def show_stack(stack: Supervisor, data_dir: Path, output: Output) -> None:
     """Prints one line for each service: process, address, database login."""
     for spec in (spec for stage in platewarden_stages() for spec in stage):
         logins = ", ".join(spec.logins) or "none"
-        output.console.print(
+        output.say(
             f"  [green]SERVING[/] {spec.name:<8} process {stack.pids[spec.name]:<7} mTLS "
             f"{stack.machine_targets[spec.name]}  database login {logins}"
         )

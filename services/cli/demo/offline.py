@@ -16,16 +16,15 @@ async def prove(evidence: Path, output: Output) -> None:
     Raises:
         CommandError: The evidence does not hold, or the change was not found.
     """
-    output.console.print("\n[bold cyan]7. No service is running: the proof[/]")
+    output.say("\n[bold cyan]7. No service is running: the proof[/]")
     log = evidence / "log.jsonl"
-    receipts = [
-        argument for path in sorted(evidence.glob("*-*.json")) for argument in ("--receipt", path.name)
-    ]
+    names = await asyncio.to_thread(lambda: sorted(path.name for path in evidence.glob("*-*.json")))
+    receipts = [argument for name in names for argument in ("--receipt", name)]
     if await _verifier(evidence, [log.name, *receipts], output):
         raise CommandError("the evidence does not hold")
     index, forged = forge(log.read_bytes())
     (evidence / "forged.jsonl").write_bytes(forged)
-    output.console.print(f"One byte of entry {index} is changed in a copy of the log:")
+    output.say(f"One byte of entry {index} is changed in a copy of the log:")
     if not await _verifier(evidence, ["forged.jsonl"], output):
         raise CommandError("the changed byte was not found")
 
@@ -44,11 +43,12 @@ def forge(log: bytes) -> tuple[int, bytes]:
 async def _verifier(evidence: Path, arguments: list[str], output: Output) -> int:
     # -I: neither this project nor the environment; the file stands alone.
     command = [sys.executable, "-I", "verifier.py", "--public-key", "log.pub", *arguments]
-    output.console.print("  [dim]$ python verifier.py " + escape(" ".join(command[3:])) + "[/]")
+    output.say("  [dim]$ python verifier.py " + escape(" ".join(command[3:])) + "[/]")
     process = await asyncio.create_subprocess_exec(
         *command, cwd=evidence, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     said, _ = await process.communicate()
     for line in said.decode().splitlines():
-        output.console.print(f"  {escape(line)}", style="red" if line.startswith("bad") else "green")
+        color = "red" if line.startswith("bad") else "green"
+        output.say(f"  [{color}]{escape(line)}[/]")
     return await process.wait()

@@ -172,9 +172,7 @@ class Story:
             if time.monotonic() > give_up:
                 raise CommandError("no alert came: none of the listed plates was read in these pictures")
             await asyncio.sleep(0.05)
-        self._say(
-            f"{len(self._seen.alerts)} alert(s) came, the first while the photographs were still being sent."
-        )
+        self._say(f"{len(self._seen.alerts)} alert(s) came, each printed above as it arrived.")
 
     async def _verify_and_dispose(self) -> None:
         self._title(5, "No enforcement before verification")
@@ -198,8 +196,8 @@ class Story:
         plate = self._seen.alerts[0].plate
         good = justification_pb2.Justification(
             case_number_kind=justification_pb2.CASE_NUMBER_KIND_CAD,
-            case_number="24-0012345",
-            offence_code="MOTOR_VEHICLE_THEFT",
+            case_number="2026-004711",
+            offence_code="STOLEN_VEHICLE",
             purpose="Stolen vehicle seen on I-90, looking for where it was before the stop",
         )
         await self._must_refuse(officer, plate, "without a case number", good, case_number="")
@@ -253,4 +251,4 @@ class Story:
         self._say(f"\n[bold cyan]{number}. {text}[/]")
 
     def _say(self, text: str) -> None:
-        self._output.console.print(text)
+        self._output.say(text)
