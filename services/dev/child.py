@@ -30,13 +30,14 @@ class LogFile:
         self._file = path.open("ab", buffering=0)
 
     def write(self, data: bytes) -> int:
-        """Appends `data`; gives its length."""
-        if self._file.tell() + len(data) > _LOG_BYTES:
-            self._file.close()
-            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-            self._path.touch(mode=0o600)
-            self._file = self._path.open("ab", buffering=0)
-        self._file.write(data)
+        """Appends `data`. A full disk costs lines of the log, not the process that wrote them."""
+        with contextlib.suppress(OSError):
+            if self._file.tell() + len(data) > _LOG_BYTES:
+                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+                self._path.touch(mode=0o600)
+                full, self._file = self._file, self._path.open("ab", buffering=0)
+                full.close()
+            self._file.write(data)
         return len(data)
 
     def flush(self) -> None:
@@ -95,10 +96,15 @@ class Child:
         """Starts the process, and keeps it running from now on.
 
         Raises:
-            OSError: It cannot be started at all.
+            OSError: It cannot be started at all, or has no place for its log.
         """
-        process = await self._spawn()
-        self._keeper = asyncio.create_task(self._keep(process), name=f"keep {self.name}")
+        log = LogFile(self._log_file)
+        try:
+            process = await self._spawn()
+        except OSError:
+            log.close()
+            raise
+        self._keeper = asyncio.create_task(self._keep(process, log), name=f"keep {self.name}")
 
     async def stop(self, grace_seconds: float) -> None:
         """Asks the process to end, ends it after the grace, and returns when it is gone."""
@@ -124,25 +130,35 @@ class Child:
         )
         return self._process
 
-    async def _keep(self, process: asyncio.subprocess.Process) -> None:
-        log = LogFile(self._log_file)
-        pause = _FIRST_PAUSE_SECONDS
+    async def _keep(self, process: asyncio.subprocess.Process | None, log: LogFile) -> None:
+        pause, code = _FIRST_PAUSE_SECONDS, 0
         try:
             while True:
                 started = time.monotonic()
-                code = await self._until_gone(process, log)
-                if self._stopping.is_set():
-                    return
-                self.deaths += 1
+                if process is not None:
+                    code = await self._until_gone(process, log)
+                    self.deaths += not self._stopping.is_set()
                 pause = _FIRST_PAUSE_SECONDS if time.monotonic() - started > _STEADY_SECONDS else pause
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), pause)
+                if await self._stopped_within(pause):
                     return
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-                process = await self._spawn()
-                self._on_restart(self.name, code)
+                process = await self._spawned_again(code)
         finally:
             log.close()
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return self._stopping.is_set()
+
+    async def _spawned_again(self, code: int) -> asyncio.subprocess.Process | None:
+        """The new process, or None when the machine has no room for one just now."""
+        try:
+            process = await self._spawn()
+        except OSError:
+            return None
+        self._on_restart(self.name, code)
+        return process
 
     async def _until_gone(self, process: asyncio.subprocess.Process, log: LogFile) -> int:
         """Logs what the process says and gives its exit code."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -237,7 +238,7 @@ class Supervisor:
     async def _start_service(self, spec: ServiceSpec) -> None:
         self._on_progress(f"Starting {spec.name}")
         own = environment_of(spec, self._world, self._specs)
-        text = "".join(f"{name}='{value}'\n" for name, value in sorted(own.items()))
+        text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(own.items()))
         replace_file(self._places.environments / f"{spec.name}.env", text.encode(), 0o600)
         child = await self._start_child(spec.name, spec.module, {**os.environ, **own})
         mine = self._world.authority.service("supervisor")

@@ -1,16 +1,25 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from services.common.database import create_database, with_database, with_login
+from services.common.database import (
+    DatabaseError,
+    create_database,
+    scram_verifier,
+    with_database,
+    with_login,
+)
 from services.common.migrate import MigrationError, main, migrate
 from services.dev.postgres import WITHOUT_SYNC, EmbeddedPostgres
-from tests.support.databases import MigratedDatabase, fetch
+from tests.support.databases import Databases, MigratedDatabase, fetch
 
 ROLES = """
 DO $$ BEGIN
@@ -145,3 +154,76 @@ def test_the_command_says_one_sentence_about_a_server_that_is_not_there(
     assert code == 1
     assert message.startswith("cannot reach the PostgreSQL server 127.0.0.1:9: ")
     assert "secret" not in message
+
+
+async def test_a_server_that_is_too_old_is_refused(
+    url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.common.database.OLDEST_SERVER", 99)
+
+    with pytest.raises(DatabaseError, match=r"is of version \d+\.\d+; 99 or newer is needed"):
+        await migrate(url, "matcher", folder=folder)
+
+
+def test_the_command_makes_the_database_sets_passwords_and_replaces_the_permit_key(
+    postgres_admin_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = with_database(postgres_admin_url, "pw_command")
+    keys = [tmp_path / "one", tmp_path / "two"]
+    (tmp_path / "password").write_text("from-a-file\n")
+    arguments = ["--admin-url", url, "--service", "search", "--service", "matcher", "--create-database"]
+    arguments += ["--login", f"search_append=@{tmp_path / 'password'}", "--login", "matcher_app=word"]
+    try:
+        for byte, file in zip(("01", "02"), keys, strict=True):
+            file.write_text(byte * 32 + "\n")
+            assert main([*arguments, "--permit-key-file", str(file)]) == 0
+
+        stored = asyncio.run(fetch(url, "SELECT key FROM archive.permit_key"))
+        assert [bytes(row["key"]) for row in stored] == [b"\2" * 32]
+        for login, password in (("search_append", "from-a-file"), ("matcher_app", "word")):
+            assert asyncio.run(fetch(with_login(url, login, password), "SELECT 1"))
+        assert re.findall(r"(\w+): schema is at \d{4}", capsys.readouterr().out)[:2] == ["search", "matcher"]
+    finally:
+        asyncio.run(MigratedDatabase(url).drop())
+
+
+def test_the_command_refuses_a_permit_key_that_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "key").write_text("abc")
+    arguments = ["--admin-url", "postgresql://x@127.0.0.1:9/x", "--service", "search"]
+
+    assert main([*arguments, "--permit-key-file", str(tmp_path / "key")]) == 1
+
+    assert "does not hold a key of 32 bytes" in capsys.readouterr().err
+
+
+async def test_a_new_database_lets_in_only_those_who_were_granted_it(
+    postgres_admin_url: str, databases: Databases
+) -> None:
+    first, second = await databases.make("matcher"), await databases.make("search")
+
+    assert await fetch(first.url("matcher_app"), "SELECT 1")
+    with pytest.raises(DatabaseError, match="refused"):
+        await fetch(second.url("matcher_app"), "SELECT 1")
+
+
+def test_the_verifier_is_the_one_of_the_standard() -> None:
+    # RFC 7677, section 3: password "pencil", this salt, 4096 iterations. The server's signature there is an
+    # HMAC under the server key, so it tells whether ours is right.
+    salt = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
+    server_key = base64.b64decode(scram_verifier("pencil", salt).rpartition(":")[2])
+    message = (
+        "n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+        "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
+    )
+
+    signature = hmac.digest(server_key, message.encode(), "sha256")
+
+    assert base64.b64encode(signature) == b"6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+
+
+@pytest.mark.parametrize("password", ["", "pässword", "a\nb"])
+def test_a_password_that_would_need_normalising_is_refused(password: str) -> None:
+    with pytest.raises(ValueError, match="printable ASCII"):
+        scram_verifier(password, b"salt")
