@@ -48,7 +48,7 @@ def demo(
     async def work(output: Output) -> None:
         started = time.monotonic()
         material = gather(photos, default_model_dir().parent / "photos", most)
-        evidence.mkdir(parents=True, exist_ok=True)
+        clear(evidence)
         data_dir = Path(tempfile.mkdtemp(prefix="platewarden-demo-"))
         try:
             await _with_stack(Options(data_dir, base_port), material, evidence, output)
@@ -61,6 +61,14 @@ def demo(
         )
 
     run(work, as_json=as_json)
+
+
+def clear(evidence: Path) -> None:
+    """Makes the folder, and takes away the receipts of an earlier demo: they are of another log."""
+    evidence.mkdir(parents=True, exist_ok=True)
+    for pattern in ("question-*.json", "outcome-*.json"):
+        for receipt in evidence.glob(pattern):
+            receipt.unlink()
 
 
 async def _with_stack(options: Options, material: Material, evidence: Path, output: Output) -> None:
