@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import grpc
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -28,9 +29,10 @@ from services.audit.core.person import Profile
 from services.audit.core.registry import Agency
 from services.common.client import ClientTls, bearer, service_channel, user_channel
 from services.common.clock import Clock, SystemClock
+from services.common.errors import AlprError, from_rpc_error
 from services.common.wire import to_timestamp
 from services.dev.pki import DevelopmentAuthority
-from tests.support.databases import PERMIT_KEY, MigratedDatabase
+from tests.support.databases import PERMIT_KEY, MigratedDatabase, fetch
 from tests.support.issuer import RunningIssuer
 
 ORI = "IL0000001"
@@ -225,6 +227,28 @@ def settings_for(
         log_signing_key_file=signing,
         permit_key_file=permit,
     )
+
+
+async def refused(call: Any) -> AlprError:
+    """The error of ours with which the call ended; it must end with one."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return from_rpc_error(caught.value)
+
+
+async def last_entry(audit: RunningAudit) -> dict[str, str]:
+    """The fields of the newest log entry."""
+    rows = await fetch(
+        audit.database.admin_url,
+        "SELECT name, value FROM audit.log_field"
+        " WHERE log_index = (SELECT max(log_index) FROM audit.log_leaf)",
+    )
+    return {row["name"]: row["value"] for row in rows}
+
+
+async def log_size(audit: RunningAudit) -> int:
+    rows = await fetch(audit.database.admin_url, "SELECT size FROM audit.log_head")
+    return int(rows[0]["size"])
 
 
 @asynccontextmanager

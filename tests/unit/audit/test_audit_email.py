@@ -47,6 +47,8 @@ def test_any_other_address_is_refused(address: str) -> None:
     assert not is_government_address(address, DOMAINS)
 
 
-@pytest.mark.parametrize("domain", ["gov", "", "Police.gov", "police.gov.", "xn--a.gov", "po lice.gov", "a.b" * 90])
+@pytest.mark.parametrize(
+    "domain", ["gov", "", "Police.gov", "police.gov.", "xn--a.gov", "po lice.gov", "a.b" * 90]
+)
 def test_what_is_no_plain_domain_cannot_be_registered(domain: str) -> None:
     assert not is_domain(domain)

@@ -35,12 +35,16 @@ def wrong(justification: Justification) -> set[str]:
 def test_each_kind_takes_a_number_like_its_own_example(kind: str) -> None:
     example = RULES.formats[kind].example
 
-    assert not wrong(given(kind=kind, case_number=example.lower(), outside_agency="Chicago Police Department"))
+    assert not wrong(
+        given(kind=kind, case_number=example.lower(), outside_agency="Chicago Police Department")
+    )
 
 
 @pytest.mark.clause("IV.C.5")
 @pytest.mark.parametrize("kind", CASE_NUMBER_KINDS)
-@pytest.mark.parametrize("number", ["", " ", "n/a", "none", "test", "12", "0000000", "x" * 65, "2026-00'--", "ABC"])
+@pytest.mark.parametrize(
+    "number", ["", " ", "n/a", "none", "test", "12", "0000000", "x" * 65, "2026-00'--", "ABC"]
+)
 def test_no_kind_takes_what_is_no_number(kind: str, number: str) -> None:
     assert "case_number" in wrong(given(kind=kind, case_number=number, outside_agency="Chicago PD"))
 

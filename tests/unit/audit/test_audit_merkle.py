@@ -13,7 +13,16 @@ from services.audit.verifier import root_of_proof
 # The eight leaves that Certificate Transparency's own tests use, and the roots of their first n.
 LEAVES = [
     bytes.fromhex(one)
-    for one in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
+    for one in (
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    )
 ]
 ROOTS = (
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
@@ -70,7 +79,9 @@ def test_a_consistency_proof_is_the_published_one() -> None:
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=70), st.data())
-def test_roots_and_inclusion_proofs_agree_with_a_second_implementation(leaves: list[bytes], data: st.DataObject) -> None:
+def test_roots_and_inclusion_proofs_agree_with_a_second_implementation(
+    leaves: list[bytes], data: st.DataObject
+) -> None:
     oracle = pymerkle.InmemoryTree(algorithm="sha256")
     for leaf in leaves:
         oracle.append_entry(leaf)
@@ -83,7 +94,9 @@ def test_roots_and_inclusion_proofs_agree_with_a_second_implementation(leaves: l
 
 
 @given(st.lists(st.binary(max_size=8), min_size=1, max_size=70), st.data())
-def test_consistency_proofs_lead_from_the_older_root_to_the_newer(leaves: list[bytes], data: st.DataObject) -> None:
+def test_consistency_proofs_lead_from_the_older_root_to_the_newer(
+    leaves: list[bytes], data: st.DataObject
+) -> None:
     tree = tree_of(leaves)
     second = data.draw(st.integers(1, len(leaves)))
     first = data.draw(st.integers(1, second))

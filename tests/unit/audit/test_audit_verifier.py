@@ -21,7 +21,13 @@ from services.audit import verifier
 from services.audit.core.checkpoint import Signer, tlog_proof
 from services.audit.core.entry import Entry, make_entry
 from services.audit.core.merkle import Tree, leaf_hash
-from services.audit.verifier import VerificationError, ed25519_holds, read_public_key, verify_exports, verify_receipt
+from services.audit.verifier import (
+    VerificationError,
+    ed25519_holds,
+    read_public_key,
+    verify_exports,
+    verify_receipt,
+)
 from services.common.receipts import export_header, export_line, receipt_to_json
 
 SIGNER = Signer("audit.test/log", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
@@ -68,7 +74,9 @@ def receipt(index: int, size: int = SIZE) -> str:
     checkpoint = SIGNER.checkpoint(size, TREE.root(size))
     proof = tlog_proof(index, TREE.inclusion_proof(index, size), checkpoint)
     one = ENTRIES[index]
-    message = AuditReceipt(entry_id=one.entry_id, log_index=index, leaf=one.leaf, fields=opened(one), proof=proof)
+    message = AuditReceipt(
+        entry_id=one.entry_id, log_index=index, leaf=one.leaf, fields=opened(one), proof=proof
+    )
     return json.dumps(receipt_to_json(message), indent=2)
 
 
@@ -100,7 +108,7 @@ def test_any_byte_that_is_changed_is_found(position: int, change: int) -> None:
 
 
 def test_the_place_of_a_change_is_named() -> None:
-    with pytest.raises(VerificationError, match="entry 3.*'purpose'.*another value"):
+    with pytest.raises(VerificationError, match=r"entry 3.*'purpose'.*another value"):
         verify(EXPORT.replace("Zeuge Müller 3".encode(), "Zeuge Müller 4".encode()))
 
 
@@ -163,7 +171,9 @@ def test_any_changed_part_of_a_receipt_is_found(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(["entry_id", "leaf", "proof", "format"]))
     text = changed[name]
     position = data.draw(st.integers(0, len(text) - 1))
-    other = data.draw(st.characters(min_codepoint=32, max_codepoint=126).filter(lambda one: one != text[position]))
+    other = data.draw(
+        st.characters(min_codepoint=32, max_codepoint=126).filter(lambda one: one != text[position])
+    )
     changed[name] = text[:position] + other + text[position + 1 :]
 
     with pytest.raises(VerificationError):

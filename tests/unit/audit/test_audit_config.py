@@ -1,0 +1,135 @@
+"""The service does not start without its settings, nor with ones that would let anybody in."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from services.audit.config import AuditSettings
+from services.common.config import ConfigError
+from services.common.issuers import DEVELOPMENT_ISSUER
+from services.dev.pki import DevelopmentAuthority
+from tests.support.audit_kit import write_keys
+
+
+@pytest.fixture
+def environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: DevelopmentAuthority
+) -> pytest.MonkeyPatch:
+    signing, permit = write_keys(tmp_path)
+    made = tls.server("audit")
+    usual = {
+        "LISTEN": "0.0.0.0:7401",
+        "TLS_CERT": made.cert_file,
+        "TLS_KEY": made.key_file,
+        "TLS_CA": made.ca_file,
+        "DATABASE_URL": "postgresql://audit_app:secret@db/platewarden",
+        "OIDC_ISSUER": "https://idp.example.gov",
+        "OIDC_AUDIENCE": "platewarden",
+        "OIDC_JWKS_URL": "https://idp.example.gov/jwks",
+        "OIDC_ALGORITHMS": "RS256,ES256",
+        "OIDC_REQUIRED_ACR": "mfa",
+        "LOG_ORIGIN": "audit.example.gov/log",
+        "LOG_SIGNING_KEY_FILE": signing,
+        "PERMIT_KEY_FILE": permit,
+    }
+    for name, value in usual.items():
+        monkeypatch.setenv(f"PW_{name}", str(value))
+    return monkeypatch
+
+
+def test_complete_settings_are_taken(environment: pytest.MonkeyPatch) -> None:
+    settings = AuditSettings.from_environment()
+
+    assert settings.algorithms == ("RS256", "ES256")
+    assert settings.signer().origin == "audit.example.gov/log"
+    assert len(settings.permit_key()) == 32
+
+
+@pytest.mark.clause("III.B.3.k")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OIDC_ISSUER",
+        "OIDC_AUDIENCE",
+        "OIDC_JWKS_URL",
+        "OIDC_ALGORITHMS",
+        "OIDC_REQUIRED_ACR",
+        "LOG_ORIGIN",
+        "LOG_SIGNING_KEY_FILE",
+        "PERMIT_KEY_FILE",
+        "DATABASE_URL",
+    ],
+)
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_setting_that_is_missing_stops_the_start(
+    environment: pytest.MonkeyPatch, name: str, empty: bool
+) -> None:
+    if empty:
+        environment.setenv(f"PW_{name}", "")
+    else:
+        environment.delenv(f"PW_{name}")
+
+    with pytest.raises(ConfigError, match=f"PW_{name}"):
+        AuditSettings.from_environment()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"OIDC_ALGORITHMS": "HS256"},
+        {"OIDC_ALGORITHMS": "RS256,none"},
+        {"OIDC_ISSUER": DEVELOPMENT_ISSUER},
+        {"OIDC_ISSUER": f"{DEVELOPMENT_ISSUER}/"},
+        {"OIDC_ISSUER": "http://idp.example.gov"},
+        {"OIDC_ISSUER": "https://localhost:7406"},
+        {"OIDC_JWKS_URL": "http://idp.example.gov/jwks"},
+        {"OIDC_ISSUER": DEVELOPMENT_ISSUER, "OIDC_ALLOW_DEVELOPMENT_ISSUER": "true"},
+        {
+            "OIDC_ISSUER": DEVELOPMENT_ISSUER,
+            "OIDC_ALLOW_DEVELOPMENT_ISSUER": "true",
+            "LISTEN": "127.0.0.1:7401",
+            "USER_LISTEN": "0.0.0.0:7411",
+        },
+        {
+            "OIDC_ISSUER": DEVELOPMENT_ISSUER,
+            "OIDC_ALLOW_DEVELOPMENT_ISSUER": "true",
+            "LISTEN": "127.0.0.1:7401",
+            "OIDC_JWKS_URL": "http://idp.example.gov/jwks",
+        },
+        {"LOG_ORIGIN": "a b"},
+        {"DATABASE_URL": "mysql://x"},
+    ],
+)
+def test_an_unsafe_setting_stops_the_start(environment: pytest.MonkeyPatch, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        environment.setenv(f"PW_{name}", value)
+
+    with pytest.raises(ConfigError, match=r"PW_(OIDC|LOG|DATABASE)") as refused:
+        AuditSettings.from_environment()
+
+    assert "secret" not in str(refused.value)
+
+
+def test_the_development_issuer_is_taken_on_loopback_when_told_so(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("PW_OIDC_ISSUER", DEVELOPMENT_ISSUER)
+    environment.setenv("PW_OIDC_JWKS_URL", "http://127.0.0.1:7406/jwks")
+    environment.setenv("PW_OIDC_ALLOW_DEVELOPMENT_ISSUER", "true")
+    environment.setenv("PW_LISTEN", "127.0.0.1:7401")
+
+    assert AuditSettings.from_environment().oidc_issuer == DEVELOPMENT_ISSUER
+
+
+def test_a_key_of_another_kind_stops_the_start(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pem = generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "ec.pem").write_bytes(pem)
+    environment.setenv("PW_LOG_SIGNING_KEY_FILE", str(tmp_path / "ec.pem"))
+    environment.setenv("PW_PERMIT_KEY_FILE", str(tmp_path / "ec.pem"))
+    settings = AuditSettings.from_environment()
+
+    with pytest.raises(ConfigError, match="PW_LOG_SIGNING_KEY_FILE"):
+        settings.signer()
+    with pytest.raises(ConfigError, match="PW_PERMIT_KEY_FILE"):
+        settings.permit_key()

@@ -1,0 +1,232 @@
+"""Who may do what: every role against every action, and the gates that no role opens."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from services.audit.config import POLICY_FOLDER
+from services.audit.core.actions import ACTIONS
+from services.audit.core.person import Account, AccountState, Certification, CertificationKind, Profile, Role
+from services.audit.core.policy import Policies, PolicyError, Thing
+from services.audit.core.refusal import ADVICE, advice
+from services.audit.policies import load
+from services.common.config import ConfigError
+
+POLICIES = load(POLICY_FOLDER).policies
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+ORI, OTHER = "IL0000001", "IL0000002"
+
+QUESTIONS = {"question.plate", "question.image", "question.alerts"}
+ALERTS = {"alerts.subscribe", "alert.get", "alert.acknowledge", "alert.verify"}
+LISTS = {"hot_list.create", "hot_list.upload", "hot_list.activate", "hot_list.list"}
+ACCOUNTS = {
+    f"account.{act}" for act in ("create", "certify", "grant", "revoke", "enable", "suspend", "get", "list")
+}
+SENSORS = {"sensor.register", "sensor.approve", "sensor.suspend"}
+EVERYBODY = {"agency.list", "sensor.list"}
+COORDINATION = ACCOUNTS | SENSORS | EVERYBODY | {"matcher.state", "model.list", "hot_list.list"}
+MATRIX = {
+    Role.STATEWIDE_COORDINATOR: COORDINATION | {"agency.register"},
+    Role.WORK_UNIT_COORDINATOR: COORDINATION,
+    Role.USER: QUESTIONS
+    | ALERTS
+    | EVERYBODY
+    | {"alert.dispose", "hot_list.list", "matcher.state", "model.list"},
+    Role.TELECOM_CENTER: ALERTS | EVERYBODY | {"question.alerts", "matcher.state"},
+    Role.SYSTEM_ADMINISTRATOR: EVERYBODY | {"matcher.state", "model.list"},
+    Role.AUDITOR: EVERYBODY | {"log.export", "account.list", "account.get"},
+    Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | {"matcher.state"},
+}
+SERVICE_ACTIONS = {"reads.purge", "look_back.run", "images.purge", "alert.escalate"}
+ACTIONS_OF_PEOPLE = sorted(set().union(*MATRIX.values()))
+OWN = Thing("x", agency=ORI, unit="D1", person="somebody-else")
+
+
+def certified(*kinds: CertificationKind) -> tuple[Certification, ...]:
+    return tuple(Certification(kind, NOW - timedelta(days=1), NOW + timedelta(days=1), "x") for kind in kinds)
+
+
+def person(
+    *roles: Role, without: CertificationKind | None = None, state: AccountState = AccountState.ENABLED
+) -> Account:
+    kinds = [kind for kind in CertificationKind if kind is not without]
+    profile = Profile("sub", "iss", "Name", "B1", "a@b.gov", ORI, "D1")
+    return Account("account-1", profile, state, frozenset(roles), certified(*kinds))
+
+
+def clauses(account: Account, action: str, thing: Thing = OWN, moment: datetime = NOW) -> tuple[str, ...]:
+    """The clauses that refuse; empty when it is allowed."""
+    decision = POLICIES.decide_person(account, action, thing, moment)
+    return () if decision.allowed else decision.clauses
+
+
+@pytest.mark.clause("III.B.3.l", "I")
+@pytest.mark.parametrize(("role", "action"), sorted(product(Role, ACTIONS_OF_PEOPLE)))
+def test_a_role_allows_what_the_matrix_says_and_nothing_else(role: Role, action: str) -> None:
+    assert (not clauses(person(role), action)) == (action in MATRIX[role])
+
+
+@pytest.mark.clause("I")
+@pytest.mark.parametrize("action", ACTIONS_OF_PEOPLE)
+def test_nobody_without_a_role_may_do_anything(action: str) -> None:
+    assert clauses(person(), action)
+
+
+@pytest.mark.parametrize(
+    "action", ["", "question", "plate", "question.plate2", 'x"; permit', "account.delete"]
+)
+def test_an_action_that_is_not_known_is_refused_to_everybody(action: str) -> None:
+    assert clauses(person(*Role), action)
+
+
+@pytest.mark.clause("IV.C.4")
+def test_there_is_no_action_that_moves_a_camera() -> None:
+    assert not [action for action in ACTIONS_OF_PEOPLE if "move" in action or "adjust" in action]
+
+
+@pytest.mark.clause("III.D.1", "III.C.2.c")
+@pytest.mark.parametrize("action", sorted(QUESTIONS | ALERTS | LISTS | {"alert.dispose", "log.export"}))
+def test_without_training_there_is_no_data(action: str) -> None:
+    untrained = person(
+        Role.USER, Role.HOT_LIST_MANAGER, Role.AUDITOR, without=CertificationKind.ALPR_TRAINING
+    )
+
+    assert clauses(untrained, action) == ("III.D.1",)
+
+
+@pytest.mark.clause("IV.A.4")
+@pytest.mark.parametrize("action", sorted(QUESTIONS | ALERTS | LISTS | {"alert.dispose", "log.export"}))
+def test_without_leads_certification_there_is_no_data(action: str) -> None:
+    uncertified = person(Role.USER, Role.HOT_LIST_MANAGER, Role.AUDITOR, without=CertificationKind.LEADS)
+
+    assert clauses(uncertified, action) == ("IV.A.4",)
+
+
+@pytest.mark.clause("IV.A.4", "III.D.1")
+def test_a_certification_ends_at_its_moment() -> None:
+    officer = person(Role.USER)
+    end = officer.certifications[0].valid_until
+
+    assert not clauses(officer, "question.plate", moment=end - timedelta(microseconds=1))
+    assert "IV.A.4" in clauses(officer, "question.plate", moment=end)
+
+
+@pytest.mark.clause("III.B.3.a", "III.B.3.b")
+@pytest.mark.parametrize("role", sorted(Role))
+def test_without_screening_and_awareness_nothing_is_allowed_but_to_see_the_own_account(role: Role) -> None:
+    for kind, clause in (
+        (CertificationKind.BACKGROUND_CHECK, "III.B.3.a"),
+        (CertificationKind.SECURITY_AWARENESS, "III.B.3.b"),
+    ):
+        lacking = person(role, without=kind)
+        assert all(clause in clauses(lacking, action) for action in MATRIX[role] - {"account.get"})
+        assert not clauses(
+            lacking, "account.get", Thing("account-1", agency=ORI, unit="D1", person="account-1")
+        )
+
+
+@pytest.mark.clause("III.C.2.b", "IV.A.2")
+@pytest.mark.parametrize(
+    ("state", "clause"), [(AccountState.PENDING, "III.C.2.b"), (AccountState.SUSPENDED, "IV.A.2")]
+)
+def test_an_account_that_is_not_enabled_may_not_be_used(state: AccountState, clause: str) -> None:
+    assert clauses(person(Role.USER, state=state), "question.plate") == (clause,)
+
+
+@pytest.mark.clause("III.B.3.f")
+@pytest.mark.parametrize(
+    "action", sorted((QUESTIONS | ALERTS | LISTS | SENSORS | ACCOUNTS) - {"account.list"})
+)
+def test_agencies_stay_apart(action: str) -> None:
+    everything = person(*(set(Role) - {Role.SYSTEM_ADMINISTRATOR}))
+
+    assert clauses(everything, action, replace(OWN, agency=OTHER)) == ("III.B.3.f",)
+
+
+@pytest.mark.clause("III.B.3.g")
+def test_the_statewide_coordinator_keeps_the_accounts_of_an_agency_until_it_has_a_coordinator() -> None:
+    new_agency = Thing("x", agency=OTHER, unit="HQ", person="somebody", lonely=True)
+
+    assert not clauses(person(Role.STATEWIDE_COORDINATOR), "account.enable", new_agency)
+    assert clauses(person(Role.WORK_UNIT_COORDINATOR), "account.enable", new_agency)
+    assert clauses(person(Role.STATEWIDE_COORDINATOR), "sensor.approve", new_agency) == ("III.B.3.f",)
+
+
+@pytest.mark.clause("III.B.3.g")
+@pytest.mark.parametrize("act", ["certify", "grant", "revoke", "enable", "suspend"])
+def test_nobody_grants_to_himself(act: str) -> None:
+    self = replace(OWN, person="account-1")
+
+    assert "III.B.3.g" in clauses(person(Role.STATEWIDE_COORDINATOR), f"account.{act}", self)
+
+
+@pytest.mark.clause("III.B.3.g")
+def test_a_system_administrator_grants_nothing_even_as_a_coordinator() -> None:
+    both = person(Role.STATEWIDE_COORDINATOR, Role.SYSTEM_ADMINISTRATOR)
+
+    for act in ("create", "certify", "grant", "revoke", "enable", "suspend"):
+        assert clauses(both, f"account.{act}") == ("III.B.3.g",)
+
+
+@pytest.mark.clause("III.C.2.a")
+def test_a_work_unit_coordinator_reaches_the_own_unit_only() -> None:
+    other_unit = replace(OWN, unit="D2")
+
+    assert clauses(person(Role.WORK_UNIT_COORDINATOR), "account.enable", other_unit) == ("III.C.2.a",)
+    assert not clauses(person(Role.STATEWIDE_COORDINATOR), "account.enable", other_unit)
+
+
+@pytest.mark.clause("III.B.3.l")
+@pytest.mark.parametrize("role", sorted(Role))
+def test_roles_that_reach_beyond_a_unit_are_the_statewide_coordinators_to_give(role: Role) -> None:
+    narrow = {Role.USER, Role.TELECOM_CENTER, Role.HOT_LIST_MANAGER}
+    thing = replace(OWN, role=role.value)
+
+    assert (not clauses(person(Role.WORK_UNIT_COORDINATOR), "account.grant", thing)) == (role in narrow)
+    assert not clauses(person(Role.STATEWIDE_COORDINATOR), "account.grant", thing)
+
+
+@pytest.mark.parametrize(
+    ("service", "action"), sorted(product(("alerts", "matcher", "ocr", "search"), SERVICE_ACTIONS))
+)
+def test_a_service_acts_by_itself_only_in_its_own_ways(service: str, action: str) -> None:
+    own = {
+        "search": "reads.purge",
+        "matcher": "look_back.run",
+        "ocr": "images.purge",
+        "alerts": "alert.escalate",
+    }
+
+    assert POLICIES.decide_service(service, action, Thing()).allowed == (own[service] == action)
+
+
+def test_no_service_may_do_by_itself_what_needs_a_person() -> None:
+    for service, actions in ACTIONS.items():
+        for action in actions - SERVICE_ACTIONS:
+            assert not POLICIES.decide_service(service, action, Thing()).allowed
+
+
+def test_every_action_that_services_record_is_one_of_the_policies() -> None:
+    assert set().union(*ACTIONS.values()) <= set(ACTIONS_OF_PEOPLE) | SERVICE_ACTIONS
+
+
+def test_every_gate_has_words_that_say_what_to_do() -> None:
+    gates = (POLICY_FOLDER / "gates.cedar").read_text(encoding="utf-8")
+    ids = {line.split('"')[1] for line in gates.splitlines() if line.startswith("@id")}
+
+    assert ids <= set(ADVICE)
+    assert advice(("something.else",)) == ADVICE["III.B.3.l"]
+
+
+def test_policies_that_speak_of_unknown_things_stop_the_start(tmp_path: Path) -> None:
+    for file in POLICY_FOLDER.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "more.cedar").write_text('permit (principal, action == Action::"account.delete", resource);')
+
+    with pytest.raises(ConfigError, match="PW_POLICY_DIR"):
+        load(tmp_path)
+    with pytest.raises(PolicyError):
+        Policies(["permit ("], (POLICY_FOLDER / "platewarden.cedarschema").read_text(encoding="utf-8"))
