@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+
 from services.common.errors import StorageUnavailableError
 
 if TYPE_CHECKING:  # generic to the type checker alone
