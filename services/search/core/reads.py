@@ -13,8 +13,8 @@ from uuid import UUID
 from services.common.canonical import to_microseconds
 
 _HASH_BYTES: Final = 32
-# A sensor whose clock is an hour fast writes a wrong time of day, and the time is half of what a read says.
-_FAST_CLOCK: Final = timedelta(hours=1)
+# A sensor whose clock is minutes fast writes wrong times, and the time is half of what a read says.
+_FAST_CLOCK: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
