@@ -319,6 +319,16 @@ async def refused() -> AsyncIterator[list[AlprError]]:
     assert caught, "the call was not refused"
 
 
+def reason(error: AlprError) -> tuple[object, int]:
+    """Code and reason of an error."""
+    return (error.code, error.reason)
+
+
+def kind(error: type[AlprError]) -> tuple[object, int]:
+    """Code and reason of a class of errors."""
+    return (error.code, error.reason)
+
+
 def hit_message(
     *entries: hit_pb2.MatchedEntry,
     plate: str = "",

@@ -11,14 +11,11 @@ from alpr.type.v1 import hit_pb2, notice_pb2
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.alerts.errors import (
     BadTokenError,
-    EntitlementEndedError,
     EpochChangedError,
     SlowSubscriberError,
 )
 from services.common.database import admin_connection
 from services.common.errors import (
-    AlprError,
-    AuditUnavailableError,
     InvalidFieldError,
     NotPermittedError,
     StoppingError,
@@ -28,8 +25,9 @@ from services.common.wire import to_timestamp
 from tests.support.alerts_kit import OTHER, OWN, STRANGER
 from tests.support.alerts_rig import (
     entry_message,
-    eventually,
     hit_message,
+    kind,
+    reason,
     refused,
     settings_for,
     start_rig,
@@ -40,14 +38,6 @@ from tests.support.databases import fetch
 FELONY = hit_pb2.HOT_LIST_CATEGORY_FELONY
 WANTED = hit_pb2.HOT_LIST_CATEGORY_WANTED
 EXPIRED = hit_pb2.HOT_LIST_CATEGORY_EXPIRED_REGISTRATION
-
-
-def reason(error: AlprError) -> tuple[object, int]:
-    return (error.code, error.reason)
-
-
-def kind(error: type[AlprError]) -> tuple[object, int]:
-    return (error.code, error.reason)
 
 
 async def test_only_the_matcher_raises_alerts(rig, tls) -> None:
@@ -262,88 +252,6 @@ async def test_a_call_without_a_token_is_refused(rig) -> None:
     assert reason(caught[0]) == kind(UnauthenticatedError)
 
 
-async def test_audits_refusal_reaches_the_person_unchanged(rig, audit) -> None:
-    audit.neighbour.end("officer")
-
-    error = await rig.subscribe("officer").ended()
-
-    assert reason(error) == kind(NotPermittedError)
-    assert error.metadata["clauses"] == "IV.A.4"
-
-
-@pytest.mark.clause("IV.A.4", "III.D.1")
-async def test_a_stream_ends_with_its_entitlement(rig, audit) -> None:
-    stream = await rig.subscribe("officer").live()
-
-    audit.neighbour.end("officer")
-
-    assert reason(await stream.ended()) == kind(EntitlementEndedError)
-
-
-@pytest.mark.clause("IV.A.4")
-async def test_a_personal_stream_ends_with_its_lease_when_audit_is_away(rig, audit) -> None:
-    audit.neighbour.lease = timedelta(seconds=1.5)
-    stream = await rig.subscribe("officer").live()
-    await audit.stop()
-
-    error = await stream.ended()
-
-    assert reason(error) == kind(EntitlementEndedError)
-
-
-async def test_a_lease_is_renewed_after_audit_came_back(rig, audit) -> None:
-    audit.neighbour.lease = timedelta(seconds=3)
-    stream = await rig.subscribe("officer").live()
-    await audit.stop()
-    await asyncio.sleep(0.2)
-    await audit.start()
-
-    await asyncio.sleep(4)
-    await rig.raise_hits(hit_message())
-    await stream.until(lambda s: bool(s.alerts))
-
-    await stream.close()
-
-
-async def test_nobody_subscribes_while_audit_is_away(rig, audit) -> None:
-    await audit.stop()
-
-    assert reason(await rig.subscribe("officer").ended()) == kind(AuditUnavailableError)
-
-
-@pytest.mark.clause("IV.D.3", "IV.A.4")
-async def test_a_telecom_centre_goes_on_without_audit_and_the_log_hears_of_it(rig, audit) -> None:
-    audit.neighbour.lease = timedelta(seconds=1)
-    stream = await rig.subscribe("dispatch").live()
-    await audit.stop()
-    await asyncio.sleep(2)
-
-    (alert_id,) = await rig.raise_hits(hit_message())
-    await stream.until(lambda s: bool(s.alerts))
-    assert stream.alerts[0].alert_id == alert_id
-
-    await audit.start()
-    over = "alerts.delivery_unproven_over"
-    await eventually(lambda: over in [event.action for event in audit.neighbour.events], 20)
-    actions = [event.action for event in audit.neighbour.events if event.action != "hit.added"]
-    assert actions == ["alerts.delivery_unproven", "hit.raised", over]
-    assert audit.neighbour.events[0].resource == "account-dispatch"
-    await stream.close()
-
-
-@pytest.mark.clause("IV.D.3")
-async def test_a_telecom_centres_stream_ends_when_the_grace_is_over(database, audit, tls, folder) -> None:
-    settings = settings_for(folder, tls, database, audit.port, telecom_grace_seconds=1)
-    rig = await start_rig(settings, tls)
-    audit.neighbour.lease = timedelta(seconds=1)
-    stream = await rig.subscribe("dispatch").live()
-    await audit.stop()
-
-    assert reason(await stream.ended()) == kind(EntitlementEndedError)
-
-    await rig.stop()
-
-
 async def test_a_subscriber_that_does_not_read_is_ended_and_loses_nothing(
     database, audit, tls, folder
 ) -> None:
@@ -425,3 +333,20 @@ async def test_an_unknown_alert_is_not_found_before_anything_is_recorded(rig, au
 
     assert ErrorReason.Name(caught[0].reason) == "ERROR_REASON_NOT_FOUND"
     assert audit.neighbour.intents == []
+
+
+async def test_a_feed_that_went_back_ends_streams_and_refuses_tokens_past_its_end(rig, database) -> None:
+    await rig.raise_hits(hit_message(), hit_message())
+    stream = await rig.subscribe("officer").live()
+    async with admin_connection(database.admin_url) as admin, admin.transaction():
+        await admin.execute("ALTER TABLE alerts.feed DISABLE TRIGGER permanent")
+        await admin.execute(
+            "DELETE FROM alerts.feed WHERE position = (SELECT max(position) FROM alerts.feed)"
+        )
+        await admin.execute("UPDATE alerts.feed_head SET next_position = next_position - 1")
+        await admin.execute("ALTER TABLE alerts.feed ENABLE ALWAYS TRIGGER permanent")
+
+    ended = await stream.ended()
+    resumed = await rig.subscribe("officer", resume_token=stream.token).ended()
+
+    assert reason(ended) == reason(resumed) == kind(EpochChangedError)

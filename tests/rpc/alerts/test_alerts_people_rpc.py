@@ -23,9 +23,17 @@ from services.common.errors import (
     RequestIdReusedError,
     WrongStateError,
 )
-from tests.rpc.alerts.test_alerts_feed_rpc import kind, reason
 from tests.support.alerts_kit import OTHER, OWN
-from tests.support.alerts_rig import entry_message, eventually, hit_message, refused, settings_for, start_rig
+from tests.support.alerts_rig import (
+    entry_message,
+    eventually,
+    hit_message,
+    kind,
+    reason,
+    refused,
+    settings_for,
+    start_rig,
+)
 
 CROP, OVERVIEW = b"crop" * 1000, b"overview" * 10_000
 VERIFYING = notice_pb2.VERIFICATION_STATE_VERIFYING
