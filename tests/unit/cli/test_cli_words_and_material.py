@@ -1,12 +1,13 @@
 """Words of the contracts, the demo's hot list, and what is sent of a folder or video."""
 
+import itertools
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from alpr.type.v1 import hit_pb2
 
+from alpr.type.v1 import hit_pb2
 from services.cli.demo.material import leads_file
 from services.cli.frames import pictures
 from services.cli.locate import CommandError
@@ -54,7 +55,7 @@ def test_a_video_gives_frames_at_the_step_asked_for(tmp_path: Path) -> None:
 
     assert len(sent) == 4
     moments = [picture.capture_time for picture in sent]
-    assert [(b - a).total_seconds() for a, b in zip(moments, moments[1:], strict=False)] == pytest.approx([0.5] * 3)
+    assert [(b - a).total_seconds() for a, b in itertools.pairwise(moments)] == pytest.approx([0.5] * 3)
 
 
 @pytest.mark.parametrize("name", ["missing.jpg", "notes.txt"])
