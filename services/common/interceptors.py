@@ -51,6 +51,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, stopping: Stopping, max_call_seconds: float) -> None:
         self._stopping = stopping
         self._max_call_seconds = max_call_seconds
+        self._wrapped: dict[str, _Handler] = {}
 
     async def intercept_service(
         self,
@@ -58,16 +59,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> _Handler | None:
         """The handler of the method, wrapped; None for a method that there is not."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
+        method = str(handler_call_details.method)
+        if method not in self._wrapped:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None
+            self._wrapped[method] = self._wrap(method, handler)
+        return self._wrapped[method]
+
+    def _wrap(self, method: str, handler: _Handler) -> _Handler:
         shape = (handler.request_streaming, handler.response_streaming)
         behaviour = (
             handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
         )
         seconds = None if any(shape) else self._max_call_seconds
-        call = _Call(str(handler_call_details.method), _as_coroutine(behaviour), self._stopping, seconds)
-        return _MAKERS[shape](call.run, handler.request_deserializer, handler.response_serializer)
+        wrapped = _Method(method, _as_coroutine(behaviour), self._stopping, seconds)
+        return _MAKERS[shape](wrapped.run, handler.request_deserializer, handler.response_serializer)
 
 
 def _as_coroutine(behaviour: Any) -> _Behaviour:
@@ -91,7 +98,7 @@ def _as_coroutine(behaviour: Any) -> _Behaviour:
     return write_all
 
 
-class _Call:
+class _Method:
     """One method, wrapped."""
 
     def __init__(self, method: str, behaviour: _Behaviour, stopping: Stopping, seconds: float | None) -> None:
@@ -99,6 +106,7 @@ class _Call:
         self._behaviour = behaviour
         self._stopping = stopping
         self._seconds = seconds
+        self._histogram = metrics.SECONDS.labels(method)
 
     async def run(self, request: Any, context: Context) -> Any:
         """The answer of the method. Errors leave as google.rpc.Status."""
@@ -150,7 +158,7 @@ class _Call:
             metrics.CANCELLED.labels(self._method).inc()
         else:
             metrics.HANDLED.labels(self._method, code.name).inc()
-            metrics.SECONDS.labels(self._method).observe(seconds)
+            self._histogram.observe(seconds)
         # Probes come every few seconds and say nothing.
         level = logging.DEBUG if self._method.startswith("/grpc.health.") else logging.INFO
         fields = {"code": code.name, "duration_ms": round(1000 * seconds, 1), "peer": str(peer)}

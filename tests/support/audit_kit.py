@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -81,6 +81,7 @@ class RunningAudit:
     issuer: RunningIssuer
     settings: AuditSettings
     database: MigratedDatabase
+    stop: Callable[[], Awaitable[None]]
     target: str = ""
     user_target: str = ""
     _channels: list[grpc.aio.Channel] = field(default_factory=list)
@@ -262,7 +263,7 @@ async def running_audit(
     """A replica of the service that serves until the end of the block."""
     server = (await assemble(settings, clock or SystemClock())).build()
     await server.start()
-    audit = RunningAudit(tls, issuer, settings, database)
+    audit = RunningAudit(tls, issuer, settings, database, stop=server.stop)
     audit.target, audit.user_target = f"127.0.0.1:{server.port}", f"localhost:{server.user_port}"
     try:
         yield audit

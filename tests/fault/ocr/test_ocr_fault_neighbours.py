@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
 import pytest
 
+from alpr.ocr.v1 import ocr_service_pb2 as pb
 from alpr.type.v1 import read_pb2
 from services.common.errors import InternalError, SensorNotApprovedError
 from services.dev.pki import DevelopmentAuthority
@@ -90,11 +92,11 @@ async def test_nothing_is_taken_while_the_registry_of_sensors_was_never_heard(
     assert ocr.stored() == []
 
 
-async def _until_answered(ocr: World, frame: object) -> list[object]:
+async def _until_answered(ocr: World, frame: pb.Frame) -> Sequence[pb.RecognizedPlate]:
     """The plates, once the matcher's new server has been found."""
     for _ in range(20):
-        (answer,) = await answers_of(ocr.sensor(), [frame])  # type: ignore[list-item]
+        (answer,) = await answers_of(ocr.sensor(), [frame])
         if answer.plates:
-            return list(answer.plates)
+            return answer.plates
         await asyncio.sleep(0.2)
     raise AssertionError("the matcher was not found again")

@@ -1,19 +1,15 @@
 """What every call goes through: errors, request id, deadline, cancellation, metrics, log."""
 
 import asyncio
-import io
 import json
-import logging
 import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import grpc
 import pytest
-import structlog
 from prometheus_client import REGISTRY
 
-from services.common import logs
 from services.common.errors import (
     DOMAIN,
     AlprError,
@@ -25,6 +21,7 @@ from services.common.errors import (
 )
 from services.common.identity import Context
 from services.dev.pki import DevelopmentAuthority
+from tests.support.logs import written_logs
 from tests.support.shapes import SHAPES, Shapes, builder_of, running, service_caller
 
 PLATE = "SECRET1"
@@ -38,18 +35,10 @@ def _raises(error: Exception) -> Shapes:
 
 
 @pytest.fixture
-def written_logs() -> Iterator[Callable[[], str]]:
-    """Logs as services write them; gives the function that says what was written."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    logs.configure("test")
-    [handler] = root.handlers
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(io.StringIO())
-    yield handler.stream.getvalue
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
+def written() -> Iterator[Callable[[], str]]:
+    """The function that says what was logged."""
+    with written_logs() as function:
+        yield function
 
 
 async def _error_of(
@@ -106,33 +95,33 @@ async def test_more_violations_than_fit_into_a_trailer_still_arrive_as_the_error
 
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_an_unforeseen_exception_leaves_no_word_of_itself(
-    tls: DevelopmentAuthority, shape: str, written_logs: Callable[[], str]
+    tls: DevelopmentAuthority, shape: str, written: Callable[[], str]
 ) -> None:
     error = await _error_of(tls, _raises(ValueError(PLATE)), shape=shape)
 
     assert error.code() is grpc.StatusCode.INTERNAL
     assert PLATE not in repr(error)
     typed = from_rpc_error(error)
-    written = written_logs()
-    assert PLATE not in written
-    [line] = [json.loads(one) for one in written.splitlines() if "call_failed" in one]
+    text = written()
+    assert PLATE not in text
+    [line] = [json.loads(one) for one in text.splitlines() if "call_failed" in one]
     assert line["error"][0] == "ValueError"
     assert any(re.fullmatch(r"  .*test_common_rpc_calls\.py:\d+ one", one) for one in line["error"])
     assert line["request_id"] == typed.metadata["request_id"]
 
 
 async def test_a_call_is_logged_with_method_code_peer_and_id_and_nothing_of_its_content(
-    tls: DevelopmentAuthority, written_logs: Callable[[], str]
+    tls: DevelopmentAuthority, written: Callable[[], str]
 ) -> None:
     async with running(builder_of(tls, Shapes())) as server, service_caller(tls, server) as caller:
         await caller.call(PLATE.encode(), metadata=(("authorization", "Bearer abc.def"), ("x-plate", PLATE)))
 
-    written = written_logs()
+    text = written()
     [line] = [
-        json.loads(one) for one in written.splitlines() if '"event": "call"' in one and "test.Shapes" in one
+        json.loads(one) for one in text.splitlines() if '"event": "call"' in one and "test.Shapes" in one
     ]
-    assert PLATE not in written
-    assert "abc.def" not in written
+    assert PLATE not in text
+    assert "abc.def" not in text
     assert line.keys() == {
         "event", "level", "timestamp", "service", "request_id", "method", "code", "duration_ms", "peer",
     }  # fmt: skip

@@ -208,6 +208,17 @@ async def test_two_servers_cannot_share_a_port(tls: DevelopmentAuthority) -> Non
         await second.stop()
 
 
+async def test_two_servers_that_start_at_the_same_moment_cannot_share_a_port_either(
+    tls: DevelopmentAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "_require_free", lambda variable, address: None)
+    async with running(builder_of(tls, Shapes())) as server:
+        second = builder_of(tls, Shapes(), listen=f"127.0.0.1:{server.port}").build()
+        with pytest.raises(PortInUseError, match="PW_LISTEN"):
+            await second.start()
+        await second.stop()
+
+
 async def test_metrics_are_served_over_http(tls: DevelopmentAuthority) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import cv2
 import grpc
 import pytest
+from prometheus_client import generate_latest
 
 from alpr.ocr.v1 import ocr_service_pb2 as pb
 from alpr.type.v1 import read_pb2
@@ -170,6 +171,22 @@ async def test_service_may_not_send_frames(ocr: World) -> None:
     call = ocr.stub(ocr.tls.service("search")).Recognize(pb.RecognizeRequest(frame=frame))
 
     assert await error_of(call) == (grpc.StatusCode.PERMISSION_DENIED, "NOT_PERMITTED")
+
+
+async def test_logs_and_metrics_hold_nothing_of_what_was_read(
+    ocr: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    frame, plate = scene_frame(7, place=HERE)
+    frame.frame_id = "frame-of-7K-secret"
+
+    await ocr.recognize(frame)
+
+    logged = "".join(capfd.readouterr())
+    said = logged + generate_latest().decode()
+    assert "ocr_plates_total" in said
+    assert "/alpr.ocr.v1.OcrService/Recognize" in logged
+    for secret in (plate, "7K-secret", "41.88", "State and Lake"):
+        assert secret not in said
 
 
 @pytest.mark.parametrize(

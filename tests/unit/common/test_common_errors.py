@@ -5,7 +5,7 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
@@ -57,7 +57,11 @@ def test_an_error_is_the_same_after_the_wire(error: AlprError) -> None:
     assert (again.violations, again.retry_after_ms) == (error.violations, error.retry_after_ms)
 
 
-@given(st.lists(st.builds(FieldViolation, st.text(max_size=400), st.text(max_size=400)), max_size=120), TEXT)
+LONG = st.builds(str.__mul__, st.sampled_from(["f", "ä", "€"]), st.integers(1, 400))
+
+
+@given(st.lists(st.builds(FieldViolation, LONG, LONG), max_size=120), TEXT)
+@example([FieldViolation("f" * 40, "d" * 80)] * 120, "€")
 def test_a_status_fits_into_a_trailer_and_counts_what_it_leaves_out(
     violations: list[FieldViolation], message: str
 ) -> None:

@@ -1,7 +1,6 @@
 """Logs hold no content."""
 
 import asyncio
-import io
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ import pytest
 import structlog
 
 from services.common import logs
+from tests.support.logs import written_logs
 
 PLATE = "SECRET1"
 
@@ -18,16 +18,8 @@ PLATE = "SECRET1"
 @pytest.fixture
 def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Configured logs; gives the function that reads what was written."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    logs.configure("test")
-    [handler] = root.handlers
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(io.StringIO())
-    yield lambda: [json.loads(line) for line in handler.stream.getvalue().splitlines()]
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with written_logs() as written:
+        yield lambda: [json.loads(line) for line in written().splitlines()]
 
 
 def _fails(plate: str) -> None:
@@ -103,22 +95,16 @@ def test_a_level_below_the_configured_one_is_not_written(lines: Callable[[], lis
     assert lines() == []
 
 
-def test_the_console_form_has_no_locals_either(capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    logs.configure("test", log_format="console")
-    try:
-        _fails(PLATE)
-    except ValueError:
-        structlog.get_logger().exception("it_failed")
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
+def test_the_console_form_has_no_locals_either() -> None:
+    with written_logs("console") as written:
+        try:
+            _fails(PLATE)
+        except ValueError:
+            structlog.get_logger().exception("it_failed")
 
-    written = capsys.readouterr().err
-    assert "it_failed" in written
-    assert "ValueError" in written
-    assert PLATE not in written
+    assert "it_failed" in written()
+    assert "ValueError" in written()
+    assert PLATE not in written()
 
 
 def test_a_long_chain_of_causes_is_cut() -> None:

@@ -1,0 +1,50 @@
+"""What the models of this version read: a change of models or of the code round them shows here first."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from services.cli.scenes import draw_scene
+from tests.support.ocr_kit import PHOTOGRAPHED, engine, photograph, pixels, without_plate
+
+
+@pytest.mark.clause("II.B")
+def test_photograph_of_a_car_reads_as_its_plate() -> None:
+    (plate,) = engine().plates(pixels(photograph()))
+
+    assert plate.text == PHOTOGRAPHED
+    assert 0.9 < plate.probability <= 1
+    assert (plate.box.x, plate.box.y) == pytest.approx((314, 189), abs=6)
+    assert (plate.box.width, plate.box.height) == pytest.approx((71, 19), abs=8)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_synthetic_scene_reads_as_its_one_plate(seed: int) -> None:
+    scene = draw_scene(seed)
+
+    assert [plate.text for plate in engine().plates(pixels(scene.image))] == [scene.plate]
+
+
+def test_same_picture_reads_the_same_each_time() -> None:
+    image = pixels(draw_scene(3).image)
+
+    assert engine().plates(image) == engine().plates(image)
+
+
+def test_plate_that_leans_is_read() -> None:
+    scene = draw_scene(2)
+    turn = cv2.getRotationMatrix2D((640, 400), -12, 1.0)
+    turned = np.asarray(cv2.warpAffine(pixels(scene.image), turn, (1280, 720)), dtype=np.uint8)
+
+    assert scene.plate in [plate.text for plate in engine().plates(turned)]
+
+
+def test_scene_without_a_plate_gives_none() -> None:
+    assert engine().plates(pixels(without_plate())) == ()
+
+
+def test_scene_is_the_same_for_the_same_seed() -> None:
+    assert draw_scene(5) == draw_scene(5)
+    assert draw_scene(5) != draw_scene(6)
