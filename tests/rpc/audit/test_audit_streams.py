@@ -150,7 +150,7 @@ async def test_a_sensor_of_the_wrong_shape_names_the_field(
 async def test_an_approval_of_the_wrong_shape_names_the_field(
     audit: RunningAudit, changes: dict[str, Any], field: str
 ) -> None:
-    call = sensors(audit).ApproveDeployment(approval(**changes), metadata=audit.bearer(COORDINATOR))
+    call = sensors(audit).ApproveDeployment(approval("cam-1", **changes), metadata=audit.bearer(COORDINATOR))
 
     assert [one.field for one in (await refused(call)).violations] == [field]
 

@@ -1,0 +1,214 @@
+"""The whole system on real processes: the demo's story, services killed under it, the proof of it."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from alpr.search.v1 import search_service_pb2 as search_pb
+from alpr.search.v1 import search_service_pb2_grpc as search_rpc
+from alpr.type.v1 import justification_pb2, read_pb2
+from services.cli.camera import Camera
+from services.cli.demo import cast
+from services.cli.demo.command import tell
+from services.cli.demo.material import Material, leads_file
+from services.cli.demo.offline import forge
+from services.cli.demo.story import SENSOR_ID
+from services.cli.frames import Picture
+from services.cli.locate import locate
+from services.cli.options import new_request_id
+from services.cli.output import Output
+from services.cli.scenes import draw_scene
+from services.cli.sensor_channel import sensor_channel
+from services.cli.session import Session
+from services.cli.tokens import token_source
+from services.dev.places import Places
+from services.dev.supervisor import Options, Supervisor
+
+pytestmark = pytest.mark.timeout(300)
+SERVICES = ("audit", "matcher", "search", "alerts", "ocr")
+
+
+@pytest.fixture(scope="module")
+def base_port() -> int:
+    """A base whose ports nobody else uses: each worker looks from another one on."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for base in range(20_000 + 2_000 * worker, 60_000, 100):
+        if all(_is_free(base + offset) for offset in range(1, 30)):
+            return base
+    raise AssertionError("no free range of ports on this machine")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    made = tmp_path_factory.mktemp("system")
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stack(folder: Path, base_port: int) -> AsyncIterator[Supervisor]:
+    """The running stack with its story told; the evidence of it is in `folder`/evidence."""
+    scenes = [draw_scene(seed) for seed in (11, 12)]
+    pictures = tuple(Picture(f"scene-{n}", scene.image, None) for n, scene in enumerate(scenes))
+    material = Material(pictures, (scenes[0].plate,), "two generated scenes")
+    (folder / "evidence").mkdir()
+    async with Supervisor(Options(folder / "data", base_port)) as running:
+        await tell(running, folder / "data", material, folder / "evidence", Output(as_json=True))
+        yield running
+
+
+def verifier(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "verifier.py", "--public-key", "log.pub", *arguments]
+    return subprocess.run(command, cwd=folder / "evidence", capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def platewarden(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        str(Path(sys.executable).with_name("platewarden")),
+        *arguments,
+        "--data-dir",
+        str(folder / "data"),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+@pytest.mark.clause("IV.C.1", "IV.C.5", "IV.C.6", "III.D.4", "IV.E.2")
+async def test_the_story_leaves_a_log_and_receipts_that_hold_offline(stack: Supervisor, folder: Path) -> None:
+    receipts = [path.name for path in sorted((folder / "evidence").glob("*-*.json"))]
+    given = [argument for name in receipts for argument in ("--receipt", name)]
+
+    proven = await asyncio.to_thread(verifier, folder, "log.jsonl", *given)
+
+    assert len(receipts) == 2
+    assert proven.returncode == 0, proven.stderr
+    assert proven.stdout.count("good: receipt") == 2
+
+
+@pytest.mark.clause("IV.E.2")
+async def test_one_changed_byte_of_the_log_is_found(stack: Supervisor, folder: Path) -> None:
+    index, forged = forge((folder / "evidence" / "log.jsonl").read_bytes())
+    (folder / "evidence" / "forged.jsonl").write_bytes(forged)
+
+    refused = await asyncio.to_thread(verifier, folder, "forged.jsonl")
+
+    assert refused.returncode == 1
+    assert f"entry {index} " in refused.stderr
+
+
+async def test_logs_hold_no_plate_case_number_person_or_token(stack: Supervisor, folder: Path) -> None:
+    secrets = [
+        draw_scene(11).plate,
+        draw_scene(12).plate,
+        "2026-004711",
+        "Demo Officer",
+        cast.EMAIL_DOMAIN,
+        "eyJ",
+    ]
+
+    texts = {path: path.read_text(errors="replace") for path in Places(folder / "data").logs.iterdir()}
+    texts |= {p: p.read_text(errors="replace") for p in Places(folder / "data").postgres.rglob("*.log")}
+
+    assert len(texts) >= len(SERVICES)
+    for path, text in texts.items():
+        assert [secret for secret in secrets if secret in text] == [], path.name
+
+
+@pytest.mark.parametrize("killed", [*SERVICES, "postgres"])
+async def test_what_was_answered_stored_is_found_after_a_kill(
+    stack: Supervisor, folder: Path, killed: str
+) -> None:
+    connection = locate(folder / "data")
+    seed = 100 + (*SERVICES, "postgres").index(killed) * 10
+    scenes = [draw_scene(seed + n) for n in range(4)]
+    pictures = [Picture(f"{killed}-{n}", scene.image, None) for n, scene in enumerate(scenes)]
+    stored: dict[str, str] = {}
+    async with sensor_channel(connection, SENSOR_ID, None, None) as channel:
+        camera = Camera(channel, None, on_wait=lambda _: None)
+        async for _, answer in camera.send(pictures):
+            assert not answer.HasField("error"), answer.error
+            if not stored:
+                os.kill(stack.pids[killed], signal.SIGKILL)
+            for plate in answer.plates:
+                assert plate.status in {read_pb2.READ_STATUS_STORED, read_pb2.READ_STATUS_DUPLICATE}
+                stored[plate.read.read_id] = plate.read.plate
+
+    assert len(stored) >= len(pictures)
+    database = await asyncpg.connect(stack.admin_url)
+    try:
+        found = await database.fetch(
+            "SELECT read_id::text, plate FROM archive.read WHERE read_id = ANY($1::uuid[])",
+            list(stored),
+        )
+    finally:
+        await database.close()
+    assert {row["read_id"]: row["plate"] for row in found} == stored
+    read_id, plate = next(iter(stored.items()))
+    assert read_id in await searched(folder, plate)
+
+
+async def searched(folder: Path, plate: str) -> set[str]:
+    """Ids of the reads that the officer's search for `plate` finds, through services that may be restarting."""
+    officer = token_source(folder / "data", cast.OFFICER.subject)
+    request = search_pb.SearchReadsRequest(
+        request_id=new_request_id(),
+        plate=plate,
+        justification=justification_pb2.Justification(
+            case_number_kind=justification_pb2.CASE_NUMBER_KIND_CAD,
+            case_number="2026-004711",
+            offence_code="STOLEN_VEHICLE",
+            purpose="Stolen vehicle seen on I-90, looking for where it was before",
+        ),
+    )
+    async with Session(locate(folder / "data"), officer, on_wait=lambda _: None) as session:
+        stub = search_rpc.SearchServiceStub(session.channel("search"))
+        answer = await session.call(stub.SearchReads, request)
+    return {found.read.read_id for found in answer.reads}
+
+
+@pytest.mark.clause("IV.C.5")
+async def test_a_search_without_case_number_is_refused_on_the_command_line(
+    stack: Supervisor, folder: Path
+) -> None:
+    refused = await asyncio.to_thread(
+        platewarden, folder, "search", "AB12345", "--as", cast.OFFICER.subject, "--json"
+    )
+
+    assert refused.returncode == 1
+    assert "ERROR_REASON_CASE_NUMBER_REQUIRED" in refused.stdout
+
+
+async def test_a_second_up_on_the_same_data_directory_is_one_sentence(
+    stack: Supervisor, folder: Path
+) -> None:
+    refused = await asyncio.to_thread(platewarden, folder, "up")
+
+    assert refused.returncode != 0
+    assert "Traceback" not in refused.stderr
+    assert str(folder / "data") in refused.stderr.replace("\n", "")
+
+
+async def test_a_port_in_use_is_named(tmp_path: Path, base_port: int, stack: Supervisor) -> None:
+    refused = await asyncio.to_thread(platewarden, tmp_path, "up", "--base-port", str(base_port))
+
+    assert refused.returncode != 0
+    assert "Traceback" not in refused.stderr
+    assert str(base_port + 1) in refused.stderr
+
+
+def test_the_demos_hot_list_has_a_thousand_rows() -> None:
+    assert leads_file(["AB12345"]).count(b"\r\n") == 1_000
