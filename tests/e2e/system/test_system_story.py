@@ -162,7 +162,7 @@ async def test_what_was_answered_stored_is_found_after_a_kill(
 
 
 async def searched(folder: Path, plate: str) -> set[str]:
-    """Ids of the reads that the officer's search for `plate` finds, through services that may be restarting."""
+    """Ids of the reads that an officer finds for `plate`, through services that may be restarting."""
     officer = token_source(folder / "data", cast.OFFICER.subject)
     request = search_pb.SearchReadsRequest(
         request_id=new_request_id(),
