@@ -202,7 +202,8 @@ async def fill_disk(database: MigratedDatabase) -> None:
     )
     await fetch(
         database.admin_url,
-        "CREATE TRIGGER full_disk BEFORE INSERT ON audit.log_field FOR EACH ROW EXECUTE FUNCTION audit.full()",
+        "CREATE TRIGGER full_disk BEFORE INSERT ON audit.log_field"
+        " FOR EACH ROW EXECUTE FUNCTION audit.full()",
     )
 
 
