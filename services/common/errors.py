@@ -292,6 +292,7 @@ def _detail(status: status_pb2.Status, into: _Detail) -> _Detail | None:
 def _of_transport(code: grpc.StatusCode) -> AlprError:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineError("the service did not answer in time")
-    if code is grpc.StatusCode.UNAVAILABLE:
+    # CANCELLED: a server that shut down dropped the call. Who cancels a call himself sees CancelledError.
+    if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
         return DependencyUnavailableError("the service cannot be reached")
     return InternalError("the service failed")

@@ -40,6 +40,7 @@ _Servicer = TypeVar("_Servicer")
 _CHECK_EVERY_SECONDS: Final = 5.0
 _CHECK_SECONDS: Final = 2.0
 _ON_STOP_SECONDS: Final = 10.0
+_LAME_DUCK_SECONDS: Final = 0.1
 
 
 class PortInUseError(StartError):
@@ -127,13 +128,17 @@ class Server:
     async def stop(self) -> None:
         """Returns when all calls have ended, within the grace, and every `on_stop` callback has run.
 
-        Health goes down before anything else, so that clients look elsewhere; then streams are told; then
-        calls under way get the grace to end.
+        Health goes down before anything else, so that clients look elsewhere, and streams are told; a moment
+        later no new call is taken, and calls under way get the grace to end.
         """
         if self._polling is not None:
             self._polling.cancel()
         self._health.set_serving(False)
         self.stopping.set()
+        if self.port:
+            # gRPC drops a call that arrives while it shuts down (the client sees CANCELLED), so first let
+            # clients that watch our health turn to another replica.
+            await asyncio.sleep(_LAME_DUCK_SECONDS)
         await self._grpc.stop(self._settings.shutdown_grace_seconds)
         for callback in reversed(self._callbacks):
             await _run_on_stop(callback)

@@ -100,7 +100,7 @@ def test_whatever_is_unavailable_says_when_to_try_again(kind: type[AlprError]) -
         (grpc.StatusCode.UNAVAILABLE, errors.DependencyUnavailableError),
         (grpc.StatusCode.DEADLINE_EXCEEDED, errors.DeadlineError),
         (grpc.StatusCode.UNIMPLEMENTED, errors.InternalError),
-        (grpc.StatusCode.CANCELLED, errors.InternalError),
+        (grpc.StatusCode.CANCELLED, errors.DependencyUnavailableError),
     ],
 )
 def test_a_failure_of_the_transport_is_typed_and_names_no_address(
