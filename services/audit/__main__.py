@@ -61,11 +61,11 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder = ServerBuilder(settings, name="audit").health_check(lambda: _check(pool))
     builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close)
     people = Accounts(gate, actor, accounts, clock, settings.oidc_issuer)
-    authorization = AuthorizationServicer(authorizer, Recorder(journal, gate))
+    authorization = AuthorizationServicer(gate, authorizer, Recorder(journal, gate))
     sensor = SensorServicer(Sensors(gate, actor, sensors), SensorWatch(registry, sensors))
     governance = GovernanceServicer(Agencies(gate, actor, accounts))
     entitlements = HealthServicer(Entitlements(registry, gate, clock))
-    log = LogServicer(journal, Exporter(journal, gate))
+    log = LogServicer(gate, journal, Exporter(journal, gate))
     builder.add(
         "alpr.audit.v1.AuthorizationService", add_AuthorizationServiceServicer_to_server, authorization
     )

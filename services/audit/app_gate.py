@@ -84,6 +84,14 @@ class Gate:
         self._policies = policies
         self._clock = clock
 
+    async def check_token(self, token: str) -> None:
+        """Returns when `token` is accepted, whether or not the person has an account.
+
+        Raises:
+            UnauthenticatedError: It is not.
+        """
+        await self._verifier.verify(token)
+
     async def person(self, token: str, attempt: Attempt) -> Person:
         """The person whom `token` stands for.
 

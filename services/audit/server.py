@@ -6,16 +6,16 @@ from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import authorization_service_pb2_grpc as rpc
 from services.audit import wire
 from services.audit.app_authorize import Authorizer, Recorder
+from services.audit.app_gate import Gate
+from services.audit.callers import SERVICES, require_somebody
 from services.common.identity import Context, require_service
-
-# Who may have questions decided and acts recorded.
-SERVICES = ("alerts", "matcher", "ocr", "search")
 
 
 class AuthorizationServicer(rpc.AuthorizationServiceServicer):
     """Decides and records for other services."""
 
-    def __init__(self, authorizer: Authorizer, recorder: Recorder) -> None:
+    def __init__(self, gate: Gate, authorizer: Authorizer, recorder: Recorder) -> None:
+        self._gate = gate
         self._authorizer = authorizer
         self._recorder = recorder
 
@@ -55,6 +55,6 @@ class AuthorizationServicer(rpc.AuthorizationServiceServicer):
         self, request: pb.GetPurposeCatalogueRequest, context: Context
     ) -> pb.GetPurposeCatalogueResponse:
         """See authorization_service.proto."""
-        require_service(context, *SERVICES)
+        await require_somebody(context, self._gate)
         codes = [pb.PurposeCode(code=one.code, title=one.title) for one in self._authorizer.catalogue()]
         return pb.GetPurposeCatalogueResponse(codes=codes)

@@ -8,17 +8,11 @@ from alpr.audit.v1 import governance_service_pb2 as agency_pb
 from alpr.audit.v1 import governance_service_pb2_grpc as agency_rpc
 from services.audit import wire, wire_registry
 from services.audit.app_accounts import Accounts
-from services.audit.app_act import Call
 from services.audit.app_registry import Agencies
-from services.common.identity import Context, require_token
+from services.audit.callers import call_of
+from services.common.identity import Context
 
 _FIRST_ACCOUNT = ("", "00000000-0000-0000-0000-000000000000")
-
-
-def call_of(context: Context, request_id: str = "") -> Call:
-    """The person's call."""
-    token = require_token(context).access_token
-    return Call(token.reveal() if token else "", request_id)
 
 
 class AccountServicer(account_rpc.AccountServiceServicer):

@@ -15,13 +15,13 @@ from alpr.audit.v1 import sensor_service_pb2 as sensor_pb
 from alpr.audit.v1 import sensor_service_pb2_grpc as sensor_rpc
 from services.audit import wire, wire_registry
 from services.audit.app_export import Exporter
+from services.audit.app_gate import Gate
 from services.audit.app_log import Log
 from services.audit.app_registry import Sensors
 from services.audit.app_watch import Entitlements, SensorWatch
-from services.audit.server import SERVICES
-from services.audit.server_people import call_of
+from services.audit.callers import SERVICES, call_of, require_somebody
 from services.common.errors import FieldViolation, InvalidFieldError, StoppingError
-from services.common.identity import Context, PeerKind, caller_of, require_service
+from services.common.identity import Context, require_service
 from services.common.server import stopping_of
 from services.common.wire import to_timestamp
 
@@ -127,7 +127,8 @@ class HealthServicer(health_rpc.HealthServiceServicer):
 class LogServicer(log_rpc.LogServiceServicer):
     """The log."""
 
-    def __init__(self, journal: Log, exporter: Exporter) -> None:
+    def __init__(self, gate: Gate, journal: Log, exporter: Exporter) -> None:
+        self._gate = gate
         self._log = journal
         self._exporter = exporter
 
@@ -135,14 +136,14 @@ class LogServicer(log_rpc.LogServiceServicer):
         self, request: log_pb.GetCheckpointRequest, context: Context
     ) -> log_pb.GetCheckpointResponse:
         """See log_service.proto."""
-        _require_somebody(context)
+        await require_somebody(context, self._gate)
         return log_pb.GetCheckpointResponse(checkpoint=(await self._log.checkpoint()).text)
 
     async def GetInclusionProof(
         self, request: log_pb.GetInclusionProofRequest, context: Context
     ) -> log_pb.GetInclusionProofResponse:
         """See log_service.proto."""
-        _require_somebody(context)
+        await require_somebody(context, self._gate)
         proof, leaf_hash = await self._log.inclusion(request.log_index)
         return log_pb.GetInclusionProofResponse(proof=proof, leaf_hash=leaf_hash)
 
@@ -150,7 +151,7 @@ class LogServicer(log_rpc.LogServiceServicer):
         self, request: log_pb.GetConsistencyProofRequest, context: Context
     ) -> log_pb.GetConsistencyProofResponse:
         """See log_service.proto."""
-        _require_somebody(context)
+        await require_somebody(context, self._gate)
         try:
             hashes, checkpoint = await self._log.consistency(request.first_size, request.second_size)
         except ValueError:
@@ -170,9 +171,3 @@ class LogServicer(log_rpc.LogServiceServicer):
                 yield log_pb.ExportLogResponse(entry=wire.log_entry(stored))
         await self._exporter.end(export)
         yield log_pb.ExportLogResponse(checkpoint=export.checkpoint.text)
-
-
-def _require_somebody(context: Context) -> None:
-    """A certificate or a token; who it is does not matter, for these answers show no field of any entry."""
-    if caller_of(context).peer.kind is PeerKind.NONE:
-        call_of(context)

@@ -433,9 +433,18 @@ async def test_an_outcome_of_the_wrong_shape_is_refused(audit: RunningAudit) -> 
 
 
 @pytest.mark.clause("IV.C.6")
-async def test_the_catalogue_lists_codes_in_order(audit: RunningAudit) -> None:
-    answer = await authorizations(audit).GetPurposeCatalogue(pb.GetPurposeCatalogueRequest())
+async def test_the_catalogue_lists_codes_in_order_to_services_and_signed_in_people(
+    audit: RunningAudit,
+) -> None:
+    request = pb.GetPurposeCatalogueRequest()
+    people = audit.people(AuthorizationServiceStub)
+
+    answer = await authorizations(audit).GetPurposeCatalogue(request)
+    same = await people.GetPurposeCatalogue(request, metadata=audit.bearer(COORDINATOR))
+    nobody = await refused(people.GetPurposeCatalogue(request))
 
     codes = [one.code for one in answer.codes]
     assert codes == sorted(codes)
     assert "HOMICIDE" in codes
+    assert same == answer
+    assert nobody.code is grpc.StatusCode.UNAUTHENTICATED

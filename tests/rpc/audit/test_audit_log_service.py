@@ -136,8 +136,17 @@ async def test_proofs_outside_the_log_are_refused(audit: RunningAudit) -> None:
     for first, second in ((0, 0), (2, 1), (1, 10**9), (-1, 1), (1, -1)):
         request = log_pb.GetConsistencyProofRequest(first_size=first, second_size=second)
         assert (await refused(service.GetConsistencyProof(request))).code is grpc.StatusCode.INVALID_ARGUMENT
-    nobody = await refused(log_of(audit).GetCheckpoint(log_pb.GetCheckpointRequest()))
 
+
+@pytest.mark.clause("I")
+async def test_a_checkpoint_is_not_for_strangers(audit: RunningAudit) -> None:
+    request = log_pb.GetCheckpointRequest()
+    forged = (("authorization", "Bearer a.b.c"),)
+
+    nobody = await refused(log_of(audit).GetCheckpoint(request))
+    stranger = await refused(log_of(audit).GetCheckpoint(request, metadata=forged))
+
+    assert stranger.code is grpc.StatusCode.UNAUTHENTICATED
     assert nobody.code is grpc.StatusCode.UNAUTHENTICATED
 
 
