@@ -8,9 +8,9 @@ import asyncpg
 
 from services.common.database import (
     admin_connection,
-    allow_connect,
     create_database,
     quoted,
+    set_login,
     with_database,
     with_login,
 )
@@ -64,7 +64,8 @@ class Databases:
             async with admin_connection(url) as admin:
                 for service in wanted:
                     for login in LOGINS[service]:
-                        await allow_connect(admin, login)
+                        # Roles are the server's, not the database's: another test may have changed the password.
+                        await set_login(admin, login, PASSWORD)
         database = MigratedDatabase(url)
         self._made.append(database)
         return database
