@@ -64,7 +64,7 @@ class Databases:
             async with admin_connection(url) as admin:
                 for service in wanted:
                     for login in LOGINS[service]:
-                        # Roles are the server's, not the database's: another test may have changed the password.
+                        # Roles are the server's, not the database's: another test may have changed it.
                         await set_login(admin, login, PASSWORD)
         database = MigratedDatabase(url)
         self._made.append(database)
