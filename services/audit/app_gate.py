@@ -158,7 +158,8 @@ def refusal(decision: Decision) -> NotPermittedError:
 
 def clean(text: str, longest: int = _LONGEST) -> str:
     """The text without control characters, which the log's table does not take, and cut to `longest`."""
-    return "".join(one if one.isprintable() else " " for one in text[:longest])
+    cut = text[:longest]
+    return cut if cut.isprintable() else "".join(one if one.isprintable() else " " for one in cut)
 
 
 def _refused(attempt: Attempt, error: AlprError) -> dict[str, str]:

@@ -60,26 +60,35 @@ class Registry:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._revisions == seen:
+                    self._check_sight()
                     await self._changed.wait()
+        self._check_sight()
+        return self._revisions
+
+    def _check_sight(self) -> None:
         if asyncio.get_running_loop().time() - self._heard > _BLIND_SECONDS:
             raise StorageUnavailableError("the registry cannot be read; try again")
-        return self._revisions
 
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             try:
                 self._take(await self._store.revisions())
-            except StorageUnavailableError:
-                log.warning("registry_not_read")
+            except Exception as error:
+                # Whatever it is, the poll must go on: the streams of this process hear from nobody else.
+                log.warning("registry_not_read", error=type(error).__name__)
+                self._wake()
 
     def _take(self, revisions: Revisions) -> None:
         self._heard = asyncio.get_running_loop().time()
         if revisions != self._revisions:
             self._revisions = revisions
-            # Wakes those who wait now; who comes later compares revisions first.
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._wake()
+
+    def _wake(self) -> None:
+        """Wakes those who wait now; who comes later compares revisions first."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 @dataclass(frozen=True, slots=True)
