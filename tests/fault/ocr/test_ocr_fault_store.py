@@ -151,7 +151,7 @@ def _fail_writes(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     real = os.open
 
     def failing(path: Any, flags: int, *rest: Any, **more: Any) -> int:
-        if flags & os.O_CREAT:
+        if flags & os.O_CREAT and "pki" not in str(path):  # the sensor's certificate is no image
             raise OSError(number, os.strerror(number))
         return real(path, flags, *rest, **more)
 
