@@ -31,6 +31,7 @@ log = structlog.get_logger()
 # The tree is filled in pieces, so that the event loop goes on meanwhile.
 _PAGE = 4096
 _EXPORT_PAGE = 256
+_NOT_WRITTEN = "the record could not be written; nothing was done; try again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,13 @@ class Log:
         try:
             position, _ = await self._commits.submit(new)
         except StorageUnavailableError:
-            raise AuditUnavailableError(
-                "the record could not be written; nothing was done; try again"
-            ) from None
+            raise AuditUnavailableError(_NOT_WRITTEN) from None
+        except AlprError:
+            raise
+        except Exception as error:
+            # A lost privilege or constraint is our fault, not the caller's; to the caller it is all the same.
+            log.exception("entry_not_recorded")
+            raise AuditUnavailableError(_NOT_WRITTEN) from error
         if not position.same:
             raise RequestIdReusedError("this request id came before with other content; use a new one")
         if position.fresh:

@@ -172,14 +172,18 @@ async def test_a_process_that_is_told_to_stop_exits_with_0(
 
 
 @pytest.mark.clause("IV.A.5", "IV.E.2")
+@pytest.mark.parametrize("failure", ["disk_full", "insufficient_privilege"])
 async def test_nothing_is_allowed_while_the_log_cannot_be_written(
-    founded: tuple[AuditSettings, MigratedDatabase], tls: DevelopmentAuthority, issuer: RunningIssuer
+    founded: tuple[AuditSettings, MigratedDatabase],
+    tls: DevelopmentAuthority,
+    issuer: RunningIssuer,
+    failure: str,
 ) -> None:
     settings, database = founded
     async with running_audit(settings, database, tls, issuer) as audit:
         officer = await audit.person(pb.ROLE_USER)
         before = await log_size(audit)
-        await fill_disk(database)
+        await make_inserts_fail(database, failure)
 
         for request in (plate_request(officer.token()), plate_request("forged")):
             error = await refused(authorizations(audit).Authorize(request))
@@ -187,28 +191,27 @@ async def test_nothing_is_allowed_while_the_log_cannot_be_written(
             assert error.reason == ErrorReason.ERROR_REASON_AUDIT_UNAVAILABLE
         assert await log_size(audit) == before
 
-        await make_room(database)
+        await let_inserts_pass(database)
         assert (await authorizations(audit).Authorize(plate_request(officer.token()))).permit
         assert await log_size(audit) == before + 1
     await check_whole(settings, database)
 
 
-async def fill_disk(database: MigratedDatabase) -> None:
-    """Makes every insert into the log fail as a full disk would."""
+async def make_inserts_fail(database: MigratedDatabase, failure: str) -> None:
+    """Makes every insert into the log fail with that condition."""
     await fetch(
         database.admin_url,
-        "CREATE FUNCTION audit.full() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END $$",
+        "CREATE FUNCTION audit.fail() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{failure}'; END $$",
     )
     await fetch(
         database.admin_url,
-        "CREATE TRIGGER full_disk BEFORE INSERT ON audit.log_field"
-        " FOR EACH ROW EXECUTE FUNCTION audit.full()",
+        "CREATE TRIGGER failing BEFORE INSERT ON audit.log_field FOR EACH ROW EXECUTE FUNCTION audit.fail()",
     )
 
 
-async def make_room(database: MigratedDatabase) -> None:
-    await fetch(database.admin_url, "DROP TRIGGER full_disk ON audit.log_field")
+async def let_inserts_pass(database: MigratedDatabase) -> None:
+    await fetch(database.admin_url, "DROP TRIGGER failing ON audit.log_field")
 
 
 @pytest.mark.clause("III.B.3.e", "IV.A.4")
