@@ -5,7 +5,8 @@ from __future__ import annotations
 import grpc
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
-from services.common.errors import AlprError, DependencyUnavailableError
+from services.common.errors import AlprError, DependencyUnavailableError, FieldViolation
+from services.ocr.core.pictures import PictureError
 
 
 class BadImageError(AlprError):
@@ -13,6 +14,11 @@ class BadImageError(AlprError):
 
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = ErrorReason.ERROR_REASON_BAD_IMAGE
+
+    @classmethod
+    def of(cls, error: PictureError) -> BadImageError:
+        """What a caller is told of `error`: the field, what is wrong with it and what to change."""
+        return cls(f"the image {error}", violations=(FieldViolation("frame.image", str(error)),))
 
 
 class BusyError(DependencyUnavailableError):

@@ -57,7 +57,7 @@ class Recognizer:
         try:
             found = await loop.run_in_executor(self._executor, self._recognize, image)
         except PictureError as error:
-            raise BadImageError(str(error)) from None
+            raise BadImageError.of(error) from None
         RECOGNITION_SECONDS.observe(found.seconds)
         return found
 

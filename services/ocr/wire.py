@@ -45,7 +45,7 @@ def parse_frame(frame: pb.Frame, now: datetime) -> Frame:
     try:
         kind = kind_of(frame.image)
     except PictureError as error:
-        raise BadImageError(str(error)) from None
+        raise BadImageError.of(error) from None
     return Frame(frame.image, kind, capture_time, place)
 
 
