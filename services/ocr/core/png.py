@@ -56,7 +56,7 @@ def png_essence(data: bytes) -> Essence:
     whole = memoryview(data)
     kept: list[memoryview | bytes] = [SIGNATURE]
     order: list[bytes] = []
-    orientation, coded = 0, 0
+    orientation, coded, previous = 0, 0, b""
     for name, start, end in _chunks(data):
         if name in {b"acTL", b"fcTL", b"fdAT"}:
             raise PictureError("is animated: send each frame as a picture of its own")
@@ -64,13 +64,14 @@ def png_essence(data: bytes) -> Essence:
             orientation = orientation or orientation_of(data[start + 8 : end - 4])
         elif name in {b"IHDR", b"PLTE", b"IDAT", b"IEND"}:
             coded += end - start - 12 if name == b"IDAT" else 0
-            if order[-1:] != [name]:
+            if name != b"IDAT" or previous != name:
                 order.append(name)
             # Many colours may be suggested for a picture that has no palette. They are not needed.
             if name != b"PLTE" or data[25] == _PALETTE:
                 kept.append(whole[start:end])
         elif not name[0] & _LOWER_CASE:
             raise PictureError(_MALFORMED)
+        previous = name
     if order not in ([b"IHDR", b"IDAT", b"IEND"], [b"IHDR", b"PLTE", b"IDAT", b"IEND"]):
         raise PictureError(_MALFORMED)
     if coded * _MOST_INFLATION < _line_bytes(data, kind) * kind.height:
