@@ -16,17 +16,23 @@ from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
 from services.common.errors import SensorsUnknownError
 from services.common.keyfile import read_key
-from services.common.objects import FileObjectStore
+from services.common.objects import FileObjectStore, ObjectStore
 from services.common.sensors import SensorRegistry
 from services.common.server import ServerBuilder, run, serve
 from services.ocr.app import FrameIntake
+from services.ocr.app_models import ModelRollOut
+from services.ocr.audit import AuditClient
 from services.ocr.config import OcrSettings
-from services.ocr.engine import Engine
+from services.ocr.core.detection import DetectionSettings
+from services.ocr.engine import EngineSettings
+from services.ocr.engines import Engines
+from services.ocr.limits import Load
 from services.ocr.matcher_link import MatcherLink
-from services.ocr.models import Models, load_models
+from services.ocr.models import known_versions
 from services.ocr.recognition import Recognizer
 from services.ocr.server import SERVICE, OcrServicer
 from services.ocr.store import ImageVault
+from services.ocr.store_rollout import RollOutStore
 
 # Less than the two seconds that a health check gets.
 _FIRST_WORD_SECONDS: Final = 1.5
@@ -39,11 +45,10 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
     Raises:
         ConfigError: A model, the key or the image store is not what it must be.
     """
-    models = load_models(settings.model_dir)
+    engines = await _engines(settings)
     kek = read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE")
-    vault = ImageVault(
-        FileObjectStore(settings.image_store_dir), kek, clock, retention_days=settings.image_retention_days
-    )
+    objects = FileObjectStore(settings.image_store_dir)
+    vault = ImageVault(objects, kek, clock, retention_days=settings.image_retention_days)
     await vault.check()
     builder = ServerBuilder(settings, name="ocr")
 
@@ -52,7 +57,8 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
         builder.on_stop(made.close)
         return made
 
-    sensors = SensorRegistry(SensorServiceStub(channel("audit", settings.audit_target)), clock)
+    audit = channel("audit", settings.audit_target)
+    sensors = SensorRegistry(SensorServiceStub(audit), clock)
     await sensors.start()
     builder.on_stop(sensors.stop)
 
@@ -62,7 +68,9 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
     )
     builder.on_stop(matcher.close)
 
-    recognizer = Recognizer(await _engine(models, settings), workers=settings.recognition_workers)
+    roll_out = await _roll_out(engines, objects, AuditClient(audit), clock)
+    builder.on_stop(_in_background(roll_out.keep_following()))
+    recognizer = Recognizer(engines, roll_out.version_for, workers=settings.recognition_workers)
     builder.on_stop(recognizer.close)
     builder.on_stop(_in_background(vault.keep_removing()))
 
@@ -72,19 +80,42 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
         vault=vault,
         matcher=matcher,
         clock=clock,
-        model_version=models.version,
+        load=Load(workers=settings.recognition_workers, most_bytes=settings.waiting_megabytes << 20),
         in_flight=settings.frames_in_flight,
     )
-    servicer = OcrServicer(intake, models, clock, stream_in_flight=settings.stream_frames_in_flight)
+    servicer = OcrServicer(intake, roll_out, clock, stream_in_flight=settings.stream_frames_in_flight)
     builder.add(SERVICE, add_OcrServiceServicer_to_server, servicer)
     builder.health_check(lambda: _sensors_known(sensors))
+    builder.health_check(lambda: _models_here(roll_out))
     return builder
 
 
-async def _engine(models: Models, settings: OcrSettings) -> Engine:
-    return await asyncio.to_thread(
-        Engine, models.detector, models.recognizer, threads=settings.recognition_threads
+async def _engines(settings: OcrSettings) -> Engines:
+    versions = await asyncio.to_thread(known_versions, settings.model_dir)
+    detection = DetectionSettings(long_side=settings.detector_long_side)
+    return Engines(
+        versions, threads=settings.recognition_threads, settings=EngineSettings(detection=detection)
     )
+
+
+async def _roll_out(engines: Engines, objects: ObjectStore, audit: AuditClient, clock: Clock) -> ModelRollOut:
+    """The roll-out as it stands, with the versions in use in memory."""
+
+    async def load(version: str) -> None:
+        await asyncio.to_thread(engines.of, version)
+
+    made = ModelRollOut(
+        versions=engines.versions, store=RollOutStore(objects), audit=audit, clock=clock, load=load
+    )
+    await made.start()
+    for version in made.current().state.versions & engines.versions.keys():
+        await load(version)
+    return made
+
+
+async def _models_here(roll_out: ModelRollOut) -> None:
+    """Returns when this replica has the models that are rolled out."""
+    roll_out.version_for("")
 
 
 async def _sensors_known(sensors: SensorRegistry) -> None:

@@ -12,8 +12,8 @@ from services.common.clock import Clock
 from services.common.errors import FieldViolation, InvalidFieldError
 from services.common.readid import read_id_of_frame
 from services.common.sensors import SensorRegistry
-from services.ocr.errors import BusyError
 from services.ocr.frames import Frame, FrameAnswer, NewRead, Outcome, Position, StoredImage
+from services.ocr.limits import Load
 from services.ocr.matcher_link import MatcherLink
 from services.ocr.metrics import FRAMES, PLATES
 from services.ocr.recognition import Recognized, Recognizer
@@ -29,7 +29,7 @@ class FrameIntake:
         vault: Keeps images.
         matcher: Takes reads.
         clock: Tells when a frame was received.
-        model_version: Named in every read.
+        load: What is under way, and how much of it there may be.
         in_flight: Frames of all callers under way at the same time.
     """
 
@@ -41,7 +41,7 @@ class FrameIntake:
         vault: ImageVault,
         matcher: MatcherLink,
         clock: Clock,
-        model_version: str,
+        load: Load,
         in_flight: int,
     ) -> None:
         self._sensors = sensors
@@ -49,24 +49,19 @@ class FrameIntake:
         self._vault = vault
         self._matcher = matcher
         self._clock = clock
-        self._model_version = model_version
-        self._in_flight = in_flight
+        self._load = load
         self._slots = asyncio.Semaphore(in_flight)
-        self._waiting = 0
 
-    def require_room(self) -> None:
-        """Returns when a frame would not wait behind more frames than may be under way.
-
-        Raises:
-            BusyError: It would.
-        """
-        if self._waiting >= self._in_flight:
-            raise BusyError("all places for frames are taken; nothing was done; try again")
-
-    async def take(self, frame: Frame, sensor_id: str) -> FrameAnswer:
+    async def take(self, frame: Frame, sensor_id: str, seconds_left: float | None = None) -> FrameAnswer:
         """The plates of the frame, each compared and on disk. The same frame again gives the same read ids.
 
+        Args:
+            frame: Its form was checked.
+            sensor_id: Who sends it.
+            seconds_left: How long the caller waits; None is for ever.
+
         Raises:
+            OverloadedError: It would be recognised too late, or there is no room for it; nothing was done.
             SensorNotApprovedError: Nothing was looked at or stored (ENF-051 III.B.3.e).
             InvalidFieldError: No place is known (ENF-051 II.J); nothing was looked at or stored.
             BadImageError: The image cannot be decoded; nothing was stored.
@@ -76,21 +71,16 @@ class FrameIntake:
         received = self._clock.now()
         sensor = self._sensors.require_approved(sensor_id, frame.capture_time)
         place = frame.place or _surveyed_place(sensor)
-        self._waiting += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            found = await self._recognizer.recognize(frame.image)
-            if not found.plates:
-                # Without a plate nothing of the frame is kept.
-                FRAMES.labels("empty").inc()
-                return FrameAnswer((), found.seconds)
-            FRAMES.labels("plates").inc()
-            return await self._finish(frame, found, sensor_id, place, received)
-        finally:
-            self._slots.release()
+        with self._load.admitted(len(frame.image), seconds_left) as ticket:
+            async with self._slots:
+                found = await self._recognizer.recognize(frame.image, sensor_id)
+                ticket.recognised(found.seconds)
+                if not found.plates:
+                    # Without a plate nothing of the frame is kept.
+                    FRAMES.labels("unreadable" if found.unreadable else "empty").inc()
+                    return FrameAnswer((), found.seconds, len(found.unreadable))
+                FRAMES.labels("plates").inc()
+                return await self._finish(frame, found, sensor_id, place, received)
 
     async def _finish(
         self, frame: Frame, found: Recognized, sensor_id: str, place: Position, received: datetime
@@ -111,7 +101,7 @@ class FrameIntake:
                 place=place,
                 plate=plate,
                 image=image,
-                model_version=self._model_version,
+                model_version=found.model_version,
                 crop=crop,
                 overview=found.overview,
             )
@@ -123,7 +113,7 @@ class FrameIntake:
             outcomes = await self._matcher.submit(reads)
         for outcome in outcomes:
             PLATES.labels(ReadStatus.Name(outcome.status)).inc()
-        return FrameAnswer(tuple(zip(reads, outcomes, strict=True)), found.seconds)
+        return FrameAnswer(tuple(zip(reads, outcomes, strict=True)), found.seconds, len(found.unreadable))
 
     async def _stored_image(self, frame: Frame, sha256: bytes) -> StoredImage | None:
         """The image once it is on disk; None when its day is no longer kept, and then it is not stored."""

@@ -8,13 +8,14 @@ from typing import Annotated
 from pydantic import Field
 
 from services.common.config import Address, ReadableFile, ServiceSettings
+from services.ocr.models import PACKAGED
 
 
 class OcrSettings(ServiceSettings):
     """PW_... variables of ocr besides those that every service has."""
 
-    model_dir: Path
-    """Folder with the files that models.toml names."""
+    model_dir: Path = PACKAGED
+    """Folder with a folder for each version of the models, each with its model.toml."""
     image_store_dir: Path
     """Root of the image store; images go to `days/`."""
     image_kek_file: ReadableFile
@@ -27,9 +28,15 @@ class OcrSettings(ServiceSettings):
     """Frames that are recognised side by side. One for each core that this process may use."""
     recognition_threads: Annotated[int, Field(ge=1, le=64)] = 1
     """Threads for one frame. More shorten its time and cost throughput; cores in use are the product."""
+    detector_long_side: Annotated[int, Field(ge=256, le=2048, multiple_of=32)] = 640
+    """Pixels of a frame's longer side as the detector sees it. More finds smaller plates, at a cost."""
     frames_in_flight: Annotated[int, Field(ge=1, le=4096)] = 16
     """Frames of all callers under way, from recognition to the matcher's answer."""
     stream_frames_in_flight: Annotated[int, Field(ge=1, le=64)] = 4
     """Frames of one stream under way."""
+    waiting_megabytes: Annotated[int, Field(ge=1, le=65536)] = 256
+    """Images under way, in MiB; further frames are refused and told when to come again."""
+    max_concurrent_calls: Annotated[int, Field(ge=1)] = 512
+    """Calls and streams under way. Each may bring one message before it is refused: this bounds memory."""
     image_retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
     """Days that an image is kept after its day of capture (ENF-051 IV.E.1); set it as the archive's."""

@@ -1,97 +1,243 @@
-"""The recogniser: two ONNX models and what is round them, from an image to plates."""
+"""The engine: four ONNX networks and what is round them, from an image to plates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Any, Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from services.ocr.core.alphabet import Alphabet
-from services.ocr.core.ctc import read
-from services.ocr.core.detection import DetectionSettings, Tensor, detector_input, normalised, text_regions
-from services.ocr.core.plates import Line, Plate, PlateSettings, choose, in_doubt, split_plates, worth_reading
-from services.ocr.core.quad import Image, Quad, cut_out
+from services.ocr.core import grammar
+from services.ocr.core.calibration import tempered
+from services.ocr.core.ctc import probabilities
+from services.ocr.core.detection import DetectionSettings, Found, detector_input, found_plates
+from services.ocr.core.plates import FIRST_VIEWS, Likely, Plate, Sight, views
+from services.ocr.core.quad import Box, Image, Quad
+from services.ocr.core.reading import LEAST_PROBABILITY, Evidence, evidence, read, sure
+from services.ocr.core.windows import (
+    Surroundings,
+    corner_window,
+    corners_in,
+    issuer_window,
+    reading_window,
+    surroundings,
+    unrolled_window,
+)
+from services.ocr.models import ModelSet
 
-# What the recogniser takes: lines 48 pixels high, of any width.
-_LINE_HEIGHT: Final = 48
-_COLUMN_WIDTH: Final = 8
-_NARROWEST: Final = 48
-# The further views of a line in doubt: how far its outline is moved outwards, in line heights.
-_MARGINS: Final = (0.08, -0.06)
+Tensor = npt.NDArray[np.float32]
+
+# Between these the plate is read in one line and in two, and the better reading counts.
+_ONE_LINE: Final = 0.2
+_TWO_LINES: Final = 0.8
+# A box that is smaller in both directions has no corners to be looked for once more.
+_SMALLEST: Final = 4.0
+# What fits worse than this for a character is no text, and nobody issued it.
+_WORST_FIT: Final = -1.5
+# Readings of one plate found twice.
+_SAME_PLATE: Final = 0.5
+_INSIDE: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """How plates are found and read; see the parts."""
+    """How plates are found; what else there is to set belongs to the models."""
 
     detection: DetectionSettings = field(default_factory=DetectionSettings)
-    plates: PlateSettings = field(default_factory=PlateSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way to read a plate: `split` is where its two lines part, from 0 to 1; None for one line."""
+
+    around: Surroundings
+    outlines: tuple[Quad, ...]
+    split: float | None
+
+    def windows(self, start: int, end: int | None) -> list[Image]:
+        """The reader's windows of these outlines."""
+        if self.split is None:
+            return [reading_window(self.around, quad) for quad in self.outlines[start:end]]
+        return [unrolled_window(self.around, quad, self.split) for quad in self.outlines[start:end]]
 
 
 class Engine:
-    """Finds and reads plates. Its method blocks and uses CPU: call it in an executor, also side by side."""
+    """Finds and reads plates. Its methods block and use CPU: call them in an executor, also side by side."""
 
-    def __init__(
-        self, detector: bytes, recognizer: bytes, *, threads: int, settings: EngineSettings | None = None
-    ) -> None:
-        """Loads both models.
+    def __init__(self, model: ModelSet, *, threads: int, settings: EngineSettings | None = None) -> None:
+        """Loads the networks.
 
         Args:
-            detector: PP-OCR text detector, ONNX.
-            recognizer: PP-OCR CTC recogniser, ONNX, its alphabet under the metadata key `character`.
+            model: The version; each of its files is checked here.
             threads: Threads inside one model run; runs side by side are the caller's choice.
-            settings: How plates are found and read.
+            settings: How plates are found.
+
+        Raises:
+            ConfigError: A file is missing, or is another than the version names.
         """
-        self._settings = settings or EngineSettings()
-        self._detector = _session(detector, threads)
-        self._recognizer = _session(recognizer, threads)
-        listed = self._recognizer.get_modelmeta().custom_metadata_map["character"]
-        self._alphabet = Alphabet.of(listed.split("\n"))
+        # Threads of OpenCV would fight those of the networks for the cores.
+        cv2.setNumThreads(1)
+        networks = model.networks()
+        self.model = model
+        self._detection = (settings or EngineSettings()).detection
+        self._detector = _session(networks["detector"], threads)
+        self._corners = _session(networks["corners"], threads)
+        self._characters = _session(networks["characters"], threads)
+        self._issuer = _session(networks["issuer"], threads)
 
     def plates(self, image: Image) -> tuple[Plate, ...]:
-        """The plates in `image` (BGR, rows x columns x 3), most to least certain."""
-        height, width = image.shape[:2]
-        scores = _run(self._detector, detector_input(image, self._settings.detection))[0, 0]
-        regions = text_regions(scores, width, height, self._settings.detection)
-        lines = self._read(image, worth_reading(regions, self._settings.plates))
-        wholes = self._read(image, split_plates(lines))
-        return choose(lines, wholes, self._settings.plates)
+        """The plates that can be read in `image` (BGR, rows x columns x 3), most to least certain."""
+        return self.look(image).plates
 
-    def _read(self, image: Image, quads: Iterable[Quad]) -> list[Line]:
-        return [self._line(image, quad) for quad in quads]
+    def look(self, image: Image) -> Sight:
+        """What is in `image` (BGR, rows x columns x 3)."""
+        plates = self.read(image, self.find(image))
+        readable = self.model.calibration.readable
+        return Sight(
+            tuple(one for one in plates if one.probability >= readable),
+            tuple(one for one in plates if one.probability < readable),
+        )
 
-    def _line(self, image: Image, quad: Quad) -> Line:
-        probabilities = self._probabilities(image, quad)
-        views = [self._alphabet.plate_probabilities(probabilities)]
-        line = Line(quad, self._alphabet.raw_text(probabilities), read(views))
-        if not in_doubt(line):
-            return line
-        for margin in _MARGINS:
-            seen = self._probabilities(image, quad.grown(margin * quad.height))
-            views.append(self._alphabet.plate_probabilities(seen))
-        return Line(quad, line.raw, read(views))
+    def find(self, image: Image) -> tuple[Found, ...]:
+        """Where the detector marks plates, highest score first."""
+        scale = self._detection.long_side / max(image.shape[:2])
+        score, box, _ = self._detector.run(
+            ["score", "box", "corners"], {"image": detector_input(image, scale)}
+        )
+        return found_plates(score[0], box[0], scale, self._detection)
 
-    def _probabilities(self, image: Image, quad: Quad) -> npt.NDArray[np.float32]:
-        # A width of its own for each line: padding to a common one costs more than a batch saves on a CPU.
-        columns = ceil(_LINE_HEIGHT * quad.width / max(quad.height, 1) / _COLUMN_WIDTH)
-        cut = cut_out(image, quad, _LINE_HEIGHT, max(_NARROWEST, columns * _COLUMN_WIDTH))
-        return np.asarray(_run(self._recognizer, normalised(cut)[None])[0])
+    def read(self, image: Image, found: Sequence[Found]) -> tuple[Plate, ...]:
+        """A plate for each of `found`, most to least certain; of two at one place the more certain one."""
+        if not found:
+            return ()
+        arounds = [surroundings(image, one.box) for one in found]
+        ways = self._ways(arounds, [one.box for one in found])
+        seen = self._evidence([way for several in ways for way in several])
+        plates = []
+        at = 0
+        for several in ways:
+            options = seen[at : at + len(several)]
+            at += len(several)
+            best = max(range(len(several)), key=lambda n: _best_fit(options[n][1]))
+            plates.append((several[best], *options[best]))
+        return self._plates(plates, found, image.shape[1], image.shape[0])
+
+    def _ways(self, arounds: Sequence[Surroundings], boxes: Sequence[Box]) -> list[list[_Way]]:
+        """For each plate one way to read it, or two where it is not clear whether it has two lines."""
+        first, _, _ = self._corner_run(arounds, boxes)
+        tight = [
+            around if min(around.width, around.height) > _SMALLEST else box
+            for around, box in zip((quad.bounds() for quad in first), boxes, strict=True)
+        ]
+        second, two_line, split = self._corner_run(arounds, tight)
+        ways = []
+        for n, around in enumerate(arounds):
+            outlines = views(boxes[n], first[n], second[n])
+            splits: list[float | None] = [None] if two_line[n] < _TWO_LINES else []
+            if two_line[n] > _ONE_LINE:
+                splits.append(float(np.clip(split[n], 0.2, 0.8)))
+            ways.append([_Way(around, outlines, one) for one in splits])
+        return ways
+
+    def _corner_run(
+        self, arounds: Sequence[Surroundings], boxes: Sequence[Box]
+    ) -> tuple[list[Quad], Tensor, Tensor]:
+        windows = [corner_window(around, box) for around, box in zip(arounds, boxes, strict=True)]
+        names = ["quad", "two_line", "split"]
+        quads, two_line, split = self._corners.run(names, {"window": np.stack(windows)})
+        return [corners_in(box, one) for box, one in zip(boxes, quads, strict=True)], two_line, split
+
+    def _evidence(self, ways: Sequence[_Way]) -> list[tuple[Tensor, Evidence]]:
+        """What each way shows the reader, and what that says: first two windows, more where they doubt."""
+        shown = self._character_run([way.windows(0, FIRST_VIEWS) for way in ways])
+        doubtful = [n for n, windows in enumerate(shown) if not sure(probabilities(windows))]
+        more = self._character_run([ways[n].windows(FIRST_VIEWS, None) for n in doubtful])
+        for n, windows in zip(doubtful, more, strict=True):
+            shown[n] = np.concatenate([shown[n], windows])
+        return [(windows, evidence(probabilities(windows))) for windows in shown]
+
+    def _character_run(self, windows: Sequence[Sequence[Image]]) -> list[Tensor]:
+        """Columns x 37 logarithms for each window, grouped as given."""
+        if not windows:
+            return []
+        flat = np.stack([one for several in windows for one in several])
+        (answers,) = self._characters.run(["log_probabilities"], {"window": flat})
+        ends = np.cumsum([len(several) for several in windows])[:-1]
+        return list(np.split(answers, ends))
+
+    def _plates(
+        self,
+        seen: Sequence[tuple[_Way, Tensor, Evidence]],
+        found: Sequence[Found],
+        width: int,
+        height: int,
+    ) -> tuple[Plate, ...]:
+        issued = self._issuers([(way, said) for way, _, said in seen])
+        plates = []
+        for (way, windows, said), one, (issuers, kinds) in zip(seen, found, issued, strict=True):
+            if not said.texts:
+                continue
+            quad = way.outlines[0]
+            reading, clues = read(
+                said,
+                dict(issuers),
+                self.model.calibration,
+                width=quad.width,
+                score=one.score,
+            )
+            if grammar.SHORTEST <= len(reading.text) <= grammar.LONGEST:
+                inside = quad.clipped(width, height)
+                plates.append(Plate(reading, inside, clues, issuers, kinds, windows))
+        return _once(plates)
+
+    def _issuers(self, seen: Sequence[tuple[_Way, Evidence]]) -> list[tuple[Likely, Likely]]:
+        """Issuers and kinds of each plate; empty where there is no text that anybody issued."""
+        issued: list[tuple[Likely, Likely]] = [((), ())] * len(seen)
+        texts = [n for n, (_, said) in enumerate(seen) if _best_fit(said) > _WORST_FIT]
+        if not texts:
+            return issued
+        clearest = [seen[n][0].outlines[seen[n][1].best_window] for n in texts]
+        windows = [issuer_window(seen[n][0].around, quad) for n, quad in zip(texts, clearest, strict=True)]
+        issuers, kinds = self._issuer.run(["issuer", "kind"], {"window": np.stack(windows)})
+        model, calibration = self.model, self.model.calibration
+        for n, issuer, kind in zip(texts, issuers, kinds, strict=True):
+            issued[n] = (
+                _likely(model.issuers, issuer, calibration.issuer_temperature),
+                _likely(model.kinds, kind, calibration.kind_temperature),
+            )
+        return issued
 
 
-def _session(model: bytes, threads: int) -> ort.InferenceSession:
+def _best_fit(said: Evidence) -> float:
+    """How well the best text fits, for one of its characters; nothing fits nothing."""
+    return float(said.together[said.best]) / len(said.texts[said.best]) if said.texts else -np.inf
+
+
+def _likely(labels: Sequence[str], values: Tensor, temperature: float) -> Likely:
+    pairs = zip(labels, tempered(values.tolist(), temperature), strict=True)
+    kept = [(label, value) for label, value in pairs if value >= LEAST_PROBABILITY]
+    return tuple(sorted(kept, key=lambda pair: -pair[1]))
+
+
+def _once(plates: Iterable[Plate]) -> tuple[Plate, ...]:
+    """The plates, most certain first, without those that lie where a more certain one does."""
+    kept: list[Plate] = []
+    for one in sorted(plates, key=lambda plate: (-plate.probability, plate.quad.points)):
+        box = one.quad.bounds()
+        others = [other.quad.bounds() for other in kept]
+        if all(box.overlap(other) < _SAME_PLATE and box.inside(other) < _INSIDE for other in others):
+            kept.append(one)
+    return tuple(kept)
+
+
+def _session(model: bytes, threads: int) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Idle threads sleep instead of spinning: the cores belong to the other frames.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _run(session: ort.InferenceSession, tensor: Tensor) -> npt.NDArray[np.float32]:
-    outputs: list[Any] = session.run(None, {session.get_inputs()[0].name: tensor})
-    return np.asarray(outputs[0], dtype=np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
-from services.common.errors import AlprError, DependencyUnavailableError, FieldViolation
+from services.common.errors import AlprError, FieldViolation
 from services.ocr.core.pictures import PictureError
 
 
@@ -21,5 +21,9 @@ class BadImageError(AlprError):
         return cls(f"the image {error}", violations=(FieldViolation("frame.image", str(error)),))
 
 
-class BusyError(DependencyUnavailableError):
-    """As many frames as this process takes are under way; nothing was done; try again."""
+class OverloadedError(AlprError):
+    """More work waits than can be done in time or held in memory; nothing was done; try again later."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = ErrorReason.ERROR_REASON_OVERLOADED
+    default_retry_after_ms = 500

@@ -67,7 +67,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class FrameAnswer:
-    """The reads of a frame with what became of them, most to least certain, and the time of recognition."""
+    """The reads of a frame with what became of them, most to least certain, and the time of recognition.
+
+    `unreadable` is the number of further plates that were there and not read surely enough.
+    """
 
     reads: tuple[tuple[NewRead, Outcome], ...]
     seconds: float
+    unreadable: int

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 FRAMES: Final = Counter("ocr_frames", "Frames that were taken, by what became of them.", ["outcome"])
 PLATES: Final = Counter("ocr_plates", "Plates that were sent on, by what became of them.", ["status"])
+UNREADABLE: Final = Counter("ocr_unreadable_plates", "Plates that were found and not read surely enough.")
+FRAMES_REFUSED: Final = Counter(
+    "ocr_frames_refused", "Frames that were refused for the load, by why.", ["why"]
+)
+WAITING_BYTES: Final = Gauge("ocr_image_bytes_under_way", "Bytes of images that are under way.")
 RECOGNITION_SECONDS: Final = Histogram(
     "ocr_recognition_seconds",
     "Time from the image to its plates, waiting for a worker not included.",

@@ -21,36 +21,40 @@ from services.common.identity import NOBODY, Context, PeerKind, peer_of
 from services.common.server import stopping_of
 from services.ocr import wire
 from services.ocr.app import FrameIntake
+from services.ocr.app_models import ModelRollOut
 from services.ocr.metrics import FRAMES
-from services.ocr.models import Models
 from services.ocr.pipeline import in_order
+from services.ocr.server_models import ModelRpcs
 
 log = structlog.get_logger()
 
 SERVICE: Final = "alpr.ocr.v1.OcrService"
 
 
-class OcrServicer(OcrServiceServicer):
+class OcrServicer(ModelRpcs, OcrServiceServicer):
     """See ocr_service.proto."""
 
-    def __init__(self, intake: FrameIntake, models: Models, clock: Clock, *, stream_in_flight: int) -> None:
+    def __init__(
+        self, intake: FrameIntake, roll_out: ModelRollOut, clock: Clock, *, stream_in_flight: int
+    ) -> None:
+        super().__init__(roll_out)
         self._intake = intake
-        self._models = models
         self._clock = clock
         self._stream_in_flight = stream_in_flight
 
     async def Recognize(self, request: pb.RecognizeRequest, context: Context) -> pb.RecognizeResponse:
         """See ocr_service.proto."""
         sensor_id = _sensor_of(context)
-        self._intake.require_room()
         try:
             frame = wire.parse_frame(request.frame, self._clock.now())
-            answer = await self._intake.take(frame, sensor_id)
+            answer = await self._intake.take(frame, sensor_id, context.time_remaining())
         except AlprError:
             FRAMES.labels("failed").inc()
             raise
         return pb.RecognizeResponse(
-            plates=wire.to_recognized_plates(answer), recognition_time=wire.to_duration(answer.seconds)
+            plates=wire.to_recognized_plates(answer),
+            recognition_time=wire.to_duration(answer.seconds),
+            unreadable_count=answer.unreadable,
         )
 
     async def RecognizeStream(
@@ -61,7 +65,7 @@ class OcrServicer(OcrServiceServicer):
         stopping = stopping_of(context)
 
         async def work(request: pb.RecognizeStreamRequest) -> pb.RecognizeStreamResponse:
-            return await self._answer(request.frame, sensor_id)
+            return await self._answer(request.frame, sensor_id, context.time_remaining())
 
         answers = in_order(requests, work, most=self._stream_in_flight, stopping=stopping)
         async for answer in answers:
@@ -69,16 +73,13 @@ class OcrServicer(OcrServiceServicer):
         if stopping.is_set():
             raise StoppingError("the service is stopping; open the stream again")
 
-    async def ListModels(self, _request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
-        """See ocr_service.proto."""
-        if peer_of(context) == NOBODY:
-            raise UnauthenticatedError("this call needs a client certificate")
-        return pb.ListModelsResponse(models=[wire.to_model(file) for file in self._models.files])
-
-    async def _answer(self, frame: pb.Frame, sensor_id: str) -> pb.RecognizeStreamResponse:
+    async def _answer(
+        self, frame: pb.Frame, sensor_id: str, seconds_left: float | None
+    ) -> pb.RecognizeStreamResponse:
         """The answer for one frame of a stream. What is wrong with it never ends the stream."""
         try:
-            answer = await self._intake.take(wire.parse_frame(frame, self._clock.now()), sensor_id)
+            parsed = wire.parse_frame(frame, self._clock.now())
+            answer = await self._intake.take(parsed, sensor_id, seconds_left)
         except AlprError as error:
             return _failed(frame.frame_id, error)
         except Exception:
@@ -88,6 +89,7 @@ class OcrServicer(OcrServiceServicer):
             frame_id=frame.frame_id,
             plates=wire.to_recognized_plates(answer),
             recognition_time=wire.to_duration(answer.seconds),
+            unreadable_count=answer.unreadable,
         )
 
 

@@ -13,17 +13,23 @@ from alpr.type.v1 import read_pb2
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.common.errors import AlprError, FieldViolation
 from services.common.wire import parse_moment, parse_text, raise_violations, to_timestamp
-from services.ocr.core.ctc import Reading
 from services.ocr.core.pictures import PictureError, kind_of
+from services.ocr.core.plates import Likely
+from services.ocr.core.quad import Quad
+from services.ocr.core.reading import Reading
 from services.ocr.errors import BadImageError
 from services.ocr.frames import Frame, FrameAnswer, NewRead, Outcome, Position, StoredImage
-from services.ocr.models import ModelFile
 
 _MOST_FRAME_ID: Final = 128
 _MOST_DESCRIPTION: Final = 200
 _MOST_AHEAD: Final = timedelta(minutes=5)
 _LONGEST_PLATE: Final = 12
-_RETRYABLE: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+_RETRYABLE: Final = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
+)
+# What the models call a state of the United States, before its two letters; and whatever they do not know.
+_STATE_OF: Final = "US-"
+_UNKNOWN_ISSUER: Final = "ZZ"
 
 
 def parse_frame(frame: pb.Frame, now: datetime) -> Frame:
@@ -71,12 +77,8 @@ def to_frame_error(error: AlprError) -> pb.FrameError:
         reason=ErrorReason.Name(error.reason),
         message=details or error.message,
         retryable=error.code in _RETRYABLE,
+        retry_after=to_duration(error.retry_after_ms / 1000) if error.retry_after_ms else None,
     )
-
-
-def to_model(file: ModelFile) -> pb.Model:
-    """The message for a model."""
-    return pb.Model(name=file.name, version=file.version, sha256=file.sha256, licence=file.licence)
 
 
 def _parse_place(place: read_pb2.Place, wrong: list[FieldViolation]) -> Position:
@@ -120,6 +122,38 @@ def _to_read(read: NewRead) -> read_pb2.Read:
         plate_box=read_pb2.Box(x=box.x, y=box.y, width=box.width, height=box.height),
         image=_to_image(read.image) if read.image else None,
         model_version=read.model_version,
+        states=_to_states(read.plate.issuers),
+        plate_corners=_to_quad(read.plate.quad),
+        plate_types=_to_plate_types(read.plate.kinds),
+    )
+
+
+def _to_states(issuers: Likely) -> list[read_pb2.StateProbability]:
+    """States and countries; what the models do not know is left out, and so remains of the sum."""
+    return [
+        read_pb2.StateProbability(
+            state=issuer.removeprefix(_STATE_OF) if issuer.startswith(_STATE_OF) else "",
+            country="US" if issuer.startswith(_STATE_OF) else issuer,
+            probability=probability,
+        )
+        for issuer, probability in issuers
+        if issuer != _UNKNOWN_ISSUER
+    ]
+
+
+def _to_plate_types(kinds: Likely) -> list[read_pb2.PlateTypeProbability]:
+    return [
+        read_pb2.PlateTypeProbability(
+            plate_type=read_pb2.PlateType.Value(f"PLATE_TYPE_{kind.upper()}"), probability=probability
+        )
+        for kind, probability in kinds
+    ]
+
+
+def _to_quad(quad: Quad) -> read_pb2.Quad:
+    upper_left, upper_right, lower_right, lower_left = (read_pb2.Point(x=x, y=y) for x, y in quad.points)
+    return read_pb2.Quad(
+        upper_left=upper_left, upper_right=upper_right, lower_right=lower_right, lower_left=lower_left
     )
 
 

@@ -1,149 +1,120 @@
-"""Reading a plate out of a CTC recogniser: its best texts, exactly scored, and what each position may be.
+"""What a CTC reader may have seen: likely texts of a window, and how well any text fits many windows.
 
 Graves et al., "Connectionist temporal classification" (ICML 2006): the probability of a text is the sum over
-all ways to spread its characters, with blanks between, over the columns of the image.
+all ways to spread its characters, with blanks between, over the columns of the window.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from services.ocr.core.alphabet import BLANK, CHARACTERS
+from services.ocr.core.alphabet import BLANK, Symbols
 
 Columns = npt.NDArray[np.float64]
+"""Columns x 37: probability of blank and of each character; or the same for several windows."""
 
-MOST_CANDIDATES: Final = 16
-_LEAST_IN_LATTICE: Final = 0.001
-_BEAM_WIDTH: Final = 24
-_LEAST_IN_COLUMN: Final = 1e-4
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A whole text and the probability that the plate bears it, 0 to 1."""
-
-    text: str
-    probability: float
+# No column excludes a text altogether, and 32 of these still are a number.
+_FLOOR: Final = 1e-6
+_LEAST_IN_BEAM: Final = 2e-3
+_LEAST_IN_POSITION: Final = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a plate may say.
+def probabilities(log_probabilities: npt.NDArray[np.float32]) -> Columns:
+    """The network's answer as probabilities, none of them nothing."""
+    return np.maximum(np.exp(log_probabilities.astype(np.float64)), _FLOOR)
 
-    Attributes:
-        candidates: The best texts, at most 16, most probable first; at least one, maybe the empty text.
-        positions: For each character of the best text the characters it may be, with their probability given
-            the others, most probable first; below 0.001 they are left out.
+
+def greedy(window: Columns) -> Symbols:
+    """The text of the most probable symbol of each column."""
+    return tuple(symbol for symbol, _, _ in _runs(window))
+
+
+def substitutes(window: Columns) -> set[Symbols]:
+    """The greedy text with one character exchanged for another that its columns allow."""
+    runs = _runs(window)
+    text = tuple(symbol for symbol, _, _ in runs)
+    found: set[Symbols] = set()
+    for n, (symbol, start, end) in enumerate(runs):
+        seen = window[start:end].max(axis=0)
+        others = np.flatnonzero(seen > _LEAST_IN_POSITION).tolist()
+        found.update((*text[:n], other, *text[n + 1 :]) for other in others if other not in (BLANK, symbol))
+    return found
+
+
+def beam(window: Columns, width: int) -> list[Symbols]:
+    """The texts that a prefix beam search of that width finds, most probable first.
+
+    Columns that leave no choice, which are most, cost next to nothing.
     """
-
-    candidates: tuple[Candidate, ...]
-    positions: tuple[tuple[tuple[str, float], ...], ...]
-
-    @property
-    def text(self) -> str:
-        """The most probable text."""
-        return self.candidates[0].text
-
-    @property
-    def probability(self) -> float:
-        """Probability that the most probable text is right, 0 to 1."""
-        return self.candidates[0].probability
+    beams: dict[Symbols, tuple[float, float]] = {(): (1.0, 0.0)}
+    rows = window.tolist()
+    likely = [np.flatnonzero(column > _LEAST_IN_BEAM).tolist() for column in window]
+    for row, symbols in zip(rows, likely, strict=True):
+        characters = [symbol for symbol in symbols if symbol != BLANK]
+        beams = _extended(beams, row, characters)
+        if len(beams) > width:
+            kept = sorted(beams.items(), key=lambda item: -item[1][0] - item[1][1])[:width]
+            beams = dict(kept)
+    return sorted(beams, key=lambda text: -sum(beams[text]))
 
 
-def read(views: Sequence[Columns]) -> Reading:
-    """What `views` of one line say together: the probability of a text is its mean over the views.
+def fits(windows: Columns, texts: Sequence[Symbols]) -> npt.NDArray[np.float64]:
+    """Windows x texts: logarithm of the probability of each text, by the forward recursion, exactly.
 
-    Each view is columns x 37, blank first; every column sums to 1.
+    `windows` is windows x columns x 37; all windows and texts are worked on at once.
     """
-    texts = list(dict.fromkeys(text for view in views for text in _beam(view)))
-    scored = sorted(zip(_mean_probabilities(views, texts), texts, strict=True), reverse=True)
-    best = tuple(
-        Candidate(spelled(text), min(1.0, value))
-        for value, text in scored[:MOST_CANDIDATES]
-        if value >= _LEAST_IN_LATTICE or text == scored[0][1]
-    )
-    return Reading(best, _positions(views, scored[0][1]))
-
-
-def spelled(text: Sequence[int]) -> str:
-    """The symbols of `text` (from 1) as characters."""
-    return "".join(CHARACTERS[symbol - 1] for symbol in text)
-
-
-def symbols_of(text: str) -> tuple[int, ...]:
-    """The characters of `text` as symbols (from 1)."""
-    return tuple(CHARACTERS.index(character) + 1 for character in text)
-
-
-def text_probabilities(columns: Columns, texts: Sequence[tuple[int, ...]]) -> list[float]:
-    """Probability of each text by the forward recursion, exactly; all texts at once."""
     longest = max((len(text) for text in texts), default=0)
     states = np.full((len(texts), 2 * longest + 1), BLANK, dtype=np.intp)
     for row, text in enumerate(texts):
         states[row, 1 : 2 * len(text) : 2] = text
     # From one character straight to the next, without a blank, only when they differ.
-    skips = np.zeros(states.shape, dtype=np.float64)
-    skips[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
-    reached = np.zeros(states.shape, dtype=np.float64)
-    reached[:, :2] = columns[0][states[:, :2]]
-    for column in columns[1:]:
+    skips = np.zeros((len(texts), max(2 * longest - 1, 0)))
+    skips[:, 1::2] = states[:, 3::2] != states[:, 1:-2:2]
+    seen = np.ascontiguousarray(windows.transpose(1, 0, 2)[:, :, states])
+    reached = np.zeros(seen.shape[1:])
+    reached[..., :2] = seen[0, ..., :2]
+    for column in seen[1:]:
         moved = reached.copy()
-        moved[:, 1:] += reached[:, :-1]
-        moved[:, 2:] += skips[:, 2:] * reached[:, :-2]
-        reached = moved * column[states]
+        moved[..., 1:] += reached[..., :-1]
+        moved[..., 2:] += skips * reached[..., :-2]
+        moved *= column
+        reached = moved
     rows, ends = np.arange(len(texts)), np.array([2 * len(text) for text in texts], dtype=np.intp)
-    before = np.where(ends > 0, reached[rows, np.maximum(ends - 1, 0)], 0.0)
-    return [float(value) for value in reached[rows, ends] + before]
+    before = np.where(ends > 0, reached[:, rows, np.maximum(ends - 1, 0)], 0.0)
+    # A text too long for the window has no way through it.
+    return np.asarray(np.log(np.maximum(reached[:, rows, ends] + before, 1e-300)))
 
 
-def _beam(columns: Columns) -> list[tuple[int, ...]]:
-    """The texts that a prefix beam search finds; the empty one among them when nothing is found."""
-    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (1.0, 0.0)}
-    for column in columns:
-        likely = [int(s) for s in np.flatnonzero(column > _LEAST_IN_COLUMN) if s != BLANK]
-        beams = _extended(beams, column, likely)
-    return list(beams)
+def _runs(window: Columns) -> list[tuple[int, int, int]]:
+    """Symbol, first column and end of each character of the greedy text."""
+    best = window.argmax(axis=1)
+    starts = [0, *(np.flatnonzero(best[1:] != best[:-1]) + 1).tolist()]
+    ends = [*starts[1:], len(best)]
+    return [(int(best[a]), a, b) for a, b in zip(starts, ends, strict=True) if best[a] != BLANK]
 
 
 def _extended(
-    beams: dict[tuple[int, ...], tuple[float, float]], column: npt.NDArray[np.float64], likely: Sequence[int]
-) -> dict[tuple[int, ...], tuple[float, float]]:
-    ends_blank: defaultdict[tuple[int, ...], float] = defaultdict(float)
-    ends_character: defaultdict[tuple[int, ...], float] = defaultdict(float)
-    for text, (blank, character) in beams.items():
-        ends_blank[text] += (blank + character) * column[BLANK]
-        if text:
-            ends_character[text] += character * column[text[-1]]
-        for symbol in likely:
+    beams: dict[Symbols, tuple[float, float]], row: list[float], characters: list[int]
+) -> dict[Symbols, tuple[float, float]]:
+    """`beams` after one more column: for each text its probability ending in a blank and in a character."""
+    blank = row[BLANK]
+    after: dict[Symbols, tuple[float, float]] = {}
+    for text, (blanks, ended) in beams.items():
+        stay = ended * row[text[-1]] if text else 0.0
+        before = after.get(text)
+        after[text] = (
+            (blanks + ended) * blank + (before[0] if before else 0.0),
+            stay + (before[1] if before else 0.0),
+        )
+        for symbol in characters:
             # A repeated character needs a blank between, or it is one character seen for longer.
-            source = blank if text and symbol == text[-1] else blank + character
-            ends_character[(*text, symbol)] += source * column[symbol]
-    texts = sorted(
-        ends_blank.keys() | ends_character.keys(), key=lambda t: (-ends_blank[t] - ends_character[t], t)
-    )[:_BEAM_WIDTH]
-    return {text: (ends_blank[text], ends_character[text]) for text in texts}
-
-
-def _mean_probabilities(views: Sequence[Columns], texts: Sequence[tuple[int, ...]]) -> list[float]:
-    return [float(value) for value in np.mean([text_probabilities(view, texts) for view in views], axis=0)]
-
-
-def _positions(views: Sequence[Columns], best: tuple[int, ...]) -> tuple[tuple[tuple[str, float], ...], ...]:
-    symbols = range(1, len(CHARACTERS) + 1)
-    texts = [(*best[:n], symbol, *best[n + 1 :]) for n in range(len(best)) for symbol in symbols]
-    if not texts:
-        return ()
-    values = np.array(_mean_probabilities(views, texts)).reshape(len(best), len(CHARACTERS))
-    shares = values / np.maximum(values.sum(axis=1, keepdims=True), 1e-300)
-    return tuple(_kept(row) for row in shares)
-
-
-def _kept(shares: npt.NDArray[np.float64]) -> tuple[tuple[str, float], ...]:
-    order = np.argsort(-shares, kind="stable")
-    return tuple((CHARACTERS[n], float(shares[n])) for n in order if shares[n] >= _LEAST_IN_LATTICE)
+            source = blanks if text and symbol == text[-1] else blanks + ended
+            if source > 0:
+                longer = (*text, symbol)
+                old = after.get(longer, (0.0, 0.0))
+                after[longer] = (old[0], old[1] + source * row[symbol])
+    return after

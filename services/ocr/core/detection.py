@@ -1,12 +1,7 @@
-"""Text detection by differentiable binarization: what the detector sees, and outlines from what it answers.
-
-Liao et al., "Real-time scene text detection with differentiable binarization" (AAAI 2020): the network gives
-each pixel the probability that it lies in the shrunken core of a text; cores are cut out, then grown.
-"""
+"""What the detector sees of an image, and the plates that it marks there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,94 +9,88 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from services.ocr.core.quad import Image, Quad, around
+from services.ocr.core.quad import Box, Image
 
-Tensor = npt.NDArray[np.float32]
+Map = npt.NDArray[np.float32]
 
-_STRIDE: Final = 32
-_SMALLEST_CORE: Final = 2.0
-_MOST_CONTOURS: Final = 400
+# Sides are multiples of this; what is missing is filled with grey.
+_STEP: Final = 32
+_GREY: Final = (114, 114, 114)
+_CELL: Final = 8
+# A cell's box is this wide and high where the detector says 0.
+_WIDTH: Final = 32.0
+_HEIGHT: Final = 16.0
+# No plate is larger than this in what the detector sees; keeps the exponential finite.
+_LARGEST_LOG: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionSettings:
-    """How texts are found.
+    """How plates are found.
 
     Attributes:
-        long_side: Pixels of the longer side that the detector sees; smaller ones are enlarged up to 2 times.
-        core_threshold: Probability from which a pixel belongs to a core.
-        box_threshold: Mean probability from which a core is a text.
-        growth: Area of the core over its perimeter, times this, is how far it grows.
+        long_side: Pixels of the image's longer side as the detector sees it.
+        threshold: Score from which a cell marks a plate.
+        overlap: Of two boxes that overlap by so much, the one with the lower score goes.
+        inside: The same for a box of which so much lies inside another.
+        most: Most plates of an image; those with the lowest scores go.
     """
 
-    long_side: int = 960
-    core_threshold: float = 0.25
-    box_threshold: float = 0.4
-    growth: float = 1.6
+    long_side: int = 640
+    threshold: float = 0.3
+    overlap: float = 0.4
+    inside: float = 0.75
+    most: int = 16
 
 
 @dataclass(frozen=True, slots=True)
-class TextRegion:
-    """One line of text in the image, with the detector's mean probability."""
+class Found:
+    """A plate as the detector marks it: its upright box in pixels of the image, and the score, 0 to 1."""
 
-    quad: Quad
+    box: Box
     score: float
 
 
-def detector_input(image: Image, settings: DetectionSettings) -> Tensor:
-    """The image (BGR) as the detector takes it: 1 x 3 x height x width, -1 to 1, sides a multiple of 32."""
-    height, width = image.shape[:2]
-    scale = min(settings.long_side / max(height, width), 2.0)
-    sides = (_multiple(width * scale), _multiple(height * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return normalised(np.asarray(cv2.resize(image, sides, interpolation=method), dtype=np.uint8))[None]
+def detector_input(image: Image, scale: float) -> Image:
+    """The image (BGR) as the detector takes it: 1 x height x width x 3, `scale` times the size."""
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    seen = image
+    if size != (image.shape[1], image.shape[0]):
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        seen = np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
+    right, bottom = -seen.shape[1] % _STEP, -seen.shape[0] % _STEP
+    padded = cv2.copyMakeBorder(seen, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=_GREY)
+    return np.asarray(padded, dtype=np.uint8)[None]
 
 
-def normalised(image: Image) -> Tensor:
-    """The image (height x width x 3, 0 to 255) as 3 x height x width, -1 to 1."""
-    planes = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32)
-    planes *= np.float32(2 / 255)
-    planes -= np.float32(1)
-    return planes
+def found_plates(score: Map, box: Map, scale: float, settings: DetectionSettings) -> tuple[Found, ...]:
+    """The plates of an image that was shown `scale` times its size, highest score first.
+
+    Args:
+        score: Rows x columns, other cells than peaks are 0.
+        box: 4 x rows x columns: middle in cells from the cell's index, logarithms of width and height.
+        scale: As given to `detector_input`.
+        settings: What counts.
+    """
+    rows, columns = np.nonzero(score > settings.threshold)
+    scores = score[rows, columns]
+    order = np.argsort(-scores, kind="stable")
+    kept: list[Found] = []
+    for n in order:
+        row, column = rows[n], columns[n]
+        one = Found(_box(box[:, row, column], float(column), float(row), scale), float(scores[n]))
+        if not any(_same_plate(one.box, other.box, settings) for other in kept):
+            kept.append(one)
+        if len(kept) >= settings.most:
+            break
+    return tuple(kept)
 
 
-def text_regions(
-    scores: Tensor, width: int, height: int, settings: DetectionSettings
-) -> tuple[TextRegion, ...]:
-    """The texts in an image of `width` x `height` pixels, from the detector's answer (rows x columns)."""
-    rows, columns = scores.shape
-    cores = (scores > settings.core_threshold).astype(np.uint8)
-    cores = np.asarray(cv2.dilate(cores, np.ones((2, 2), np.uint8)), dtype=np.uint8)
-    contours, _ = cv2.findContours(cores, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    found = _grown_cores(scores, [np.asarray(contour) for contour in contours[:_MOST_CONTOURS]], settings)
-    stretch = width / columns, height / rows
-    return tuple(TextRegion(quad.scaled(*stretch).clipped(width, height), score) for quad, score in found)
+def _box(terms: Map, column: float, row: float, scale: float) -> Box:
+    width, height = np.exp(np.minimum(terms[2:], _LARGEST_LOG)) * np.array([_WIDTH, _HEIGHT]) / scale
+    x, y = (column + float(terms[0])) * _CELL / scale, (row + float(terms[1])) * _CELL / scale
+    return Box(x - float(width) / 2, y - float(height) / 2, float(width), float(height))
 
 
-def _grown_cores(
-    scores: Tensor, contours: list[npt.NDArray[np.int32]], settings: DetectionSettings
-) -> Iterator[tuple[Quad, float]]:
-    for contour in contours:
-        core = around(contour)
-        if min(core.width, core.height) < _SMALLEST_CORE:
-            continue
-        score = _mean_inside(scores, core)
-        if score >= settings.box_threshold:
-            yield _grown(core, settings.growth), score
-
-
-def _grown(core: Quad, growth: float) -> Quad:
-    return core.grown(core.width * core.height * growth / (2 * (core.width + core.height)))
-
-
-def _mean_inside(scores: Tensor, quad: Quad) -> float:
-    rows, columns = scores.shape
-    low = np.clip(np.floor(quad.array().min(axis=0)).astype(int), 0, [columns - 1, rows - 1])
-    high = np.clip(np.ceil(quad.array().max(axis=0)).astype(int), 0, [columns - 1, rows - 1])
-    mask = np.zeros((high[1] - low[1] + 1, high[0] - low[0] + 1), dtype=np.uint8)
-    cv2.fillPoly(mask, [(quad.array() - low).astype(np.int32)], (1,))
-    return float(cv2.mean(scores[low[1] : high[1] + 1, low[0] : high[0] + 1], mask)[0])
-
-
-def _multiple(length: float) -> int:
-    return max(_STRIDE, round(length / _STRIDE) * _STRIDE)
+def _same_plate(one: Box, other: Box, settings: DetectionSettings) -> bool:
+    return one.overlap(other) >= settings.overlap or one.inside(other) >= settings.inside

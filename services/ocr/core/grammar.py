@@ -1,65 +1,197 @@
-"""Whether a text may be a plate's: 4 to 10 characters, nearly always with a digit.
+"""How issuers arrange letters and digits, and which look-alikes a text may mean.
 
-Ten is the length of the plate field of NCIC; plates of the United States hold at most 8, others up to 10."""
+`A` is a letter, `#` a digit. It is a leaning, never a rule: personal plates exist, and so do arrangements
+that are missing here.
+"""
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import chain
+from types import MappingProxyType
 from typing import Final
 
-from services.ocr.core.words import BADGES, WORDS
+SHORTEST: Final = 2
+LONGEST: Final = 12
+# Texts with more changes than this are other texts.
+_MOST_CHANGES: Final = 3
 
-SHORTEST: Final = 4
-LONGEST: Final = 10
-# No state takes more letters for a vanity plate.
-_LONGEST_WORD: Final = 8
-_FEWEST_DIGITS_ALONE: Final = 5
-_MOST_DIGITS_ALONE: Final = 7
-_SHORTEST_LOOSE_WORD: Final = 5
+_AS_DIGIT: Final[Mapping[str, str]] = MappingProxyType(
+    {"O": "0", "Q": "0", "D": "0", "I": "1", "Z": "2", "S": "5", "G": "6", "B": "8"}
+)
+_AS_LETTERS: Final[Mapping[str, str]] = MappingProxyType(
+    {"0": "OD", "1": "I", "2": "Z", "5": "S", "6": "G", "8": "B"}
+)
 
-_AS_LETTERS: Final = str.maketrans("01258", "OIZSB")
-# What stands on overlays, prices, addresses and signs, and on no plate.
-_NEVER_ON_A_PLATE: Final = re.compile(r"[:;/\\$%@&=+()\[\]{}<>?,_\"£€¥©®]")
-_TELEPHONE: Final = re.compile(r"\d{3}\D{1,2}\d{4}$|^\d{3}\D{1,2}\d{3}$")
-_MEASURE: Final = re.compile(r"^\d+(?:MPH|KMH|KM|MI|FT|LBS?|TONS?|AM|PM|TH|ST|ND|RD|MIN|HRS?)$")
+# Passenger plates of now and of the years that still drive, and the common trucks.
+_UNITED_STATES: Final = """
+    AL #A##A## ##A##A# #AA#### ##AA### #A#####
+    AK AAA###
+    AZ AAA#### A#AA#AA AA##### ###AAA
+    AR ###AAA AAA##A AA####A
+    CA #AAA### #A##### ##### A###### #######
+    CO AAA### AAAA## ###AAA AA#####
+    CT AA##### ###AAA #AAAA# #AA#AA A######
+    DE ###### ##### A##### A####
+    DC AA####
+    FL AAAA## A##AAA ###AAA AAA### AAAA## AA##AAA #####AA
+    GA AAA#### ####AAA AA#####
+    HI AAA### AA####
+    ID A###### #A##### #A####A #AA#### A######A
+    IL AA##### A###### ####### A##### ###AAA# #######A
+    IN ###AAA ###A ###AA ####A #####A #AA###
+    IA AAA### AA#### ###AAA
+    KS ####AAA ###AAA AAA#### AAA###
+    KY ###AAA A#A### AAA### A####A
+    LA ###AAA AAA### A######
+    ME ####AA #####A AA#### #AA###
+    MD #AA#### AAA#### #A##### A##### A######
+    MA #AAA## ###AA# #AA### ####AA AA#### ######
+    MI AAA#### #AAA## AAAA## AA##### DA#####
+    MN AAA### ###AAA AA####
+    MS AAA### AAA#### AA##### A######
+    MO AA#A#A ###AAA AA#AA# #AAA## AAA###
+    MT ###### #####A AAA### #######
+    NE AAA### ##A### A##### #A#### ##A####
+    NV ###A## ##A### AAA### ###AAA
+    NH ####### ###### AAA####
+    NJ A##AAA AAA##A AA###A AAA### ###AAA
+    NM AAA### ###AAA AAAA##
+    NY AAA#### #####AA #####AB AAA####
+    NC AAA#### AA#### AA#####
+    ND ###AAA AAA###
+    OH AAA#### AA##AA AAA### A######
+    OK AAA### ###AAA AAA#### A#####
+    OR ###AAA AAA### #AA### A######
+    PA AAA#### AAA### AA##### AA####A
+    RI AA### ###### ##### AA#### #AA###
+    SC AAA### ###AAA AAAA## A######
+    SD #AA### #A#### ##A### #AAA## AAA###
+    TN AAA#### A####A ###AAA A##A## A#####A
+    TX AAA#### AA#A### AA##### ###AAA A##AAA AA####A
+    UT A###AA A##AA A###A# #A###A ###AAA #A##A AAA###
+    VT AAA### ###A### ###A###
+    VA AAA#### AAA### A#####
+    WA AAA#### ###AAA A#####A A######
+    WV #AA### #A#### AA#### A##### AAA###
+    WI AAA#### ###AAA AA#### AA#####
+    WY ##### ###### #####A ##A### #A####
+"""
+_COUNTRIES: Final = """
+    AL AA###AA
+    AR AAA### AA###AA A###AAA
+    AT AA####A AA###AA A####A A#####A A##AAA A####AA A#####AA AA#####A AA####AA
+    AU AAA### ###AAA AAA##A #AA#AA ######
+    BE #AAA### AAA### ###AAA
+    BG AA####AA A####AA
+    BR AAA#### AAA#A##
+    BY ####AA#
+    CA AAAA### AAA### A##AAA ###AAA AAA####
+    CH AA###### AA##### AA#### AA###
+    CL AAAA## AA####
+    CO AAA###
+    CZ #A##### #AA####
+    DE AA#### AAA### AAA#### A##### A###### AAAA### AAAA#### AAAA## AAAA# AA##### AAA## AA### AAAAA### AAAAA##
+    DK AA#####
+    EE ###AAA
+    ES ####AAA A####AA AA####AA
+    FI AAA### AAA##
+    FR AA###AA ###AAA## ####AA##
+    GB AA##AAA A###AAA AAA###A A##AAA AAA##
+    GR AAA####
+    HR AA###AA AA####AA AA####A AA###A
+    HU AAA### AAAA###
+    IE ##A##### ###A##### ##A#### ##A### ###A#### ##AA####
+    IN AA##AA#### AA##A#### AA#AA#### AA#A####
+    IS AAA## AA###
+    IT AA###AA
+    LT AAA###
+    LU AA####
+    LV AA####
+    MD AAA###
+    MX AAA#### AAA###A AAA## A##AAA
+    NL AAAA## ##AAAA AA###A ##AAA# #AAA## AA##AA A###AA AAA##A
+    NO AA#####
+    PL AA##### AAA#### AAA##AA AA####A AAA##A# AA###AA AA###A# AAAA### AAA#A## A#####
+    PT AA##AA ####AA ##AA## ######A
+    RO A##AAA AA##AAA A###AAA
+    RS AA###AA AA####AA
+    RU A###AA## A###AA###
+    SE AAA### AAA##A
+    SI AA####A AAA### AAAA#
+    SK AA###AA
+    TR ##A#### ##AA### ##AA#### ##AAA## ##AAA### ##A#####
+    UA AA####AA
+    VN ##A##### ##A####
+    ZA AA##AAAA AAA###AA AA######
+"""
 
 
-def may_be_plate(text: str, raw: str) -> bool:
-    """Whether `text` (A-Z, 0-9) may be a plate's; `raw` is the same with its signs and spaces."""
-    if not SHORTEST <= len(text) <= LONGEST or _NEVER_ON_A_PLATE.search(raw):
-        return False
-    if _MEASURE.match(text) or text in BADGES or _is_word(text):
-        return False
-    if not has_digit(text):
-        return len(text) <= _LONGEST_WORD
-    if text.isdigit():
-        return _FEWEST_DIGITS_ALONE <= len(text) <= _MOST_DIGITS_ALONE and not _TELEPHONE.search(raw.strip())
-    return True
+def _table(lines: str, prefix: str) -> dict[str, frozenset[str]]:
+    rows = (line.split() for line in lines.strip().splitlines())
+    return {prefix + name: frozenset(arrangement_of(one) for one in known) for name, *known in rows}
 
 
-def has_digit(text: str) -> bool:
-    """Whether there is a digit in `text`; a plate without one is a vanity plate, or no plate."""
-    return any(character.isdigit() for character in text)
+def arrangement_of(text: str) -> str:
+    """`text` with every letter as A and every digit as #."""
+    return "".join("#" if one.isdigit() or one == "#" else "A" for one in text)
 
 
-def _is_word(text: str) -> bool:
-    letters = text.translate(_AS_LETTERS)
-    # More than one digit is no misread letter.
-    if sum(character.isdigit() for character in text) > 1 or not letters.isalpha():
-        return False
-    if letters in WORDS:
-        return True
-    # A short text differs in one place from some word too easily.
-    return len(letters) >= _SHORTEST_LOOSE_WORD and any(_within_one(letters, word) for word in WORDS)
+ARRANGEMENTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {**_table(_UNITED_STATES, "US-"), **_table(_COUNTRIES, "")}
+)
+"""Arrangements of each issuer, under the labels of the models."""
+
+_ALL: Final = frozenset(chain.from_iterable(ARRANGEMENTS.values()))
 
 
-def _within_one(text: str, word: str) -> bool:
-    """Whether one letter put in, left out or exchanged makes `text` into `word`."""
-    if abs(len(text) - len(word)) > 1:
-        return False
-    start = 0
-    while start < min(len(text), len(word)) and text[start] == word[start]:
-        start += 1
-    after_text = start + (len(text) >= len(word))
-    after_word = start + (len(word) >= len(text))
-    return text[after_text:] == word[after_word:]
+def _by_length() -> Mapping[int, tuple[str, ...]]:
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for one in sorted(_ALL):
+        found[len(one)].append(one)
+    return MappingProxyType({length: tuple(ones) for length, ones in found.items()})
+
+
+_OF_LENGTH: Final = _by_length()
+
+
+def fit(text: str, issuers: Mapping[str, float]) -> float:
+    """How well the text's arrangement goes with who may have issued the plate, 0 to 1.
+
+    Args:
+        text: A-Z and 0-9.
+        issuers: Probability of each issuer, by its label; what they leave may be anybody.
+    """
+    arrangement = arrangement_of(text)
+    named = sum(value for issuer, value in issuers.items() if arrangement in ARRANGEMENTS.get(issuer, _ALL))
+    rest = max(0.0, 1.0 - sum(issuers.values())) if arrangement in _ALL else 0.0
+    return min(1.0, named + rest)
+
+
+@lru_cache(maxsize=4096)
+def respelled(text: str) -> tuple[str, ...]:
+    """What the text becomes when look-alikes are exchanged until it fits a known arrangement.
+
+    Those with the fewest changes come first.
+    """
+    found: dict[str, int] = {}
+    for arrangement in _OF_LENGTH.get(len(text), ()):
+        spellings = [""]
+        changes = 0
+        for character, wanted in zip(text, arrangement, strict=True):
+            choices = character if character.isdigit() == (wanted == "#") else _other_kind(character)
+            changes += choices != character
+            if not choices or changes > _MOST_CHANGES:
+                break
+            spellings = [start + one for start in spellings for one in choices]
+        else:
+            found.update(dict.fromkeys(spellings, changes))
+    found.pop(text, None)
+    return tuple(sorted(found, key=lambda one: (found[one], one)))
+
+
+def _other_kind(character: str) -> str:
+    """The digits that look like a letter, or the letters that look like a digit."""
+    return _AS_LETTERS.get(character, "") if character.isdigit() else _AS_DIGIT.get(character, "")

@@ -1,40 +1,27 @@
-"""Which of the texts in a scene are plates."""
+"""Plates of a picture, and the windows in which a plate is looked at."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from services.ocr.core.ctc import Reading
-from services.ocr.core.detection import TextRegion
-from services.ocr.core.grammar import LONGEST, SHORTEST, has_digit, may_be_plate
-from services.ocr.core.quad import Box, Quad, joined
+import numpy as np
+import numpy.typing as npt
 
-_SHAPES: Final = (0.5, 9.0)
-_STEEPEST: Final = 40.0
-_LOWEST: Final = 7.0
-_SAME_LINE: Final = 0.35
-_SAME_HEIGHT: Final = 1.6
-_WIDEST_GAP: Final = 1.3
-_SAME_PLACE: Final = 0.4
-_SURE: Final = 0.95
+from services.ocr.core.calibration import Clues
+from services.ocr.core.quad import Box, Quad, mean_of
+from services.ocr.core.reading import Reading
 
+Likely = tuple[tuple[str, float], ...]
+"""Labels with their probability, most probable first."""
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of text and what it says.
-
-    Attributes:
-        quad: Its outline in the image.
-        raw: Its text in the recogniser's own alphabet.
-        reading: What it says in plate characters.
-    """
-
-    quad: Quad
-    raw: str
-    reading: Reading
+FIRST_VIEWS: Final = 2
+# Margins of the box where its corners are not believed, in widths and heights.
+_LOOSE: Final = (0.04, 0.06)
+_TIGHT: Final = (0.0, 0.02)
+# How the corners' outline is stretched, in case they were found too far in or out.
+_WIDER: Final = (0.05, 0.1)
+_NARROWER: Final = (-0.02, -0.06)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +31,21 @@ class Plate:
     Attributes:
         reading: What it may say, with probabilities.
         quad: Its four corners in pixels of the image.
+        clues: What speaks for the reading.
+        issuers: States ("US-IL") and countries ("BR") that may have issued it; "ZZ" is none of those known.
+        kinds: Kinds of plates that it may be.
+        windows: What the reader saw, windows x columns x 37 logarithms of probabilities: windows of several
+            images of one plate can be read together.
     """
 
     reading: Reading
     quad: Quad
+    clues: Clues
+    issuers: Likely = ()
+    kinds: Likely = ()
+    windows: npt.NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((0, 0, 0), dtype=np.float32), compare=False, repr=False
+    )
 
     @property
     def text(self) -> str:
@@ -66,104 +64,31 @@ class Plate:
 
 
 @dataclass(frozen=True, slots=True)
-class PlateSettings:
-    """What is taken for a plate.
+class Sight:
+    """What is in an image, most to least certain.
 
     Attributes:
-        least_probability: A text with a digit that is less likely right is no plate.
-        least_word_probability: The same for letters alone, which are mostly names and slogans.
-        most_plates: More plates than this are not taken from one image; the least likely go first.
-        most_lines: More lines than this are not read; the least certain go first.
+        plates: Plates that were read.
+        unreadable: Plates that are there, and whose best text is too likely wrong to be called read.
     """
 
-    least_probability: float = 0.05
-    least_word_probability: float = 0.6
-    most_plates: int = 16
-    most_lines: int = 48
+    plates: tuple[Plate, ...]
+    unreadable: tuple[Plate, ...]
 
 
-def worth_reading(regions: Sequence[TextRegion], settings: PlateSettings) -> tuple[Quad, ...]:
-    """The outlines of regions shaped like a plate or a part of one, left to right."""
-    shaped = [region for region in regions if _has_shape(region.quad)]
-    best = sorted(shaped, key=lambda region: -region.score)[: settings.most_lines]
-    return tuple(sorted((region.quad for region in best), key=lambda quad: quad.center))
+def views(box: Box, first: Quad, second: Quad) -> tuple[Quad, ...]:
+    """The outlines in which a plate is looked at; the first two are nearly always enough.
 
-
-def in_doubt(line: Line) -> bool:
-    """Whether the line may be a plate but is not read for sure, so that a second look pays."""
-    return line.reading.probability < _SURE and may_be_plate(line.reading.text, line.raw)
-
-
-def split_plates(lines: Sequence[Line]) -> tuple[Quad, ...]:
-    """Outlines round neighbours on one line that together may be one plate, to be read as a whole."""
-    return tuple(_unions(lines))
-
-
-def choose(lines: Sequence[Line], wholes: Sequence[Line], settings: PlateSettings) -> tuple[Plate, ...]:
-    """The plates among `lines` and `wholes`, most to least certain.
-
-    A whole (see `split_plates`) that reads as a plate replaces its parts.
+    Args:
+        box: The detector's.
+        first: Corners found in the detector's box.
+        second: Corners found in the box round the first ones.
     """
-    taken = [line for line in wholes if _is_plate(line, settings)]
-    taken.sort(key=lambda line: -line.reading.probability)
-    parts = [line for line in lines if _is_plate(line, settings)]
-    parts.sort(key=lambda line: -line.reading.probability)
-    chosen: list[Line] = []
-    for line in (*taken, *parts):
-        if not any(_same_place(line.quad, other.quad) for other in chosen):
-            chosen.append(line)
-    chosen.sort(key=lambda line: (-line.reading.probability, line.quad.points))
-    return tuple(Plate(line.reading, line.quad) for line in chosen[: settings.most_plates])
-
-
-def _has_shape(quad: Quad) -> bool:
-    steep = abs(math.degrees(math.atan2(quad.direction[1], quad.direction[0])))
-    shape = quad.width / max(quad.height, 1e-6)
-    return quad.height >= _LOWEST and _SHAPES[0] <= shape <= _SHAPES[1] and steep <= _STEEPEST
-
-
-def _is_plate(line: Line, settings: PlateSettings) -> bool:
-    text = line.reading.text
-    least = settings.least_probability if has_digit(text) else settings.least_word_probability
-    return line.reading.probability >= least and may_be_plate(text, line.raw)
-
-
-def _unions(lines: Sequence[Line]) -> Iterator[Quad]:
-    for left in lines:
-        # The nearest to the right only: a chain of three is joined by its pairs' union with the third below.
-        followers = [right for right in lines if right is not left and _follows(left, right)]
-        if not followers:
-            continue
-        right = min(followers, key=lambda line: line.quad.center[0])
-        whole = joined(left.quad, right.quad)
-        length = len(left.reading.text) + len(right.reading.text)
-        if length <= LONGEST:
-            if length >= SHORTEST:
-                yield whole
-            third = [line for line in lines if line not in (left, right) and _follows(right, line)]
-            nearest = min(third, key=lambda line: line.quad.center[0], default=None)
-            if nearest and SHORTEST <= length + len(nearest.reading.text) <= LONGEST:
-                yield joined(whole, nearest.quad)
-
-
-def _follows(left: Line, right: Line) -> bool:
-    """Whether `right` goes on where `left` ends, on the same line and in the same height."""
-    if not left.reading.text or not right.reading.text:
-        return False
-    height = max(left.quad.height, right.quad.height)
-    if height > _SAME_HEIGHT * min(left.quad.height, right.quad.height):
-        return False
-    along_x, along_y = left.quad.direction
-    dx, dy = (r - m for r, m in zip(right.quad.center, left.quad.center, strict=True))
-    along, across = dx * along_x + dy * along_y, dy * along_x - dx * along_y
-    gap = along - (left.quad.width + right.quad.width) / 2
-    return -0.5 * height <= gap <= _WIDEST_GAP * height and abs(across) <= _SAME_LINE * height and along > 0
-
-
-def _same_place(one: Quad, other: Quad) -> bool:
-    """Whether the smaller box lies mostly inside the other."""
-    a, b = one.box(), other.box()
-    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
-    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
-    smaller = min(a.width * a.height, b.width * b.height)
-    return width > 0 and height > 0 and width * height > _SAME_PLACE * smaller
+    return (
+        second,
+        mean_of(first, second),
+        second.grown(*_WIDER),
+        box.grown(*_LOOSE).quad(),
+        second.grown(*_NARROWER),
+        box.grown(*_TIGHT).quad(),
+    )

@@ -1,11 +1,10 @@
-"""Four-cornered outlines: ordering, growing, joining, and cutting them out of an image upright."""
+"""Boxes and four-cornered outlines in pixels of an image."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -24,103 +23,80 @@ class Box:
     width: float
     height: float
 
+    def overlap(self, other: Box) -> float:
+        """Shared area over the area of both together, 0 to 1."""
+        shared = self.shared(other)
+        return shared / max(self.width * self.height + other.width * other.height - shared, 1e-9)
+
+    def inside(self, other: Box) -> float:
+        """Share of the smaller of both that lies inside the larger, 0 to 1."""
+        return self.shared(other) / max(min(self.width * self.height, other.width * other.height), 1e-9)
+
+    def shared(self, other: Box) -> float:
+        """Area that both cover, in pixels."""
+        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        return max(0.0, width) * max(0.0, height)
+
+    def grown(self, across: float, down: float) -> Box:
+        """The box moved outwards at each side by `across` of its width and `down` of its height."""
+        x, y = across * self.width, down * self.height
+        return Box(self.x - x, self.y - y, self.width + 2 * x, self.height + 2 * y)
+
+    def quad(self) -> Quad:
+        """Its four corners."""
+        right, bottom = self.x + self.width, self.y + self.height
+        return Quad(((self.x, self.y), (right, self.y), (right, bottom), (self.x, bottom)))
+
 
 @dataclass(frozen=True, slots=True)
 class Quad:
-    """Corners of a line of text in pixels: upper left, upper right, lower right, lower left as it is read."""
+    """Corners of a plate in pixels: upper left, upper right, lower right, lower left as it is read."""
 
     points: tuple[tuple[float, float], ...]
 
+    @classmethod
+    def of(cls, points: npt.NDArray[Any]) -> Quad:
+        """The outline of a 4 x 2 array."""
+        return cls(tuple((float(x), float(y)) for x, y in points.reshape(_CORNERS, 2)))
+
     @property
     def width(self) -> float:
-        """Length along the line, the mean of both long edges."""
+        """Length along the text, the mean of both long edges."""
         upper_left, upper_right, lower_right, lower_left = self.array()
         return float(np.linalg.norm(upper_right - upper_left) + np.linalg.norm(lower_right - lower_left)) / 2
 
     @property
     def height(self) -> float:
-        """Height of the line, the mean of both short edges."""
+        """Height of the plate, the mean of both short edges."""
         upper_left, upper_right, lower_right, lower_left = self.array()
         return float(np.linalg.norm(lower_left - upper_left) + np.linalg.norm(lower_right - upper_right)) / 2
-
-    @property
-    def center(self) -> tuple[float, float]:
-        """Mean of the corners."""
-        x, y = self.array().mean(axis=0)
-        return float(x), float(y)
-
-    @property
-    def direction(self) -> tuple[float, float]:
-        """Unit vector along the line, as it is read."""
-        upper_left, upper_right, lower_right, lower_left = self.array()
-        along = (upper_right - upper_left) + (lower_right - lower_left)
-        x, y = along / max(float(np.linalg.norm(along)), 1e-6)
-        return float(x), float(y)
 
     def array(self) -> Points:
         """The corners as a 4 x 2 array."""
         return np.array(self.points, dtype=np.float32)
 
+    def bounds(self) -> Box:
+        """The smallest upright rectangle round the corners."""
+        (left, top), (right, bottom) = self.array().min(axis=0), self.array().max(axis=0)
+        return Box(float(left), float(top), float(right - left), float(bottom - top))
+
     def box(self) -> Box:
-        """The smallest upright rectangle round the corners, to whole pixels."""
+        """The same to whole pixels."""
         low, high = np.floor(self.array().min(axis=0)), np.ceil(self.array().max(axis=0))
         return Box(float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
 
-    def scaled(self, x: float, y: float) -> Quad:
-        """The same outline where a pixel is `x` wide and `y` high."""
-        return _quad(self.array() * np.array([x, y], dtype=np.float32))
-
     def clipped(self, width: int, height: int) -> Quad:
         """The same outline with every corner inside an image of this size."""
-        return _quad(np.clip(self.array(), 0, np.array([width - 1, height - 1], dtype=np.float32)))
+        return Quad.of(np.clip(self.array(), 0, np.array([width - 1, height - 1], dtype=np.float32)))
 
-    def grown(self, distance: float) -> Quad:
-        """The outline with every edge moved outwards by `distance` pixels."""
-        along = np.array(self.direction, dtype=np.float32) * distance
-        down = np.array([-along[1], along[0]], dtype=np.float32)
-        signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
-        return _quad(self.array() + np.array([a * along + d * down for a, d in signs], dtype=np.float32))
-
-
-def around(points: npt.NDArray[Any]) -> Quad:
-    """The smallest rectangle, at any angle, round `points` (n x 2), for a line within 45° of level."""
-    corners = np.asarray(cv2.boxPoints(cv2.minAreaRect(points.reshape(-1, 1, 2))), dtype=np.float32)
-    by_angle = corners[np.argsort(np.arctan2(*(corners - corners.mean(axis=0)).T[::-1]))]
-    edges = np.roll(by_angle, -1, axis=0) - by_angle
-    # The upper edge is the one that runs most to the right; y grows downwards, so angles grow clockwise.
-    first = int(np.argmax(edges[:, 0] / np.maximum(np.linalg.norm(edges, axis=1), 1e-6)))
-    return _quad(np.roll(by_angle, -first, axis=0))
+    def grown(self, across: float, down: float) -> Quad:
+        """The outline stretched about its middle, by `across` of its width and `down` of its height."""
+        points = self.array()
+        middle = points.mean(axis=0)
+        return Quad.of((points - middle) * np.array([1 + across, 1 + down], dtype=np.float32) + middle)
 
 
-def joined(left: Quad, right: Quad) -> Quad:
-    """The smallest rectangle round both."""
-    return around(np.concatenate([left.array(), right.array()]))
-
-
-def cut_out(image: Image, quad: Quad, height: int, width: int) -> Image:
-    """The part of `image` inside `quad`, upright, `height` x `width` pixels."""
-    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
-    shrink = quad.height / height
-    # Cubic sampling skips pixels when it shrinks by more than about two; the mean over an area does not.
-    if shrink > 2:  # noqa: PLR2004
-        image, quad = _shrunk(image, quad, shrink)
-    transform = cv2.getPerspectiveTransform(quad.array(), target)
-    warped = cv2.warpPerspective(
-        image, transform, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(warped, dtype=np.uint8)
-
-
-def _shrunk(image: Image, quad: Quad, shrink: float) -> tuple[Image, Quad]:
-    """The surroundings of `quad`, 1 / `shrink` of the size, and where it is in them."""
-    low = np.maximum(np.floor(quad.array().min(axis=0)).astype(int) - 8, 0)
-    high = np.ceil(quad.array().max(axis=0)).astype(int) + 8
-    part = image[low[1] : high[1], low[0] : high[0]]
-    part = np.asarray(
-        cv2.resize(part, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA), dtype=np.uint8
-    )
-    return part, _quad((quad.array() - low.astype(np.float32)) / np.float32(shrink))
-
-
-def _quad(points: npt.NDArray[Any]) -> Quad:
-    return Quad(tuple((float(x), float(y)) for x, y in points.reshape(_CORNERS, 2)))
+def mean_of(one: Quad, other: Quad) -> Quad:
+    """The outline half way between both."""
+    return Quad.of((one.array() + other.array()) / 2)
