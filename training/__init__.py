@@ -1,0 +1,1 @@
+"""How the models of the ocr service are made: generator, trainings, calibration, evaluation, export."""

@@ -1,0 +1,231 @@
+"""Trains one of the three small nets on windows of training.make_windows.
+
+python -m training.train_windows --net characters|corners|issuer --chunks FOLDER --pattern 'text_*.npz' --work DIR
+    [--real 'real_*.npz' --real-share 0.15] [--minutes 60]
+
+Writes DIR/<net>.pt after each report; started again it goes on from there. The first chunk is for validation only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.make_windows import ALPHABET
+from training.nets import Characters, Corners, Issuer
+from training.plates import ISSUERS, KINDS
+from training.run import Checkpoint, Chunks, Clock, Follower, rate, say
+
+_COLUMNS = 32
+Batch = list[np.ndarray]
+
+
+class CharactersTask:
+    """CTC on texts; the measure is the share of texts read right."""
+
+    names = ("text", "label")
+
+    def make(self) -> nn.Module:
+        return Characters()
+
+    def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        windows, labels = torch.from_numpy(batch[0]), torch.from_numpy(batch[1].astype(np.int64))
+        scores = net(_wobbled(windows)).float().log_softmax(-1).transpose(0, 1)
+        lengths = (labels > 0).sum(1)
+        columns = torch.full((len(labels),), _COLUMNS)
+        # A text that cannot fit (too many doubled characters for 32 columns) teaches nothing.
+        losses = functional.ctc_loss(scores, labels, columns, lengths, reduction="none", zero_infinity=True)
+        return (losses / lengths.clamp(min=1)).mean()
+
+    def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
+        scores = net(torch.from_numpy(batch[0])).float().log_softmax(-1)
+        said = [greedy(row) for row in scores.argmax(-1).numpy()]
+        meant = ["".join(ALPHABET[n - 1] for n in row if n) for row in batch[1]]
+        right = [folded(a) == folded(b) for a, b in zip(said, meant, strict=True)]
+        strict = [a == b for a, b in zip(said, meant, strict=True)]
+        return {"strict": float(np.mean(strict)), "fold": float(np.mean(right))}
+
+
+class CornersTask:
+    """Smooth L1 on corners; the measure is the mean error in shares of the window."""
+
+    names = ("corner", "quad", "lines", "split")
+
+    def make(self) -> nn.Module:
+        return Corners()
+
+    def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        windows, quads = _moved(torch.from_numpy(batch[0]), torch.from_numpy(batch[1]))
+        corners, two, split = (part.float() for part in net(windows))
+        stacked = torch.from_numpy(batch[2] == 2).float()
+        loss = functional.smooth_l1_loss(corners, quads, beta=0.02) * 4
+        loss = loss + functional.binary_cross_entropy_with_logits(two, stacked) * 0.1
+        off = functional.smooth_l1_loss(split, torch.from_numpy(batch[3]).float(), beta=0.05, reduction="none")
+        return loss + (off * stacked).sum() / stacked.sum().clamp(min=1)
+
+    def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
+        corners, two, split = (part.float().numpy() for part in net(torch.from_numpy(batch[0])))
+        off = np.abs(corners - batch[1]).reshape(-1, 4, 2)
+        stacked = batch[2] == 2
+        return {
+            "x": float(off[..., 0].mean()), "y": float(off[..., 1].mean()), "p95": float(np.percentile(off.max((1, 2)), 95)),
+            "lines": float(np.mean((two > 0) == stacked)), "split": float(np.abs(split - batch[3])[stacked].mean()),
+        }  # fmt: skip
+
+
+class IssuerTask:
+    """Cross entropy on issuer and kind."""
+
+    names = ("colour", "issuer", "kind")
+
+    def make(self) -> nn.Module:
+        return Issuer(len(ISSUERS), len(KINDS))
+
+    def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        issuer, kind = net(torch.from_numpy(batch[0]))
+        loss = functional.cross_entropy(issuer.float(), torch.from_numpy(batch[1].astype(np.int64)), label_smoothing=0.05)
+        return loss + 0.3 * functional.cross_entropy(kind.float(), torch.from_numpy(batch[2].astype(np.int64)))
+
+    def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
+        issuer, kind = (part.float().numpy().argmax(1) for part in net(torch.from_numpy(batch[0])))
+        american = np.array([name.startswith("US-") for name in ISSUERS])[batch[1]]
+        return {
+            "issuer": float(np.mean(issuer == batch[1])), "state": float(np.mean((issuer == batch[1])[american])),
+            "kind": float(np.mean(kind == batch[2])),
+        }  # fmt: skip
+
+
+TASKS = {"characters": CharactersTask, "corners": CornersTask, "issuer": IssuerTask}
+
+
+def greedy(columns: np.ndarray) -> str:
+    """The text of the best class of every column: repeats and blanks left out."""
+    changed = np.concatenate([[True], columns[1:] != columns[:-1]])
+    return "".join(ALPHABET[n - 1] for n in columns[changed] if n)
+
+
+def folded(text: str) -> str:
+    """The text with O and Q as 0 and I as 1."""
+    return text.translate(str.maketrans("OQI", "001"))
+
+
+def _wobbled(windows: Tensor) -> Tensor:
+    """Windows moved by a few pixels and a little noisier than they were, so that none is seen twice alike."""
+    down, right = int(np.random.randint(-2, 3)), int(np.random.randint(-3, 4))
+    moved = torch.roll(windows, (down, right), (1, 2)).float()
+    noise = torch.randn_like(moved) * (torch.rand(len(moved), 1, 1) * 5)
+    return (moved + noise).clamp(0, 255)
+
+
+def _moved(windows: Tensor, quads: Tensor) -> tuple[Tensor, Tensor]:
+    """Windows cut a little otherwise, with their corners: the box of the detector is never the same."""
+    down, right = int(np.random.randint(-4, 5)), int(np.random.randint(-8, 9))
+    moved = torch.roll(windows, (down, right), (1, 2))
+    # What rolled in from the other side becomes a repeat of the edge.
+    if right > 0:
+        moved[:, :, :right] = moved[:, :, right : right + 1]
+    elif right < 0:
+        moved[:, :, right:] = moved[:, :, right - 1 : right]
+    if down > 0:
+        moved[:, :down] = moved[:, down : down + 1]
+    elif down < 0:
+        moved[:, down:] = moved[:, down - 1 : down]
+    shift = torch.tensor([right / 128, down / 64] * 4)
+    return moved, quads + shift
+
+
+def train(task_name: str, options: argparse.Namespace) -> None:
+    """Trains until the minutes are over."""
+    task = TASKS[task_name]()
+    rng = np.random.default_rng(options.seed)
+    torch.manual_seed(options.seed)
+    np.random.seed(options.seed)
+    chunks, real, held = _data(task.names, options)
+    net = task.make().to(memory_format=torch.channels_last)
+    checkpoint = Checkpoint(options.work / f"{task_name}.pt")
+    optimizer = torch.optim.AdamW(net.parameters(), options.rate, weight_decay=0.01)
+    follower, seen, spent = Follower(net), 0, 0.0
+    if state := checkpoint.load():
+        net.load_state_dict(state["net"])  # type: ignore[arg-type]
+        follower.net.load_state_dict(state["average"])  # type: ignore[arg-type]
+        optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
+        seen, spent = int(state["seen"]), float(state["spent"])  # type: ignore[call-overload,arg-type]
+    say(net=task_name, parameters=sum(p.numel() for p in net.parameters()), seen=seen)
+    clock, losses, reported = Clock(options.minutes, spent), [], time.monotonic()
+    while clock.share < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = rate(clock.share, options.rate)
+        batch = chunks.batch(options.batch, rng)
+        if real is not None and len(real) and rng.random() < options.real_share:
+            batch = real.batch(options.batch, rng)
+        losses.append(_step(net, task.loss, batch, optimizer))
+        follower.follow(net)
+        seen += len(batch[0])
+        if time.monotonic() - reported > options.report or clock.share >= 1:
+            reported = time.monotonic()
+            with torch.no_grad():
+                measured = task.measure(follower.net, held)
+            state = {"net": net.state_dict(), "average": follower.net.state_dict(), "optimizer": optimizer.state_dict()}
+            checkpoint.save(**state, seen=seen, spent=clock.spent)
+            say(minutes=clock.spent / 60, seen=seen, have=len(chunks), loss=float(np.mean(losses)), **measured)
+            losses = []
+            chunks.refresh()
+            if real is not None:
+                real.refresh()
+
+
+def _data(names: tuple[str, ...], options: argparse.Namespace) -> tuple[Chunks, Chunks | None, Batch]:
+    first = sorted(options.chunks.glob(options.pattern))[0]
+    with np.load(first) as arrays:
+        held = [arrays[name][:2500] for name in names]
+    # The validation chunk is named first and never read again.
+    chunks = Chunks(options.chunks, options.pattern, names, options.most)
+    chunks._seen.add(first.name)
+    chunks.refresh(1000)
+    real = None
+    if options.real:
+        real = Chunks(options.chunks, options.real, names, options.most)
+        real.refresh(1000)
+    return chunks, real, held
+
+
+def _step(net: nn.Module, loss_of: Callable[[nn.Module, Batch], Tensor], batch: Batch, optimizer: torch.optim.Optimizer) -> float:
+    net.train()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = loss_of(net, batch)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+    optimizer.step()
+    return float(loss.detach())
+
+
+def main() -> None:
+    """Reads the options and trains."""
+    parser = argparse.ArgumentParser(description="Trains one of the small nets.")
+    parser.add_argument("--net", choices=sorted(TASKS), required=True)
+    parser.add_argument("--chunks", type=Path, required=True)
+    parser.add_argument("--pattern", required=True)
+    parser.add_argument("--real", help="pattern of windows of real plates")
+    parser.add_argument("--real-share", type=float, default=0.15)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--most", type=int, default=900_000, help="samples kept in memory")
+    parser.add_argument("--report", type=float, default=60, help="seconds between reports")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    train(options.net, options)
+
+
+if __name__ == "__main__":
+    main()
