@@ -17,7 +17,7 @@ from services.cli.options import DATA_DIR, EXIT_REFUSED, DataDir, Json
 from services.cli.output import Output
 from services.common.config import ConfigError
 from services.dev.places import default_model_dir
-from services.ocr.models import load_models
+from services.ocr.models import known_versions
 
 _PYTHON = (3, 11)
 _FREE_BYTES = 1 << 30
@@ -91,7 +91,7 @@ def _importable(name: str) -> bool:
 def _models() -> Finding:
     folder = default_model_dir()
     try:
-        load_models(folder)
+        known_versions(folder)
     except ConfigError as error:
         return Finding(f"recognition models in {folder}", ok=False, advice=str(error))
     return Finding(f"recognition models in {folder}", ok=True, advice="")

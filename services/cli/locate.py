@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-SERVICES = ("audit", "matcher", "search", "alerts", "ocr")
+# Sensors come to the ocr service at the address for machines, people at the other one.
+SERVICES = ("audit", "matcher", "search", "alerts", "ocr", "ocr_people")
 
 
 class CommandError(Exception):
@@ -28,7 +29,7 @@ class Connection:
             CommandError: Nobody said where it is.
         """
         if service not in self.targets:
-            msg = f"set PW_{service.upper()}_TARGET to host:port of the {service} service"
+            msg = f"set PW_{service.upper()}_TARGET to host:port of the {service.partition('_')[0]} service"
             raise CommandError(msg)
         return self.targets[service]
 
@@ -54,8 +55,8 @@ def locate(data_dir: Path) -> Connection:
             raise CommandError("set PW_CA_FILE to the CA certificate of the services, next to PW_..._TARGET")
         return Connection(targets, Path(ca_file), None)
     stack = read_stack(data_dir)
-    # Nobody but sensors calls ocr, and they come to the address for machines.
-    return Connection({**stack.targets, "ocr": stack.machine_targets["ocr"]}, stack.ca_file, data_dir)
+    ocr = {"ocr": stack.machine_targets["ocr"], "ocr_people": stack.targets["ocr"]}
+    return Connection({**stack.targets, **ocr}, stack.ca_file, data_dir)
 
 
 @dataclass(frozen=True, slots=True)

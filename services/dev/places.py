@@ -19,9 +19,14 @@ _METRICS = 20
 
 
 def default_model_dir() -> Path:
-    """Folder of the recognition models: PW_MODEL_DIR, else where `make assets` puts them."""
+    """Folder of the recognition models: PW_MODEL_DIR, else those that come with the package."""
     named = os.environ.get("PW_MODEL_DIR")
-    return Path(named) if named else Path(__file__).resolve().parents[2] / ".assets" / "models"
+    return Path(named) if named else Path(__file__).resolve().parents[1] / "ocr" / "models"
+
+
+def default_photo_dir() -> Path:
+    """Folder of the photographs that `make assets` fetches."""
+    return Path(__file__).resolve().parents[2] / ".assets" / "photos"
 
 
 @dataclass(frozen=True, slots=True)

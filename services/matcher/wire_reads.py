@@ -38,6 +38,7 @@ _SENSOR: Final = re.compile(r"[a-z0-9-]{3,63}")
 _PLATE: Final = re.compile(r"[A-Z0-9]{1,12}")
 _CHARACTER: Final = re.compile(r"[A-Z0-9]")
 _STATE: Final = re.compile(r"[A-Z]{2}")
+_COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _NIL: Final = str(uuid.UUID(int=0))
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -168,6 +169,10 @@ def _check_place(read: read_pb2.Read, report: Report) -> None:
     sides = (box.x, box.y, box.width, box.height)
     if not all(math.isfinite(side) for side in sides) or box.width < 0 or box.height < 0:
         report("read.plate_box", "must be a rectangle in pixels")
+    quad = read.plate_corners
+    corners = (quad.upper_left, quad.upper_right, quad.lower_right, quad.lower_left)
+    if not all(math.isfinite(one.x) and math.isfinite(one.y) for one in corners):
+        report("read.plate_corners", "must be points in pixels")
 
 
 def _check_lattice(read: read_pb2.Read, report: Report) -> None:
@@ -192,7 +197,9 @@ def _check_lattice(read: read_pb2.Read, report: Report) -> None:
 def _check_states(read: read_pb2.Read, report: Report) -> None:
     if len(read.states) > _MOST_STATES:
         report("read.states", "must be at most 100")
-    _check_names([one.state for one in read.states], _STATE, "read.states", report)
+    _check_names([one.state for one in read.states if one.state], _STATE, "read.states", report)
+    # Where no state is named, a country is; the index of hot lists knows states only.
+    _check_names([one.country for one in read.states if not one.state], _COUNTRY, "read.states", report)
     _check_sum((one.probability for one in read.states), "read.states", report)
 
 

@@ -104,7 +104,7 @@ def _new_read(archived: pb.ArchivedRead) -> NewRead:
         capture_time=_moment(read, "capture_time"),
         receive_time=_moment(read, "receive_time"),
         plate=read.plate,
-        state=read.states[0].state if read.states else None,
+        state=read.states[0].state or None if read.states else None,
         sensor_id=read.sensor_id,
         agency_ori=archived.agency_ori,
         sensor_group=archived.sensor_group,
@@ -128,6 +128,8 @@ def _recognition(read: read_pb2.Read) -> bytes:
         lattice=read.lattice,
         states=read.states,
         plate_box=read.plate_box if read.HasField("plate_box") else None,
+        plate_corners=read.plate_corners if read.HasField("plate_corners") else None,
+        plate_types=read.plate_types,
     ).SerializeToString()
 
 

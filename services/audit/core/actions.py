@@ -28,7 +28,7 @@ ACTIONS = MappingProxyType(
             }
         ),
         "search": frozenset({"reads.purge"}),
-        "ocr": frozenset({"model.list", "images.purge"}),
+        "ocr": frozenset({"model.list", "model.activate", "model.roll_back", "images.purge"}),
     }
 )
 

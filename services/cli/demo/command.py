@@ -25,7 +25,7 @@ from services.cli.session import Session
 from services.cli.tokens import token_source
 from services.common.config import StartError
 from services.common.issuers import DEVELOPMENT_ISSUER
-from services.dev.places import DEFAULT_BASE_PORT, Places, default_model_dir
+from services.dev.places import DEFAULT_BASE_PORT, Places, default_photo_dir
 from services.dev.specs import platewarden_stages
 from services.dev.supervisor import Options, Supervisor
 
@@ -47,7 +47,7 @@ def demo(
 
     async def work(output: Output) -> None:
         started = time.monotonic()
-        material = gather(photos, default_model_dir().parent / "photos", most)
+        material = gather(photos, default_photo_dir(), most)
         clear(evidence)
         data_dir = Path(tempfile.mkdtemp(prefix="platewarden-demo-"))
         try:

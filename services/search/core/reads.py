@@ -32,8 +32,8 @@ class Image:
 class NewRead:
     """A read as the matcher sent it. None stands for what may be missing from an incomplete one.
 
-    `recognition` is a serialized alpr.type.v1.Read with lattice, states and plate box only, `original` the
-    whole serialized message, for quarantine.
+    `recognition` is a serialized alpr.type.v1.Read with lattice, states, types, plate box and corners only,
+    `original` the whole serialized message, for quarantine.
     """
 
     read_id: UUID

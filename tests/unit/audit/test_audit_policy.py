@@ -36,7 +36,8 @@ MATRIX = {
     | EVERYBODY
     | {"alert.dispose", "hot_list.list", "matcher.state", "model.list"},
     Role.TELECOM_CENTER: ALERTS | EVERYBODY | {"question.alerts", "matcher.state"},
-    Role.SYSTEM_ADMINISTRATOR: EVERYBODY | {"matcher.state", "model.list"},
+    Role.SYSTEM_ADMINISTRATOR: EVERYBODY
+    | {"matcher.state", "model.list", "model.activate", "model.roll_back"},
     Role.AUDITOR: EVERYBODY | {"log.export", "account.list", "account.get"},
     Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | {"matcher.state"},
 }
