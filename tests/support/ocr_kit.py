@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
 import secrets
+import shutil
+import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +21,8 @@ import numpy as np
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
+from alpr.audit.v1 import authorization_service_pb2 as acts_pb
+from alpr.audit.v1 import authorization_service_pb2_grpc as acts_grpc
 from alpr.audit.v1 import sensor_service_pb2 as audit_pb
 from alpr.audit.v1 import sensor_service_pb2_grpc as audit_grpc
 from alpr.matcher.v1 import match_service_pb2 as match_pb
@@ -26,7 +31,7 @@ from alpr.ocr.v1 import ocr_service_pb2 as pb
 from alpr.ocr.v1.ocr_service_pb2_grpc import OcrServiceStub
 from alpr.type.v1 import read_pb2, sensor_pb2
 from services.cli.scenes import draw_scene
-from services.common.client import ClientTls, service_channel
+from services.common.client import ClientTls, bearer, service_channel, user_channel
 from services.common.clock import SystemClock
 from services.common.errors import AlprError, to_status
 from services.common.wire import to_timestamp
@@ -34,7 +39,7 @@ from services.dev.pki import DevelopmentAuthority, IssuedCertificate
 from services.ocr.__main__ import build
 from services.ocr.config import OcrSettings
 from services.ocr.engine import Engine
-from services.ocr.models import load_models
+from services.ocr.models import PACKAGED, ModelSet, known_versions
 from tools import assets
 
 FIXED, MOBILE, SUSPENDED = "i90-mile12-east", "isp-unit-0417", "i57-mile03-north"
@@ -43,23 +48,32 @@ _START = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @functools.cache
-def models_folder() -> Path:
-    """The folder of the models, fetched when they are not there; without them the tests fail, and say so."""
-    assert assets.main() == 0, "the models are missing and could not be fetched: run `make assets`"
-    return assets.ASSETS / "models"
+def model() -> ModelSet:
+    """The newest of the models that are shipped."""
+    return list(known_versions(PACKAGED).values())[-1]
 
 
 @functools.cache
 def engine() -> Engine:
-    """The real models, loaded once a process."""
-    models = load_models(models_folder())
-    return Engine(models.detector, models.recognizer, threads=1)
+    """The models that are shipped, loaded once a process."""
+    return Engine(model(), threads=1)
+
+
+def copy_of_models(folder: Path, *versions: str) -> Path:
+    """A folder with the shipped models under other names, one made a day after the other."""
+    for day, version in enumerate(versions, start=1):
+        shutil.copytree(model().files[0].path.parent, folder / version)
+        listed = folder / version / "model.toml"
+        text = listed.read_text(encoding="utf-8")
+        text = re.sub(r"(?m)^version = .*$", f'version = "{version}"', text)
+        listed.write_text(re.sub(r"(?m)^date = .*$", f"date = 2026-01-{day:02d}", text), encoding="utf-8")
+    return folder
 
 
 @functools.cache
 def photograph() -> bytes:
-    """The photograph of a car whose plate is PHOTOGRAPHED."""
-    models_folder()
+    """The photograph of a car whose plate is PHOTOGRAPHED; without it the tests fail, and say so."""
+    assert assets.main() == 0, "the photograph is missing and could not be fetched: run `make assets`"
     return (assets.ASSETS / "photos" / "test_image.png").read_bytes()
 
 
@@ -109,6 +123,49 @@ class Audit(audit_grpc.SensorServiceServicer):
             yield audit_pb.WatchSensorsResponse(revision=1)
 
 
+@dataclass
+class Acts(acts_grpc.AuthorizationServiceServicer):
+    """Keeps intents and outcomes, and can be told to refuse or to fail."""
+
+    intents: dict[str, acts_pb.RecordIntentRequest] = field(default_factory=dict)
+    outcomes: dict[str, acts_pb.RecordOutcomeRequest] = field(default_factory=dict)
+    refuse: AlprError | None = None
+    outcome_fails: bool = False
+
+    async def RecordIntent(  # noqa: N802 - the contract's name
+        self, request: acts_pb.RecordIntentRequest, context: Any
+    ) -> acts_pb.RecordIntentResponse:
+        if self.refuse is not None:
+            await abort_with(context, self.refuse)
+        intent_id = str(uuid.uuid5(uuid.NAMESPACE_OID, request.request_id))
+        self.intents[intent_id] = request
+        return acts_pb.RecordIntentResponse(intent_id=intent_id)
+
+    async def RecordOutcome(  # noqa: N802 - the contract's name
+        self, request: acts_pb.RecordOutcomeRequest, context: Any
+    ) -> acts_pb.RecordOutcomeResponse:
+        if self.outcome_fails:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "going down")
+        self.outcomes[request.request_id] = request
+        return acts_pb.RecordOutcomeResponse()
+
+    def recorded(self) -> list[tuple[str, str]]:
+        """Action and result of each outcome, in their order."""
+        return [
+            (
+                self.intents[one.subject_id].action,
+                acts_pb.OutcomeResult.Name(one.result).removeprefix("OUTCOME_RESULT_"),
+            )
+            for one in self.outcomes.values()
+        ]
+
+
+async def abort_with(context: Any, error: AlprError) -> None:
+    """Ends a call as a service of ours does."""
+    status = rpc_status.to_status(to_status(error))
+    await context.abort(status.code, status.details, status.trailing_metadata)
+
+
 def _sensors() -> list[sensor_pb2.Sensor]:
     kinds = (
         (FIXED, sensor_pb2.DEPLOYMENT_TYPE_FIXED, sensor_pb2.DEPLOYMENT_STATUS_APPROVED),
@@ -156,8 +213,7 @@ class Matcher(match_grpc.MatchServiceServicer):
                 self.hang_up -= 1
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "going down")
             for error in filter(None, map(self.refuse, request.reads)):
-                status = rpc_status.to_status(to_status(error))
-                await context.abort(status.code, status.details, status.trailing_metadata)
+                await abort_with(context, error)
             yield match_pb.SubmitReadsResponse(
                 batch_number=request.batch_number, results=[self._keep(one) for one in request.reads]
             )
@@ -174,6 +230,7 @@ class Neighbours:
 
     tls: DevelopmentAuthority
     audit: Audit = field(default_factory=Audit)
+    acts: Acts = field(default_factory=Acts)
     matcher: Matcher = field(default_factory=Matcher)
     audit_target: str = ""
     matcher_target: str = ""
@@ -197,6 +254,7 @@ class Neighbours:
         server = grpc.aio.server()
         if name == "audit":
             audit_grpc.add_SensorServiceServicer_to_server(self.audit, server)
+            acts_grpc.add_AuthorizationServiceServicer_to_server(self.acts, server)
         else:
             match_grpc.add_MatchServiceServicer_to_server(self.matcher, server)
         files = self.tls.server(name)
@@ -245,6 +303,12 @@ class World:
         self.channels.append(channel)
         return OcrServiceStub(channel)
 
+    def person(self) -> Any:
+        """A client of a person, without a certificate; calls bring TOKEN."""
+        channel = user_channel(f"127.0.0.1:{self.server.user_port}", self.settings.tls_ca)
+        self.channels.append(channel)
+        return OcrServiceStub(channel)
+
     def sensor(self, sensor_id: str = FIXED) -> Any:
         """A client that is the sensor."""
         return self.stub(self.tls.sensor(sensor_id))
@@ -263,10 +327,10 @@ def settings_for(tls: DevelopmentAuthority, folder: Path, neighbours: Neighbours
     files = tls.server("ocr")
     given: dict[str, Any] = {
         "listen": "127.0.0.1:0",
+        "user_listen": "127.0.0.1:0",
         "tls_cert": files.cert_file,
         "tls_key": files.key_file,
         "tls_ca": files.ca_file,
-        "model_dir": models_folder(),
         "image_store_dir": folder / "images",
         "image_kek_file": kek,
         "matcher_target": neighbours.matcher_target,
@@ -291,6 +355,10 @@ async def world(tls: DevelopmentAuthority, folder: Path, **more: Any) -> AsyncIt
         await asyncio.gather(*(channel.close() for channel in running.channels))
         await server.stop()
         await neighbours.close()
+
+
+TOKEN = (bearer("a-token"),)
+"""Metadata of a call of a person; audit, which would look at it, is the test's own."""
 
 
 async def error_of(call: Any) -> tuple[grpc.StatusCode, str]:

@@ -115,6 +115,7 @@ _COUNTRIES: Final = """
     NL AAAA## ##AAAA AA###A ##AAA# #AAA## AA##AA A###AA AAA##A
     NO AA#####
     PL AA##### AAA#### AAA##AA AA####A AAA##A# AA###AA AA###A# AAAA### AAA#A## A#####
+    PY AAA### AAAA###
     PT AA##AA ####AA ##AA## ######A
     RO A##AAA AA##AAA A###AAA
     RS AA###AA AA####AA
@@ -124,6 +125,7 @@ _COUNTRIES: Final = """
     SK AA###AA
     TR ##A#### ##AA### ##AA#### ##AAA## ##AAA### ##A#####
     UA AA####AA
+    UY AAA#### AAA###
     VN ##A##### ##A####
     ZA AA##AAAA AAA###AA AA######
 """

@@ -31,6 +31,8 @@ _SHRUNK_TO: Final = 288.0
 _BLUR_FROM: Final = 1.25
 _BLUR: Final = 0.33
 _SMALLEST: Final = 4
+_BESIDE: Final = 4.0
+_SHARE_BESIDE: Final = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,10 @@ def issuer_window(around: Surroundings, quad: Quad) -> Image:
 
 def _rectified(around: Surroundings, image: Image, quad: Quad, width: int, height: int) -> Image:
     corners = (quad.array() - around.origin) * around.scale
-    low = np.clip(np.floor(corners.min(axis=0) - 8).astype(int), 0, None)
-    high = np.minimum(np.ceil(corners.max(axis=0) + 8).astype(int), image.shape[1::-1])
+    # The window shows a little of what is round the plate, and the blur needs a little more.
+    margin = _BESIDE + _SHARE_BESIDE * np.ptp(corners, axis=0)
+    low = np.clip(np.floor(corners.min(axis=0) - margin).astype(int), 0, None)
+    high = np.minimum(np.ceil(corners.max(axis=0) + margin).astype(int), image.shape[1::-1])
     if (high - low < _SMALLEST).any():
         return np.zeros((height, width, *image.shape[2:]), dtype=np.uint8)
     part = image[low[1] : high[1], low[0] : high[0]]
