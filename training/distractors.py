@@ -1,66 +1,49 @@
-"""Things that are no plates but look like them to a young net: lettering, signs, stickers, grilles, lights."""
+"""Things that are no plates but look like them to a young net: lettering, signs, grilles, lights."""
 
 from __future__ import annotations
 
 import math
 import random
 import string
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 Drawing = tuple[np.ndarray, np.ndarray]  # picture [h, w, 3] BGR and its cover [h, w], both uint8
+# Draws a text as a mask [h, w], white on black, of any size.
+Writer = Callable[[random.Random, str], np.ndarray]
 
-_WORDS = """
+# What is written on cars and along roads.
+_TEXT = """
     Toyota Honda Camry Corolla CIVIC accord F-150 SILVERADO Ram 1500 EXPLORER escape Fusion Malibu IMPALA
     Hybrid turbo 4x4 V6 XLE LX GT 2.0T TDI quattro 320i X5 C200 CR-V XC90 Rav4 sport limited AWD EcoBoost
     SALE open PIZZA hotel Parking STOP exit taxi POLICE school BUS baby on board Student Driver coffee bank
     for sale call now Free delivery since plumbing electric heating & cooling roofing vote 2020 I love my dog
     caution wide turns how is my driving lease rent www.example.com city motors moving company
-""".split()
+"""
+_WORDS = _TEXT.split()
 
 
-class Lettering:
-    """Draws words with the fonts of a folder, or with plain strokes if there is none."""
-
-    def __init__(self, fonts: Sequence[Path]) -> None:
-        self._fonts = [ImageFont.truetype(str(path), 40) for path in fonts]
-
-    @classmethod
-    def of(cls, folder: Path | None) -> Lettering:
-        """All fonts in `folder`."""
-        paths = sorted(folder.iterdir()) if folder else []
-        return cls([path for path in paths if path.suffix.lower() in {".ttf", ".otf", ".woff"}])
-
-    def mask(self, rng: random.Random, text: str, height: int) -> np.ndarray:
-        """`text` in white on black, `height` pixels high."""
-        drawn = self._drawn(rng.choice(self._fonts), text) if self._fonts else self._stroked(rng, text)
-        wide = max(2, round(drawn.shape[1] * height / drawn.shape[0]))
-        return cv2.resize(drawn, (wide, height), interpolation=cv2.INTER_AREA)
-
-    @staticmethod
-    def _drawn(font: ImageFont.FreeTypeFont, text: str) -> np.ndarray:
-        left, top, right, bottom = (int(value) for value in font.getbbox(text))
-        image = Image.new("L", (max(4, right - left + 4), max(4, bottom - top + 4)), 0)
-        ImageDraw.Draw(image).text((2 - left, 2 - top), text, font=font, fill=255)
-        return np.array(image)
-
-    @staticmethod
-    def _stroked(rng: random.Random, text: str) -> np.ndarray:
-        face, thick = rng.choice([0, 2, 3, 4, 6]), rng.choice([1, 2, 3])
-        (wide, high), base = cv2.getTextSize(text, face, 1.2, thick)
-        image = np.zeros((high + base + 4, wide + 4), np.uint8)
-        cv2.putText(image, text, (2, high + 2), face, 1.2, 255, thick, cv2.LINE_AA)
-        return image
+def strokes(rng: random.Random, text: str) -> np.ndarray:
+    """`text` in plain strokes, white on black: the writer that needs no fonts."""
+    face, thick = rng.choice([0, 2, 3, 4, 6]), rng.choice([1, 2, 3])
+    (wide, high), base = cv2.getTextSize(text, face, 1.2, thick)
+    image = np.zeros((high + base + 4, wide + 4), np.uint8)
+    cv2.putText(image, text, (2, high + 2), face, 1.2, 255, thick, cv2.LINE_AA)
+    return image
 
 
-def draw(rng: random.Random, lettering: Lettering) -> Drawing:
+def _mask(write: Writer, rng: random.Random, text: str, height: int) -> np.ndarray:
+    drawn = write(rng, text)
+    wide = max(2, round(drawn.shape[1] * height / drawn.shape[0]))
+    return cv2.resize(drawn, (wide, height), interpolation=cv2.INTER_AREA)
+
+
+def draw(rng: random.Random, write: Writer) -> Drawing:
     """One thing that is not a plate."""
     kinds = (_words, _words, _sticker, _sign, _poster, _grille, _light, _blank, _badge, _overlay, _window)
-    picture, cover = rng.choice(kinds)(rng, lettering)
+    picture, cover = rng.choice(kinds)(rng, write)
     return np.ascontiguousarray(picture), np.ascontiguousarray(cover)
 
 
@@ -90,27 +73,27 @@ def _write(picture: np.ndarray, mask: np.ndarray, left: int, top: int, colour: S
     place[:] = (place * (1 - share) + np.array(colour, np.float32) * share).astype(np.uint8)
 
 
-def _words(rng: random.Random, lettering: Lettering) -> Drawing:
+def _words(rng: random.Random, write: Writer) -> Drawing:
     """A word or two without any ground of their own, as on a boot lid or a shop window."""
-    mask = lettering.mask(rng, _phrase(rng, 1, 2), 48)
+    mask = _mask(write, rng, _phrase(rng, 1, 2), 48)
     picture, _ = _panel(rng, mask.shape[1], mask.shape[0], _colour(rng))
     return picture, mask
 
 
-def _overlay(rng: random.Random, lettering: Lettering) -> Drawing:
+def _overlay(rng: random.Random, write: Writer) -> Drawing:
     """A camera's own time stamp, white or yellow, at times on a black bar."""
     text = f"20{rng.randint(10, 29)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02} "
     text += f"{rng.randint(0, 23):02}:{rng.randint(0, 59):02}:{rng.randint(0, 59):02}"
-    mask = lettering.mask(rng, text[rng.choice([0, 0, 11]) :], 30)
+    mask = _mask(write, rng, text[rng.choice([0, 0, 11]) :], 30)
     picture = np.zeros((*mask.shape, 3), np.uint8)
     _write(picture, mask, 0, 0, rng.choice([(255, 255, 255), (60, 230, 250), (80, 250, 80)]))
     return picture, np.full(mask.shape, 255, np.uint8) if rng.random() < 0.4 else mask
 
 
-def _sticker(rng: random.Random, lettering: Lettering) -> Drawing:
+def _sticker(rng: random.Random, write: Writer) -> Drawing:
     """A bumper sticker: several words in a row on a long strip, or two small rows."""
     rows = rng.choice([1, 1, 2])
-    masks = [lettering.mask(rng, _phrase(rng, 2, 4), rng.randint(24, 40)) for _ in range(rows)]
+    masks = [_mask(write, rng, _phrase(rng, 2, 4), rng.randint(24, 40)) for _ in range(rows)]
     wide = max(mask.shape[1] for mask in masks) + 24
     picture, cover = _panel(rng, wide, sum(mask.shape[0] for mask in masks) + 14 * rows, _colour(rng))
     ink, top = _colour(rng), 8
@@ -120,19 +103,19 @@ def _sticker(rng: random.Random, lettering: Lettering) -> Drawing:
     return picture, cover
 
 
-def _poster(rng: random.Random, lettering: Lettering) -> Drawing:
+def _poster(rng: random.Random, write: Writer) -> Drawing:
     """A page of small print with or without a heading."""
     wide, high = rng.randint(100, 220), rng.randint(90, 240)
     picture, cover = _panel(rng, wide, high, _colour(rng))
     ink, top = _colour(rng), 6
     while top < high - 12:
         size = rng.choice([8, 10, 10, 14, 30])
-        _write(picture, lettering.mask(rng, _phrase(rng, 2, 6), size), rng.randint(2, 20), top, ink)
+        _write(picture, _mask(write, rng, _phrase(rng, 2, 6), size), rng.randint(2, 20), top, ink)
         top += size + rng.randint(3, 12)
     return picture, cover
 
 
-def _sign(rng: random.Random, lettering: Lettering) -> Drawing:
+def _sign(rng: random.Random, write: Writer) -> Drawing:
     """A road sign: disc, octagon, triangle, diamond or board with a rim."""
     side = 120
     corners = rng.choice([3, 4, 4, 8, 40])
@@ -146,12 +129,12 @@ def _sign(rng: random.Random, lettering: Lettering) -> Drawing:
         cv2.fillPoly(picture, [(60 + rng.uniform(38, 52) * unit).astype(np.int32)], _colour(rng), cv2.LINE_AA)
     if rng.random() < 0.7:
         text = rng.choice(["STOP", "50", "30", "25", "P", "YIELD", "ONE WAY", "EXIT", "80", "65"])
-        mask = lettering.mask(rng, text, rng.randint(20, 44))
+        mask = _mask(write, rng, text, rng.randint(20, 44))
         _write(picture, mask, max(0, 60 - mask.shape[1] // 2), 60 - mask.shape[0] // 2, _colour(rng))
     return picture, cover
 
 
-def _grille(rng: random.Random, _: Lettering) -> Drawing:
+def _grille(rng: random.Random, _: Writer) -> Drawing:
     """Bars or a mesh between bright rims."""
     wide, high = rng.randint(90, 240), rng.randint(40, 90)
     picture, cover = _panel(rng, wide, high, _colour(rng, 0, 90))
@@ -166,7 +149,7 @@ def _grille(rng: random.Random, _: Lettering) -> Drawing:
     return picture, cover
 
 
-def _light(rng: random.Random, _: Lettering) -> Drawing:
+def _light(rng: random.Random, _: Writer) -> Drawing:
     """A lamp: red, amber or white glass with a bright core, with rounded corners."""
     wide, high = rng.randint(50, 180), rng.randint(30, 90)
     glass = rng.choice([(30, 20, 190), (20, 20, 120), (20, 130, 230), (210, 210, 210), (60, 50, 160)])
@@ -181,7 +164,7 @@ def _light(rng: random.Random, _: Lettering) -> Drawing:
     return picture, cover if rng.random() < 0.5 else np.full((high, wide), 255, np.uint8)
 
 
-def _blank(rng: random.Random, _: Lettering) -> Drawing:
+def _blank(rng: random.Random, _: Writer) -> Drawing:
     """An empty panel, with a rim or a stripe: a plate's place without its plate."""
     wide, high = rng.randint(80, 240), rng.randint(36, 100)
     picture, cover = _panel(rng, wide, high, _colour(rng))
@@ -193,7 +176,7 @@ def _blank(rng: random.Random, _: Lettering) -> Drawing:
     return picture, cover
 
 
-def _badge(rng: random.Random, lettering: Lettering) -> Drawing:
+def _badge(rng: random.Random, write: Writer) -> Drawing:
     """A maker's oval or shield."""
     wide, high = rng.randint(60, 120), rng.randint(40, 80)
     picture, _cover = _panel(rng, wide, high, _colour(rng))
@@ -201,12 +184,12 @@ def _badge(rng: random.Random, lettering: Lettering) -> Drawing:
     centre, axes = (wide // 2, high // 2), (wide // 2 - 2, high // 2 - 2)
     cv2.ellipse(cover, centre, axes, 0, 0, 360, 255, -1)
     cv2.ellipse(picture, centre, axes, 0, 0, 360, _colour(rng, 120, 255), rng.randint(2, 7))
-    mask = lettering.mask(rng, rng.choice(_WORDS), high // 3)
+    mask = _mask(write, rng, rng.choice(_WORDS), high // 3)
     _write(picture, mask, max(0, wide // 2 - mask.shape[1] // 2), high // 3, _colour(rng))
     return picture, cover
 
 
-def _window(rng: random.Random, _: Lettering) -> Drawing:
+def _window(rng: random.Random, _: Writer) -> Drawing:
     """Panes of a building or of a bus: a dark or lit quad with bars."""
     wide, high = rng.randint(60, 200), rng.randint(50, 160)
     picture, cover = _panel(rng, wide, high, _colour(rng, 10, 200))

@@ -26,7 +26,7 @@ class Exposure:
         if rng.random() < 0.45:
             quality = int(rng.triangular(12, 95, 60))
             _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+            image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
         if rng.random() < 0.15:
             image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
         return image
@@ -36,7 +36,7 @@ class Exposure:
         top, left = rng.randint(0, _NOISE_SIDE - high), rng.randint(0, _NOISE_SIDE - wide)
         cut = self._noise[top : top + high, left : left + wide]
         if rng.random() < 0.5:  # the same in all channels: brightness noise
-            cut = cv2.merge([cut[..., 0]] * 3)
+            cut = np.repeat(cut[..., :1], 3, axis=2)
         noisy = cv2.scaleAdd(cut.astype(np.float32), rng.uniform(0.1, 0.9), image.astype(np.float32))
         return noisy.clip(0, 255).astype(np.uint8)
 
@@ -83,4 +83,4 @@ def _motion(rng: random.Random) -> np.ndarray:
     cv2.line(kernel, ends[0], ends[1], 1.0)
     if rng.random() < 0.3:
         kernel = kernel.T
-    return kernel / kernel.sum()
+    return np.asarray(kernel / kernel.sum())

@@ -12,7 +12,7 @@ import numpy as np
 def quad_at(
     rng: random.Random, centre: tuple[float, float], wide: float, high: float, roll: float = 0.0
 ) -> np.ndarray:
-    """Corners of a flat thing turned in space; `wide` is about its width in the picture, `roll` in degrees."""
+    """Corners of a flat thing turned in space; `wide` is about its width there, `roll` in degrees."""
     yaw, pitch = math.radians(bounded(rng.gauss(0, 18), 58)), math.radians(bounded(rng.gauss(0, 11), 40))
     turn = math.radians(roll + bounded(rng.gauss(0, 3), 15))
     flat = np.array([(-wide, -high), (wide, -high), (wide, high), (-wide, high)]) / 2
@@ -40,7 +40,7 @@ def paste(
     quad: np.ndarray,
     cover: np.ndarray | None = None,
 ) -> None:
-    """Draws `picture` into `canvas` with its corners at `quad`, lit as what is there. `cover` is its alpha."""
+    """Draws `picture` into `canvas` with its corners at `quad`, lit as its place is; `cover` is its alpha."""
     window = _window(quad, canvas.shape)
     if window is None:
         return
@@ -111,7 +111,7 @@ def _lit(rng: random.Random, picture: np.ndarray, place: np.ndarray) -> np.ndarr
     factor = (gain * (1 - veil) * cast).astype(np.float32)
     slope = np.linspace(rng.uniform(0.75, 1.1), rng.uniform(0.75, 1.1), picture.shape[0], dtype=np.float32)
     lit = picture * (factor[None, None] * slope[:, None, None]) + veil * around * 1.2
-    return np.clip(lit, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(lit, 0, 255), np.uint8)
 
 
 def _surround(rng: random.Random, place: np.ndarray, quad: np.ndarray) -> None:
@@ -119,7 +119,7 @@ def _surround(rng: random.Random, place: np.ndarray, quad: np.ndarray) -> None:
     centre = quad.mean(axis=0)
     grown = centre + (quad - centre) * [rng.uniform(1.02, 1.2), rng.uniform(1.04, 1.35)]
     grown += [rng.gauss(0, 1), rng.gauss(0.5, 1.5)]
-    mask = np.zeros(place.shape[:2], np.uint8)
+    mask: np.ndarray = np.zeros(place.shape[:2], np.uint8)
     cv2.fillConvexPoly(mask, np.round(grown * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
     if rng.random() < 0.4:
         mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.6, 3))

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from training.labels import is_validation
+
 Box = tuple[float, float, float, float]  # left, top, width, height in pixels
 
 _LONGEST_SIDE = 1280
 _BLACK = 3.0  # mean brightness of a frame in which nothing can be seen
-_HELD_BACK = 8  # one text of so many is for validation
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Photograph:
     ignored: tuple[Box, ...] = ()
     texts: tuple[str, ...] = ()
     patches: tuple[Patch, ...] = field(default=(), repr=False)
+    weight: float = 1.0  # how often it is taken, next to the others
 
 
 def load(folder: Path, overlooked: Sequence[Path] = ()) -> list[Photograph]:
@@ -85,11 +86,8 @@ def _read(path: Path, labels: Sequence[dict[str, str]]) -> Photograph:
 
 def with_patches(photograph: Photograph) -> Photograph:
     """The same photograph with a patch for each plate."""
-    image = photograph.image
-    patches = tuple(_patch(image, box) for box in photograph.plates)
-    return Photograph(
-        photograph.name, image, photograph.plates, photograph.ignored, photograph.texts, patches
-    )
+    patches = tuple(_patch(photograph.image, box) for box in photograph.plates)
+    return replace(photograph, patches=patches)
 
 
 def _patch(image: np.ndarray, box: Box) -> Patch:
@@ -126,11 +124,7 @@ def split(photographs: Sequence[Photograph]) -> tuple[list[Photograph], list[Pho
     sides: tuple[list[Photograph], list[Photograph]] = ([], [])
     for photograph in photographs:
         keys = {text for text in photograph.texts if text} or {photograph.name}
-        held = {_held_back(key) for key in keys}
+        held = {is_validation(key) for key in keys}
         if len(held) == 1:
             sides[held.pop()].append(photograph)
     return sides
-
-
-def _held_back(key: str) -> bool:
-    return hashlib.sha256(key.encode()).digest()[0] % _HELD_BACK == 0

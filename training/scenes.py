@@ -1,0 +1,372 @@
+"""Training pictures for the detector: real photographs seen anew, with real, replaced and added plates.
+
+A photograph is zoomed, turned, mirrored and cut. Each of its plates is kept, or made to vanish and mostly
+replaced by a drawn one, whose corners are then known; more drawn plates and things that are no plates are put
+elsewhere; a camera takes the result. A mirrored plate is still a plate to be found: only boxes are learnt
+from real ones, never corners, so mirroring teaches nothing false.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from training import distractors, pasting
+from training.exposure import Exposure
+from training.photographs import Box, Photograph
+from training.targets import Plate, box_of
+
+# Smaller than this (pixels) nobody can say whether it is a plate: not counted either way.
+_LEAST_WIDTH, _LEAST_HEIGHT = 11.0, 4.0
+# A plate of which less is inside the picture is not counted.
+_LEAST_VISIBLE = 0.75
+_WIDEST = 400.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture with its plates; in the `ignored` boxes the detector may say what it likes."""
+
+    image: np.ndarray
+    plates: tuple[Plate, ...]
+    ignored: tuple[Box, ...]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What scenes are made of. `hard` are places (photograph index, box) that were once taken for plates."""
+
+    photographs: Sequence[Photograph]  # chosen by their weight
+    plates: Sequence[np.ndarray]
+    distractors: Sequence[distractors.Drawing]
+    exposure: Exposure
+    hard: Sequence[tuple[int, Box]] = ()
+
+
+@dataclass
+class _Draft:
+    """A scene in the making."""
+
+    canvas: np.ndarray
+    plates: list[Plate] = field(default_factory=list)
+    ignored: list[Box] = field(default_factory=list)
+    vacant: list[Box] = field(default_factory=list)  # where a plate was made to vanish
+
+
+@dataclass(frozen=True)
+class _View:
+    """How a photograph is seen: a matrix [2, 3] from its pixels to the scene's, and the turn in degrees."""
+
+    matrix: np.ndarray
+    roll: float
+
+    def quad(self, box: Box) -> np.ndarray:
+        """The corners of a box of the photograph in the scene, upper left first as it appears there."""
+        corners = corners_of(box)
+        seen = corners @ self.matrix[:, :2].T + self.matrix[:, 2]
+        if self.matrix[0, 0] < 0:  # mirrored
+            seen = seen[[1, 0, 3, 2]]
+        return np.asarray(seen, np.float32)
+
+
+def make_stock(
+    photographs: Sequence[Photograph],
+    draw_plate: Callable[[random.Random], np.ndarray],
+    write: distractors.Writer,
+    seed: int,
+    sizes: tuple[int, int] = (3000, 1200),
+) -> Stock:
+    """Draws plates and distractors beforehand (`sizes` of each): every scene takes some of them."""
+    rng = random.Random(seed)  # noqa: S311 - pictures, not secrets
+    plates = [_at_most(draw_plate(rng), 320) for _ in range(sizes[0])]
+    others = [distractors.draw(rng, write) for _ in range(sizes[1])]
+    return Stock(photographs, plates, others, Exposure(seed))
+
+
+def _any(rng: random.Random, stock: Stock) -> int:
+    """The index of a photograph. A train of frames with the same cars must not outweigh all the rest."""
+    weights = [photograph.weight for photograph in stock.photographs]
+    return rng.choices(range(len(weights)), weights)[0]
+
+
+def _at_most(picture: np.ndarray, widest: int) -> np.ndarray:
+    scale = widest / picture.shape[1]
+    if scale >= 1:
+        return np.ascontiguousarray(picture)
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def draw(rng: random.Random, stock: Stock, height: int, width: int) -> Scene:
+    """A scene of `height` x `width` pixels. `rng` and the stock decide everything."""
+    draft = _Draft(np.full((height, width, 3), rng.choice([0, 114, rng.randint(0, 255)]), np.uint8))
+    hard = rng.choice(stock.hard) if stock.hard and rng.random() < 0.2 else None
+    index = hard[0] if hard else _any(rng, stock)
+    photograph = stock.photographs[index]
+    view = _view(rng, photograph, (height, width), hard[1] if hard else None)
+    if not _covers(view, photograph, height, width) and rng.random() < 0.85:
+        behind = stock.photographs[_any(rng, stock)]
+        _lay(rng, draft, behind, _view(rng, behind, (height, width), None, fill=True))
+    _lay(rng, draft, photograph, view)
+    if rng.random() < 0.12:  # dusk: what shines back stands out
+        draft.canvas = cv2.convertScaleAbs(draft.canvas, alpha=rng.uniform(0.25, 0.7))
+    for box in draft.vacant:
+        if rng.random() < 0.8:
+            _replace(rng, draft, stock, box, view.roll)
+    for _ in range(rng.choice([0, 0, 1, 1, 2, 3])):
+        _add_plate(rng, draft, stock)
+    for _ in range(rng.choice([0, 0, 1, 1, 2, 3])):
+        _add_other(rng, draft, stock)
+    image = stock.exposure.take(rng, draft.canvas)
+    return _finished(image, draft)
+
+
+def _view(
+    rng: random.Random, photograph: Photograph, size: tuple[int, int], aim: Box | None, fill: bool = False
+) -> _View:
+    """A view round one of the photograph's plates (or a chance place), with the plate at a random width.
+
+    With `fill` the photograph is large enough to fill the scene.
+    """
+    height, width = size
+    image_height, image_width = photograph.image.shape[:2]
+    nominal = 0.14 * image_width
+    if aim is None and photograph.plates and rng.random() < 0.85:
+        aim = rng.choice(photograph.plates)
+    if aim is None:
+        aim = (rng.random() * image_width, rng.random() * image_height, nominal, nominal / 3)
+    wanted = _plate_width(rng)
+    scale = min(3.0, max(0.12, wanted / max(8.0, aim[2])))
+    if fill:
+        scale = max(scale, height / image_height, width / image_width)
+    stretch = math.exp(rng.gauss(0, 0.05))
+    roll = 0.0 if rng.random() < 0.6 else pasting.bounded(rng.gauss(0, 4), 14)
+    mirror = -1 if rng.random() < 0.25 else 1
+    angle = math.radians(roll)
+    turn = np.array([(math.cos(angle), -math.sin(angle)), (math.sin(angle), math.cos(angle))])
+    linear = turn @ np.diag([mirror * scale * stretch, scale / stretch])
+    to = np.array([rng.uniform(0.06, 0.94) * width, rng.uniform(0.06, 0.94) * height])
+    shift = to - linear @ (aim[0] + aim[2] / 2, aim[1] + aim[3] / 2)
+    if fill or rng.random() < 0.8:
+        shift += _moved_in(linear, shift, photograph.image.shape, size)
+    return _View(np.column_stack([linear, shift]), roll)
+
+
+def _moved_in(
+    linear: np.ndarray, shift: np.ndarray, shape: tuple[int, ...], size: tuple[int, int]
+) -> np.ndarray:
+    """The least move after which the photograph leaves no margin that it could fill."""
+    corners = np.array([(0, 0), (shape[1], 0), (shape[1], shape[0]), (0, shape[0])]) @ linear.T + shift
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    room = np.array([size[1], size[0]], float)
+    move = np.where(low > 0, -low, np.where(high < room, room - high, 0))
+    return np.where(high - low >= room, move, 0)
+
+
+def _plate_width(rng: random.Random) -> float:
+    """Mostly what a camera at the roadside or in a car sees, at times anything from tiny to huge."""
+    if rng.random() < 0.7:
+        return math.exp(rng.uniform(math.log(20), math.log(110)))
+    return math.exp(rng.uniform(math.log(12), math.log(360)))
+
+
+def _covers(view: _View, photograph: Photograph, height: int, width: int) -> bool:
+    high, wide = photograph.image.shape[:2]
+    back = np.linalg.inv(np.vstack([view.matrix, (0, 0, 1)]))
+    corners = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)]) @ back.T
+    return bool((corners[:, :2] >= 0).all() and (corners[:, :2] <= (wide, high)).all())
+
+
+def _lay(rng: random.Random, draft: _Draft, photograph: Photograph, view: _View) -> None:
+    """Draws the photograph over the canvas and moves its plates along, some of them erased."""
+    high, wide = photograph.image.shape[:2]
+    extent = np.zeros(draft.canvas.shape[:2], np.uint8)
+    outline = view.quad((0, 0, wide, high))
+    cv2.fillConvexPoly(extent, np.round(outline).astype(np.int32), 1)
+    _cover_up(draft, extent)
+    erased: list[int] = []
+    # An upright box round a turned real plate is no label: such plates are replaced.
+    keep = 0.5 if abs(view.roll) <= 2 else 0.0
+    for index, box in enumerate(photograph.plates):
+        quad = view.quad(box)
+        if not _touches(box_of(quad), draft.canvas.shape):
+            continue
+        if rng.random() < keep:
+            upright = box_of(quad)
+            draft.plates.append(Plate(corners_of(upright), corners_known=False))
+        else:
+            erased.append(index)
+            draft.vacant.append(box_of(quad))
+    draft.ignored += [box_of(view.quad(box)) for box in photograph.ignored]
+    _warp(draft.canvas, photograph, view.matrix, erased)
+
+
+def corners_of(box: Box) -> np.ndarray:
+    """An upright box as a quad."""
+    left, top, wide, high = box
+    return np.array(
+        [(left, top), (left + wide, top), (left + wide, top + high), (left, top + high)], np.float32
+    )
+
+
+def _touches(box: Box, shape: tuple[int, ...]) -> bool:
+    left, top, wide, high = box
+    return left < shape[1] and top < shape[0] and left + wide > 0 and top + high > 0
+
+
+def _cover_up(draft: _Draft, extent: np.ndarray) -> None:
+    """Plates of what lies below: gone where the new photograph covers them, doubtful where it cuts them."""
+    below = draft.plates + [Plate(corners_of(box), corners_known=False) for box in draft.ignored]
+    draft.vacant = []
+    kept: list[Plate] = []
+    doubtful: list[Box] = []
+    for index, plate in enumerate(below):
+        left, top, wide, high = (int(value) for value in plate.box)
+        part = extent[max(0, top) : max(0, top + high + 1), max(0, left) : max(0, left + wide + 1)]
+        hidden = float(part.mean()) if part.size else 0.0
+        if hidden < 0.02 and index < len(draft.plates):
+            kept.append(plate)
+        elif hidden < 0.95:
+            doubtful.append(plate.box)
+    draft.plates, draft.ignored = kept, doubtful
+
+
+def _warp(canvas: np.ndarray, photograph: Photograph, matrix: np.ndarray, erased: Sequence[int]) -> None:
+    """Draws the part of the photograph that the canvas shows, without the erased plates.
+
+    Coordinates are continuous (a pixel's centre is at .5); OpenCV's are those of centres.
+    """
+    height, width = canvas.shape[:2]
+    high, wide = photograph.image.shape[:2]
+    back = np.linalg.inv(matrix[:, :2])
+    corners = (np.array([(0, 0), (width, 0), (width, height), (0, height)]) - matrix[:, 2]) @ back.T
+    x0, y0 = (max(0, int(value) - 3) for value in corners.min(axis=0))
+    x1 = min(wide, int(corners[:, 0].max()) + 4)
+    y1 = min(high, int(corners[:, 1].max()) + 4)
+    if x1 - x0 < 16 or y1 - y0 < 16:
+        return
+    part = photograph.image[y0:y1, x0:x1]
+    if erased:
+        part = part.copy()
+        for index in erased:
+            _insert(part, photograph, index, x0, y0)
+    shift = matrix[:, 2] + matrix[:, :2] @ (x0, y0)
+    linear = matrix[:, :2]
+    times = int(1 / math.sqrt(abs(np.linalg.det(linear))))
+    if times > 1:  # whole numbers are several times as fast
+        size = (part.shape[1] // times, part.shape[0] // times)
+        part = cv2.resize(part[: size[1] * times, : size[0] * times], size, interpolation=cv2.INTER_AREA)
+        linear = linear * times
+    centred = shift + linear @ (0.5, 0.5) - 0.5
+    cv2.warpAffine(
+        part,
+        np.column_stack([linear, centred]),
+        (width, height),
+        dst=canvas,
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_TRANSPARENT,
+    )
+
+
+def _insert(part: np.ndarray, photograph: Photograph, index: int, x0: int, y0: int) -> None:
+    patch = photograph.patches[index]
+    left, top = patch.left - x0, patch.top - y0
+    high, wide = patch.pixels.shape[:2]
+    a, b = max(0, left), max(0, top)
+    c, d = min(part.shape[1], left + wide), min(part.shape[0], top + high)
+    if c > a and d > b:
+        part[b:d, a:c] = patch.pixels[b - top : d - top, a - left : c - left]
+
+
+def _replace(rng: random.Random, draft: _Draft, stock: Stock, box: Box, roll: float) -> None:
+    """A drawn plate where a real one was. A short plate on a long plate's place is narrower, as on a car."""
+    left, top, wide, high = box
+    picture = rng.choice(stock.plates)
+    aspect = picture.shape[1] / picture.shape[0]
+    new_width = min(wide * rng.uniform(0.85, 1.1), high * aspect * rng.uniform(0.9, 1.9), _WIDEST)
+    centre = (left + wide / 2 + rng.gauss(0, 0.03) * wide, top + high / 2 + rng.gauss(0, 0.1) * high)
+    _put(rng, draft, picture, pasting.quad_at(rng, centre, new_width, new_width / aspect, roll))
+
+
+def _add_plate(rng: random.Random, draft: _Draft, stock: Stock) -> None:
+    height, width = draft.canvas.shape[:2]
+    picture = rng.choice(stock.plates)
+    wide = _plate_width(rng)
+    centre = (rng.uniform(0, width), rng.uniform(0, height))
+    high = wide * picture.shape[0] / picture.shape[1]
+    _put(rng, draft, picture, pasting.quad_at(rng, centre, wide, high))
+
+
+def _put(rng: random.Random, draft: _Draft, picture: np.ndarray, quad: np.ndarray) -> None:
+    """Pastes a plate unless something is in the way or it would be cut by the edge."""
+    if _occupied(draft, box_of(quad), 0.1) or _visible(box_of(quad), draft.canvas.shape) < 1:
+        return
+    pasting.paste(rng, draft.canvas, picture, quad)
+    draft.plates.append(Plate(quad, corners_known=True))
+
+
+def _add_other(rng: random.Random, draft: _Draft, stock: Stock) -> None:
+    """Something that is no plate: drawn, or a piece of another photograph with its plates erased."""
+    height, width = draft.canvas.shape[:2]
+    wide = _plate_width(rng) * rng.uniform(0.7, 1.6)
+    centre = (rng.uniform(0, width), rng.uniform(0, height))
+    cover = None
+    if rng.random() < 0.35:
+        piece = _piece(rng, stock)
+        if piece is None:
+            return
+        picture = piece
+    else:
+        picture, cover = rng.choice(stock.distractors)
+    high = wide * picture.shape[0] / picture.shape[1]
+    quad = pasting.quad_at(rng, centre, wide, high)
+    if not _occupied(draft, box_of(quad), 0.02):
+        pasting.paste(rng, draft.canvas, picture, quad, cover)
+
+
+def _piece(rng: random.Random, stock: Stock) -> np.ndarray | None:
+    """A plate-shaped piece of a photograph, away from its plates."""
+    photograph = stock.photographs[_any(rng, stock)]
+    image_height, image_width = photograph.image.shape[:2]
+    wide = rng.uniform(0.06, 0.3) * image_width
+    high = min(wide / rng.choice([1.3, 2, 2, 4.5]), image_height * 0.5)
+    left, top = rng.uniform(0, image_width - wide), rng.uniform(0, image_height - high)
+    box = (left, top, wide, high)
+    if any(_overlap(box, other) > 0 for other in photograph.plates + photograph.ignored):
+        return None
+    return photograph.image[int(top) : int(top + high), int(left) : int(left + wide)]
+
+
+def _occupied(draft: _Draft, box: Box, margin: float) -> bool:
+    left, top, wide, high = box
+    grown = (left - margin * wide, top - margin * high, wide * (1 + 2 * margin), high * (1 + 2 * margin))
+    taken = [plate.box for plate in draft.plates] + draft.ignored
+    return any(_overlap(grown, other) > 0 for other in taken)
+
+
+def _overlap(one: Box, other: Box) -> float:
+    wide = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    high = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    return max(0.0, wide) * max(0.0, high)
+
+
+def _visible(box: Box, shape: tuple[int, ...]) -> float:
+    return _overlap(box, (0, 0, shape[1], shape[0])) / max(1e-6, box[2] * box[3])
+
+
+def _finished(image: np.ndarray, draft: _Draft) -> Scene:
+    """Plates that can be asked for; the rest is not counted."""
+    plates: list[Plate] = []
+    ignored = list(draft.ignored)
+    for plate in draft.plates:
+        _, _, wide, high = plate.box
+        fits = _LEAST_WIDTH <= wide <= _WIDEST * 1.3 and high >= _LEAST_HEIGHT
+        if fits and _visible(plate.box, image.shape) >= _LEAST_VISIBLE:
+            plates.append(plate)
+        else:
+            ignored.append(plate.box)
+    return Scene(image, tuple(plates), tuple(ignored))
