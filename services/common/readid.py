@@ -35,6 +35,19 @@ def read_id_of_frame(
     return _read_id(sensor_id, capture_time, frame_sha256 + struct.pack(">4f", *box))
 
 
+def read_id_of_correction(sensor_id: str, capture_time: datetime, passage_id: UUID, text: str) -> UUID:
+    """The id of the read which says that the plate of a passage is `text` after all.
+
+    Args:
+        sensor_id: The sensor.
+        capture_time: Of the passage's first frame.
+        passage_id: Id of the passage's first read.
+        text: The better text.
+    """
+    # No sender's name begins so: control characters are not allowed in it.
+    return _read_id(sensor_id, capture_time, b"\x00correction\x00" + passage_id.bytes + text.encode())
+
+
 def _read_id(sensor_id: str, capture_time: datetime, name: bytes) -> UUID:
     """UUIDv7 (RFC 9562, 5.7): 48 bits of milliseconds, then 74 bits of SHA-256(sensor, 0x00, name)."""
     milliseconds = (capture_time - _EPOCH) // timedelta(milliseconds=1)

@@ -33,6 +33,7 @@ from services.ocr.recognition import Recognizer
 from services.ocr.server import SERVICE, OcrServicer
 from services.ocr.store import ImageVault
 from services.ocr.store_rollout import RollOutStore
+from services.ocr.video import video_settings
 
 # Less than the two seconds that a health check gets.
 _FIRST_WORD_SECONDS: Final = 1.5
@@ -83,7 +84,7 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
         load=Load(workers=settings.recognition_workers, most_bytes=settings.waiting_megabytes << 20),
         in_flight=settings.frames_in_flight,
     )
-    servicer = OcrServicer(intake, roll_out, clock, stream_in_flight=settings.stream_frames_in_flight)
+    servicer = OcrServicer(intake, roll_out, clock, video_settings(settings))
     builder.add(SERVICE, add_OcrServiceServicer_to_server, servicer)
     builder.health_check(lambda: _sensors_known(sensors))
     builder.health_check(lambda: _models_here(roll_out))

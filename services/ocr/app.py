@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 from alpr.type.v1 import sensor_pb2
 from alpr.type.v1.read_pb2 import READ_STATUS_OUT_OF_RETENTION, ReadStatus
@@ -12,11 +14,11 @@ from services.common.clock import Clock
 from services.common.errors import FieldViolation, InvalidFieldError
 from services.common.readid import read_id_of_frame
 from services.common.sensors import SensorRegistry
-from services.ocr.frames import Frame, FrameAnswer, NewRead, Outcome, Position, StoredImage
-from services.ocr.limits import Load
+from services.ocr.frames import Frame, FrameAnswer, Looked, NewRead, Outcome, Position, StoredImage
+from services.ocr.limits import Load, Ticket
 from services.ocr.matcher_link import MatcherLink
 from services.ocr.metrics import FRAMES, PLATES
-from services.ocr.recognition import Recognized, Recognizer
+from services.ocr.recognition import Recognizer
 from services.ocr.store import ImageVault
 
 
@@ -68,60 +70,92 @@ class FrameIntake:
             StorageUnavailableError: The image is not stored, and no read was sent on.
             DependencyUnavailableError: The matcher did not answer; send the frame again.
         """
-        received = self._clock.now()
-        sensor = self._sensors.require_approved(sensor_id, frame.capture_time)
-        place = frame.place or _surveyed_place(sensor)
+        place, received = self._allowed(frame, sensor_id)
         with self._load.admitted(len(frame.image), seconds_left) as ticket:
             async with self._slots:
-                found = await self._recognizer.recognize(frame.image, sensor_id)
-                ticket.recognised(found.seconds)
+                looked = await self._look(frame, sensor_id, ticket, place, received)
+                found = looked.found
                 if not found.plates:
                     # Without a plate nothing of the frame is kept.
-                    FRAMES.labels("unreadable" if found.unreadable else "empty").inc()
                     return FrameAnswer((), found.seconds, len(found.unreadable))
-                FRAMES.labels("plates").inc()
-                return await self._finish(frame, found, sensor_id, place, received)
+                reads = tuple(self.read_of(looked, n, sensor_id) for n in range(len(found.plates)))
+                return FrameAnswer(await self.keep(looked, reads), found.seconds, len(found.unreadable))
 
-    async def _finish(
-        self, frame: Frame, found: Recognized, sensor_id: str, place: Position, received: datetime
-    ) -> FrameAnswer:
-        sha256 = hashlib.sha256(frame.image).digest()
-        image = await self._stored_image(frame, sha256)
-        reads = tuple(
-            NewRead(
-                read_id=read_id_of_frame(
-                    sensor_id,
-                    frame.capture_time,
-                    sha256,
-                    (plate.box.x, plate.box.y, plate.box.width, plate.box.height),
-                ),
-                sensor_id=sensor_id,
-                capture_time=frame.capture_time,
-                receive_time=received,
-                place=place,
-                plate=plate,
-                image=image,
-                model_version=found.model_version,
-                crop=crop,
-                overview=found.overview,
-            )
-            for plate, crop in zip(found.plates, found.crops, strict=True)
+    async def look(self, frame: Frame, sensor_id: str) -> Looked:
+        """What is in a frame of a video. Nothing is stored or sent on.
+
+        Raises:
+            OverloadedError: There is no room for it; nothing was done.
+            SensorNotApprovedError: Nothing was looked at (ENF-051 III.B.3.e).
+            InvalidFieldError: No place is known (ENF-051 II.J); nothing was looked at.
+            BadImageError: The image cannot be decoded.
+        """
+        place, received = self._allowed(frame, sensor_id)
+        with self._load.admitted(len(frame.image)) as ticket:
+            async with self._slots:
+                return await self._look(frame, sensor_id, ticket, place, received)
+
+    def read_of(self, looked: Looked, number: int, sensor_id: str) -> NewRead:
+        """The read of the plate of that number in the frame; its image is not stored yet."""
+        found, frame = looked.found, looked.frame
+        box = found.plates[number].box
+        return NewRead(
+            read_id=read_id_of_frame(
+                sensor_id, frame.capture_time, looked.sha256, (box.x, box.y, box.width, box.height)
+            ),
+            sensor_id=sensor_id,
+            capture_time=frame.capture_time,
+            receive_time=looked.received,
+            place=looked.place,
+            plate=found.plates[number],
+            image=None,
+            model_version=found.model_version,
+            crop=found.crops[number],
+            overview=found.overview,
         )
+
+    async def keep(self, looked: Looked, reads: Sequence[NewRead]) -> tuple[tuple[NewRead, Outcome], ...]:
+        """The reads and what became of each, once the frame's image and they are on disk.
+
+        All of `reads` are of one day of capture, and the image is kept with it.
+
+        Raises:
+            StorageUnavailableError: The image is not stored, and no read was sent on.
+            DependencyUnavailableError: The matcher did not answer; sending the reads again is safe.
+        """
+        image = await self._stored_image(looked, reads[0].capture_time.astimezone(UTC).date())
+        stored = tuple(replace(read, image=image) for read in reads)
         if image is None:
-            outcomes = (Outcome(READ_STATUS_OUT_OF_RETENTION, ""),) * len(reads)
+            outcomes = (Outcome(READ_STATUS_OUT_OF_RETENTION, ""),) * len(stored)
         else:
-            outcomes = await self._matcher.submit(reads)
+            outcomes = await self._matcher.submit(stored)
         for outcome in outcomes:
             PLATES.labels(ReadStatus.Name(outcome.status)).inc()
-        return FrameAnswer(tuple(zip(reads, outcomes, strict=True)), found.seconds, len(found.unreadable))
+        return tuple(zip(stored, outcomes, strict=True))
 
-    async def _stored_image(self, frame: Frame, sha256: bytes) -> StoredImage | None:
+    def _allowed(self, frame: Frame, sensor_id: str) -> tuple[Position, datetime]:
+        """Where the frame was taken and when we got it; only an approved sensor's frame comes so far."""
+        received = self._clock.now()
+        sensor = self._sensors.require_approved(sensor_id, frame.capture_time)
+        return frame.place or _surveyed_place(sensor), received
+
+    async def _look(
+        self, frame: Frame, sensor_id: str, ticket: Ticket, place: Position, received: datetime
+    ) -> Looked:
+        found = await self._recognizer.recognize(frame.image, sensor_id)
+        ticket.recognised(found.seconds)
+        outcome = "plates" if found.plates else "unreadable" if found.unreadable else "empty"
+        FRAMES.labels(outcome).inc()
+        sha256 = hashlib.sha256(frame.image).digest() if found.plates else b""
+        return Looked(frame, sha256, place, received, found)
+
+    async def _stored_image(self, looked: Looked, day: date) -> StoredImage | None:
         """The image once it is on disk; None when its day is no longer kept, and then it is not stored."""
-        day = frame.capture_time.astimezone(UTC).date()
         if not self._vault.keeps(day):
             return None
-        key = await self._vault.store(day, sha256, frame.image)
-        return StoredImage(sha256, day, frame.kind.media_type, len(frame.image), key)
+        frame = looked.frame
+        key = await self._vault.store(day, looked.sha256, frame.image)
+        return StoredImage(looked.sha256, day, frame.kind.media_type, len(frame.image), key)
 
 
 def _surveyed_place(sensor: sensor_pb2.Sensor) -> Position:

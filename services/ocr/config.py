@@ -38,5 +38,23 @@ class OcrSettings(ServiceSettings):
     """Images under way, in MiB; further frames are refused and told when to come again."""
     max_concurrent_calls: Annotated[int, Field(ge=1)] = 512
     """Calls and streams under way. Each may bring one message before it is refused: this bounds memory."""
+    passage_sure: Annotated[float, Field(gt=0, le=1)] = 0.97
+    """Video: a text this probable, from two frames or more, is written at once."""
+    passage_fair: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Video: a text this probable is written after `passage_patience_seconds`."""
+    passage_patience_seconds: Annotated[float, Field(gt=0, le=60)] = 1
+    """Video: so long a fairly sure text waits for better frames. A hit waits as long."""
+    passage_longest_seconds: Annotated[float, Field(gt=0, le=60)] = 4
+    """Video: so long any text waits. The sender keeps the frames of that time."""
+    passage_gap_seconds: Annotated[float, Field(gt=0, le=60)] = 1.5
+    """Video: a plate that was not seen for so long has gone; the next sight of it is another passage."""
+    passage_end_seconds: Annotated[float, Field(gt=0, le=86400)] = 300
+    """Video: a vehicle that stands in the picture gets a new read after so long."""
+    passages_open: Annotated[int, Field(ge=1, le=64)] = 16
+    """Video: plates of one stream that are followed at the same time."""
+    passage_megabytes: Annotated[int, Field(ge=1, le=65536)] = 256
+    """Video: best frames of all streams that are held, in MiB; at more, reads are written early."""
+    video_idle_seconds: Annotated[float, Field(gt=0, le=60)] = 2
+    """Video: when no frame came for so long, what was seen until then is written."""
     image_retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
     """Days that an image is kept after its day of capture (ENF-051 IV.E.1); set it as the archive's."""

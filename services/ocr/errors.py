@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import grpc
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
@@ -27,3 +29,17 @@ class OverloadedError(AlprError):
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = ErrorReason.ERROR_REASON_OVERLOADED
     default_retry_after_ms = 500
+
+
+_MAY_PASS: Final = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)
+
+
+def may_pass(error: AlprError) -> bool:
+    """Whether the same may succeed when it is tried again."""
+    return error.code in _MAY_PASS

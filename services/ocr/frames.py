@@ -7,8 +7,11 @@ from datetime import date, datetime
 from uuid import UUID
 
 from alpr.type.v1.read_pb2 import ReadStatus
+from services.common.errors import AlprError
 from services.ocr.core.pictures import PictureKind
 from services.ocr.core.plates import Plate
+from services.ocr.core.tracks import Direction, Track
+from services.ocr.recognition import Recognized
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,30 @@ class StoredImage:
 
 
 @dataclass(frozen=True, slots=True)
+class PassageFacts:
+    """The passage that a read sums up, as far as it went.
+
+    Attributes:
+        passage_id: Id of the passage's first read.
+        frames: Frames that count.
+        direction: Where the vehicle went.
+        image_time: When the read's image was taken.
+        last_time: When the last frame that counts was taken.
+    """
+
+    passage_id: UUID
+    frames: int
+    direction: Direction
+    image_time: datetime
+    last_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NewRead:
-    """A read on its way to the matcher; `image` is None where it is too old to be kept."""
+    """A read on its way to the matcher.
+
+    `image` is None until it is stored, and where it is too old to be kept; `passage` for a single photograph.
+    """
 
     read_id: UUID
     sensor_id: str
@@ -55,6 +80,7 @@ class NewRead:
     model_version: str
     crop: bytes
     overview: bytes
+    passage: PassageFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +101,81 @@ class FrameAnswer:
     reads: tuple[tuple[NewRead, Outcome], ...]
     seconds: float
     unreadable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A frame that was looked at and of which nothing is stored yet.
+
+    Attributes:
+        frame: The frame.
+        sha256: Of its image; empty without a plate.
+        place: Where it was taken.
+        received: When we got it.
+        found: What is in it.
+    """
+
+    frame: Frame
+    sha256: bytes
+    place: Position
+    received: datetime
+    found: Recognized
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPlate:
+    """A plate in one frame of a video.
+
+    Attributes:
+        passage_id: Of the passage.
+        plate: As this frame shows it.
+        frames: Frames of the passage until now.
+        direction: Where the vehicle goes, until now.
+    """
+
+    passage_id: UUID
+    plate: Plate
+    frames: int
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPassage:
+    """A passage that has its read and may go on.
+
+    Attributes:
+        passage_id: Id of its first read.
+        first_time: Capture time of its first frame.
+        text: Of its last read.
+        corrected: Whether it has its second read.
+        track: Its way through the picture; its readings may have been fused into one.
+    """
+
+    passage_id: UUID
+    first_time: datetime
+    text: str
+    corrected: bool
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
+class VideoAnswer:
+    """The final word on a frame of a video.
+
+    Attributes:
+        frame_id: The sender's.
+        reads: Of the passages that began with this frame, and second reads that it caused.
+        seconds: Time of recognition.
+        unreadable: Further plates that were there and not read surely enough.
+        seen: Its plates, most to least certain.
+        open_passages: That may go on after it.
+        error: Why it failed; then there are no reads.
+    """
+
+    frame_id: str
+    reads: tuple[tuple[NewRead, Outcome], ...] = ()
+    seconds: float = 0.0
+    unreadable: int = 0
+    seen: tuple[SeenPlate, ...] = ()
+    open_passages: tuple[OpenPassage, ...] = ()
+    error: AlprError | None = None

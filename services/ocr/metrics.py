@@ -13,6 +13,7 @@ FRAMES_REFUSED: Final = Counter(
     "ocr_frames_refused", "Frames that were refused for the load, by why.", ["why"]
 )
 WAITING_BYTES: Final = Gauge("ocr_image_bytes_under_way", "Bytes of images that are under way.")
+PASSAGES: Final = Counter("ocr_passages", "Passages of videos that got a read, by why then.", ["why"])
 RECOGNITION_SECONDS: Final = Histogram(
     "ocr_recognition_seconds",
     "Time from the image to its plates, waiting for a worker not included.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from services.common.stopping import Stopping
@@ -18,7 +18,7 @@ async def in_order(
     *,
     most: int,
     stopping: Stopping,
-) -> AsyncIterator[_Result]:
+) -> AsyncGenerator[_Result]:
     """The results of `work` for each of `items`, in their order, at most `most` under way.
 
     Items are not read faster than results are taken, so that a slow reader slows its own sender. When the

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Final
 
 import structlog
@@ -18,13 +19,16 @@ from services.common.errors import (
     UnauthenticatedError,
 )
 from services.common.identity import NOBODY, Context, PeerKind, peer_of
-from services.common.server import stopping_of
-from services.ocr import wire
+from services.common.stopping import Stopping, stopping_of
+from services.ocr import wire, wire_video
 from services.ocr.app import FrameIntake
 from services.ocr.app_models import ModelRollOut
+from services.ocr.frames import Looked
 from services.ocr.metrics import FRAMES
+from services.ocr.passages import HeldBytes
 from services.ocr.pipeline import in_order
 from services.ocr.server_models import ModelRpcs
+from services.ocr.video import Taken, VideoSettings, VideoStream
 
 log = structlog.get_logger()
 
@@ -35,12 +39,13 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
     """See ocr_service.proto."""
 
     def __init__(
-        self, intake: FrameIntake, roll_out: ModelRollOut, clock: Clock, *, stream_in_flight: int
+        self, intake: FrameIntake, roll_out: ModelRollOut, clock: Clock, video: VideoSettings
     ) -> None:
         super().__init__(roll_out)
         self._intake = intake
         self._clock = clock
-        self._stream_in_flight = stream_in_flight
+        self._video = video
+        self._held = HeldBytes(video.held_bytes)
 
     async def Recognize(self, request: pb.RecognizeRequest, context: Context) -> pb.RecognizeResponse:
         """See ocr_service.proto."""
@@ -52,7 +57,7 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
             FRAMES.labels("failed").inc()
             raise
         return pb.RecognizeResponse(
-            plates=wire.to_recognized_plates(answer),
+            plates=wire.to_recognized_plates(answer.reads),
             recognition_time=wire.to_duration(answer.seconds),
             unreadable_count=answer.unreadable,
         )
@@ -64,14 +69,62 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
         sensor_id = _sensor_of(context)
         stopping = stopping_of(context)
 
+        requests, options = await wire_video.begun(requests, stopping)
+        if options is None:
+            answers = self._single_frames(requests, sensor_id, context, stopping)
+        else:
+            answers = self._video_frames(requests, sensor_id, options, stopping)
+        async with aclosing(answers):
+            async for answer in answers:
+                yield answer
+        if stopping.is_set():
+            raise StoppingError("the service is stopping; open the stream again")
+
+    def _single_frames(
+        self,
+        requests: AsyncIterator[pb.RecognizeStreamRequest],
+        sensor_id: str,
+        context: Context,
+        stopping: Stopping,
+    ) -> AsyncGenerator[pb.RecognizeStreamResponse]:
         async def work(request: pb.RecognizeStreamRequest) -> pb.RecognizeStreamResponse:
             return await self._answer(request.frame, sensor_id, context.time_remaining())
 
-        answers = in_order(requests, work, most=self._stream_in_flight, stopping=stopping)
-        async for answer in answers:
-            yield answer
-        if stopping.is_set():
-            raise StoppingError("the service is stopping; open the stream again")
+        return in_order(requests, work, most=self._video.in_flight, stopping=stopping)
+
+    async def _video_frames(
+        self,
+        requests: AsyncIterator[pb.RecognizeStreamRequest],
+        sensor_id: str,
+        options: wire_video.VideoOptions,
+        stopping: Stopping,
+    ) -> AsyncGenerator[pb.RecognizeStreamResponse]:
+        async def look(request: pb.RecognizeStreamRequest) -> Taken:
+            return request.frame.frame_id, await self._look(request.frame, sensor_id)
+
+        stream = VideoStream(
+            self._intake,
+            sensor_id,
+            self._video,
+            self._held,
+            frames_kept=options.frames_kept,
+            open_passages=options.open_passages,
+        )
+        async with aclosing(stream.answers(requests, look, stopping)) as answers:
+            async for answer in answers:
+                if answer.error:
+                    FRAMES.labels("failed").inc()
+                yield wire_video.to_stream_answer(answer)
+
+    async def _look(self, frame: pb.Frame, sensor_id: str) -> Looked | AlprError:
+        """What is in a frame of a video, or why it failed."""
+        try:
+            return await self._intake.look(wire.parse_frame(frame, self._clock.now()), sensor_id)
+        except AlprError as error:
+            return error
+        except Exception:
+            log.exception("frame_failed")
+            return InternalError("the frame failed for a reason of ours")
 
     async def _answer(
         self, frame: pb.Frame, sensor_id: str, seconds_left: float | None
@@ -87,7 +140,7 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
             return _failed(frame.frame_id, InternalError("the frame failed for a reason of ours"))
         return pb.RecognizeStreamResponse(
             frame_id=frame.frame_id,
-            plates=wire.to_recognized_plates(answer),
+            plates=wire.to_recognized_plates(answer.reads),
             recognition_time=wire.to_duration(answer.seconds),
             unreadable_count=answer.unreadable,
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from alpr.ocr.v1 import ocr_service_pb2 as pb
@@ -15,21 +15,27 @@ from services.common.errors import AlprError, FieldViolation
 from services.common.wire import parse_moment, parse_text, raise_violations, to_timestamp
 from services.ocr.core.pictures import PictureError, kind_of
 from services.ocr.core.plates import Likely
-from services.ocr.core.quad import Quad
+from services.ocr.core.quad import Box, Quad
 from services.ocr.core.reading import Reading
-from services.ocr.errors import BadImageError
-from services.ocr.frames import Frame, FrameAnswer, NewRead, Outcome, Position, StoredImage
+from services.ocr.core.tracks import Direction
+from services.ocr.errors import BadImageError, may_pass
+from services.ocr.frames import Frame, NewRead, Outcome, PassageFacts, Position, StoredImage
 
 _MOST_FRAME_ID: Final = 128
 _MOST_DESCRIPTION: Final = 200
 _MOST_AHEAD: Final = timedelta(minutes=5)
 _LONGEST_PLATE: Final = 12
-_RETRYABLE: Final = frozenset(
-    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED}
-)
 # What the models call a state of the United States, before its two letters; and whatever they do not know.
 _STATE_OF: Final = "US-"
 _UNKNOWN_ISSUER: Final = "ZZ"
+DIRECTIONS: Final = {
+    Direction.UNKNOWN: read_pb2.TRAVEL_DIRECTION_UNSPECIFIED,
+    Direction.APPROACHING: read_pb2.TRAVEL_DIRECTION_APPROACHING,
+    Direction.RECEDING: read_pb2.TRAVEL_DIRECTION_RECEDING,
+    Direction.LEFT: read_pb2.TRAVEL_DIRECTION_LEFT,
+    Direction.RIGHT: read_pb2.TRAVEL_DIRECTION_RIGHT,
+    Direction.STANDING: read_pb2.TRAVEL_DIRECTION_STANDING,
+}
 
 
 def parse_frame(frame: pb.Frame, now: datetime) -> Frame:
@@ -60,9 +66,14 @@ def to_captured_read(read: NewRead) -> read_pb2.CapturedRead:
     return read_pb2.CapturedRead(read=_to_read(read), crop_image=read.crop, overview_image=read.overview)
 
 
-def to_recognized_plates(answer: FrameAnswer) -> list[pb.RecognizedPlate]:
-    """The plates of an answer; without the key of the image, which is the archive's alone."""
-    return [_to_recognized_plate(read, outcome) for read, outcome in answer.reads]
+def to_recognized_plates(reads: Iterable[tuple[NewRead, Outcome]]) -> list[pb.RecognizedPlate]:
+    """Reads of an answer; without the key of the image, which is the archive's alone."""
+    return [_to_recognized_plate(read, outcome) for read, outcome in reads]
+
+
+def to_box(box: Box) -> read_pb2.Box:
+    """The message for a box in pixels."""
+    return read_pb2.Box(x=box.x, y=box.y, width=box.width, height=box.height)
 
 
 def to_duration(seconds: float) -> Duration:
@@ -76,7 +87,7 @@ def to_frame_error(error: AlprError) -> pb.FrameError:
     return pb.FrameError(
         reason=ErrorReason.Name(error.reason),
         message=details or error.message,
-        retryable=error.code in _RETRYABLE,
+        retryable=may_pass(error),
         retry_after=to_duration(error.retry_after_ms / 1000) if error.retry_after_ms else None,
     )
 
@@ -108,7 +119,7 @@ def _to_recognized_plate(read: NewRead, outcome: Outcome) -> pb.RecognizedPlate:
 
 
 def _to_read(read: NewRead) -> read_pb2.Read:
-    box, place = read.plate.box, read.place
+    place = read.place
     return read_pb2.Read(
         read_id=str(read.read_id),
         sensor_id=read.sensor_id,
@@ -118,13 +129,24 @@ def _to_read(read: NewRead) -> read_pb2.Read:
             latitude=place.latitude, longitude=place.longitude, description=place.description
         ),
         plate=read.plate.text,
-        lattice=_to_lattice(read.plate.reading),
-        plate_box=read_pb2.Box(x=box.x, y=box.y, width=box.width, height=box.height),
+        lattice=to_lattice(read.plate.reading),
+        plate_box=to_box(read.plate.box),
         image=_to_image(read.image) if read.image else None,
         model_version=read.model_version,
         states=_to_states(read.plate.issuers),
         plate_corners=_to_quad(read.plate.quad),
         plate_types=_to_plate_types(read.plate.kinds),
+        passage=_to_passage(read.passage) if read.passage else None,
+    )
+
+
+def _to_passage(passage: PassageFacts) -> read_pb2.Passage:
+    return read_pb2.Passage(
+        passage_id=str(passage.passage_id),
+        frame_count=passage.frames,
+        direction=DIRECTIONS[passage.direction],
+        image_time=to_timestamp(passage.image_time),
+        last_time=to_timestamp(passage.last_time),
     )
 
 
@@ -167,7 +189,8 @@ def _to_image(image: StoredImage) -> read_pb2.ImageRef:
     )
 
 
-def _to_lattice(reading: Reading) -> read_pb2.Lattice:
+def to_lattice(reading: Reading) -> read_pb2.Lattice:
+    """The message for what a plate may say."""
     return read_pb2.Lattice(
         positions=[
             read_pb2.Position(

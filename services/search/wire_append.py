@@ -130,6 +130,7 @@ def _recognition(read: read_pb2.Read) -> bytes:
         plate_box=read.plate_box if read.HasField("plate_box") else None,
         plate_corners=read.plate_corners if read.HasField("plate_corners") else None,
         plate_types=read.plate_types,
+        passage=read.passage if read.HasField("passage") else None,
     ).SerializeToString()
 
 
