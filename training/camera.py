@@ -36,7 +36,9 @@ class Camera:
         self._colour = colour
         self._surroundings = surroundings if colour else [_grey(p, None) for p in surroundings]
 
-    def photograph(self, plate: np.ndarray, rng: random.Random, width: float = 0.0, care: float = 1.0) -> Shot:
+    def photograph(
+        self, plate: np.ndarray, rng: random.Random, width: float = 0.0, care: float = 1.0
+    ) -> Shot:
         """A photograph of `plate` (BGR or grey).
 
         Args:
@@ -61,7 +63,9 @@ class Camera:
         scene = _taken(scene, plate_width, rng, noise, care)
         return Shot(scene, quad)
 
-    def _background(self, size: tuple[int, int], rng: random.Random, noise: np.random.Generator) -> np.ndarray:
+    def _background(
+        self, size: tuple[int, int], rng: random.Random, noise: np.random.Generator
+    ) -> np.ndarray:
         columns, rows = size
         if self._surroundings and rng.random() < 0.75:
             picture = cv2.resize(rng.choice(self._surroundings), (columns, rows)).astype(np.float32)
@@ -85,10 +89,14 @@ def _some_width(rng: random.Random) -> float:
 
 
 def _pose(wide: int, high: int, rng: random.Random, width: float) -> tuple[np.ndarray, tuple[int, int]]:
-    """The corners of a plate `width` pixels wide in the enlarged box, and the size (columns, rows) of that box."""
+    """The corners of a plate `width` pixels wide in the enlarged box, and that box's size (columns, rows)."""
     extreme = 1.8 if rng.random() < 0.12 else 1.0
     turn = rng.gauss(0, 3.5) * extreme * np.pi / 180
-    shear, across, along = rng.gauss(0, 0.06) * extreme, rng.gauss(0, 0.04) * extreme, rng.gauss(0, 0.03) * extreme
+    shear, across, along = (
+        rng.gauss(0, 0.06) * extreme,
+        rng.gauss(0, 0.04) * extreme,
+        rng.gauss(0, 0.03) * extreme,
+    )
     unit = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     flat = unit * [wide * rng.uniform(0.80 if extreme == 1 else 0.5, 1.03), high]
     quad = flat.copy()
@@ -111,7 +119,9 @@ def _recess(scene: np.ndarray, quad: np.ndarray, rng: random.Random) -> None:
     cv2.fillConvexPoly(scene, wider.astype(np.int32), (shade, shade, shade))
 
 
-def _mounted(scene: np.ndarray, flat: np.ndarray, quad: np.ndarray, width: float, rng: random.Random) -> np.ndarray:
+def _mounted(
+    scene: np.ndarray, flat: np.ndarray, quad: np.ndarray, width: float, rng: random.Random
+) -> np.ndarray:
     """The scene with the plate in its place."""
     high, wide = flat.shape[:2]
     shrink = wide / width
@@ -189,14 +199,20 @@ def _taken(
     if pick < 0.5:
         scene = cv2.GaussianBlur(scene, (0, 0), rng.uniform(0.3, 1.4) * unit)
     elif pick < 0.68:
-        scene = cv2.filter2D(scene, -1, _motion(rng.randint(2, max(3, int(width * care / 22))), rng.uniform(0, 180)))
+        scene = cv2.filter2D(
+            scene, -1, _motion(rng.randint(2, max(3, int(width * care / 22))), rng.uniform(0, 180))
+        )
     if rng.random() < 0.27 and width > 60:
         share = max(0.4, 40 / width, rng.uniform(0.45, 0.95))
         shrinking = rng.choice((cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_NEAREST))
         coarse = cv2.resize(scene, None, fx=share, fy=share, interpolation=shrinking)
-        scene = cv2.resize(coarse, (columns, rows), interpolation=rng.choice((cv2.INTER_LINEAR, cv2.INTER_CUBIC)))
+        scene = cv2.resize(
+            coarse, (columns, rows), interpolation=rng.choice((cv2.INTER_LINEAR, cv2.INTER_CUBIC))
+        )
     if rng.random() < 0.35:
-        scene = scene + np.float32(rng.uniform(0.4, 2)) * (scene - cv2.GaussianBlur(scene, (0, 0), rng.uniform(0.8, 2)))
+        scene = scene + np.float32(rng.uniform(0.4, 2)) * (
+            scene - cv2.GaussianBlur(scene, (0, 0), rng.uniform(0.8, 2))
+        )
     grain = rng.choice((0, 1, 3, 6, 10, 16)) * care
     if grain:
         scene = scene + noise.standard_normal(scene.shape, np.float32) * np.float32(grain)

@@ -90,16 +90,22 @@ def evaluate(
         image, scale = (example.image, 1.0) if longest is None else frame(example.image, longest)
         found = decode(*detect(image), _LOWEST, overlap)
         plates = [Plate(plate.quad * scale, plate.corners_known) for plate in example.plates]
-        ignored = [tuple(value * scale for value in box) for box in example.ignored]
-        _count(report, found, plates, ignored)  # type: ignore[arg-type]
+        ignored = [scaled(box, scale) for box in example.ignored]
+        _count(report, found, plates, ignored)
     return report
+
+
+def scaled(box: Box, scale: float) -> Box:
+    """The box in a picture enlarged so many times."""
+    left, top, wide, high = box
+    return left * scale, top * scale, wide * scale, high * scale
 
 
 def _count(report: Report, found: Sequence[Found], plates: Sequence[Plate], ignored: Sequence[Box]) -> None:
     report.frames += 1
     report.plates += len(plates)
     for plate in plates:
-        near = [one for one in found if _meets(one.box, plate.box)]
+        near = [one for one in found if meets(one.box, plate.box)]
         tight = [one for one in near if iou(one.box, plate.box) >= _TIGHT]
         report.scores.append(max((one.score for one in near), default=0.0))
         report.tight.append(max((one.score for one in tight), default=0.0))
@@ -109,10 +115,10 @@ def _count(report: Report, found: Sequence[Found], plates: Sequence[Plate], igno
             distance = np.linalg.norm(best.quad - plate.quad, axis=1).mean()
             report.corner_errors.append(float(distance) / plate.box[2])
     boxes = [plate.box for plate in plates] + list(ignored)
-    report.false += [one.score for one in found if not any(_meets(one.box, box) for box in boxes)]
+    report.false += [one.score for one in found if not any(meets(one.box, box) for box in boxes)]
 
 
-def _meets(box: Box, label: Box) -> bool:
+def meets(box: Box, label: Box) -> bool:
     """The found box's centre lies in the label, or they overlap by at least .3."""
     x, y = box[0] + box[2] / 2 - label[0], box[1] + box[3] / 2 - label[1]
     return (0 <= x <= label[2] and 0 <= y <= label[3]) or iou(box, label) >= _LOOSE

@@ -1,8 +1,8 @@
 """A stroke alphabet like the dies that press plates: straight sides, rounded corners, one stroke width.
 
-No free font looks like the dies of North and South American plates. A character here is a list of strokes in a
-unit box (x to the right, y down); a stroke is a list of points (x, y, rounding), where a rounding of 0 is a sharp
-corner and 1 as round as the width allows. A `Style` keeps the choices of one plate consistent.
+No free font looks like the dies of North and South American plates. A character here is a list of strokes in
+a unit box (x to the right, y down); a stroke is a list of points (x, y, rounding), where a rounding of 0 is a
+sharp corner and 1 as round as the width allows. A `Style` keeps the choices of one plate consistent.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ def _digits(s: Style) -> dict[str, list[Stroke]]:
     m = s.middle
     return {
         "0": [_closed(*_BOX)] + ([_open((0.15, 0.85), (0.85, 0.15))] if s.slashed_zero else []),
-        "1": [_open((0.15, 0.2), (0.55, 0), (0.55, 1))] + ([_open((0.1, 1), (1, 1))] if s.foot_of_one else []),
+        "1": [_open((0.15, 0.2), (0.55, 0), (0.55, 1))]
+        + ([_open((0.1, 1), (1, 1))] if s.foot_of_one else []),
         "2": [_open((0, 0.26), (0, 0, 1), (1, 0, 1), (1, 0.45, 0.8), (0, 1, 0.1), (1, 1))],
         "3": _three(s),
         "4": [_open((0.3, 0), (0, 0.68), (1, 0.68)), _open((0.75, 0.36), (0.75, 1))]
@@ -105,7 +106,14 @@ def _digits(s: Style) -> dict[str, list[Stroke]]:
         else [_open((0.75, 1), (0.75, 0), (0, 0.7), (1, 0.7))],
         "5": [
             _open(
-                (0.95, 0), (0.06, 0), (0.03, 0.44), (0.25, 0.38, 0.4), (1, 0.38, 1), (1, 1, 1), (0, 1, 1), (0, 0.78)
+                (0.95, 0),
+                (0.06, 0),
+                (0.03, 0.44),
+                (0.25, 0.38, 0.4),
+                (1, 0.38, 1),
+                (1, 1, 1),
+                (0, 1, 1),
+                (0, 0.78),
             )
         ],
         "6": [_six(s)],
@@ -131,8 +139,12 @@ def _three(s: Style) -> list[Stroke]:
 def _six(s: Style) -> Stroke:
     m = s.middle
     if s.straight_six:
-        return _open((0.72, 0), (0, 0.6, 0.5), (0, 1, 1), (1, 1, 1), (1, m - 0.06, 1), (0.12, m - 0.06, 1), (0, 0.62))
-    return _open((1, 0.24), (1, 0, 1), (0, 0, 1), (0, 1, 1), (1, 1, 1), (1, m - 0.04, 1), (0.05, m - 0.04, s.hook))
+        return _open(
+            (0.72, 0), (0, 0.6, 0.5), (0, 1, 1), (1, 1, 1), (1, m - 0.06, 1), (0.12, m - 0.06, 1), (0, 0.62)
+        )
+    return _open(
+        (1, 0.24), (1, 0, 1), (0, 0, 1), (0, 1, 1), (1, 1, 1), (1, m - 0.04, 1), (0.05, m - 0.04, s.hook)
+    )
 
 
 def _letters_to_m(s: Style) -> dict[str, list[Stroke]]:
@@ -152,12 +164,19 @@ def _letters_to_m(s: Style) -> dict[str, list[Stroke]]:
         "F": [_open((1, 0), (0, 0), (0, 1)), _open((0, m), (0.82, m))],
         "G": [
             _open(
-                (1, 0.25), (1, 0, 1), (0, 0, 1), (0, 1, 1), (1, 1, 1 if s.round_g else 0), (1, 0.54), (0.55, 0.54)
+                (1, 0.25),
+                (1, 0, 1),
+                (0, 0, 1),
+                (0, 1, 1),
+                (1, 1, 1 if s.round_g else 0),
+                (1, 0.54),
+                (0.55, 0.54),
             )
         ],
         "H": [_open((0, 0), (0, 1)), _open((1, 0), (1, 1)), _open((0, m), (1, m))],
         "I": [_open((0.5, 0), (0.5, 1)), *serif],
-        "J": [_open((1, 0), (1, 1, 1), (0, 1, 1), (0, 0.7))] + ([_open((0.45, 0), (1, 0))] if s.serif_j else []),
+        "J": [_open((1, 0), (1, 1, 1), (0, 1, 1), (0, 0.7))]
+        + ([_open((0.45, 0), (1, 0))] if s.serif_j else []),
         "K": [_open((0, 0), (0, 1)), _open((1, 0), (0, 0.62)), _open((0.32, 0.42), (1, 1))],
         "L": [_open((0, 0), (0, 1), (1, 1))],
         "M": [_open((0, 1), (0, 0), (0.5, s.crossing), (1, 0), (1, 1))],
@@ -204,7 +223,9 @@ def _rounded(stroke: Stroke, radius: float) -> np.ndarray:
     return np.array(out, np.float32)
 
 
-def _arc(start: tuple[float, float], corner: tuple[float, float], end: tuple[float, float]) -> list[tuple[float, float]]:
+def _arc(
+    start: tuple[float, float], corner: tuple[float, float], end: tuple[float, float]
+) -> list[tuple[float, float]]:
     """A rational quadratic curve that is nearly a circle's."""
     out = []
     for s in (0, 0.15, 0.3, 0.5, 0.7, 0.85, 1):
@@ -220,7 +241,14 @@ class Dies:
     def __init__(self, style: Style, height: int = GLYPH_HEIGHT) -> None:
         self._style, self._height = style, height
         self._strokes = {**_digits(style), **_letters_to_m(style), **_letters_from_n(style)}
-        self._widths = {"M": style.wide_m, "W": style.wide_m, "1": 0.62, "O": style.wide_o, "J": 0.92, "L": 0.92}
+        self._widths = {
+            "M": style.wide_m,
+            "W": style.wide_m,
+            "1": 0.62,
+            "O": style.wide_o,
+            "J": 0.92,
+            "L": 0.92,
+        }
         self._widths |= {"4": 1.05, "I": style.wide_i if style.serif_i else 0.01}
         self._drawn: dict[str, np.ndarray] = {}
 
@@ -238,8 +266,12 @@ def _drawn(strokes: list[Stroke], style: Style, width_share: float, height: int)
     image = np.zeros((height + 8, int(width + thickness) + 10), np.uint8)
     radius = max(width, 1) * 0.5 * style.roundness + thickness * 0.1
     for stroke in strokes:
-        placed = tuple((x * width + thickness / 2 + 4, y * tall + thickness / 2 + 2, r) for x, y, r in stroke.points)
+        placed = tuple(
+            (x * width + thickness / 2 + 4, y * tall + thickness / 2 + 2, r) for x, y, r in stroke.points
+        )
         points = _rounded(Stroke(placed, stroke.closed), radius)
-        cv2.polylines(image, [np.round(points * 16).astype(np.int32)], stroke.closed, 255, thickness, cv2.LINE_AA, 4)
+        cv2.polylines(
+            image, [np.round(points * 16).astype(np.int32)], stroke.closed, 255, thickness, cv2.LINE_AA, 4
+        )
     columns, rows = np.where(image.max(0) > 30)[0], np.where(image.max(1) > 30)[0]
     return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

@@ -89,7 +89,11 @@ def write(
     session = ort.InferenceSession(str(part), providers=["CPUExecutionProvider"])
     with torch.no_grad():
         meant = net(example)
-    for got, wanted in zip(session.run(None, {name: example.numpy()}), meant if isinstance(meant, tuple) else (meant,), strict=True):
+    for got, wanted in zip(
+        session.run(None, {name: example.numpy()}),
+        meant if isinstance(meant, tuple) else (meant,),
+        strict=True,
+    ):
         if not np.allclose(got, wanted.numpy(), atol=2e-3):
             raise ValueError(f"{out.name}: ONNX Runtime answers otherwise than PyTorch")
     part.rename(out)

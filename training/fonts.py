@@ -24,14 +24,15 @@ from training.dies import GLYPH_HEIGHT, Dies, random_style
 _PLATE_FACES = {
     "routed-gothic.": 6, "routed-gothic-narrow.": 6, "routed-gothic-wide.": 2, "barlow-latin-6": 3,
     "barlow-condensed-latin-6": 3, "barlow-semi-condensed-latin-6": 3, "roboto-condensed-latin-6": 3,
-    "overpass-latin-7": 3, "saira-latin-6": 2, "saira-condensed-latin-6": 3, "saira-semi-condensed-latin-6": 3,
-    "rajdhani-latin-6": 2, "big-shoulders-display-latin-6": 2, "B612-Regular": 2, "B612-Bold.": 1,
-    "OSP-DIN": 2, "oswald-latin-5": 1, "pathway-gothic-one": 1, "francois-one": 0.7, "archivo-narrow-latin-6": 1.5,
-    "bebas-neue": 1.5, "merriweather-latin-7": 0.25, "alfa-slab-one": 0.15, "GL-Nummernschild": 0.6,
+    "overpass-latin-7": 3, "saira-latin-6": 2, "saira-condensed-latin-6": 3,
+    "saira-semi-condensed-latin-6": 3, "rajdhani-latin-6": 2, "big-shoulders-display-latin-6": 2, "B612-Regular": 2, "B612-Bold.": 1,
+    "OSP-DIN": 2, "oswald-latin-5": 1, "pathway-gothic-one": 1, "francois-one": 0.7,
+    "archivo-narrow-latin-6": 1.5, "bebas-neue": 1.5, "merriweather-latin-7": 0.25, "alfa-slab-one": 0.15,
+    "GL-Nummernschild": 0.6,
 }  # fmt: skip
 _SERIF = ("playfair-display-latin-7", "merriweather-latin-7", "alfa-slab-one")
-_SCRIPT = ("pacifico", "lobster", "dancing-script-latin-7", "kaushan-script", "yellowtail", "great-vibes")
-# A pool of dies that is slowly renewed: drawing every plate with dies of its own would cost more than the plate.
+_SCRIPT = ("pacifico", "lobster", "dancing-script-latin-7", "kaushan", "yellowtail", "great-vibes")
+# A pool of dies that is slowly renewed: dies for every plate would cost more than the plate.
 _POOL = 160
 _RENEWED = 0.05
 
@@ -71,11 +72,19 @@ class Faces:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        files = sorted(p for p in folder.rglob("*") if p.suffix in {".ttf", ".otf", ".woff"}) if folder else []
-        self._plates = [(FontAlphabet(p), w) for p in files for s, w in _PLATE_FACES.items() if p.name.startswith(s)]
-        self._german = [FontAlphabet(p) for p in files if p.name.startswith(("GL-Nummernschild-Eng", "OSP-DIN"))]
+        files = (
+            sorted(p for p in folder.rglob("*") if p.suffix in {".ttf", ".otf", ".woff"}) if folder else []
+        )
+        self._plates = [
+            (FontAlphabet(p), w) for p in files for s, w in _PLATE_FACES.items() if p.name.startswith(s)
+        ]
+        self._german = [
+            FontAlphabet(p) for p in files if p.name.startswith(("GL-Nummernschild-Eng", "OSP-DIN"))
+        ]
         self._mercosur = [FontAlphabet(p) for p in files if p.name.startswith("GL-")]
-        self._british = [FontAlphabet(p) for p in files if p.name.startswith(("barlow-condensed-latin-7", "overpass"))]
+        self._british = [
+            FontAlphabet(p) for p in files if p.name.startswith(("barlow-condensed-latin-7", "overpass"))
+        ]
         self._routed = [FontAlphabet(p) for p in files if p.name.startswith("routed-gothic")]
         sans = [p for p in files if any(p.name.startswith(s) for s in _PLATE_FACES)]
         self._text = {
@@ -154,13 +163,19 @@ def fetch(into: Path) -> int:
         for package in lock["package"]:
             for name in package["names"]:
                 if package["kind"] == "npm":
-                    subprocess.run(["npm", "pack", "--silent", name], cwd=scratch, check=True, stdout=subprocess.DEVNULL)
+                    subprocess.run(
+                        ["npm", "pack", "--silent", name], cwd=scratch, check=True, stdout=subprocess.DEVNULL
+                    )
                 else:
                     subprocess.run(["apt-get", "download", "-qq", name], cwd=scratch, check=True)
         for archive in sorted(Path(scratch).iterdir()):
             unpacked = Path(scratch) / f"{archive.name}.files"
             unpacked.mkdir()
-            command = ["dpkg", "-x", archive, unpacked] if archive.suffix == ".deb" else ["tar", "xzf", archive, "-C", unpacked]
+            command = (
+                ["dpkg", "-x", archive, unpacked]
+                if archive.suffix == ".deb"
+                else ["tar", "xzf", archive, "-C", unpacked]
+            )
             subprocess.run(command, check=True)
         return sum(_kept(p, into) for p in Path(scratch).rglob("*") if p.suffix in {".ttf", ".otf", ".woff"})
 

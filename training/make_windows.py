@@ -1,11 +1,11 @@
 """Makes training windows: photographs of drawn plates, and of real ones cut out and photographed again.
 
-python -m training.make_windows --what text|issuer|real --out PREFIX --fonts DIR --data DIR [--chunks N] [--size N]
+python -m training.make_windows --what text|issuer|real --out PREFIX --fonts DIR --data DIR [--chunks N]
 
-Writes PREFIX_000.npz, PREFIX_001.npz, ... one after another, each under its name only when it is whole, so that a
-training can take them as they come. Arrays of n samples:
-text, real: `text` n x 64 x 128 uint8, `label` n x 14 int8 (symbols from 1, ended by 0), `width` n float32 (pixels of
-the plate); every third sample also in `corner` m x 64 x 128 uint8, `quad` m x 8, `lines` m, `split` m.
+Writes PREFIX_000.npz, PREFIX_001.npz, ... one after another, each under its name only when it is whole, so
+that a training can take them as they come. Arrays of n samples:
+text, real: `text` n x 64 x 128 uint8, `label` n x 14 int8 (symbols from 1, ended by 0), `width` n float32
+(pixels of the plate); every third sample also in `corner` m x 64 x 128 uint8, `quad` m x 8, `lines`, `split`.
 issuer: `colour` n x 80 x 160 x 3 uint8, `issuer` n int16, `kind` n int8.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime as ort
 
 from training.camera import Camera, Shot
 from training.fonts import Faces
@@ -79,8 +80,6 @@ class Looker:
     def __init__(self, corners: Path | None) -> None:
         self._net = None
         if corners:
-            import onnxruntime as ort  # noqa: PLC0415 - only this mode needs it
-
             options = ort.SessionOptions()
             options.intra_op_num_threads = 1
             self._net = ort.InferenceSession(str(corners), options)
@@ -94,27 +93,29 @@ class Looker:
         low = low + span * [rng.gauss(0, 0.04), rng.gauss(0, 0.06)]
         high = high + span * [rng.gauss(0, 0.04), rng.gauss(0, 0.06)]
         grey = shot.image if shot.image.ndim == 2 else cv2.cvtColor(shot.image, cv2.COLOR_BGR2GRAY)
-        quad = self._found(grey, low, high)
+        quad = self._found(self._net, grey, low, high)
         if rng.random() < 0.75:
-            again = self._found(grey, quad.min(0), quad.max(0))
+            again = self._found(self._net, grey, quad.min(0), quad.max(0))
             quad = again if rng.random() < 0.6 else (quad + again) / 2
         if rng.random() < 0.2:
             centre = quad.mean(0)
             quad = (quad - centre) * [rng.uniform(0.98, 1.06), rng.uniform(0.94, 1.11)] + centre
         return quad.astype(np.float32)
 
-    def _found(self, grey: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    def _found(
+        self, net: ort.InferenceSession, grey: np.ndarray, low: np.ndarray, high: np.ndarray
+    ) -> np.ndarray:
         span = np.maximum(high - low, 4)
         a, b = low - span * [0.2, 0.3], high + span * [0.2, 0.3]
-        target = np.array([[128, 0, 0], [0, 64, 0]], np.float32)
         scale = np.array([128, 64]) / (b - a)
         target = np.array([[scale[0], 0, -a[0] * scale[0]], [0, scale[1], -a[1] * scale[1]]], np.float32)
         # The canvas may end before the enlarged box does; the border is repeated as in the service.
         if scale[0] < 0.8:
             grey = cv2.GaussianBlur(grey, (0, 0), 0.4 / scale[0])
-        window = cv2.warpAffine(grey, target, (128, 64), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        assert self._net is not None
-        found = self._net.run(None, {"window": window[None]})[0][0].reshape(4, 2)
+        window = cv2.warpAffine(
+            grey, target, (128, 64), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        found = net.run(None, {"window": window[None]})[0][0].reshape(4, 2)
         return found * (b - a) + a
 
 
@@ -130,7 +131,10 @@ def text_chunk(
         if n % _CORNER_SHARE == 0:
             scale = np.array([shot.image.shape[1], shot.image.shape[0]], np.float32)
             chunk.add(
-                corner=corner_window(shot.image), quad=(shot.quad / scale).ravel(), lines=plate.lines, split=np.float32(plate.split)
+                corner=corner_window(shot.image),
+                quad=(shot.quad / scale).ravel(),
+                lines=plate.lines,
+                split=np.float32(plate.split),
             )
     return chunk
 

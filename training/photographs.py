@@ -29,21 +29,26 @@ class Patch:
 
 @dataclass(frozen=True)
 class Photograph:
-    """A photograph. `patches[i]` hides `plates[i]`; in `ignored` there may or may not be a plate."""
+    """A photograph. `patches[i]` hides `plates[i]`; in `ignored` there may or may not be a plate.
+
+    `hard` are places without a plate in which a detector once saw one.
+    """
 
     name: str
     image: np.ndarray
     plates: tuple[Box, ...]
     ignored: tuple[Box, ...] = ()
+    hard: tuple[Box, ...] = ()
     texts: tuple[str, ...] = ()
     patches: tuple[Patch, ...] = field(default=(), repr=False)
     weight: float = 1.0  # how often it is taken, next to the others
 
 
-def load(folder: Path, overlooked: Sequence[Path] = ()) -> list[Photograph]:
+def load(folder: Path, places: Path | None = None) -> list[Photograph]:
     """The photographs of a folder with images/ and labels.csv, without black ones.
 
-    `overlooked` are files like labels.csv with plates that the labels leave out (note `unsure`: maybe one).
+    `places` is a file like labels.csv of what its labels leave out: plates (no note), what may be one
+    (`unsure`), and what is none but looks like one (`hard`).
 
     Raises:
         FileNotFoundError: a labelled picture is missing or cannot be decoded.
@@ -51,10 +56,9 @@ def load(folder: Path, overlooked: Sequence[Path] = ()) -> list[Photograph]:
     rows: dict[str, list[dict[str, str]]] = {}
     for row in _rows(folder / "labels.csv"):
         rows.setdefault(row["image"], []).append(row)
-    for path in overlooked:
-        for row in _rows(path):
-            if row["image"] in rows:
-                rows[row["image"]].append(row)
+    for row in _rows(places) if places else ():
+        if row["image"] in rows:
+            rows[row["image"]].append(row)
     photographs = (_read(folder / "images" / name, labels) for name, labels in rows.items())
     return [photograph for photograph in photographs if photograph.image.mean() >= _BLACK]
 
@@ -73,15 +77,21 @@ def _read(path: Path, labels: Sequence[dict[str, str]]) -> Photograph:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     plates: list[Box] = []
     ignored: list[Box] = []
+    hard: list[Box] = []
     texts: list[str] = []
     for row in labels:
         left, top, wide, high = (float(row[key]) * scale for key in ("x", "y", "w", "h"))
-        if row.get("note") in ("not-a-plate", "unsure"):
+        note = row.get("note")
+        if note in ("not-a-plate", "unsure"):
             ignored.append((left, top, wide, high))
+        elif note == "hard":
+            hard.append((left, top, wide, high))
         else:
             plates.append((left, top, wide, high))
             texts.append(row.get("plate_text", ""))
-    return with_patches(Photograph(path.name, image, tuple(plates), tuple(ignored), tuple(texts)))
+    return with_patches(
+        Photograph(path.name, image, tuple(plates), tuple(ignored), tuple(hard), tuple(texts))
+    )
 
 
 def with_patches(photograph: Photograph) -> Photograph:

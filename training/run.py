@@ -1,4 +1,4 @@
-"""What every training shares: moving averages, the rate, checkpoints that can be resumed, chunks taken as they come."""
+"""What the trainings share: moving averages, the rate, checkpoints to resume from, chunks as they come."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Stock:
-    """What scenes are made of. `hard` are places (photograph index, box) that were once taken for plates."""
+    """What scenes are made of. `hard` are the places (photograph index, box) to show more often."""
 
     photographs: Sequence[Photograph]  # chosen by their weight
     plates: Sequence[np.ndarray]
@@ -85,7 +85,8 @@ def make_stock(
     rng = random.Random(seed)  # noqa: S311 - pictures, not secrets
     plates = [_at_most(draw_plate(rng), 320) for _ in range(sizes[0])]
     others = [distractors.draw(rng, write) for _ in range(sizes[1])]
-    return Stock(photographs, plates, others, Exposure(seed))
+    hard = [(index, box) for index, photograph in enumerate(photographs) for box in photograph.hard]
+    return Stock(photographs, plates, others, Exposure(seed), hard)
 
 
 def _any(rng: random.Random, stock: Stock) -> int:

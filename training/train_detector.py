@@ -150,12 +150,12 @@ class Run:
         return np.array([score.item(), box.item(), corners.item()])
 
 
-def read_data(folder: Path, overlooked: list[Path]) -> tuple[list[Photograph], list[Photograph]]:
+def read_data(folder: Path, places: Path | None) -> tuple[list[Photograph], list[Photograph]]:
     """Photographs for training, and those held back."""
     training: list[Photograph] = []
     held_back: list[Photograph] = []
     for name, share in _SHARES.items():
-        learnt, kept = photographs.split(photographs.load(folder / name, overlooked))
+        learnt, kept = photographs.split(photographs.load(folder / name, places))
         training += [replace(photograph, weight=share / len(learnt)) for photograph in learnt]
         held_back += kept
     return training, held_back
@@ -246,15 +246,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--check", type=float, default=20, help="minutes between two measurements")
-    parser.add_argument(
-        "--overlooked", type=Path, nargs="*", default=[], help="CSV of plates without a label"
-    )
+    parser.add_argument("--places", type=Path, help="what the labels leave out: see training.overlooked")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     given.work.mkdir(parents=True, exist_ok=True)
-    learnt, held_back = read_data(given.data, given.overlooked)
+    learnt, held_back = read_data(given.data, given.places)
     draw_plate, write = artists(given.fonts)
     stock = scenes.make_stock(learnt, draw_plate, write, given.seed)
     kept = scenes.make_stock(held_back, draw_plate, write, 99, (300, 200))

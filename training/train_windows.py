@@ -1,9 +1,10 @@
 """Trains one of the three small nets on windows of training.make_windows.
 
-python -m training.train_windows --net characters|corners|issuer --chunks FOLDER --pattern 'text_*.npz' --work DIR
-    [--real 'real_*.npz' --real-share 0.15] [--minutes 60]
+python -m training.train_windows --net characters|corners|issuer --chunks FOLDER --pattern 'text_*.npz'
+    --work DIR [--real 'real_*.npz' --real-share 0.15] [--minutes 60]
 
-Writes DIR/<net>.pt after each report; started again it goes on from there. The first chunk is for validation only.
+Writes DIR/<net>.pt after each report; started again it goes on from there. The first chunk is for validation
+only.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ class CharactersTask:
     names = ("text", "label")
 
     def make(self) -> nn.Module:
+        """The net, untrained."""
         return Characters()
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        """What is to become small."""
         windows, labels = torch.from_numpy(batch[0]), torch.from_numpy(batch[1].astype(np.int64))
         scores = net(_wobbled(windows)).float().log_softmax(-1).transpose(0, 1)
         lengths = (labels > 0).sum(1)
@@ -45,6 +48,7 @@ class CharactersTask:
         return (losses / lengths.clamp(min=1)).mean()
 
     def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
+        """Figures for the report."""
         scores = net(torch.from_numpy(batch[0])).float().log_softmax(-1)
         said = [greedy(row) for row in scores.argmax(-1).numpy()]
         meant = ["".join(ALPHABET[n - 1] for n in row if n) for row in batch[1]]
@@ -59,25 +63,33 @@ class CornersTask:
     names = ("corner", "quad", "lines", "split")
 
     def make(self) -> nn.Module:
+        """The net, untrained."""
         return Corners()
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        """What is to become small."""
         windows, quads = _moved(torch.from_numpy(batch[0]), torch.from_numpy(batch[1]))
         corners, two, split = (part.float() for part in net(windows))
         stacked = torch.from_numpy(batch[2] == 2).float()
         loss = functional.smooth_l1_loss(corners, quads, beta=0.02) * 4
-        loss = loss + functional.binary_cross_entropy_with_logits(two, stacked) * 0.1
-        off = functional.smooth_l1_loss(split, torch.from_numpy(batch[3]).float(), beta=0.05, reduction="none")
+        loss = loss + functional.binary_cross_entropy_with_logits(two, stacked) * 0.5
+        off = functional.smooth_l1_loss(
+            split, torch.from_numpy(batch[3]).float(), beta=0.05, reduction="none"
+        )
         return loss + (off * stacked).sum() / stacked.sum().clamp(min=1)
 
     def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
+        """Figures for the report."""
         corners, two, split = (part.float().numpy() for part in net(torch.from_numpy(batch[0])))
         off = np.abs(corners - batch[1]).reshape(-1, 4, 2)
         stacked = batch[2] == 2
         return {
-            "x": float(off[..., 0].mean()), "y": float(off[..., 1].mean()), "p95": float(np.percentile(off.max((1, 2)), 95)),
-            "lines": float(np.mean((two > 0) == stacked)), "split": float(np.abs(split - batch[3])[stacked].mean()),
-        }  # fmt: skip
+            "x": float(off[..., 0].mean()),
+            "y": float(off[..., 1].mean()),
+            "p95": float(np.percentile(off.max((1, 2)), 95)),
+            "lines": float(np.mean((two > 0) == stacked)),
+            "split": float(np.abs(split - batch[3])[stacked].mean()),
+        }
 
 
 class IssuerTask:
@@ -86,20 +98,28 @@ class IssuerTask:
     names = ("colour", "issuer", "kind")
 
     def make(self) -> nn.Module:
+        """The net, untrained."""
         return Issuer(len(ISSUERS), len(KINDS))
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        """What is to become small."""
         issuer, kind = net(torch.from_numpy(batch[0]))
-        loss = functional.cross_entropy(issuer.float(), torch.from_numpy(batch[1].astype(np.int64)), label_smoothing=0.05)
-        return loss + 0.3 * functional.cross_entropy(kind.float(), torch.from_numpy(batch[2].astype(np.int64)))
+        loss = functional.cross_entropy(
+            issuer.float(), torch.from_numpy(batch[1].astype(np.int64)), label_smoothing=0.05
+        )
+        return loss + 0.3 * functional.cross_entropy(
+            kind.float(), torch.from_numpy(batch[2].astype(np.int64))
+        )
 
     def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
+        """Figures for the report."""
         issuer, kind = (part.float().numpy().argmax(1) for part in net(torch.from_numpy(batch[0])))
         american = np.array([name.startswith("US-") for name in ISSUERS])[batch[1]]
         return {
-            "issuer": float(np.mean(issuer == batch[1])), "state": float(np.mean((issuer == batch[1])[american])),
+            "issuer": float(np.mean(issuer == batch[1])),
+            "state": float(np.mean((issuer == batch[1])[american])),
             "kind": float(np.mean(kind == batch[2])),
-        }  # fmt: skip
+        }
 
 
 TASKS = {"characters": CharactersTask, "corners": CornersTask, "issuer": IssuerTask}
@@ -172,9 +192,15 @@ def train(task_name: str, options: argparse.Namespace) -> None:
             reported = time.monotonic()
             with torch.no_grad():
                 measured = task.measure(follower.net, held)
-            state = {"net": net.state_dict(), "average": follower.net.state_dict(), "optimizer": optimizer.state_dict()}
+            state = {
+                "net": net.state_dict(),
+                "average": follower.net.state_dict(),
+                "optimizer": optimizer.state_dict(),
+            }
             checkpoint.save(**state, seen=seen, spent=clock.spent)
-            say(minutes=clock.spent / 60, seen=seen, have=len(chunks), loss=float(np.mean(losses)), **measured)
+            say(
+                minutes=clock.spent / 60, seen=seen, have=len(chunks), loss=float(np.mean(losses)), **measured
+            )
             losses = []
             chunks.refresh()
             if real is not None:
@@ -196,7 +222,12 @@ def _data(names: tuple[str, ...], options: argparse.Namespace) -> tuple[Chunks, 
     return chunks, real, held
 
 
-def _step(net: nn.Module, loss_of: Callable[[nn.Module, Batch], Tensor], batch: Batch, optimizer: torch.optim.Optimizer) -> float:
+def _step(
+    net: nn.Module,
+    loss_of: Callable[[nn.Module, Batch], Tensor],
+    batch: Batch,
+    optimizer: torch.optim.Optimizer,
+) -> float:
     net.train()
     with torch.autocast("cpu", torch.bfloat16):
         loss = loss_of(net, batch)

@@ -48,7 +48,14 @@ def draw_north(rng: random.Random, faces: Faces) -> FlatPlate:
           bold=rng.choice((0, 0, 1)))  # fmt: skip
     c.label(plate, rng.choice(names), (160, rng.uniform(14, 24)), rng.uniform(18, 28), c.swatch(rng.choice(("navy", "red", "black")), rng),
             faces.label(rng.choice(("sans", "serif")), rng))  # fmt: skip
-    c.label(plate, rng.choice(mottoes), (160, rng.uniform(136, 148)), rng.uniform(12, 18), ink, faces.label("sans", rng))
+    c.label(
+        plate,
+        rng.choice(mottoes),
+        (160, rng.uniform(136, 148)),
+        rng.uniform(12, 18),
+        ink,
+        faces.label("sans", rng),
+    )
     c.bolts(plate, ((0.22, 0.08), (0.78, 0.08), (0.22, 0.92), (0.78, 0.92)), rng)
     if rng.random() < 0.35:
         c.dealer_frame(plate, c.DEALERS, faces, rng)
@@ -81,8 +88,14 @@ def _mercosur(rng: random.Random, faces: Faces) -> FlatPlate:
         plate[4:24, 360:392] = c.any_colour(rng, 40, 230)
         plate[4:24, 8:40] = c.any_colour(rng, 120, 250)
     if iso == "BR" and rng.random() < 0.5:
-        c.label(plate, "BR", (rng.uniform(12, 20), 116), 18, c.any_colour(rng, 0, 60), faces.label("sans", rng))
-    ink = c.any_colour(rng, 0, 45) if rng.random() < 0.85 else c.swatch(rng.choice(("red", "blue", "green", "gold")), rng)
+        c.label(
+            plate, "BR", (rng.uniform(12, 20), 116), 18, c.any_colour(rng, 0, 60), faces.label("sans", rng)
+        )
+    ink = (
+        c.any_colour(rng, 0, 45)
+        if rng.random() < 0.85
+        else c.swatch(rng.choice(("red", "blue", "green", "gold")), rng)
+    )
     segments = _filled(pattern, rng)
     left = 24 if rng.random() < 0.4 else 10
     c.row(plate, segments, faces.mercosur(rng), (left, 390, rng.uniform(33, 40), rng.uniform(74, 88)), ink, rng,
@@ -113,7 +126,11 @@ def _old_brazil(rng: random.Random, faces: Faces) -> FlatPlate:
     if rng.random() < 0.5:
         c.symbol(plate, "dot", rng.randint(30, 80), 6, 16, 20, c.any_colour(rng), rng)
     between = rng.choice(("dash", "dot", "dot", "dot", "space"))
-    segments: list[c.Segment] = [*_filled("AAA", rng), (between, rng.uniform(0.12, 0.35)), *_filled("####", rng)]
+    segments: list[c.Segment] = [
+        *_filled("AAA", rng),
+        (between, rng.uniform(0.12, 0.35)),
+        *_filled("####", rng),
+    ]
     face = faces.dies(rng) if rng.random() < 0.6 else faces.plate(rng, 0.1)
     c.row(plate, segments, face, (rng.uniform(8, 22), 400 - rng.uniform(8, 22), rng.uniform(32, 40), rng.uniform(74, 87)), ink, rng,
           gap=rng.uniform(0.08, 0.18), bold=rng.choice((0, 1, 2)), relief=rng.choice((0, 1, 2)), widest=rng.uniform(1, 1.4))  # fmt: skip

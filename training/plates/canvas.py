@@ -66,21 +66,26 @@ def shaded(width: int, height: int, stops: Sequence[Colour], rng: random.Random)
     down = rng.random() < 0.9
     places = np.linspace(0, 1, len(stops))
     at = np.linspace(0, 1, height if down else width)
-    ramp = np.stack([np.interp(at, places, [s[k] for s in stops]) for k in range(3)], axis=1).astype(np.float32)
+    ramp = np.stack([np.interp(at, places, [s[k] for s in stops]) for k in range(3)], axis=1).astype(
+        np.float32
+    )
     line = ramp[:, None, :] if down else ramp[None, :, :]
     return np.broadcast_to(line, (height, width, 3)).copy()
 
 
-def paste(canvas: Canvas, mask: np.ndarray, x: float, y: float, colour: Colour | float, strength: float = 1.0) -> None:
+def paste(
+    canvas: Canvas, mask: np.ndarray, x: float, y: float, colour: Colour | float, strength: float = 1.0
+) -> None:
     """Paints `colour` where `mask` (uint8) is, its upper left corner at x, y."""
-    x, y = int(round(x)), int(round(y))
+    at_x, at_y = round(x), round(y)
     high, wide = canvas.shape[:2]
-    left, top, right, bottom = max(0, x), max(0, y), min(wide, x + mask.shape[1]), min(high, y + mask.shape[0])
+    left, top = max(0, at_x), max(0, at_y)
+    right, bottom = min(wide, at_x + mask.shape[1]), min(high, at_y + mask.shape[0])
     if right <= left or bottom <= top:
         return
     part = canvas[top:bottom, left:right]
-    share = (mask[top - y : bottom - y, left - x : right - x, None].astype(np.float32)) * (strength / 255)
-    part += (colour - part) * share
+    seen = mask[top - at_y : bottom - at_y, left - at_x : right - at_x, None].astype(np.float32)
+    part += (colour - part) * (seen * (strength / 255))
 
 
 def label(
@@ -125,7 +130,9 @@ def hills(canvas: Canvas, colour: Colour, top: float, rng: random.Random, streng
     canvas += (painted - canvas) * strength
 
 
-def symbol(canvas: Canvas, kind: str, x: float, y: float, w: float, h: float, ink: Colour, rng: random.Random) -> None:
+def symbol(
+    canvas: Canvas, kind: str, x: float, y: float, w: float, h: float, ink: Colour, rng: random.Random
+) -> None:
     """A thing between groups of characters, in the box x, y, w, h."""
     _SYMBOLS[kind](canvas, x, y, w, h, ink, rng)
 
@@ -140,7 +147,9 @@ def _dot(canvas: Canvas, x: float, y: float, w: float, h: float, ink: Colour, rn
     cv2.circle(canvas, centre, max(2, int(h * rng.uniform(0.04, 0.1))), ink.tolist(), -1)
 
 
-def _polygon(canvas: Canvas, box: tuple[float, float, float, float], shape: Sequence[tuple[float, float]], c: Colour) -> None:
+def _polygon(
+    canvas: Canvas, box: tuple[float, float, float, float], shape: Sequence[tuple[float, float]], c: Colour
+) -> None:
     x, y, w, h = box
     points = np.array([[x + w * a, y + h * b] for a, b in shape], np.int32)
     cv2.fillPoly(canvas, [points], c.tolist())
@@ -194,7 +203,9 @@ def _sticker(canvas: Canvas, x: float, y: float, w: float, h: float, ink: Colour
 def _blob(canvas: Canvas, x: float, y: float, w: float, h: float, ink: Colour, rng: random.Random) -> None:
     """The outline of a state, a flower, a fruit: something of any shape."""
     for _ in range(rng.choice((1, 1, 2, 3))):
-        points = [[x + w * rng.random(), y + h * (0.12 + 0.76 * rng.random())] for _ in range(rng.randint(3, 9))]
+        points = [
+            [x + w * rng.random(), y + h * (0.12 + 0.76 * rng.random())] for _ in range(rng.randint(3, 9))
+        ]
         cv2.fillPoly(canvas, [cv2.convexHull(np.array(points, np.int32))], any_colour(rng).tolist())
 
 
@@ -214,9 +225,17 @@ def emblem(canvas: Canvas, x: float, y: float, w: float, h: float, faces: Faces,
     centre, size = (int(x + w / 2), int(y + h / 2)), min(w, h)
     if pick < 0.4:
         cv2.circle(canvas, centre, max(2, int(size * 0.48)), colour.tolist(), -1)
-        cv2.circle(canvas, centre, max(1, int(size * rng.uniform(0.2, 0.44))), any_colour(rng).tolist(), rng.choice((-1, 2)))
+        cv2.circle(
+            canvas,
+            centre,
+            max(1, int(size * rng.uniform(0.2, 0.44))),
+            any_colour(rng).tolist(),
+            rng.choice((-1, 2)),
+        )
     elif pick < 0.6:
-        cv2.rectangle(canvas, (int(x), int(y)), (int(x + w), int(y + h)), colour.tolist(), rng.choice((-1, -1, 2)))
+        cv2.rectangle(
+            canvas, (int(x), int(y)), (int(x + w), int(y + h)), colour.tolist(), rng.choice((-1, -1, 2))
+        )
     elif pick < 0.75:
         symbol(canvas, "shield", x, y, w, h, colour, rng)
     else:
@@ -227,7 +246,14 @@ def emblem(canvas: Canvas, x: float, y: float, w: float, h: float, faces: Faces,
         for k in range(lines):
             text = "".join(rng.choices(string.ascii_uppercase + string.digits, k=rng.choice((1, 1, 2, 3, 4))))
             size = float(np.clip(h / lines * rng.uniform(0.4, 0.8), 9, 44))
-            label(canvas, text, (centre[0], y + h * (k + 0.5) / lines), size, any_colour(rng), faces.label("sans", rng))
+            label(
+                canvas,
+                text,
+                (centre[0], y + h * (k + 0.5) / lines),
+                size,
+                any_colour(rng),
+                faces.label("sans", rng),
+            )
 
 
 def row(
@@ -254,13 +280,22 @@ def row(
             symbol(canvas, segment[0], x, y, width * squeeze, height, ink, rng)
         else:
             tall = max(3, int(height * share))
-            mask = cv2.resize(face[segment], (max(2, round(width * squeeze)), tall), interpolation=cv2.INTER_AREA)
+            mask = cv2.resize(
+                face[segment], (max(2, round(width * squeeze)), tall), interpolation=cv2.INTER_AREA
+            )
             _character(canvas, mask, x, y + (height - tall) / 2, ink, bold, relief, rng)
         x += (width + gap * height) * squeeze
 
 
 def _character(
-    canvas: Canvas, mask: np.ndarray, x: float, y: float, ink: Colour, bold: int, relief: int, rng: random.Random
+    canvas: Canvas,
+    mask: np.ndarray,
+    x: float,
+    y: float,
+    ink: Colour,
+    bold: int,
+    relief: int,
+    rng: random.Random,
 ) -> None:
     if bold:
         mask = cv2.copyMakeBorder(mask, 2, 2, 2, 2, cv2.BORDER_CONSTANT)
@@ -277,7 +312,9 @@ def _character(
         paste(canvas, spots, x, y, any_colour(rng, 120, 250), 0.7)
 
 
-def bolts(canvas: Canvas, places: Sequence[tuple[float, float]], rng: random.Random, chance: float = 0.5) -> None:
+def bolts(
+    canvas: Canvas, places: Sequence[tuple[float, float]], rng: random.Random, chance: float = 0.5
+) -> None:
     """Bolts or their holes at `places` (shares of width and height)."""
     high, wide = canvas.shape[:2]
     for x, y in places:
@@ -292,7 +329,9 @@ def border(canvas: Canvas, colour: Colour, rng: random.Random, most: int = 7) ->
     """A line round the plate, a little inside its edge."""
     inside = rng.randint(1, most)
     high, wide = canvas.shape[:2]
-    cv2.rectangle(canvas, (inside, inside), (wide - inside - 1, high - inside - 1), colour.tolist(), rng.randint(1, 4))
+    cv2.rectangle(
+        canvas, (inside, inside), (wide - inside - 1, high - inside - 1), colour.tolist(), rng.randint(1, 4)
+    )
 
 
 def dealer_frame(canvas: Canvas, words: Sequence[str], faces: Faces, rng: random.Random) -> None:

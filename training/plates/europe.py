@@ -68,7 +68,12 @@ def draw_europe(rng: random.Random, faces: Faces) -> FlatPlate:
     right = _right_end(plate, rng, faces)
     segments = _segments(rng.choice(country.patterns), rng)
     tall = rng.uniform(0.6, 0.79) * height
-    box = (left + rng.uniform(3, 12), right - rng.uniform(0, 8), height / 2 - tall / 2 + rng.uniform(-3, 3), tall)
+    box = (
+        left + rng.uniform(3, 12),
+        right - rng.uniform(0, 8),
+        height / 2 - tall / 2 + rng.uniform(-3, 3),
+        tall,
+    )
     c.row(
         plate, segments, _face(country, rng, faces), box, ink, rng, gap=rng.uniform(0.06, 0.2),
         bold=rng.choice((0, 0, 1, 2)), relief=rng.choice((0, 1, 2)), widest=rng.uniform(0.9, 1.4),
@@ -93,7 +98,10 @@ def draw_two_line(rng: random.Random, faces: Faces) -> FlatPlate:
             lower = "#A##"
     ground, ink = _colours(country, rng)
     if iso == "BR":
-        ground, ink = c.plain(1, 1, c.any_colour(rng, 150, 215).mean() * np.ones(3, np.float32))[0, 0], c.any_colour(rng, 0, 50)
+        ground, ink = (
+            c.plain(1, 1, c.any_colour(rng, 150, 215).mean() * np.ones(3, np.float32))[0, 0],
+            c.any_colour(rng, 0, 50),
+        )
     plate = c.plain(width, height, ground)
     face = faces.dies(rng) if iso == "BR" or rng.random() < 0.4 else _face(country, rng, faces)
     split = rng.uniform(0.4, 0.56)
@@ -160,7 +168,11 @@ def _segments(pattern: str, rng: random.Random) -> list[c.Segment]:
     segments: list[c.Segment] = []
     for sign in pattern:
         if sign in names:
-            name = names[sign] if rng.random() > 0.12 else rng.choice(("space", "dash", "seals", "shield", "dot"))
+            name = (
+                names[sign]
+                if rng.random() > 0.12
+                else rng.choice(("space", "dash", "seals", "shield", "dot"))
+            )
             segments.append((name, rng.uniform(0.15, 0.4) if name == "space" else rng.uniform(0.2, 0.45)))
         elif sign == "A":
             segments.append(rng.choice(string.ascii_uppercase))
@@ -174,7 +186,13 @@ def _text(segments: list[c.Segment]) -> str:
 
 
 def _left_end(
-    plate: c.Canvas, country: Country, ink: c.Colour, rng: random.Random, faces: Faces, *, two_line: bool = False
+    plate: c.Canvas,
+    country: Country,
+    ink: c.Colour,
+    rng: random.Random,
+    faces: Faces,
+    *,
+    two_line: bool = False,
 ) -> float:
     """The band with the country's letters, or arms on plain ground; what comes back is where it ends."""
     high, wide = plate.shape[:2]
@@ -205,7 +223,10 @@ def _stars(plate: c.Canvas, end: int, tall: int, rng: random.Random, ink: c.Colo
         c.symbol(plate, "shield", end * 0.15, tall * 0.1, end * 0.7, tall * 0.45, ink, rng)
         return
     for k in range(12):
-        at = (int(end / 2 + end * 0.3 * np.cos(k * np.pi / 6)), int(tall * 0.33 + end * 0.3 * np.sin(k * np.pi / 6)))
+        at = (
+            int(end / 2 + end * 0.3 * np.cos(k * np.pi / 6)),
+            int(tall * 0.33 + end * 0.3 * np.sin(k * np.pi / 6)),
+        )
         plate[max(0, at[1] - 1) : at[1] + 2, max(0, at[0] - 1) : at[0] + 2] = (40, 200, 240)
 
 
@@ -215,7 +236,14 @@ def _right_end(plate: c.Canvas, rng: random.Random, faces: Faces) -> float:
         return wide - 0.025 * wide
     plate[:, wide - int(0.08 * wide) :] = np.array((150, 55, 5), np.float32) + c.any_shift(rng, 25)
     words = ("75", "33", "13", "MI", "RM", "06")
-    c.label(plate, rng.choice(words), (wide * 0.96, high * 0.7), 24, np.full(3, 240, np.float32), faces.label("sans", rng))
+    c.label(
+        plate,
+        rng.choice(words),
+        (wide * 0.96, high * 0.7),
+        24,
+        np.full(3, 240, np.float32),
+        faces.label("sans", rng),
+    )
     return wide - 0.1 * wide
 
 
@@ -226,7 +254,14 @@ def _holder(plate: c.Canvas, rng: random.Random, faces: Faces) -> c.Canvas:
     foot, colour = rng.randint(12, 26), c.any_colour(rng, 0, 50)
     plate = _rimmed(plate, rng.randint(2, 8), foot, 6, colour)
     at = (plate.shape[1] / 2, plate.shape[0] - foot / 2)
-    c.label(plate, rng.choice(c.DEALERS), at, rng.randint(14, 22), c.any_colour(rng, 130, 255), faces.label("sans", rng))
+    c.label(
+        plate,
+        rng.choice(c.DEALERS),
+        at,
+        rng.randint(14, 22),
+        c.any_colour(rng, 130, 255),
+        faces.label("sans", rng),
+    )
     return plate
 
 

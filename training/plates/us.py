@@ -47,7 +47,9 @@ def draw_us(rng: random.Random, faces: Faces) -> FlatPlate:
         return _temporary(code, state, rng, faces)
     kind = "standard"
     if pick < 0.25:
-        kind = rng.choices(("specialty", "commercial", "government", "dealer", "motorcycle"), (9, 3, 2, 1.2, 3))[0]
+        kind = rng.choices(
+            ("specialty", "commercial", "government", "dealer", "motorcycle"), (9, 3, 2, 1.2, 3)
+        )[0]
     design = rng.choices(state.designs, [d.share for d in state.designs])[0]
     ground, ink = _colours(design, kind, rng)
     width = _WIDTH if kind != "motorcycle" else rng.choice((280, 300))
@@ -73,7 +75,11 @@ def _colours(design: Design, kind: str, rng: random.Random) -> tuple[list[c.Colo
         ground = [c.swatch(name, rng, 25) for name in names]
     mean = np.mean([g.mean() for g in ground])
     if abs(float(ink.mean()) - mean) < 55:
-        ink = c.swatch(rng.choice(("white", "yellow", "cream")) if mean < 130 else rng.choice(("navy", "black", "red")), rng, 12)
+        ink = c.swatch(
+            rng.choice(("white", "yellow", "cream")) if mean < 130 else rng.choice(("navy", "black", "red")),
+            rng,
+            12,
+        )
     return ground, ink
 
 
@@ -163,7 +169,9 @@ def _margins(plate: c.Canvas, kind: str, rng: random.Random, faces: Faces) -> tu
     return left, right
 
 
-def _stacked(plate: c.Canvas, left: float, right: float, rng: random.Random, faces: Faces) -> tuple[float, float]:
+def _stacked(
+    plate: c.Canvas, left: float, right: float, rng: random.Random, faces: Faces
+) -> tuple[float, float]:
     """Small letters one over the other, which say the kind of plate; labels do not count them."""
     high, wide = plate.shape[:2]
     word = "".join(rng.choices(string.ascii_uppercase, k=rng.choice((2, 2, 2, 3))))
@@ -185,7 +193,9 @@ def _stickers(plate: c.Canvas, rng: random.Random) -> None:
             left, top, colour = int(x * wide), int(y * high), c.any_colour(rng)
             plate[max(0, top - half_h) : top + half_h, max(0, left - half_w) : left + half_w] = colour
             words = (*c.MONTHS, "2014", "08", "12", "99", "2010", "2022", "16")
-            c.label(plate, rng.choice(words), (left, top), rng.randint(12, 24), c.contrast_to(colour, rng), None)
+            c.label(
+                plate, rng.choice(words), (left, top), rng.randint(12, 24), c.contrast_to(colour, rng), None
+            )
 
 
 def _characters(
@@ -197,7 +207,13 @@ def _characters(
     face = faces.dies(rng) if pick < 0.58 else faces.plate(rng, 0) if pick < 0.88 else faces.routed(rng)
     tall = rng.uniform(0.41, 0.60) * high
     y = high * rng.uniform(0.47, 0.55) - tall / 2 + rng.uniform(0, 5)
-    bold = rng.choice((0, 0, 0, 1)) if pick < 0.58 else rng.choice((-1, 0, 0, 1, 2)) if pick < 0.88 else rng.choice((1, 2, 3, 4))
+    bold = (
+        rng.choice((0, 0, 0, 1))
+        if pick < 0.58
+        else rng.choice((-1, 0, 0, 1, 2))
+        if pick < 0.88
+        else rng.choice((1, 2, 3, 4))
+    )
     relief = rng.choice((0, 1, 1, 2))
     c.row(
         plate, segments, face, (*span, y, tall), ink, rng, gap=rng.uniform(0.06, 0.2), bold=bold, relief=relief,
@@ -205,18 +221,33 @@ def _characters(
     )  # fmt: skip
 
 
-def _words(plate: c.Canvas, state: State, design: Design, kind: str, rng: random.Random, faces: Faces) -> None:
+def _words(
+    plate: c.Canvas, state: State, design: Design, kind: str, rng: random.Random, faces: Faces
+) -> None:
     """The state's name and the motto, above and below the characters."""
     high, wide = plate.shape[:2]
     places = {"top": high * rng.uniform(0.08, 0.15), "bottom": high * rng.uniform(0.86, 0.92)}
     name_at = design.name_at if rng.random() < 0.93 else "bottom" if design.name_at == "top" else "top"
     text = design.text or state.name
-    kind_of_face = {"caps": "sans", "title": rng.choice(("sans", "serif")), "serif": "serif", "script": "script"}[design.style]
+    kind_of_face = {
+        "caps": "sans",
+        "title": rng.choice(("sans", "serif")),
+        "serif": "serif",
+        "script": "script",
+    }[design.style]
     text = text.upper() if design.style == "caps" and not design.text else text
     if rng.random() < 0.9:
         size = rng.uniform(0.12, 0.19) * high
         colour = c.swatch(design.name_colour, rng, 16)
-        _spaced(plate, text, (wide / 2 + rng.uniform(-6, 6), places[name_at]), size, colour, faces.label(kind_of_face, rng), rng)
+        _spaced(
+            plate,
+            text,
+            (wide / 2 + rng.uniform(-6, 6), places[name_at]),
+            size,
+            colour,
+            faces.label(kind_of_face, rng),
+            rng,
+        )
     motto = rng.choice(design.motto) if design.motto else ""
     if kind in _LEGENDS and rng.random() < 0.8:
         motto = rng.choice(_LEGENDS[kind])
@@ -224,11 +255,25 @@ def _words(plate: c.Canvas, state: State, design: Design, kind: str, rng: random
         other = places["bottom" if name_at == "top" else "top"]
         face = faces.label(rng.choice(("sans", "sans", "serif", "script")), rng)
         slant = rng.uniform(0.1, 0.35) if rng.random() < 0.2 else 0.0
-        c.label(plate, motto, (wide / 2, other), rng.uniform(0.07, 0.13) * high, c.swatch(design.motto_colour, rng, 16), face, slant=slant)
+        c.label(
+            plate,
+            motto,
+            (wide / 2, other),
+            rng.uniform(0.07, 0.13) * high,
+            c.swatch(design.motto_colour, rng, 16),
+            face,
+            slant=slant,
+        )
 
 
 def _spaced(
-    plate: c.Canvas, text: str, at: tuple[float, float], size: float, colour: c.Colour, face: object, rng: random.Random
+    plate: c.Canvas,
+    text: str,
+    at: tuple[float, float],
+    size: float,
+    colour: c.Colour,
+    face: object,
+    rng: random.Random,
 ) -> None:
     if rng.random() < 0.2 and text.isupper() and len(text) < 10:
         text = " ".join(text)
@@ -251,7 +296,9 @@ def _temporary(code: str, state: State, rng: random.Random, faces: Faces) -> Fla
     ground = c.swatch(rng.choice(("white", "white", "cream", "yellow", "grey")), rng, 12)
     plate = c.plain(_WIDTH, _HEIGHT, ground)
     ink = c.swatch(rng.choice(("black", "black", "red", "navy")), rng, 12)
-    pattern = rng.choice(("A######", "AA#####", "#######", "##A####", "AAA####", "#####A#", "A#####A", "########", "##A###A#"))
+    pattern = rng.choice(
+        ("A######", "AA#####", "#######", "##A####", "AAA####", "#####A#", "A#####A", "########", "##A###A#")
+    )
     text = "".join(_filled(s, rng) for s in pattern)
     small = faces.label("sans", rng)
     face = faces.plate(rng, 0.05)
@@ -259,7 +306,15 @@ def _temporary(code: str, state: State, rng: random.Random, faces: Faces) -> Fla
     c.row(plate, list(text), face, (12, _WIDTH - 12, _HEIGHT * top, _HEIGHT * rng.uniform(0.34, 0.46)), ink, rng,
           gap=rng.uniform(0.05, 0.15), bold=rng.choice((0, 0, 1)))  # fmt: skip
     dates = f"{'EXP' if rng.random() < 0.6 else 'EXPIRES'} {rng.randint(1, 12)}/{rng.randint(1, 28)}/20{rng.randint(10, 26)}"
-    title = rng.choice((state.name.upper(), f"{state.name.upper()} TEMPORARY", "TEMPORARY TAG", f"{code} BUYER TAG", "IN TRANSIT"))
+    title = rng.choice(
+        (
+            state.name.upper(),
+            f"{state.name.upper()} TEMPORARY",
+            "TEMPORARY TAG",
+            f"{code} BUYER TAG",
+            "IN TRANSIT",
+        )
+    )
     c.label(plate, title, (_WIDTH / 2, _HEIGHT * top / 2), rng.randint(14, 26), ink, small)
     c.label(plate, dates, (_WIDTH / 2, _HEIGHT * 0.88), rng.randint(12, 28), ink, small)
     if rng.random() < 0.5:
