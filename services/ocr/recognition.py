@@ -62,7 +62,7 @@ class Recognizer:
         try:
             found = await loop.run_in_executor(self._executor, self._recognize, image, version)
         except PictureError as error:
-            raise BadImageError(str(error)) from None
+            raise BadImageError.of(error) from None
         RECOGNITION_SECONDS.observe(found.seconds)
         UNREADABLE.inc(len(found.unreadable))
         return found

@@ -8,6 +8,8 @@ from typing import Final
 MOST_BYTES: Final = 16 << 20
 MOST_PIXELS: Final = 50_000_000
 SHORTEST_SIDE: Final = 32
+# Longer ones are strips, which shrink to nothing where a whole picture is looked at.
+LONGEST_SIDE: Final = 16_384
 
 # What may follow the end of a picture: cameras fill up blocks, and streams of JPEGs leave a line end behind.
 _PADDING: Final = b"\x00\xff\r\n"
@@ -41,12 +43,14 @@ def require_size(kind: PictureKind) -> PictureKind:
     """`kind`, when a picture of its size is taken.
 
     Raises:
-        PictureError: A side is too short, or there are too many pixels.
+        PictureError: A side is too short or too long, or there are too many pixels.
     """
     if min(kind.width, kind.height) < SHORTEST_SIDE:
         raise PictureError(f"has a side of less than {SHORTEST_SIDE} pixels: send it larger")
     if kind.width * kind.height > MOST_PIXELS:
         raise PictureError("has more than 50 megapixels: send it smaller")
+    if max(kind.width, kind.height) > LONGEST_SIDE:
+        raise PictureError("has a side of more than 16,384 pixels: send it smaller")
     return kind
 
 

@@ -85,9 +85,9 @@ def _jpeg_within(image: Image, longest_side: float, most_bytes: int) -> bytes:
     while True:
         small = image
         if scale < 1:
-            small = np.asarray(
-                cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8
-            )
+            # A strip keeps one row of pixels, for a picture of none cannot be encoded.
+            sides = [max(1, round(side * scale)) for side in (image.shape[1], image.shape[0])]
+            small = np.asarray(cv2.resize(image, sides, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         for quality in _QUALITIES:
             _, encoded = cv2.imencode(".jpg", small, (cv2.IMWRITE_JPEG_QUALITY, quality))
             if encoded.size <= most_bytes:

@@ -88,6 +88,8 @@ def refusal(data: bytes, read: Any = decoded) -> str:
         (png_of(ihdr(20_000, 20_000)), "50 megapixels"),
         (with_frame(JPEG, 5, struct.pack(">HH", 20_000, 20_000)), "50 megapixels"),
         (png_of(ihdr(2**31 - 1, 2**31 - 1)), "50 megapixels"),
+        (png_of(ihdr(1_500_000, 32)), "more than 16,384 pixels"),
+        (with_frame(JPEG, 5, struct.pack(">HH", 65_535, 400)), "more than 16,384 pixels"),
     ],
     ids=by_answer,
 )

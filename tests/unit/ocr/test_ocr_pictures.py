@@ -217,6 +217,18 @@ def test_overview_and_crop_of_the_worst_picture_keep_their_limits() -> None:
     assert len(crop_jpeg(image, Box(0, 0, 3840, 2160))) <= 128 << 10
 
 
+@pytest.mark.parametrize(("height", "width"), [(32, 16_384), (16_384, 32)])
+def test_overview_and_crop_of_a_strip_are_strips(height: int, width: int) -> None:
+    image = noise(height, width)
+
+    for jpeg in (
+        overview_jpeg(image),
+        crop_jpeg(image, Box(0, 0, width, 1)),
+        crop_jpeg(image, Box(9, 0, 1, height)),
+    ):
+        assert cv2.imdecode(np.frombuffer(jpeg, dtype=np.uint8), cv2.IMREAD_COLOR).size > 0
+
+
 def test_small_picture_is_not_enlarged() -> None:
     assert decoded(overview_jpeg(noise(48, 80))).shape == (48, 80, 3)
 
