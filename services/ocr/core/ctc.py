@@ -20,6 +20,7 @@ Columns = npt.NDArray[np.float64]
 # No column excludes a text altogether, and 32 of these still are a number.
 _FLOOR: Final = 1e-6
 _LEAST_IN_BEAM: Final = 2e-3
+_MOST_IN_COLUMN: Final = 4
 _LEAST_IN_POSITION: Final = 1e-3
 
 
@@ -51,10 +52,9 @@ def beam(window: Columns, width: int) -> list[Symbols]:
     Columns that leave no choice, which are most, cost next to nothing.
     """
     beams: dict[Symbols, tuple[float, float]] = {(): (1.0, 0.0)}
-    rows = window.tolist()
-    likely = [np.flatnonzero(column > _LEAST_IN_BEAM).tolist() for column in window]
-    for row, symbols in zip(rows, likely, strict=True):
-        characters = [symbol for symbol in symbols if symbol != BLANK]
+    likely = np.argsort(-window[:, 1:], axis=1)[:, :_MOST_IN_COLUMN] + 1
+    for row, symbols in zip(window.tolist(), likely.tolist(), strict=True):
+        characters = [symbol for symbol in symbols if row[symbol] > _LEAST_IN_BEAM]
         beams = _extended(beams, row, characters)
         if len(beams) > width:
             kept = sorted(beams.items(), key=lambda item: -item[1][0] - item[1][1])[:width]

@@ -188,5 +188,6 @@ def _positions(
 
 def _kept(position: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     total = sum(position.values())
-    ordered = sorted(position.items(), key=lambda item: (-item[1], item[0]))
+    # Of two that are alike the first stays first: it is the best text's own.
+    ordered = sorted(position.items(), key=lambda item: -item[1])
     return tuple((one, share / total) for one, share in ordered if share / total >= LEAST_PROBABILITY)

@@ -30,6 +30,8 @@ _SHRUNK_TO: Final = 288.0
 # From here on pixels would be skipped, so that they are blurred first, by so much of the step.
 _BLUR_FROM: Final = 1.25
 _BLUR: Final = 0.33
+_FARTHEST: Final = (-0.5, 1.5)
+_MOST_BLUR: Final = 4.0
 _SMALLEST: Final = 4
 _BESIDE: Final = 4.0
 _SHARE_BESIDE: Final = 0.08
@@ -101,7 +103,9 @@ def corner_window(around: Surroundings, box: Box) -> Image:
 def corners_in(box: Box, fractions: npt.NDArray[Any]) -> Quad:
     """The corners in the image that the corner finder gives as parts of the window of `box`."""
     wide = box.grown(*_AROUND)
-    return Quad.of(fractions.reshape(4, 2) * np.array([wide.width, wide.height]) + np.array([wide.x, wide.y]))
+    # No plate reaches far out of its window; whoever says so saw none.
+    near = np.clip(fractions, *_FARTHEST)
+    return Quad.of(near.reshape(4, 2) * np.array([wide.width, wide.height]) + np.array([wide.x, wide.y]))
 
 
 def reading_window(around: Surroundings, quad: Quad) -> Image:
@@ -128,7 +132,8 @@ def issuer_window(around: Surroundings, quad: Quad) -> Image:
 
 
 def _rectified(around: Surroundings, image: Image, quad: Quad, width: int, height: int) -> Image:
-    corners = (quad.array() - around.origin) * around.scale
+    # A pixel's place is its middle, which is half a pixel from its edge whatever its size.
+    corners = (quad.array() - around.origin + 0.5) * around.scale - 0.5
     # The window shows a little of what is round the plate, and the blur needs a little more.
     margin = _BESIDE + _SHARE_BESIDE * np.ptp(corners, axis=0)
     low = np.clip(np.floor(corners.min(axis=0) - margin).astype(int), 0, None)
@@ -141,7 +146,8 @@ def _rectified(around: Surroundings, image: Image, quad: Quad, width: int, heigh
     if step > _BLUR_FROM:
         sigma = max((step * _BLUR) ** 2 - around.blurred, 0.0) ** 0.5
         if sigma > 0:
-            part = np.asarray(cv2.GaussianBlur(part, (0, 0), sigma), dtype=np.uint8)
+            blurred = cv2.GaussianBlur(part, (0, 0), min(sigma, _MOST_BLUR))
+            part = np.asarray(blurred, dtype=np.uint8)
     x, y = _INSET[0] * width, _INSET[1] * height
     target = np.array([[x, y], [width - x, y], [width - x, height - y], [x, height - y]], dtype=np.float32)
     transform = cv2.getPerspectiveTransform(corners, target)

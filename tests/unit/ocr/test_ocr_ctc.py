@@ -1,3 +1,5 @@
+"""Texts out of the reader's columns: exact scores, and a search that finds the likely ones."""
+
 from __future__ import annotations
 
 import itertools
@@ -7,10 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ocr.core.alphabet import BLANK, CHARACTERS, Alphabet
-from services.ocr.core.ctc import Columns, read, spelled, symbols_of, text_probabilities
-
-SYMBOLS = len(CHARACTERS) + 1
+from services.ocr.core.alphabet import BLANK, CHARACTERS, SYMBOLS, spelled, symbols_of
+from services.ocr.core.ctc import Columns, beam, fits, greedy, probabilities, substitutes
 
 
 def columns_of(*columns: dict[str, float]) -> Columns:
@@ -24,13 +24,13 @@ def columns_of(*columns: dict[str, float]) -> Columns:
 
 
 @st.composite
-def few_symbols(draw: st.DrawFn) -> Columns:
-    """Up to five columns over blank, 0, 1 and 2."""
+def few_symbols(draw: st.DrawFn, windows: int = 1) -> Columns:
+    """Windows of up to five columns over blank, 0, 1 and 2."""
     count = draw(st.integers(1, 5))
-    weights = [[draw(st.integers(0, 9)) for _ in range(4)] for _ in range(count)]
-    made = np.zeros((count, SYMBOLS))
-    made[:, :4] = np.array(weights) + 0.01
-    return np.asarray(made / made.sum(axis=1, keepdims=True))
+    weights = [[draw(st.integers(0, 9)) for _ in range(4)] for _ in range(count * windows)]
+    made = np.zeros((windows, count, SYMBOLS))
+    made[:, :, :4] = np.array(weights).reshape(windows, count, 4) + 0.01
+    return np.asarray(made / made.sum(axis=2, keepdims=True))
 
 
 def by_enumeration(columns: Columns) -> dict[tuple[int, ...], float]:
@@ -44,104 +44,67 @@ def by_enumeration(columns: Columns) -> dict[tuple[int, ...], float]:
     return found
 
 
+@given(few_symbols(windows=2))
+@settings(max_examples=50, deadline=None)
+def test_fit_of_a_text_is_the_sum_over_all_its_paths_in_every_window(windows: Columns) -> None:
+    expected = [by_enumeration(window) for window in windows]
+    texts = list(expected[0])
+
+    scored = np.exp(fits(windows, texts))
+
+    assert scored == pytest.approx(np.array([[one[text] for text in texts] for one in expected]))
+    assert scored.sum(axis=1) == pytest.approx(1)
+
+
 @given(few_symbols())
 @settings(max_examples=50, deadline=None)
-def test_probability_of_a_text_is_the_sum_over_all_its_paths(columns: Columns) -> None:
-    expected = by_enumeration(columns)
+def test_wide_beam_finds_the_best_of_all_texts(windows: Columns) -> None:
+    expected = by_enumeration(windows[0])
+    best = max(expected.values())
 
-    values = text_probabilities(columns, list(expected))
+    found = beam(windows[0], 60)
 
-    assert values == pytest.approx(list(expected.values()))
-    assert sum(values) == pytest.approx(1)
-
-
-@given(few_symbols())
-@settings(max_examples=50, deadline=None)
-def test_best_text_is_the_best_of_all_texts(columns: Columns) -> None:
-    expected = by_enumeration(columns)
-
-    reading = read([columns])
-
-    assert reading.probability == pytest.approx(max(expected.values()))
-    assert expected[symbols_of(reading.text)] == pytest.approx(reading.probability)
+    assert max(expected[text] for text in found) == pytest.approx(best)
 
 
 def test_same_character_twice_needs_a_blank_between() -> None:
     apart = columns_of({"7": 0.99}, {}, {"7": 0.99})
     together = columns_of({"7": 0.99}, {"7": 0.99}, {"7": 0.99})
 
-    assert read([apart]).text == "77"
-    assert read([together]).text == "7"
+    assert spelled(greedy(apart)) == spelled(beam(apart, 4)[0]) == "77"
+    assert spelled(greedy(together)) == spelled(beam(together, 4)[0]) == "7"
 
 
-def test_look_alikes_are_listed_with_their_probability() -> None:
-    columns = columns_of({"A": 1}, {}, {"0": 0.6, "O": 0.4}, {}, {"8": 0.9, "B": 0.1})
+def test_beam_lists_a_character_that_may_be_missing() -> None:
+    window = columns_of({"A": 1}, {}, {"1": 0.7}, {}, {"B": 1})
 
-    reading = read([columns])
-
-    listed = {one.text: round(one.probability, 2) for one in reading.candidates}
-    assert listed == {"A08": 0.54, "AO8": 0.36, "A0B": 0.06, "AOB": 0.04}
-    assert [(one, round(value, 2)) for one, value in reading.positions[1]] == [("0", 0.6), ("O", 0.4)]
+    assert [spelled(text) for text in beam(window, 4)][:2] == ["A1B", "AB"]
 
 
-def test_character_that_may_be_missing_gives_candidates_of_two_lengths() -> None:
-    reading = read([columns_of({"A": 1}, {}, {"1": 0.7}, {}, {"B": 1})])
+def test_substitutes_exchange_one_character_for_another_that_was_seen() -> None:
+    window = columns_of({"A": 1}, {}, {"0": 0.6, "O": 0.4}, {}, {"8": 0.9, "B": 0.1})
 
-    assert [(one.text, round(one.probability, 2)) for one in reading.candidates] == [
-        ("A1B", 0.7),
-        ("AB", 0.3),
-    ]
+    assert sorted(map(spelled, substitutes(window))) == ["A0B", "AO8"]
 
 
-def test_views_of_one_line_count_the_same() -> None:
-    sure, other = columns_of({"B": 1}), columns_of({"8": 1})
+def test_text_that_does_not_fit_at_all_still_has_a_number() -> None:
+    windows = probabilities(np.full((1, 32, SYMBOLS), -1000.0, dtype=np.float32))
 
-    reading = read([sure, other, sure])
-
-    assert [(one.text, round(one.probability, 2)) for one in reading.candidates] == [("B", 0.67), ("8", 0.33)]
+    assert np.isfinite(fits(windows, [symbols_of("AB12345"), (), symbols_of("A" * 12)])).all()
 
 
-@given(few_symbols())
-@settings(max_examples=50, deadline=None)
-def test_candidates_and_positions_keep_to_the_contract(columns: Columns) -> None:
-    reading = read([columns])
+def test_text_longer_than_the_window_fits_nowhere() -> None:
+    windows = np.full((1, 3, SYMBOLS), 1 / SYMBOLS)
 
-    probabilities = [one.probability for one in reading.candidates]
-    assert 1 <= len(probabilities) <= 16
-    assert probabilities == sorted(probabilities, reverse=True)
-    assert sum(probabilities) <= 1.000001
-    assert len(reading.positions) == len(reading.text)
-    for position in reading.positions:
-        assert sum(probability for _, probability in position) <= 1.000001
-        assert all(probability >= 0.001 for _, probability in position)
+    assert fits(windows, [symbols_of("AAAA")])[0, 0] < -600
 
 
-def test_nothing_on_the_line_reads_as_no_text() -> None:
-    reading = read([columns_of({}, {}, {})])
+def test_empty_window_is_no_text() -> None:
+    window = columns_of({}, {}, {})
 
-    assert (reading.text, reading.positions) == ("", ())
+    assert (greedy(window), substitutes(window)) == ((), set())
+    assert beam(window, 4)[0] == ()
 
 
 def test_spelling_round_trips() -> None:
     assert spelled(symbols_of(CHARACTERS)) == CHARACTERS
-
-
-def test_alphabet_takes_small_letters_and_other_scripts_for_the_same_shape() -> None:
-    alphabet = Alphabet.of(["a", "A", "\u0410", "\uff17", "7", "-", "\u4eac"])
-    # Blank, the seven characters, and the space that comes last.
-    probabilities = np.array([[0.1, 0.1, 0.2, 0.3, 0.0, 0.0, 0.1, 0.1, 0.1]], dtype=np.float32)
-
-    folded = alphabet.plate_probabilities(probabilities)
-
-    assert folded[0, CHARACTERS.index("A") + 1] == pytest.approx(0.6, abs=1e-4)
-    assert folded[0, BLANK] == pytest.approx(0.4, abs=1e-4)
-    assert folded.sum() == pytest.approx(1)
-
-
-def test_raw_text_keeps_signs_and_spaces() -> None:
-    alphabet = Alphabet.of(["A", "-", "7"])
-    path = (1, 1, 0, 2, 4, 3, 0, 3)
-
-    text = alphabet.raw_text(np.eye(5, dtype=np.float32)[list(path)])
-
-    assert text == "A- 77"

@@ -1,0 +1,81 @@
+"""Arrangements of letters and digits, and look-alikes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ocr.core.alphabet import CHARACTERS
+from services.ocr.core.grammar import ARRANGEMENTS, LONGEST, arrangement_of, fit, respelled
+
+TEXTS = st.text(CHARACTERS, min_size=1, max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "text"),
+    [
+        ("US-IL", "AB12345"),
+        ("US-CA", "7ABC123"),
+        ("US-TX", "BKZ9823"),
+        ("US-NY", "HTF2310"),
+        ("US-DC", "GB3072"),
+        ("CZ", "5AU5341"),
+        ("BR", "KQE3842"),
+        ("BR", "BRA2E19"),
+        ("RO", "B123ABC"),
+        ("RO", "CJ05XYZ"),
+        ("DE", "BMW1234"),
+        ("FR", "AB123CD"),
+        ("GB", "AB12CDE"),
+        ("IN", "KL01CA2555"),
+    ],
+)
+def test_plates_of_an_issuer_go_with_it(issuer: str, text: str) -> None:
+    assert fit(text, {issuer: 1.0}) == 1
+
+
+def test_there_are_fifty_states_and_the_district() -> None:
+    states = [known for name, known in ARRANGEMENTS.items() if name.startswith("US-")]
+
+    assert len(states) == 51
+    assert all(states)
+
+
+def test_arrangements_can_be_read() -> None:
+    for known in ARRANGEMENTS.values():
+        assert all(set(one) <= {"A", "#"} and 2 <= len(one) <= LONGEST for one in known)
+
+
+def test_text_fits_by_as_much_as_its_issuer_is_likely() -> None:
+    assert fit("KQE3842", {"BR": 0.7, "SK": 0.3}) > fit("KQE3842", {"BR": 0.3, "SK": 0.7})
+    assert fit("7777AAAA77", {"US-IL": 0.9}) == 0
+
+
+def test_unknown_issuer_takes_any_arrangement_of_anybody() -> None:
+    assert fit("AB12345", {"ZZ": 1.0}) == fit("AB12345", {}) == 1
+    assert fit("A1A1A1A1A", {"ZZ": 1.0}) == 0
+
+
+@pytest.mark.parametrize(
+    ("seen", "meant"),
+    [("A812345", "AB12345"), ("KQE384Z", "KQE3842"), ("8RA2E19", "BRA2E19"), ("B1Z3ABC", "B123ABC")],
+)
+def test_look_alikes_are_exchanged_until_an_arrangement_fits(seen: str, meant: str) -> None:
+    assert meant in respelled(seen)
+
+
+@given(TEXTS)
+def test_respelled_texts_have_known_arrangements_and_are_others(text: str) -> None:
+    known = {one for several in ARRANGEMENTS.values() for one in several}
+
+    for other in respelled(text):
+        assert other != text
+        assert len(other) == len(text)
+        assert arrangement_of(other) in known
+        assert sum(a != b for a, b in zip(text, other, strict=True)) <= 3
+
+
+@given(TEXTS, st.dictionaries(st.sampled_from(sorted(ARRANGEMENTS)), st.floats(0, 0.2), max_size=5))
+def test_fit_is_a_share(text: str, issuers: dict[str, float]) -> None:
+    assert 0 <= fit(text, issuers) <= 1
