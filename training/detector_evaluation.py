@@ -18,6 +18,7 @@ Maps = tuple[np.ndarray, np.ndarray, np.ndarray]  # score [h, w], box [4, h, w],
 Detector = Callable[[np.ndarray], Maps]  # takes uint8 [H, W, 3]
 
 LONGEST = 640
+THRESHOLD = 0.35
 _EDGES = (16, 30, 60, 100, 160, 10_000)  # of the buckets of plate widths, in pixels of the net's input
 _LOWEST = 0.02  # scores below are never looked at
 _TIGHT, _LOOSE = 0.5, 0.3  # intersection over union

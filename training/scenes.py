@@ -82,7 +82,7 @@ def make_stock(
     sizes: tuple[int, int] = (3000, 1200),
 ) -> Stock:
     """Draws plates and distractors beforehand (`sizes` of each): every scene takes some of them."""
-    rng = random.Random(seed)  # noqa: S311 - pictures, not secrets
+    rng = random.Random(seed)
     plates = [_at_most(draw_plate(rng), 320) for _ in range(sizes[0])]
     others = [distractors.draw(rng, write) for _ in range(sizes[1])]
     hard = [(index, box) for index, photograph in enumerate(photographs) for box in photograph.hard]

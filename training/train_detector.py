@@ -28,17 +28,17 @@ from training import detector_evaluation as evaluation
 from training import photographs, plates, scenes
 from training.detector_net import DetectorNet, write_onnx
 from training.distractors import Writer, strokes
+from training.evaluate_detector import examples
 from training.fonts import Faces, lettering
 from training.photographs import Photograph
 from training.run import Checkpoint, Clock, Follower, rate, say
-from training.targets import STRIDE, Plate, encode
+from training.targets import STRIDE, encode
 
 _SHARES = {"ro": 0.35, "mixed": 0.5, "br-mixed": 0.15}
 _SIZE = (384, 384)
 _BATCH = 16
 _RATE, _DECAY = 2e-3, 0.02
 _STEEPEST = 10.0  # longest gradient that is followed
-_THRESHOLD = 0.35
 _AVERAGE = 0.998
 _SCORE_FLOOR = 1e-4
 _TELL_EVERY = 50
@@ -175,21 +175,9 @@ def artists(fonts: Path) -> tuple[Callable[[random.Random], np.ndarray], Writer]
     return draw_plate, write
 
 
-def real_examples(held_back: list[Photograph]) -> list[evaluation.Example]:
-    """Held-back photographs as they are."""
-    return [
-        evaluation.Example(
-            photograph.image,
-            tuple(Plate(scenes.corners_of(box), corners_known=False) for box in photograph.plates),
-            photograph.ignored,
-        )
-        for photograph in held_back
-    ]
-
-
 def drawn_examples(stock: scenes.Stock, count: int) -> list[evaluation.Example]:
     """Scenes from held-back photographs and plates."""
-    rng = random.Random(77)  # noqa: S311 - pictures, not secrets
+    rng = random.Random(77)
     drawn = [scenes.draw(rng, stock, 384, 640) for _ in range(count)]
     return [evaluation.Example(scene.image, scene.plates, scene.ignored) for scene in drawn]
 
@@ -212,16 +200,16 @@ def check(run: Run, sets: dict[str, list[evaluation.Example]]) -> None:
     """Saves, measures and exports."""
     run.save()
     detect = as_detector(run.follower.net)
-    for name, examples in sets.items():
-        report = evaluation.evaluate(detect, examples, evaluation.LONGEST if name == "real" else None)
+    for name, pictures in sets.items():
+        report = evaluation.evaluate(detect, pictures, evaluation.LONGEST if name == "real" else None)
         print(f"[{name}] {report.frames} frames, {report.plates} plates")
-        print("\n".join(report.lines(_THRESHOLD)), flush=True)
+        print("\n".join(report.lines(evaluation.THRESHOLD)), flush=True)
     write_onnx(run.follower.net, run.checkpoint.path.with_suffix(".onnx"))
 
 
 def train(run: Run, stock: scenes.Stock, sets: dict[str, list[evaluation.Example]], every: float) -> None:
     """Trains until the run's minutes are over; measures every so many minutes."""
-    rng = random.Random(run.seen + 1)  # noqa: S311 - pictures, not secrets
+    rng = random.Random(run.seen + 1)
     recent: list[np.ndarray] = []
     next_check = run.clock.spent + every * 60
     while run.clock.share < 1:
@@ -256,7 +244,7 @@ def main() -> None:
     draw_plate, write = artists(given.fonts)
     stock = scenes.make_stock(learnt, draw_plate, write, given.seed)
     kept = scenes.make_stock(held_back, draw_plate, write, 99, (300, 200))
-    sets = {"real": real_examples(held_back), "drawn": drawn_examples(kept, 200)}
+    sets = {"real": examples(held_back), "drawn": drawn_examples(kept, 200)}
     print(f"{len(learnt)} photographs, {len(held_back)} held back, {len(stock.plates)} plates", flush=True)
     train(Run(given.work, given.minutes), stock, sets, given.check)
 

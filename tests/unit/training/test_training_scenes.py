@@ -259,13 +259,16 @@ def test_photographs_are_read_with_their_notes_and_without_black_frames(tmp_path
         writer.writerow(["a.png", "", 100, 20, 40, 20, "", "not-a-plate"])
         writer.writerow(["black.png", "AB12", 10, 20, 40, 20, "", ""])
     more = tmp_path / "more.csv"
-    more.write_text("image,x,y,w,h,note\na.png,200,20,40,20,\na.png,200,90,40,20,unsure\n")
+    more.write_text(
+        "image,x,y,w,h,note\na.png,200,20,40,20,\na.png,200,90,40,20,unsure\na.png,200,140,40,20,hard\n"
+    )
 
-    read = photographs.load(tmp_path, [more])
+    read = photographs.load(tmp_path, more)
 
     assert [one.name for one in read] == ["a.png"]
     assert read[0].plates == ((10, 20, 40, 20), (200, 20, 40, 20))
     assert read[0].ignored == ((100, 20, 40, 20), (200, 90, 40, 20))
+    assert read[0].hard == ((200, 140, 40, 20),)
     assert len(read[0].patches) == 2
 
 
