@@ -5,12 +5,12 @@ country) and the pictures beside it or in `images/`. Rows without a text are lef
 
 A plate is detected when the box of a read overlaps the label's by 0.3 or has its middle inside it, and read
 when the best overlapping one has the label's text; `fold` takes O and Q as 0 and I as 1 on both sides,
-because many labels and plate faces do not tell them apart. `top_fold` asks the same of the most probable read of the
-whole picture. `extra_per_frame` counts reads that belong to no label; `found` and `extra_boxes_per_frame`
-count boxes that could not be read, too. `ece` is the expected calibration error of detected plates. CPU time
-is that of one thread, without decoding. `peer` is RapidOCR, end to end on the same pictures, where each line of
-text is a guess; `paired_p` is McNemar's exact test on `fold`, two-sided. Without its package (extra `bench`)
-it is null, and `peer_reason` says why.
+because many labels and plate faces do not tell them apart. `top_fold` asks the same of the most probable
+read of the whole picture. `extra_per_frame` counts reads that belong to no label; `found` and
+`extra_boxes_per_frame` count boxes that could not be read, too. `ece` is the expected calibration error of
+detected plates. CPU time is that of one thread, without decoding. `peer` is RapidOCR, end to end on the
+same pictures, where each line of text is a guess; `paired_p` is McNemar's exact test on `fold`, two-sided.
+Without its package (extra `bench`) it is null, and `peer_reason` says why.
 """
 
 from __future__ import annotations
