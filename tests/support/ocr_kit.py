@@ -289,7 +289,7 @@ class World:
 
     def stored(self) -> list[Path]:
         """The images in the store, without the keys of their days."""
-        return [path for path in self.store.rglob("*") if path.is_file() and path.name != "key"]
+        return [path for path in (self.store / "days").rglob("*") if path.is_file() and path.name != "key"]
 
     async def until_stored(self, count: int) -> None:
         """Returns when that many images are in the store."""
