@@ -15,9 +15,8 @@ from rich.markup import escape
 
 from services.cli.options import DATA_DIR, EXIT_REFUSED, DataDir, Json
 from services.cli.output import Output
-from services.common.config import ConfigError
 from services.dev.places import default_model_dir
-from services.ocr.models import known_versions
+from services.ocr.models import ModelsError, known_versions
 
 _PYTHON = (3, 11)
 _FREE_BYTES = 1 << 30
@@ -92,7 +91,7 @@ def _models() -> Finding:
     folder = default_model_dir()
     try:
         known_versions(folder)
-    except ConfigError as error:
+    except ModelsError as error:
         return Finding(f"recognition models in {folder}", ok=False, advice=str(error))
     return Finding(f"recognition models in {folder}", ok=True, advice="")
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 import grpc
+import structlog
 
 from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
 from alpr.matcher.v1.match_service_pb2_grpc import MatchServiceStub
@@ -14,7 +15,8 @@ from alpr.ocr.v1.ocr_service_pb2_grpc import add_OcrServiceServicer_to_server
 from services.common import logs
 from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
-from services.common.errors import SensorsUnknownError
+from services.common.config import ConfigError
+from services.common.errors import SensorsUnknownError, WrongStateError
 from services.common.keyfile import read_key
 from services.common.objects import FileObjectStore, ObjectStore
 from services.common.sensors import SensorRegistry
@@ -28,12 +30,14 @@ from services.ocr.engine import EngineSettings
 from services.ocr.engines import Engines
 from services.ocr.limits import Load
 from services.ocr.matcher_link import MatcherLink
-from services.ocr.models import known_versions
+from services.ocr.models import ModelsError, known_versions
 from services.ocr.recognition import Recognizer
 from services.ocr.server import SERVICE, OcrServicer
 from services.ocr.store import ImageVault
 from services.ocr.store_rollout import RollOutStore
 from services.ocr.video import video_settings
+
+log = structlog.get_logger()
 
 # Less than the two seconds that a health check gets.
 _FIRST_WORD_SECONDS: Final = 1.5
@@ -92,7 +96,10 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
 
 
 async def _engines(settings: OcrSettings) -> Engines:
-    versions = await asyncio.to_thread(known_versions, settings.model_dir)
+    try:
+        versions = await asyncio.to_thread(known_versions, settings.model_dir)
+    except ModelsError as error:
+        raise ConfigError(str(error)) from None
     detection = DetectionSettings(long_side=settings.detector_long_side)
     return Engines(
         versions, threads=settings.recognition_threads, settings=EngineSettings(detection=detection)
@@ -103,7 +110,11 @@ async def _roll_out(engines: Engines, objects: ObjectStore, audit: AuditClient, 
     """The roll-out as it stands, with the versions in use in memory."""
 
     async def load(version: str) -> None:
-        await asyncio.to_thread(engines.of, version)
+        try:
+            await asyncio.to_thread(engines.of, version)
+        except ModelsError:
+            log.exception("models_not_loaded", version=version)
+            raise WrongStateError("a file of that version is not what it was", resource=version) from None
 
     made = ModelRollOut(
         versions=engines.versions, store=RollOutStore(objects), audit=audit, clock=clock, load=load

@@ -77,7 +77,7 @@ class Engine:
             settings: How plates are found.
 
         Raises:
-            ConfigError: A file is missing, or is another than the version names.
+            ModelsError: A file is missing, or is another than the version names.
         """
         # Threads of OpenCV would fight those of the networks for the cores.
         cv2.setNumThreads(1)

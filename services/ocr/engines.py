@@ -40,7 +40,7 @@ class Engines:
 
         Raises:
             KeyError: There is no such version.
-            ConfigError: A file of it is not what it was when the process began.
+            ModelsError: A file of it is not what it was when the process began.
         """
         with self._lock:
             engine = self._loaded.pop(version, None)

@@ -11,7 +11,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from services.common.config import ConfigError
 from services.ocr.core.calibration import NAMES, Calibration
 
 PACKAGED: Final = Path(__file__).with_name("models")
@@ -24,6 +23,10 @@ KINDS: Final = frozenset(
 """What kinds of plates the contract knows."""
 _LIST: Final = "model.toml"
 _VERSION: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+
+
+class ModelsError(Exception):
+    """The models are not what they should be; one sentence for whoever runs the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class ModelSet:
         """The content of each network's file, by its name.
 
         Raises:
-            ConfigError: A file is missing, or is another than the version names.
+            ModelsError: A file is missing, or is another than the version names.
         """
         return {one.name: _content(one) for one in self.files}
 
@@ -71,12 +74,12 @@ def known_versions(folder: Path) -> Mapping[str, ModelSet]:
     """Every version in `folder`, oldest first, each file of it checked.
 
     Raises:
-        ConfigError: There is none, or one of them is not what its model.toml says.
+        ModelsError: There is none, or one of them is not what its model.toml says.
     """
     lists = sorted(folder.glob(f"*/{_LIST}")) if folder.is_dir() else []
     found = sorted(map(_model_set, lists), key=lambda one: (one.made_on, one.version))
     if not found:
-        raise ConfigError(f"PW_MODEL_DIR: {folder} holds no version of the models ({_LIST} in a folder)")
+        raise ModelsError(f"PW_MODEL_DIR: {folder} holds no version of the models ({_LIST} in a folder)")
     for one in found:
         one.networks()
     return {one.version: one for one in found}
@@ -87,13 +90,13 @@ def _model_set(path: Path) -> ModelSet:
         listed = tomllib.loads(path.read_text(encoding="utf-8"))
         made = _parsed(listed, path.parent)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"PW_MODEL_DIR: {path} is no list of models: {error!r}") from None
+        raise ModelsError(f"PW_MODEL_DIR: {path} is no list of models: {error!r}") from None
     if made.version != path.parent.name or not _VERSION.fullmatch(made.version):
-        raise ConfigError(f"PW_MODEL_DIR: the folder of {path} must have the name of its version")
+        raise ModelsError(f"PW_MODEL_DIR: the folder of {path} must have the name of its version")
     if not set(made.kinds) <= KINDS:
-        raise ConfigError(f"PW_MODEL_DIR: {path} may name these kinds only: {', '.join(sorted(KINDS))}")
+        raise ModelsError(f"PW_MODEL_DIR: {path} may name these kinds only: {', '.join(sorted(KINDS))}")
     if sorted(one.name for one in made.files) != sorted(NETWORKS):
-        raise ConfigError(f"PW_MODEL_DIR: {path} must name these networks: {', '.join(NETWORKS)}")
+        raise ModelsError(f"PW_MODEL_DIR: {path} must name these networks: {', '.join(NETWORKS)}")
     return made
 
 
@@ -140,7 +143,7 @@ def _content(one: ModelFile) -> bytes:
     try:
         content = one.path.read_bytes()
     except OSError:
-        raise ConfigError(f"PW_MODEL_DIR: the model file {one.path} cannot be read") from None
+        raise ModelsError(f"PW_MODEL_DIR: the model file {one.path} cannot be read") from None
     if hashlib.sha256(content).digest() != one.sha256:
-        raise ConfigError(f"PW_MODEL_DIR: {one.path} is another file than its version names")
+        raise ModelsError(f"PW_MODEL_DIR: {one.path} is another file than its version names")
     return content

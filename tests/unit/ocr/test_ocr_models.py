@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.common.config import ConfigError
 from services.ocr.core.calibration import NAMES, Calibration
-from services.ocr.models import NETWORKS, PACKAGED, calibration_of, known_versions
+from services.ocr.models import NETWORKS, PACKAGED, ModelsError, calibration_of, known_versions
 from tests.support.ocr_kit import copy_of_models
 
 
@@ -37,7 +36,7 @@ def test_file_that_was_changed_stops_the_start(tmp_path: Path, name: str) -> Non
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
 
-    with pytest.raises(ConfigError, match="another file"):
+    with pytest.raises(ModelsError, match="another file"):
         known_versions(tmp_path)
 
 
@@ -45,7 +44,7 @@ def test_file_that_changes_after_the_start_is_not_loaded(tmp_path: Path) -> None
     model = known_versions(copy_of_models(tmp_path, "plates-9"))["plates-9"]
     (tmp_path / "plates-9" / "issuer.onnx").write_bytes(b"other")
 
-    with pytest.raises(ConfigError, match="another file"):
+    with pytest.raises(ModelsError, match="another file"):
         model.networks()
 
 
@@ -70,13 +69,13 @@ def test_list_of_models_that_is_wrong_stops_the_start(
     assert before in text
     listed.write_text(text.replace(before, after), encoding="utf-8")
 
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ModelsError, match=said):
         known_versions(tmp_path)
 
 
 @pytest.mark.parametrize("folder", ["", "missing"])
 def test_folder_without_models_stops_the_start(tmp_path: Path, folder: str) -> None:
-    with pytest.raises(ConfigError, match="holds no version"):
+    with pytest.raises(ModelsError, match="holds no version"):
         known_versions(tmp_path / folder)
 
 
