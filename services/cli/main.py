@@ -7,6 +7,7 @@ from services.cli.bootstrap import bootstrap
 from services.cli.capture import capture
 from services.cli.demo.command import demo
 from services.cli.doctor import doctor
+from services.cli.read import read
 from services.cli.search import purposes, search
 from services.cli.token import token
 from services.cli.up import up
@@ -18,7 +19,7 @@ app = typer.Typer(
     help="An open automated licence plate reader in which every query has to answer for itself.",
     pretty_exceptions_enable=False,  # a traceback with local variables could show a plate or a token
 )
-for command in (up, demo, doctor, bootstrap, token, capture, watch, search, purposes):
+for command in (up, demo, doctor, bootstrap, token, capture, read, watch, search, purposes):
     app.command()(command)
 app.add_typer(account.app, name="account")
 app.add_typer(sensor.agency_app, name="agency")

@@ -77,9 +77,9 @@ class FrameIntake:
                 found = looked.found
                 if not found.plates:
                     # Without a plate nothing of the frame is kept.
-                    return FrameAnswer((), found.seconds, len(found.unreadable))
+                    return FrameAnswer((), found.seconds, found.unreadable)
                 reads = tuple(self.read_of(looked, n, sensor_id) for n in range(len(found.plates)))
-                return FrameAnswer(await self.keep(looked, reads), found.seconds, len(found.unreadable))
+                return FrameAnswer(await self.keep(looked, reads), found.seconds, found.unreadable)
 
     async def look(self, frame: Frame, sensor_id: str) -> Looked:
         """What is in a frame of a video. Nothing is stored or sent on.

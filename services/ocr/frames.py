@@ -95,12 +95,12 @@ class Outcome:
 class FrameAnswer:
     """The reads of a frame with what became of them, most to least certain, and the time of recognition.
 
-    `unreadable` is the number of further plates that were there and not read surely enough.
+    `unreadable` are further plates that were there and not read surely enough.
     """
 
     reads: tuple[tuple[NewRead, Outcome], ...]
     seconds: float
-    unreadable: int
+    unreadable: tuple[Plate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +124,21 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class SeenPlate:
-    """A plate in one frame of a video.
+    """A plate in one frame.
 
     Attributes:
-        passage_id: Of the passage.
+        passage_id: Of the passage that it belongs to, in a video.
         plate: As this frame shows it.
+        unreadable: It could not be read surely enough.
         frames: Frames of the passage until now.
         direction: Where the vehicle goes, until now.
     """
 
-    passage_id: UUID
+    passage_id: UUID | None
     plate: Plate
-    frames: int
-    direction: Direction
+    unreadable: bool
+    frames: int = 1
+    direction: Direction = Direction.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

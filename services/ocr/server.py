@@ -59,7 +59,7 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
         return pb.RecognizeResponse(
             plates=wire.to_recognized_plates(answer.reads),
             recognition_time=wire.to_duration(answer.seconds),
-            unreadable_count=answer.unreadable,
+            unreadable_count=len(answer.unreadable),
         )
 
     async def RecognizeStream(
@@ -142,7 +142,8 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
             frame_id=frame.frame_id,
             plates=wire.to_recognized_plates(answer.reads),
             recognition_time=wire.to_duration(answer.seconds),
-            unreadable_count=answer.unreadable,
+            unreadable_count=len(answer.unreadable),
+            sightings=wire_video.to_sightings(answer),
         )
 
 

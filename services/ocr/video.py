@@ -21,6 +21,7 @@ from services.ocr.app import FrameIntake
 from services.ocr.config import OcrSettings
 from services.ocr.core.fusion import fuse
 from services.ocr.core.passages import PassageSettings, is_corrected, is_due
+from services.ocr.core.plates import Plate
 from services.ocr.core.reading import Reading
 from services.ocr.core.tracks import Sighting, Track, Tracker, TrackSettings
 from services.ocr.errors import may_pass
@@ -228,10 +229,10 @@ class VideoStream:
         shown = [self._passages.get(track.number) for track in step.tracks]
         for track in step.ended:
             self._end(track)
+        plates = (*found.plates, *found.unreadable)
         seen = tuple(
-            SeenPlate(passage.passage_id, plate, track.frames, track.direction)
-            for passage, plate, track in zip(shown, found.plates, step.tracks, strict=False)
-            if passage is not None
+            _seen(passage, plate, number >= len(found.plates), track)
+            for number, (passage, plate, track) in enumerate(zip(shown, plates, step.tracks, strict=True))
         )
         answer = VideoAnswer(frame_id, seconds=found.seconds, unreadable=len(found.unreadable), seen=seen)
         return PendingFrame(answer, tuple(filter(None, shown)), tuple(filter(None, given)), self._after())
@@ -362,6 +363,11 @@ def _sightings(found: Recognized) -> list[Sighting]:
         Sighting(plate.quad, plate.reading, plate.issuers, plate.kinds)
         for plate in (*found.plates, *found.unreadable)
     ]
+
+
+def _seen(passage: Passage | None, plate: Plate, unreadable: bool, track: Track) -> SeenPlate:
+    passage_id = passage.passage_id if passage else None
+    return SeenPlate(passage_id, plate, unreadable, track.frames, track.direction)
 
 
 def _known(one: OpenPassage) -> Passage:

@@ -133,8 +133,8 @@ def _to_read(read: NewRead) -> read_pb2.Read:
         plate_box=to_box(read.plate.box),
         image=_to_image(read.image) if read.image else None,
         model_version=read.model_version,
-        states=_to_states(read.plate.issuers),
-        plate_corners=_to_quad(read.plate.quad),
+        states=to_states(read.plate.issuers),
+        plate_corners=to_quad(read.plate.quad),
         plate_types=_to_plate_types(read.plate.kinds),
         passage=_to_passage(read.passage) if read.passage else None,
     )
@@ -150,7 +150,7 @@ def _to_passage(passage: PassageFacts) -> read_pb2.Passage:
     )
 
 
-def _to_states(issuers: Likely) -> list[read_pb2.StateProbability]:
+def to_states(issuers: Likely) -> list[read_pb2.StateProbability]:
     """States and countries; what the models do not know is left out, and so remains of the sum."""
     return [
         read_pb2.StateProbability(
@@ -172,7 +172,8 @@ def _to_plate_types(kinds: Likely) -> list[read_pb2.PlateTypeProbability]:
     ]
 
 
-def _to_quad(quad: Quad) -> read_pb2.Quad:
+def to_quad(quad: Quad) -> read_pb2.Quad:
+    """The message for corners in pixels."""
     upper_left, upper_right, lower_right, lower_left = (read_pb2.Point(x=x, y=y) for x, y in quad.points)
     return read_pb2.Quad(
         upper_left=upper_left, upper_right=upper_right, lower_right=lower_right, lower_left=lower_left

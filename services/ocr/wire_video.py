@@ -19,7 +19,7 @@ from services.ocr.core.alphabet import CHARACTERS
 from services.ocr.core.fusion import fuse
 from services.ocr.core.reading import MOST_CANDIDATES, Candidate, Reading
 from services.ocr.core.tracks import Mark, Motion, Track
-from services.ocr.frames import OpenPassage, SeenPlate, VideoAnswer
+from services.ocr.frames import FrameAnswer, OpenPassage, SeenPlate, VideoAnswer
 from services.ocr.passages import MOST_FRAMES_KEPT
 
 _LEAST_FRAMES_KEPT: Final = 2
@@ -128,14 +128,24 @@ def to_open_passage(passage: OpenPassage) -> pb.OpenPassage:
     )
 
 
+def to_sightings(answer: FrameAnswer) -> list[pb.Sighting]:
+    """What a single frame shows."""
+    read = [SeenPlate(None, one.plate, unreadable=False) for one, _ in answer.reads]
+    return [_to_sighting(one) for one in (*read, *(SeenPlate(None, p, True) for p in answer.unreadable))]
+
+
 def _to_sighting(seen: SeenPlate) -> pb.Sighting:
     return pb.Sighting(
-        passage_id=str(seen.passage_id),
+        passage_id=str(seen.passage_id) if seen.passage_id else "",
         plate_box=wire.to_box(seen.plate.box),
         plate=seen.plate.text,
         confidence=seen.plate.probability,
         frame_count=seen.frames,
         direction=wire.DIRECTIONS[seen.direction],
+        plate_corners=wire.to_quad(seen.plate.quad),
+        lattice=wire.to_lattice(seen.plate.reading),
+        states=wire.to_states(seen.plate.issuers),
+        unreadable=seen.unreadable,
     )
 
 
