@@ -72,7 +72,7 @@ class CornersTask:
         corners, two, split = (part.float() for part in net(windows))
         stacked = torch.from_numpy(batch[2] == 2).float()
         loss = functional.smooth_l1_loss(corners, quads, beta=0.02) * 4
-        loss = loss + functional.binary_cross_entropy_with_logits(two, stacked) * 0.5
+        loss = loss + functional.binary_cross_entropy_with_logits(two, stacked)
         off = functional.smooth_l1_loss(
             split, torch.from_numpy(batch[3]).float(), beta=0.05, reduction="none"
         )

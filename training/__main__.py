@@ -1,0 +1,120 @@
+"""Makes the models, one command a step: python -m training STEP [--data DIR] [--work DIR] [--minutes N]
+
+Every step can be stopped and started again; what it has done lies in the folder --work. The numbers here are
+the recipe of the shipped models; their model card says which data and how many minutes they had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_TEXT_CHUNKS, _ISSUER_CHUNKS, _REAL_CHUNKS = 100, 60, 3
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the steps find things: labelled photographs, the folder of work, minutes for a training."""
+
+    data: Path
+    work: Path
+    minutes: float
+
+    @property
+    def fonts(self) -> Path:
+        """The free fonts."""
+        return self.work / "fonts"
+
+    @property
+    def models(self) -> Path:
+        """The nets, ONNX."""
+        return self.work / "models"
+
+
+def _module(name: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", f"training.{name}", *map(str, arguments)]
+
+
+def _windows(p: Places, what: str, out: str, chunks: int, seed: int, *more: object) -> list[str]:
+    common = ("--fonts", p.fonts, "--data", p.data, "--chunks", chunks, "--seed", seed)
+    return _module("make_windows", "--what", what, "--out", p.work / "windows" / out, *common, *more)
+
+
+def _net(p: Places, net: str, pattern: str, minutes: float, *more: object) -> list[str]:
+    common = ("--chunks", p.work / "windows", "--pattern", pattern, "--work", p.work / net)
+    return _module("train_windows", "--net", net, *common, "--minutes", p.minutes or minutes, *more)
+
+
+def _export(p: Places, net: str) -> list[str]:
+    files = ("--checkpoint", p.work / net / f"{net}.pt", "--out", p.models / f"{net}.onnx")
+    return _module("export", "--net", net, *files)
+
+
+def _corners(p: Places) -> list[list[str]]:
+    return [
+        _windows(p, "text", "text_a", 20, 11),
+        _net(p, "corners", "text_a_*.npz", 12),
+        _export(p, "corners"),
+    ]
+
+
+def _characters(p: Places) -> list[list[str]]:
+    # Windows cut by what the corner net finds, as the service cuts them.
+    look = ("--corners", p.models / "corners.onnx")
+    return [
+        _windows(p, "text", "text_b", _TEXT_CHUNKS, 21, *look),
+        _windows(p, "real", "real_b", _REAL_CHUNKS, 77, *look),
+        _net(p, "characters", "text_*.npz", 110, "--real", "real_*.npz", "--real-share", 0.12),
+        _export(p, "characters"),
+    ]
+
+
+def _issuer(p: Places) -> list[list[str]]:
+    look = ("--corners", p.models / "corners.onnx")
+    return [
+        _windows(p, "issuer", "issuer", _ISSUER_CHUNKS, 31, *look, "--size", 4000),
+        _net(p, "issuer", "issuer_*.npz", 40),
+        _export(p, "issuer"),
+    ]
+
+
+def _detector(p: Places) -> list[list[str]]:
+    common = ("--data", p.data, "--fonts", p.fonts, "--work", p.work / "detector")
+    train = _module("train_detector", *common, "--minutes", p.minutes or 94)
+    return [train, ["cp", str(p.work / "detector" / "detector.onnx"), str(p.models)]]
+
+
+STEPS: dict[str, Callable[[Places], list[list[str]]]] = {
+    "fonts": lambda p: [_module("fonts", "--into", p.fonts)],
+    "detector": _detector,
+    "corners": _corners,
+    "characters": _characters,
+    "issuer": _issuer,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one step; the exit status of what failed, else 0."""
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument("step", choices=STEPS)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/train"))
+    parser.add_argument("--work", type=Path, default=Path(".training"))
+    parser.add_argument("--minutes", type=float, default=0, help="of training; 0 takes the recipe's")
+    options = parser.parse_args(arguments)
+    places = Places(options.data, options.work, options.minutes)
+    places.models.mkdir(parents=True, exist_ok=True)
+    for command in STEPS[options.step](places):
+        print("training:", " ".join(command[2:]), file=sys.stderr)
+        # Commands of this package only.
+        status = subprocess.run(command, check=False).returncode  # noqa: S603
+        if status:
+            return status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
