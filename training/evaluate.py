@@ -3,7 +3,7 @@
 python -m training.evaluate --models DIR --version plates-1 --data DIR --fonts DIR --out REPORT
 
 Prints one JSON line a part (drawn plates, real photographs that no net was trained on) and writes REPORT.md
-with the same figures and REPORT.png with the errors that were most believed, each above what was meant / read.
+with the same figures and REPORT.png with the errors most believed, each above what was meant / read.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ _VALIDATION_PERCENT = 15
 
 @dataclass(frozen=True)
 class Label:
-    """A plate in a photograph: box in pixels, text (maybe empty), country as labelled, note, lines of text."""
+    """A plate in a photograph: box in pixels, text (maybe empty), country as labelled, note, text lines."""
 
     path: Path
     text: str
