@@ -2,7 +2,8 @@
 BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup assets demo test lint format check proto-lint proto-baseline conformance bench lock wheel clean distclean
+.PHONY: help setup assets demo test lint format check proto-lint proto-baseline conformance bench train lock wheel
+.PHONY: clean distclean
 
 # What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`.
 ARGS ?=
@@ -54,18 +55,28 @@ proto-baseline: setup ## make the contracts of now the ones that proto-lint comp
 conformance: setup ## write docs/conformance.md: which test proves which clause of the directive
 	@$(BIN)/python tools/conformance.py
 
-bench: ## run a benchmark, one JSON line on stdout: make bench NAME=x
+bench: ## run a benchmark, one JSON line on stdout: make bench NAME=x [DATA=folder]
 	@case "$(NAME)" in ''|_*|*[!a-z0-9_]*) false ;; *) test -f "benchmarks/$(NAME).py" ;; esac || { \
 		echo "There is no benchmark '$(NAME)'; there are:" \
 			$$(ls benchmarks 2>/dev/null | sed -n 's/^\([a-z0-9][a-z0-9_]*\)\.py$$/\1/p') >&2; exit 2; }
 	@$(MAKE) --no-print-directory assets >&2
-	@$(BIN)/python "benchmarks/$(NAME).py"
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-bench.lock >&2
+	@DATA="$(DATA)" $(BIN)/python "benchmarks/$(NAME).py"
+
+# Trainings have an environment of their own: the service needs nothing of it.
+train: ## train a part of the models: make train STEP=fonts|detector|corners|characters|issuer [DATA=folder]
+	@test -d .venv-training || python3 -m venv .venv-training
+	@.venv-training/bin/python -m pip install --quiet -r training/requirements.txt
+	@.venv-training/bin/python -m training $(STEP) $(if $(DATA),--data "$(DATA)")
 
 # One lock for all of 3.11 and newer; no index address in it, so that any mirror will do.
 lock: setup ## compile requirements.lock from pyproject.toml
 	@UV_SYSTEM_CERTS=1 UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml \
 		--quiet --no-config --universal --python-version 3.11 --extra dev --group test --group tools --group build \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+	@UV_SYSTEM_CERTS=1 UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml \
+		--quiet --no-config --universal --python-version 3.11 --extra bench --constraint requirements.lock \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --output-file requirements-bench.lock
 
 wheel: setup ## build the wheel into dist
 	@$(BIN)/hatchling build --target wheel

@@ -26,7 +26,7 @@ def corner_window(image: np.ndarray) -> np.ndarray:
 
 
 def rectified(image: np.ndarray, quad: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The plate with corners `quad` (4 x 2 pixels), upright: size[1] x size[0], with the channels of `image`."""
+    """The plate with corners `quad` (4 x 2 pixels), upright: size[1] x size[0], channels as in `image`."""
     wide, high = size
     x, y = INSET[0] * wide, INSET[1] * high
     shrink = float(np.linalg.norm(quad[1] - quad[0])) / wide
