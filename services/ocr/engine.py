@@ -108,7 +108,8 @@ class Engine:
         score, box, _ = self._detector.run(
             ["score", "box", "corners"], {"image": detector_input(image, scale)}
         )
-        return found_plates(score[0], box[0], scale, self._detection)
+        threshold = self.model.calibration.threshold
+        return found_plates(score[0], box[0], scale, threshold, self._detection)
 
     def read(self, image: Image, found: Sequence[Found]) -> tuple[Plate, ...]:
         """A plate for each of `found`, most to least certain; of two at one place the more certain one."""

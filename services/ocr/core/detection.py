@@ -30,14 +30,12 @@ class DetectionSettings:
 
     Attributes:
         long_side: Pixels of the image's longer side as the detector sees it.
-        threshold: Score from which a cell marks a plate.
         overlap: Of two boxes that overlap by so much, the one with the lower score goes.
         inside: The same for a box of which so much lies inside another.
         most: Most plates of an image; those with the lowest scores go.
     """
 
     long_side: int = 640
-    threshold: float = 0.3
     overlap: float = 0.4
     inside: float = 0.75
     most: int = 16
@@ -63,16 +61,19 @@ def detector_input(image: Image, scale: float) -> Image:
     return np.asarray(padded, dtype=np.uint8)[None]
 
 
-def found_plates(score: Map, box: Map, scale: float, settings: DetectionSettings) -> tuple[Found, ...]:
+def found_plates(
+    score: Map, box: Map, scale: float, threshold: float, settings: DetectionSettings
+) -> tuple[Found, ...]:
     """The plates of an image that was shown `scale` times its size, highest score first.
 
     Args:
         score: Rows x columns, other cells than peaks are 0.
         box: 4 x rows x columns: middle in cells from the cell's index, logarithms of width and height.
         scale: As given to `detector_input`.
+        threshold: Score from which a cell marks a plate.
         settings: What counts.
     """
-    rows, columns = np.nonzero(score > settings.threshold)
+    rows, columns = np.nonzero(score > threshold)
     scores = score[rows, columns]
     order = np.argsort(-scores, kind="stable")
     kept: list[Found] = []

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ocr.core.calibration import NAMES, Calibration, Clues, straightened, tempered
@@ -28,6 +28,7 @@ RISING = ((0.0, 0.0), (0.4, 0.1), (0.8, 0.9), (1.0, 0.97))
         st.integers(1, 12),
     )
 )
+@settings(deadline=None)
 def test_any_clues_give_a_probability(clues: Clues) -> None:
     assert len(clues.values()) == len(NAMES)
     assert all(math.isfinite(value) for value in clues.values())
@@ -49,6 +50,7 @@ def test_table_is_followed_in_straight_lines() -> None:
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
+@settings(deadline=None)
 def test_table_keeps_the_order(one: float, other: float) -> None:
     assert (straightened(one, RISING) <= straightened(other, RISING)) or one > other
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ocr.core.detection import DetectionSettings, Map, detector_input, found_plates
@@ -30,7 +30,7 @@ def maps(*plates: tuple[float, Box], scale: float = 0.5) -> tuple[Map, Map]:
 
 
 def found(*plates: tuple[float, Box], settings: DetectionSettings = SETTINGS) -> list[Box]:
-    return [one.box for one in found_plates(*maps(*plates), 0.5, settings)]
+    return [one.box for one in found_plates(*maps(*plates), 0.5, 0.3, settings)]
 
 
 def sides(box: Box) -> tuple[float, float, float, float]:
@@ -75,12 +75,13 @@ def test_size_that_is_no_size_stays_finite() -> None:
     score, terms = maps((0.9, Box(100, 100, 100, 40)))
     terms[2:] = 1e30
 
-    (one,) = found_plates(score, terms, 0.5, SETTINGS)
+    (one,) = found_plates(score, terms, 0.5, 0.3, SETTINGS)
 
     assert math.isfinite(one.box.width)
 
 
 @given(st.integers(1, 700), st.integers(1, 700))
+@settings(deadline=None)
 def test_detector_sees_sides_of_a_multiple_of_32_with_grey_where_nothing_is(width: int, height: int) -> None:
     image = np.zeros((height, width, 3), dtype=np.uint8)
 

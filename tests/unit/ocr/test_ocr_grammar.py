@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ocr.core.alphabet import CHARACTERS
@@ -66,6 +66,7 @@ def test_look_alikes_are_exchanged_until_an_arrangement_fits(seen: str, meant: s
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_respelled_texts_have_known_arrangements_and_are_others(text: str) -> None:
     known = {one for several in ARRANGEMENTS.values() for one in several}
 
@@ -77,5 +78,6 @@ def test_respelled_texts_have_known_arrangements_and_are_others(text: str) -> No
 
 
 @given(TEXTS, st.dictionaries(st.sampled_from(sorted(ARRANGEMENTS)), st.floats(0, 0.2), max_size=5))
+@settings(deadline=None)
 def test_fit_is_a_share(text: str, issuers: dict[str, float]) -> None:
     assert 0 <= fit(text, issuers) <= 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ocr.core.rollout import RollOut, RollOutError, activated, rolled_back
@@ -52,6 +52,7 @@ def test_version_for_all_returns_to_the_one_before_however_many_steps_it_took() 
 
 
 @given(SHARES)
+@settings(deadline=None)
 def test_roll_back_of_a_trial_leaves_the_steady_version(share: float) -> None:
     state = RollOut("plates-2", earlier=("plates-1",))
 

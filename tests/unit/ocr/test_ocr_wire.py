@@ -12,8 +12,8 @@ from alpr.type.v1 import read_pb2
 from services.common.errors import InvalidFieldError, SensorNotApprovedError, StorageUnavailableError
 from services.common.wire import to_timestamp
 from services.ocr import wire
-from services.ocr.core.reading import Candidate, Reading
 from services.ocr.core.pictures import PictureKind
+from services.ocr.core.reading import Candidate, Reading
 from services.ocr.errors import BadImageError
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
