@@ -1,6 +1,6 @@
 """Measures an exported detector on the held-back photographs, at several input sizes, and shows its errors.
 
-python -m training.evaluate_detector --data FOLDER --model detector.onnx [--places FILE] [--sheet errors.png]
+python -m training.evaluate_detector --data FOLDER --model detector.onnx [--sheet errors.png]
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--places", type=Path)
+    parser.add_argument("--places", type=Path, default=photographs.PLACES)
     parser.add_argument("--threshold", type=float, default=evaluation.THRESHOLD)
     parser.add_argument("--sizes", type=int, nargs="*", default=[evaluation.LONGEST])
     parser.add_argument("--sheet", type=Path)

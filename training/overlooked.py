@@ -4,7 +4,7 @@ python -m training.overlooked --data FOLDER --model detector.onnx --out places.c
 
 Some of it is plates that the labels leave out, which must not be learnt as background; the rest is what
 the detector should see more often. Each row gets its note by hand: empty for a plate, `unsure` for what
-may be one, `hard` for what is none. `training.train_detector --places FILE` takes the file.
+may be one, `hard` for what is none, and goes into places.csv in this folder.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Place:
 
 def places(detect: evaluation.Detector, photograph: Photograph, least: float) -> Iterator[Place]:
     """What is found with at least this score and meets no label; the best of several that overlap."""
-    known = [*photograph.plates, *photograph.ignored]
+    known = [*photograph.plates, *photograph.ignored, *photograph.hard]
     for side in _SIDES:
         image, scale = evaluation.frame(photograph.image, side)
         for one in decode(*detect(image), least):
@@ -55,7 +55,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--known", type=Path, help="places of an earlier round, which are left out")
+    parser.add_argument("--known", type=Path, default=photographs.PLACES, help="of earlier rounds: left out")
     parser.add_argument("--least", type=float, default=0.25)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sheet", type=Path, required=True)

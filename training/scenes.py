@@ -22,7 +22,9 @@ from training.photographs import Box, Photograph
 from training.targets import Plate, box_of
 
 # Smaller than this (pixels) nobody can say whether it is a plate: not counted either way.
-_LEAST_WIDTH, _LEAST_HEIGHT = 11.0, 4.0
+_LEAST_WIDTH, _LEAST_HEIGHT = 12.0, 4.0
+# Nor of one as even as this (standard deviation of the brightness): the night or the noise swallowed it.
+_LEAST_CONTRAST = 6.0
 # A plate of which less is inside the picture is not counted.
 _LEAST_VISIBLE = 0.75
 _WIDEST = 400.0
@@ -113,7 +115,7 @@ def draw(rng: random.Random, stock: Stock, height: int, width: int) -> Scene:
         behind = stock.photographs[_any(rng, stock)]
         _lay(rng, draft, behind, _view(rng, behind, (height, width), None, fill=True))
     _lay(rng, draft, photograph, view)
-    if rng.random() < 0.12:  # dusk: what shines back stands out
+    if rng.random() < 0.1:  # dusk: what shines back stands out
         draft.canvas = cv2.convertScaleAbs(draft.canvas, alpha=rng.uniform(0.25, 0.7))
     for box in draft.vacant:
         if rng.random() < 0.8:
@@ -359,6 +361,12 @@ def _visible(box: Box, shape: tuple[int, ...]) -> float:
     return _overlap(box, (0, 0, shape[1], shape[0])) / max(1e-6, box[2] * box[3])
 
 
+def _contrast(image: np.ndarray, box: Box) -> float:
+    left, top, wide, high = box
+    part = image[max(0, int(top)) : int(top + high) + 1, max(0, int(left)) : int(left + wide) + 1]
+    return float(cv2.blur(part, (3, 3)).mean(axis=2).std()) if part.size else 0.0
+
+
 def _finished(image: np.ndarray, draft: _Draft) -> Scene:
     """Plates that can be asked for; the rest is not counted."""
     plates: list[Plate] = []
@@ -366,7 +374,8 @@ def _finished(image: np.ndarray, draft: _Draft) -> Scene:
     for plate in draft.plates:
         _, _, wide, high = plate.box
         fits = _LEAST_WIDTH <= wide <= _WIDEST * 1.3 and high >= _LEAST_HEIGHT
-        if fits and _visible(plate.box, image.shape) >= _LEAST_VISIBLE:
+        shown = _visible(plate.box, image.shape) >= _LEAST_VISIBLE
+        if fits and shown and _contrast(image, plate.box) >= _LEAST_CONTRAST:
             plates.append(plate)
         else:
             ignored.append(plate.box)

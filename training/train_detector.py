@@ -142,7 +142,7 @@ class Run:
             logits, geometry = self.net(batch.image)
         score, box, corners = losses(logits, geometry, batch)
         self.optimiser.zero_grad(set_to_none=True)
-        (score + box + 2 * corners).backward()
+        (score + box + 3 * corners).backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), _STEEPEST)
         self.optimiser.step()
         self.seen += len(batch.image)
@@ -234,7 +234,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--check", type=float, default=20, help="minutes between two measurements")
-    parser.add_argument("--places", type=Path, help="what the labels leave out: see training.overlooked")
+    parser.add_argument(
+        "--places",
+        type=Path,
+        default=photographs.PLACES,
+        help="what the labels leave out: see training.overlooked",
+    )
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(1)

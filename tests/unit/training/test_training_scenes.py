@@ -38,7 +38,9 @@ def dice(seed: int) -> random.Random:
 
 
 def magenta_plate(_: random.Random) -> np.ndarray:
-    return np.full((60, 120, 3), MAGENTA, np.uint8)
+    plate = np.full((60, 120, 3), MAGENTA, np.uint8)
+    plate[:, ::12] = (120, 0, 120)
+    return plate
 
 
 class Plain(Exposure):
@@ -151,7 +153,7 @@ def test_plates_are_mostly_visible_and_of_a_readable_size(stock: scenes.Stock) -
                 0.0, min(top + high, SIZE[0]) - max(top, 0)
             )
             assert inside / (wide * high) >= 0.75
-            assert wide >= 11
+            assert wide >= 12
 
 
 def test_the_camera_keeps_the_place_of_things() -> None:
