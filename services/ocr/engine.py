@@ -17,7 +17,7 @@ from services.ocr.core.ctc import probabilities
 from services.ocr.core.detection import DetectionSettings, Found, detector_input, found_plates
 from services.ocr.core.plates import FIRST_VIEWS, Likely, Plate, Sight, views
 from services.ocr.core.quad import Box, Image, Quad
-from services.ocr.core.reading import LEAST_PROBABILITY, Evidence, evidence, read, sure
+from services.ocr.core.reading import LEAST_PROBABILITY, Clarity, Evidence, clarity, evidence, read
 from services.ocr.core.windows import (
     Surroundings,
     corner_window,
@@ -38,6 +38,8 @@ _TWO_LINES: Final = 0.8
 _SMALLEST: Final = 4.0
 # What fits worse than this for a character is no text, and nobody issued it.
 _WORST_FIT: Final = -1.5
+# From this score of the detector on, what cannot be read is called a plate that cannot be read.
+_SURELY_A_PLATE: Final = 0.5
 # Readings of one plate found twice.
 _SAME_PLATE: Final = 0.5
 _INSIDE: Final = 0.75
@@ -99,7 +101,7 @@ class Engine:
         readable = self.model.calibration.readable
         return Sight(
             tuple(one for one in plates if one.probability >= readable),
-            tuple(one for one in plates if one.probability < readable),
+            tuple(one for one in plates if one.probability < readable and one.clues.score >= _SURELY_A_PLATE),
         )
 
     def find(self, image: Image) -> tuple[Found, ...]:
@@ -155,11 +157,15 @@ class Engine:
     def _evidence(self, ways: Sequence[_Way]) -> list[tuple[Tensor, Evidence]]:
         """What each way shows the reader, and what that says: first two windows, more where they doubt."""
         shown = self._character_run([way.windows(0, FIRST_VIEWS) for way in ways])
-        doubtful = [n for n, windows in enumerate(shown) if not sure(probabilities(windows))]
+        clear = [clarity(probabilities(windows)) for windows in shown]
+        doubtful = [n for n, one in enumerate(clear) if one is Clarity.DOUBTFUL]
         more = self._character_run([ways[n].windows(FIRST_VIEWS, None) for n in doubtful])
         for n, windows in zip(doubtful, more, strict=True):
             shown[n] = np.concatenate([shown[n], windows])
-        return [(windows, evidence(probabilities(windows))) for windows in shown]
+        return [
+            (windows, evidence(probabilities(windows), search=one is not Clarity.HOPELESS))
+            for windows, one in zip(shown, clear, strict=True)
+        ]
 
     def _character_run(self, windows: Sequence[Sequence[Image]]) -> list[Tensor]:
         """Columns x 37 logarithms for each window, grouped as given."""

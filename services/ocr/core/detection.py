@@ -38,7 +38,7 @@ class DetectionSettings:
     long_side: int = 640
     overlap: float = 0.4
     inside: float = 0.75
-    most: int = 16
+    most: int = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,7 @@ Likely = tuple[tuple[str, float], ...]
 FIRST_VIEWS: Final = 2
 # Margins of the box where its corners are not believed, in widths and heights.
 _LOOSE: Final = (0.04, 0.06)
-_TIGHT: Final = (0.0, 0.02)
-# How the corners' outline is stretched, in case they were found too far in or out.
-_WIDER: Final = (0.05, 0.1)
+# How the corners' outline is stretched, in case they were found too far out.
 _NARROWER: Final = (-0.02, -0.06)
 
 
@@ -69,7 +67,7 @@ class Sight:
 
     Attributes:
         plates: Plates that were read.
-        unreadable: Plates that are there, and whose best text is too likely wrong to be called read.
+        unreadable: Plates that are surely there, and whose best text is too likely wrong to be called read.
     """
 
     plates: tuple[Plate, ...]
@@ -87,8 +85,6 @@ def views(box: Box, first: Quad, second: Quad) -> tuple[Quad, ...]:
     return (
         second,
         mean_of(first, second),
-        second.grown(*_WIDER),
         box.grown(*_LOOSE).quad(),
         second.grown(*_NARROWER),
-        box.grown(*_TIGHT).quad(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 import numpy as np
@@ -20,10 +21,12 @@ _BEAM_WIDTH: Final = 6
 _MOST_TEXTS: Final = 48
 _MOST_RESPELLED: Final = 8
 # A window in which a text does not fit at all says no more than this against it.
-_WORST_OF_ONE: Final = -25.0
+_WORST_OF_ONE: Final = -10.0
 _WORST_OF_BEST: Final = -60.0
 # Both first windows fit their common text so well that further ones would say the same.
 _SURE_FIT: Final = -0.25
+# A text that fits worse than this, for each of its characters, is none: no plate that can be read looks so.
+_HOPELESS_FIT: Final = -1.5
 _NO_GAP: Final = 8.0
 
 
@@ -87,19 +90,34 @@ class Evidence:
         return int(np.argmax(self.each[:, self.best]))
 
 
-def sure(windows: Columns) -> bool:
-    """Whether these windows of one plate say the same so clearly that no more are needed."""
-    texts = {greedy(window) for window in windows}
-    if len(texts) != 1 or () in texts:
-        return False
-    return bool(fits(windows, [texts.pop()]).min() > _SURE_FIT)
+class Clarity(Enum):
+    """What the first windows of a plate show."""
+
+    SURE = "all say the same text clearly: no further window is needed"
+    DOUBTFUL = "further windows may help"
+    HOPELESS = "no text at all: no further window will help"
 
 
-def evidence(windows: Columns) -> Evidence:
-    """What `windows` of one plate (windows x columns x 37) say, every text scored in every window."""
+def clarity(windows: Columns) -> Clarity:
+    """What these windows of one plate show."""
+    texts = list(dict.fromkeys(text for text in map(greedy, windows) if text))
+    if not texts:
+        return Clarity.HOPELESS
+    fit = fits(windows, texts)
+    if len(texts) == 1 and fit.min() > _SURE_FIT:
+        return Clarity.SURE
+    per_character = fit.max(axis=0) / np.array([len(text) for text in texts])
+    return Clarity.DOUBTFUL if per_character.max() > _HOPELESS_FIT else Clarity.HOPELESS
+
+
+def evidence(windows: Columns, *, search: bool = True) -> Evidence:
+    """What `windows` of one plate (windows x columns x 37) say, every text scored in every window.
+
+    Without `search` only the best text of each window and what is nearest to it is looked at.
+    """
     own = [greedy(window) for window in windows]
     texts: dict[Symbols, None] = dict.fromkeys(own)
-    for window in windows:
+    for window in windows if search else ():
         texts.update(dict.fromkeys(beam(window, _BEAM_WIDTH)))
     for text in dict.fromkeys(own):
         like = grammar.respelled(spelled(text))[:_MOST_RESPELLED]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.ocr.core.alphabet import BLANK, SYMBOLS, symbols_of
 from services.ocr.core.calibration import Calibration, Clues
 from services.ocr.core.ctc import Columns
-from services.ocr.core.reading import Reading, evidence, read, sure
+from services.ocr.core.reading import Clarity, Reading, clarity, evidence, read
 
 CALIBRATION = Calibration()
 COLUMNS = 32
@@ -97,11 +97,12 @@ def test_clues_tell_a_clear_plate_from_a_doubtful_one() -> None:
     assert CALIBRATION.probability(clear) > CALIBRATION.probability(doubtful)
 
 
-def test_clear_plate_needs_no_further_windows_and_a_doubtful_one_does() -> None:
-    assert sure(np.stack([window("AB12345"), window("AB12345")]))
-    assert not sure(np.stack([window("AB12345"), window("AB1234")]))
-    assert not sure(np.stack([window("AB12345", {1: ("8", 0.4)})] * 2))
-    assert not sure(np.stack([window(""), window("")]))
+def test_only_a_doubtful_plate_needs_further_windows() -> None:
+    assert clarity(np.stack([window("AB12345"), window("AB12345")])) is Clarity.SURE
+    assert clarity(np.stack([window("AB12345"), window("AB1234")])) is Clarity.DOUBTFUL
+    assert clarity(np.stack([window("AB12345", {1: ("8", 0.4)})] * 2)) is Clarity.DOUBTFUL
+    assert clarity(np.stack([window(""), window("")])) is Clarity.HOPELESS
+    assert clarity(np.full((2, COLUMNS, SYMBOLS), 1 / SYMBOLS)) is Clarity.HOPELESS
 
 
 def test_windows_without_a_text_have_none() -> None:
