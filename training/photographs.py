@@ -74,9 +74,7 @@ def _read(path: Path, labels: Sequence[dict[str, str]]) -> Photograph:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise FileNotFoundError(path)
-    scale = min(1.0, # Made with training.overlooked and looked through by eye.
-PLACES = Path(__file__).with_name("places.csv")
-_LONGEST_SIDE / max(image.shape[:2]))
+    scale = min(1.0, _LONGEST_SIDE / max(image.shape[:2]))
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     plates: list[Box] = []
