@@ -25,6 +25,7 @@ from training.plates import ISSUERS, KINDS
 from training.run import Checkpoint, Chunks, Clock, Follower, rate, say
 
 _COLUMNS = 32
+_BATCH = 128
 Batch = list[np.ndarray]
 
 
@@ -49,7 +50,7 @@ class CharactersTask:
 
     def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
         """Figures for the report."""
-        scores = net(torch.from_numpy(batch[0])).float().log_softmax(-1)
+        (scores,) = answers(net, batch[0])
         said = [greedy(row) for row in scores.argmax(-1).numpy()]
         meant = ["".join(ALPHABET[n - 1] for n in row if n) for row in batch[1]]
         right = [folded(a) == folded(b) for a, b in zip(said, meant, strict=True)]
@@ -80,7 +81,7 @@ class CornersTask:
 
     def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
         """Figures for the report."""
-        corners, two, split = (part.float().numpy() for part in net(torch.from_numpy(batch[0])))
+        corners, two, split = (part.numpy() for part in answers(net, batch[0]))
         off = np.abs(corners - batch[1]).reshape(-1, 4, 2)
         stacked = batch[2] == 2
         return {
@@ -113,7 +114,7 @@ class IssuerTask:
 
     def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
         """Figures for the report."""
-        issuer, kind = (part.float().numpy().argmax(1) for part in net(torch.from_numpy(batch[0])))
+        issuer, kind = (part.numpy().argmax(1) for part in answers(net, batch[0]))
         american = np.array([name.startswith("US-") for name in ISSUERS])[batch[1]]
         return {
             "issuer": float(np.mean(issuer == batch[1])),
@@ -123,6 +124,16 @@ class IssuerTask:
 
 
 TASKS = {"characters": CharactersTask, "corners": CornersTask, "issuer": IssuerTask}
+
+
+def answers(net: nn.Module, windows: np.ndarray) -> tuple[Tensor, ...]:
+    """Everything the net says about `windows`, float32, worked out batch by batch."""
+    said = []
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for start in range(0, len(windows), _BATCH):
+            answer = net(torch.from_numpy(windows[start : start + _BATCH]))
+            said.append(answer if isinstance(answer, tuple) else (answer,))
+    return tuple(torch.cat(parts).float() for parts in zip(*said, strict=True))
 
 
 def greedy(columns: np.ndarray) -> str:
@@ -190,8 +201,7 @@ def train(task_name: str, options: argparse.Namespace) -> None:
         seen += len(batch[0])
         if time.monotonic() - reported > options.report or clock.share >= 1:
             reported = time.monotonic()
-            with torch.no_grad():
-                measured = task.measure(follower.net, held)
+            measured = task.measure(follower.net, held)
             state = {
                 "net": net.state_dict(),
                 "average": follower.net.state_dict(),
@@ -248,7 +258,7 @@ def main() -> None:
     parser.add_argument("--real-share", type=float, default=0.15)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=_BATCH)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--most", type=int, default=900_000, help="samples kept in memory")
     parser.add_argument("--report", type=float, default=60, help="seconds between reports")
