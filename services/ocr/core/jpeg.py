@@ -42,8 +42,8 @@ _BLOCK_BYTES: Final = 128
 _CMYK: Final = 4
 
 _TORN: Final = "is torn: its end is missing; send it whole"
-_MALFORMED: Final = "is malformed: a segment is not what JPEG has there"
-_NO_FRAME: Final = "holds no picture: its frame header is missing"
+_MALFORMED: Final = "is malformed: a segment is not what JPEG has there; encode it again"
+_NO_FRAME: Final = "holds no picture: its frame header is missing; send the picture itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,8 @@ def _require_decodable(frame: _Frame, scans: int, coded: int, *, adobe: bool) ->
         raise PictureError("has too many scans: encode it as baseline JPEG")
     # Each block takes a bit at least in a progressive picture, and two, for DC and end, in others.
     if coded * 8 < frame.blocks * (1 if frame.marker == _PROGRESSIVE else 2):
-        raise PictureError("has less data than its size in pixels needs: it is torn, or its header is wrong")
+        raise PictureError(
+            "has less data than its size in pixels needs: it is torn, or its header is wrong; send it again"
+        )
     if (scans > 1 or frame.marker == _PROGRESSIVE) and frame.blocks * _BLOCK_BYTES > _MOST_COEFFICIENT_BYTES:
         raise PictureError("takes too much memory to decode: encode it as baseline JPEG")

@@ -27,8 +27,8 @@ _MOST_INFLATION: Final = 1032
 _LOWER_CASE: Final = 0x20
 
 _TORN: Final = "is torn: its end is missing; send it whole"
-_NO_HEADER: Final = "holds no picture: its header is missing or wrong"
-_MALFORMED: Final = "is malformed: its chunks are not those of a PNG"
+_NO_HEADER: Final = "holds no picture: its header is missing or wrong; encode it again"
+_MALFORMED: Final = "is malformed: its chunks are not those of a PNG; encode it again"
 
 
 def kind_of_png(data: bytes) -> PictureKind:
@@ -75,7 +75,9 @@ def png_essence(data: bytes) -> Essence:
     if order not in ([b"IHDR", b"IDAT", b"IEND"], [b"IHDR", b"PLTE", b"IDAT", b"IEND"]):
         raise PictureError(_MALFORMED)
     if coded * _MOST_INFLATION < _line_bytes(data, kind) * kind.height:
-        raise PictureError("has less data than its size in pixels needs: it is torn, or its header is wrong")
+        raise PictureError(
+            "has less data than its size in pixels needs: it is torn, or its header is wrong; send it again"
+        )
     return Essence(b"".join(kept), orientation or 1)
 
 
