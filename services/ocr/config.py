@@ -50,7 +50,7 @@ class OcrSettings(ServiceSettings):
     """Video: a plate that was not seen for so long has gone; the next sight of it is another passage."""
     passage_end_seconds: Annotated[float, Field(gt=0, le=86400)] = 300
     """Video: a vehicle that stands in the picture gets a new read after so long."""
-    passages_open: Annotated[int, Field(ge=1, le=64)] = 16
+    passages_open: Annotated[int, Field(ge=1, le=64)] = 32
     """Video: plates of one stream that are followed at the same time."""
     passage_megabytes: Annotated[int, Field(ge=1, le=65536)] = 256
     """Video: best frames of all streams that are held, in MiB; at more, reads are written early."""

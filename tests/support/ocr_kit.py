@@ -298,10 +298,14 @@ class World:
 
     def stub(self, certificate: IssuedCertificate) -> Any:
         """A client with that certificate."""
+        return OcrServiceStub(self.channel(certificate))
+
+    def channel(self, certificate: IssuedCertificate) -> grpc.aio.Channel:
+        """A channel with that certificate."""
         tls = ClientTls(certificate.cert_file, certificate.key_file, certificate.ca_file)
         channel = service_channel(f"127.0.0.1:{self.server.port}", tls, server_name="ocr")
         self.channels.append(channel)
-        return OcrServiceStub(channel)
+        return channel
 
     def person(self) -> Any:
         """A client of a person, without a certificate; calls bring TOKEN."""
@@ -353,7 +357,7 @@ async def world(tls: DevelopmentAuthority, folder: Path, **more: Any) -> AsyncIt
         yield running
     finally:
         await asyncio.gather(*(channel.close() for channel in running.channels))
-        await server.stop()
+        await running.server.stop()
         await neighbours.close()
 
 

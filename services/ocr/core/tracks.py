@@ -32,10 +32,15 @@ _SAME_FOR_SURE: Final = 0.5
 _WORST_PLACE_OF_SAME_TEXT: Final = -5.0
 _LEAST_SCORE: Final = -3.0
 _NEW_MOTION: Final = 0.5
+# Seconds; from frames that lie closer no speed can be told.
+_SHORTEST_STEP: Final = 0.001
 _FASTEST_GROWTH: Final = 3.0
-# What counts as movement: a third larger or smaller, and a sideways shift in plate widths.
-_GROWN: Final = 0.15
-_SHIFTED: Final = 0.5
+# What counts as coming or going: growth of the logarithm of the width, at all and for each width of sideways
+# shift; as going sideways: a shift in widths; and as standing: neither for so many seconds.
+_GROWN: Final = 0.08
+_GROWN_BY_SHIFT: Final = 0.06
+_SHIFTED: Final = 0.4
+_STOOD_SECONDS: Final = 1.0
 
 
 class Direction(Enum):
@@ -62,7 +67,7 @@ class TrackSettings:
 
     gap_seconds: float = 1.5
     longest_seconds: float = 300.0
-    most: int = 16
+    most: int = 32
     most_readings: int = 16
 
 
@@ -122,15 +127,14 @@ class Track:
     @property
     def direction(self) -> Direction:
         """Where the vehicle went, from its first place to its last."""
-        if self.frames == 1:
-            return Direction.UNKNOWN
         growth = math.log(self.last.width / self.first.width)
-        if abs(growth) >= _GROWN:
-            return Direction.APPROACHING if growth > 0 else Direction.RECEDING
         shift = (self.last.x - self.first.x) / max(self.first.width, self.last.width)
+        if abs(growth) >= max(_GROWN, _GROWN_BY_SHIFT * abs(shift)):
+            return Direction.APPROACHING if growth > 0 else Direction.RECEDING
         if abs(shift) >= _SHIFTED:
             return Direction.RIGHT if shift > 0 else Direction.LEFT
-        return Direction.STANDING
+        stood = abs(self.last.at - self.first.at) >= _STOOD_SECONDS
+        return Direction.STANDING if stood else Direction.UNKNOWN
 
     def seen(self, sighting: Sighting, at: float, most_readings: int) -> Track:
         """The track with one sighting more."""
@@ -293,7 +297,7 @@ def _expected(track: Track, at: float) -> Mark:
 
 def _motion(track: Track, now: Mark) -> Motion | None:
     gone = now.at - track.last.at
-    if gone == 0:
+    if abs(gone) < _SHORTEST_STEP:
         return track.motion
     x, y = (now.x - track.last.x) / gone, (now.y - track.last.y) / gone
     growth = math.log(now.width / track.last.width) / gone

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ocr.core.quad import Quad
@@ -137,7 +137,9 @@ def test_there_are_never_more_open_tracks_than_allowed_and_the_one_unseen_longes
         ([(300, 300, 90), (310, 280, 60)], Direction.RECEDING),
         ([(300, 300, 90), (500, 300, 92)], Direction.RIGHT),
         ([(500, 300, 90), (300, 300, 88)], Direction.LEFT),
-        ([(500, 300, 90), (503, 300, 90)], Direction.STANDING),
+        ([(500, 300, 90), (503, 300, 90)], Direction.UNKNOWN),
+        ([(500, 300, 90), *[(503, 300, 90)] * 6], Direction.STANDING),
+        ([(300, 300, 90), (800, 300, 100)], Direction.RIGHT),
         ([(500, 300, 90)], Direction.UNKNOWN),
     ],
 )
@@ -163,6 +165,7 @@ def test_tracks_go_on_in_another_tracker() -> None:
     assert numbers(second.step([plate(900, 600, "ZZ9")], 5 * FRAME)) == (2,)
 
 
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.lists(
@@ -174,11 +177,11 @@ def test_tracks_go_on_in_another_tracker() -> None:
                 st.floats(0.01, 1),
                 st.floats(10, 500),
             ),
-            max_size=4,
+            max_size=3,
         ),
-        max_size=8,
+        max_size=5,
     ),
-    st.lists(st.floats(-3, 3), min_size=8, max_size=8),
+    st.lists(st.floats(-3, 3), min_size=5, max_size=5),
 )
 def test_every_sighting_has_one_track_and_no_track_two_of_a_frame(
     frames: list[list[Sighting]], steps: list[float]
