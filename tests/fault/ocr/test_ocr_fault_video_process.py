@@ -32,8 +32,8 @@ async def _started(environment: dict[str, str], log: Path) -> asyncio.subprocess
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "services.ocr", env={**kept, **environment}, stderr=written, stdout=written
         )
-    while b"server_started" not in log.read_bytes():
-        assert process.returncode is None, log.read_text()
+    while b"server_started" not in log.read_bytes():  # noqa: ASYNC240 - a log is small
+        assert process.returncode is None, log.read_text()  # noqa: ASYNC240
         await asyncio.sleep(0.1)
     return process
 
