@@ -14,7 +14,7 @@ import onnxruntime as ort
 from services.ocr.core import grammar
 from services.ocr.core.calibration import tempered
 from services.ocr.core.ctc import probabilities
-from services.ocr.core.detection import DetectionSettings, Found, detector_input, found_plates
+from services.ocr.core.detection import DetectionSettings, Found, Shown, detector_input, found_plates, once
 from services.ocr.core.plates import FIRST_VIEWS, Likely, Plate, Sight, views
 from services.ocr.core.quad import Box, Image, Quad
 from services.ocr.core.reading import LEAST_PROBABILITY, Clarity, Evidence, clarity, evidence, read
@@ -105,13 +105,24 @@ class Engine:
         )
 
     def find(self, image: Image) -> tuple[Found, ...]:
-        """Where the detector marks plates, highest score first."""
-        scale = self._detection.long_side / max(image.shape[:2])
+        """Where the detector marks plates, highest score first.
+
+        It looks twice: a plate that fills the image is larger than any it knows, and is seen in a small copy,
+        which costs next to nothing.
+        """
+        settings = self._detection
+        side, width = max(image.shape[:2]), image.shape[1]
+        far = self._marked(image, Shown(settings.long_side / side))
+        close = self._marked(image, Shown(settings.close_side / side, settings.close_margin))
+        large = [one for one in close if one.box.width >= settings.close_share * width]
+        return once((*far, *large), settings)
+
+    def _marked(self, image: Image, shown: Shown) -> tuple[Found, ...]:
         score, box, _ = self._detector.run(
-            ["score", "box", "corners"], {"image": detector_input(image, scale)}
+            ["score", "box", "corners"], {"image": detector_input(image, shown)}
         )
         threshold = self.model.calibration.threshold
-        return found_plates(score[0], box[0], scale, threshold, self._detection)
+        return found_plates(score[0], box[0], shown, threshold, self._detection)
 
     def read(self, image: Image, found: Sequence[Found]) -> tuple[Plate, ...]:
         """A plate for each of `found`, most to least certain; of two at one place the more certain one."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ocr.core.detection import DetectionSettings, Map, detector_input, found_plates
+from services.ocr.core.detection import DetectionSettings, Map, Shown, detector_input, found_plates
 from services.ocr.core.quad import Box, Quad
 
 SETTINGS = DetectionSettings()
@@ -30,7 +30,7 @@ def maps(*plates: tuple[float, Box], scale: float = 0.5) -> tuple[Map, Map]:
 
 
 def found(*plates: tuple[float, Box], settings: DetectionSettings = SETTINGS) -> list[Box]:
-    return [one.box for one in found_plates(*maps(*plates), 0.5, 0.3, settings)]
+    return [one.box for one in found_plates(*maps(*plates), Shown(0.5), 0.3, settings)]
 
 
 def sides(box: Box) -> tuple[float, float, float, float]:
@@ -53,11 +53,24 @@ def test_plates_come_by_their_score_and_the_faint_are_left_out() -> None:
     assert [round(box.x) for box in boxes] == [100, 500]
 
 
-@pytest.mark.parametrize("other", [Box(110, 104, 100, 40), Box(140, 110, 40, 16)], ids=["beside", "inside"])
+@pytest.mark.parametrize("other", [Box(110, 104, 100, 40), Box(130, 105, 60, 30)], ids=["beside", "inside"])
 def test_of_two_boxes_on_one_plate_the_likelier_stays(other: Box) -> None:
     plate = Box(100, 100, 100, 40)
 
     assert [round(box.width) for box in found((0.6, other), (0.9, plate))] == [100]
+
+
+def test_something_small_on_a_plate_does_not_hide_it() -> None:
+    assert len(found((0.9, Box(110, 105, 20, 10)), (0.6, Box(100, 100, 100, 40)))) == 2
+
+
+def test_box_is_where_the_plate_is_though_it_was_shown_with_a_margin() -> None:
+    plate = Box(20.0, 30.0, 300.0, 120.0)
+    score, terms = maps((0.9, Box(plate.x + 64, plate.y + 64, plate.width, plate.height)))
+
+    (one,) = found_plates(score, terms, Shown(0.5, margin=32), 0.3, SETTINGS)
+
+    assert sides(one.box) == pytest.approx(sides(plate), abs=0.01)
 
 
 def test_plates_side_by_side_stay_two() -> None:
@@ -75,7 +88,7 @@ def test_size_that_is_no_size_stays_finite() -> None:
     score, terms = maps((0.9, Box(100, 100, 100, 40)))
     terms[2:] = 1e30
 
-    (one,) = found_plates(score, terms, 0.5, 0.3, SETTINGS)
+    (one,) = found_plates(score, terms, Shown(0.5), 0.3, SETTINGS)
 
     assert math.isfinite(one.box.width)
 
@@ -85,7 +98,7 @@ def test_size_that_is_no_size_stays_finite() -> None:
 def test_detector_sees_sides_of_a_multiple_of_32_with_grey_where_nothing_is(width: int, height: int) -> None:
     image = np.zeros((height, width, 3), dtype=np.uint8)
 
-    (seen,) = detector_input(image, 320 / max(width, height))
+    (seen,) = detector_input(image, Shown(320 / max(width, height)))
 
     assert seen.shape[0] % 32 == seen.shape[1] % 32 == 0
     assert max(seen.shape[:2]) == 320
