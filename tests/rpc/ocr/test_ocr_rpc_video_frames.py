@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -15,11 +16,13 @@ import pytest
 from alpr.ocr.v1 import ocr_service_pb2 as pb
 from alpr.type.v1 import read_pb2
 from services.cli.camera import Camera
-from services.cli.frames import Picture
+from services.cli.feed import Feed
+from services.cli.frames import Picture, pictures
 from services.cli.scenes import draw_scene
 from services.common.clock import SystemClock
 from services.ocr.__main__ import build
 from tests.support.ocr_kit import FIXED, World, engine, error_of, frame_of, pixels, without_plate
+from tests.support.rtsp import rtsp_camera
 
 _EVERY = timedelta(milliseconds=200)
 
@@ -149,11 +152,13 @@ async def test_service_that_restarts_in_the_middle_of_a_passage_costs_no_read_an
     ocr: World, taken: int
 ) -> None:
     frames, plate = drive(3)
-    pictures = [Picture(one.frame_id, one.image, one.capture_time.ToDatetime(UTC), "drive") for one in frames]
+    taken_pictures = [
+        Picture(one.frame_id, one.image, one.capture_time.ToDatetime(UTC), "drive") for one in frames
+    ]
     may_go_on = asyncio.Event()
 
     async def source() -> AsyncIterator[Picture]:
-        for n, picture in enumerate(pictures):
+        for n, picture in enumerate(taken_pictures):
             if n == taken:
                 await may_go_on.wait()
             yield picture
@@ -177,3 +182,15 @@ async def test_service_that_restarts_in_the_middle_of_a_passage_costs_no_read_an
 
 async def _drained(answers: Any) -> None:
     await answers
+
+
+async def test_live_camera_is_read_over_rtsp_and_its_passage_is_one_read(ocr: World) -> None:
+    frames, plate = drive(0)
+    shown = [pixels(frame.image) for frame in frames]
+    async with rtsp_camera(shown, rate=5) as live:
+        feed = Feed(islice(pictures(live.address, 0.2), 8), most=8, live=True)
+        camera = Camera(ocr.channel(ocr.tls.sensor(FIXED)), None, on_wait=lambda _: None, video=True)
+        answers = [answer async for _, answer in camera.send(feed.items())]
+
+    assert len(answers) + feed.dropped == 8
+    assert [captured.read.plate for captured in ocr.matcher.reads.values()] == [plate]
