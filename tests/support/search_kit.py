@@ -147,6 +147,6 @@ def archived_read(
     read.image.media_type = "image/jpeg"
     read.image.size_bytes = 54321
     read.image.image_key = b"K" * 32
-    read.model_version = "pp-ocrv6-small@1"
+    read.model_version = "plates-1"
     read.sender_read_id = "evt-1"
     return message
