@@ -3,7 +3,7 @@
 python -m training.make_windows --what text|issuer|real --out PREFIX --fonts DIR --data DIR [--chunks N]
 
 Writes PREFIX_000.npz, PREFIX_001.npz, ... one after another, each under its name only when it is whole, so
-that a training can take them as they come. Arrays of n samples:
+that a training can take them as they come; those that are there already are left. Arrays of n samples:
 text, real: `text` n x 64 x 128 uint8, `label` n x 14 int8 (symbols from 1, ended by 0), `width` n float32
 (pixels of the plate); every third sample also in `corner` m x 64 x 128 uint8, `quad` m x 8, `lines`, `split`.
 issuer: `colour` n x 80 x 160 x 3 uint8, `issuer` n int16, `kind` n int8.
@@ -190,21 +190,24 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    rng, faces = random.Random(options.seed), Faces(options.fonts)
+    faces = Faces(options.fonts)
     around = surroundings(options.data, 600) if options.data else []
-    camera = Camera(around, colour=options.what == "issuer")
-    look, plates = Looker(options.corners), drawn(rng, faces)
+    camera, look = Camera(around, colour=options.what == "issuer"), Looker(options.corners)
     real = readable(options.data, validation=False) if options.what == "real" else []
     options.out.parent.mkdir(parents=True, exist_ok=True)
     for number in range(options.chunks):
         path = options.out.parent / f"{options.out.name}_{number:03d}.npz"
-        start = time.process_time()
+        if path.exists():
+            continue
+        # A row of its own for every chunk, so that a run that is started again goes on where it was.
+        rng, start = random.Random(f"{options.seed} {number}"), time.process_time()
+        plates = drawn(rng, faces)
         if options.what == "text":
             text_chunk(plates, options.size, camera, look, rng).write(path, None)
         elif options.what == "issuer":
             issuer_chunk(plates, options.size, camera, look, rng).write(path, None)
         else:
-            real_chunk(real, camera, look, rng).write(path, np.random.default_rng(options.seed + number))
+            real_chunk(real, camera, look, rng).write(path, np.random.default_rng(rng.getrandbits(64)))
         print(f"{path.name}: {time.process_time() - start:.0f} CPU s", flush=True)
 
 
