@@ -201,6 +201,9 @@ def _check_states(read: read_pb2.Read, report: Report) -> None:
     # Where no state is named, a country is; the index of hot lists knows states only.
     _check_names([one.country for one in read.states if not one.state], _COUNTRY, "read.states", report)
     _check_sum((one.probability for one in read.states), "read.states", report)
+    if len(read.plate_types) > _MOST_STATES:
+        report("read.plate_types", "must be at most 100")
+    _check_sum((one.probability for one in read.plate_types), "read.plate_types", report)
 
 
 def _check_names(names: Sequence[str], form: re.Pattern[str], field: str, report: Report) -> None:

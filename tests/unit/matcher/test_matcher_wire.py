@@ -51,7 +51,16 @@ def changed_reads(draw: st.DrawFn) -> read_pb2.CapturedRead:
         "place": st.builds(read_pb2.Place, latitude=st.floats(), longitude=st.floats(), description=TEXT),
         "plate": TEXT,
         "lattice": LATTICE,
-        "states": st.lists(st.builds(read_pb2.StateProbability, state=TEXT, probability=NUMBER), max_size=3),
+        "states": st.lists(
+            st.builds(read_pb2.StateProbability, state=TEXT, country=TEXT, probability=NUMBER), max_size=3
+        ),
+        "plate_types": st.lists(
+            st.builds(read_pb2.PlateTypeProbability, plate_type=st.integers(0, 9), probability=NUMBER),
+            max_size=3,
+        ),
+        "plate_corners": st.builds(
+            read_pb2.Quad, upper_left=st.builds(read_pb2.Point, x=st.floats(), y=NUMBER)
+        ),
         "plate_box": st.builds(read_pb2.Box, x=NUMBER, y=NUMBER, width=NUMBER, height=NUMBER),
         "image": st.builds(read_pb2.ImageRef, sha256=st.binary(max_size=33), day=TEXT),
     }
@@ -120,3 +129,43 @@ def test_a_read_whose_id_or_image_does_not_name_its_capture_time_is_not_complete
     complete = [read.complete for read in parse_batch(batch(1, good, other_id, other_day), None)]
 
     assert complete == [True, False, False]
+
+
+def states_of(*states: tuple[str, str, float]) -> list[read_pb2.StateProbability]:
+    return [read_pb2.StateProbability(state=s, country=c, probability=p) for s, c, p in states]
+
+
+def test_plates_of_other_countries_name_no_state_and_match_no_states_entry() -> None:
+    captured = a_read("AB1")
+    del captured.read.states[:]
+    captured.read.states.extend(states_of(("", "MX", 0.6), ("", "BR", 0.39)))
+
+    (read,) = parse_batch(batch(1, captured), None)
+
+    assert read.sighting is not None
+    assert find_matches(read.sighting, [a_list()], NOW, 0.05) == ()
+
+
+def test_state_is_still_found_among_countries() -> None:
+    captured = a_read("AB1")
+    del captured.read.states[:]
+    captured.read.states.extend(states_of(("IL", "US", 0.6), ("", "BR", 0.39)))
+
+    (read,) = parse_batch(batch(1, captured), None)
+
+    assert read.sighting is not None
+    assert [match.entry.plate for match in find_matches(read.sighting, [a_list()], NOW, 0.05)] == ["AB1"]
+
+
+@pytest.mark.parametrize("states", [states_of(("", "", 0.5)), states_of(("", "BR", 0.5), ("", "BR", 0.3))])
+def test_state_without_a_name_and_country_named_twice_are_refused(
+    states: list[read_pb2.StateProbability],
+) -> None:
+    captured = a_read("AB1")
+    del captured.read.states[:]
+    captured.read.states.extend(states)
+
+    with pytest.raises(InvalidFieldError) as caught:
+        parse_batch(batch(1, captured), None)
+
+    assert {one.field for one in caught.value.violations} == {"reads[0].read.states"}

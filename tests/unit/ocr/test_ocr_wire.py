@@ -13,8 +13,10 @@ from services.common.errors import InvalidFieldError, SensorNotApprovedError, St
 from services.common.wire import to_timestamp
 from services.ocr import wire
 from services.ocr.core.pictures import PictureKind
+from services.ocr.core.quad import Quad
 from services.ocr.core.reading import Candidate, Reading
-from services.ocr.errors import BadImageError
+from services.ocr.errors import BadImageError, OverloadedError
+from services.ocr.models import KINDS
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 IMAGE = cv2.imencode(".png", np.zeros((40, 60, 3), dtype=np.uint8))[1].tobytes()
@@ -82,12 +84,47 @@ def test_only_errors_that_may_pass_are_worth_another_try() -> None:
     assert not wire.to_frame_error(SensorNotApprovedError("suspended")).retryable
 
 
+def test_frame_refused_for_the_load_is_told_when_to_come_again() -> None:
+    error = wire.to_frame_error(OverloadedError("too much", retry_after_ms=1250))
+
+    assert (error.reason, error.retryable) == ("ERROR_REASON_OVERLOADED", True)
+    assert error.retry_after.ToMilliseconds() == 1250
+    assert not wire.to_frame_error(SensorNotApprovedError("suspended")).HasField("retry_after")
+
+
+def test_states_and_countries_are_told_apart_and_what_is_unknown_is_left_out() -> None:
+    states = wire.to_states((("US-IL", 0.6), ("BR", 0.2), ("ZZ", 0.1), ("US-DC", 0.05)))
+
+    assert [(one.state, one.country) for one in states] == [("IL", "US"), ("", "BR"), ("DC", "US")]
+    assert [one.probability for one in states] == pytest.approx([0.6, 0.2, 0.05])
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_contract_has_a_type_for_every_kind_of_plate_that_models_tell(kind: str) -> None:
+    (said,) = wire._to_plate_types(((kind, 0.5),))
+
+    assert read_pb2.PlateType.Name(said.plate_type) == f"PLATE_TYPE_{kind.upper()}"
+
+
+def test_corners_go_round_from_the_upper_left() -> None:
+    quad = wire.to_quad(Quad(((1, 2), (3, 4), (5, 6), (7, 8))))
+
+    assert [
+        (one.x, one.y) for one in (quad.upper_left, quad.upper_right, quad.lower_right, quad.lower_left)
+    ] == [
+        (1, 2),
+        (3, 4),
+        (5, 6),
+        (7, 8),
+    ]
+
+
 def test_lattice_leaves_out_texts_that_no_plate_can_bear() -> None:
     reading = Reading(
         (Candidate("AB1", 0.7), Candidate("", 0.1), Candidate("A" * 13, 0.1)), ((("A", 0.7),),) * 3
     )
 
-    lattice = wire._to_lattice(reading)
+    lattice = wire.to_lattice(reading)
 
     assert [one.plate for one in lattice.candidates] == ["AB1"]
     assert len(lattice.positions) == 3

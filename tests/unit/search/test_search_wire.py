@@ -70,6 +70,26 @@ def test_the_kept_recognition_holds_no_image_key_and_no_place() -> None:
     assert {field.name for field, _ in kept.ListFields()} == {"lattice", "states", "plate_box"}
 
 
+def test_corners_and_types_of_the_plate_are_kept() -> None:
+    archived = archived_read()
+    archived.read.plate_corners.upper_left.x = 3
+    archived.read.plate_types.add(plate_type=read_pb2.PLATE_TYPE_TEMPORARY, probability=0.5)
+
+    read = parse_append(archive_pb.AppendReadsRequest(reads=[archived]))[0]
+
+    kept = read_pb2.Read.FromString(read.recognition)
+    assert kept.plate_corners == archived.read.plate_corners
+    assert list(kept.plate_types) == list(archived.read.plate_types)
+
+
+def test_a_plate_of_another_country_has_no_state() -> None:
+    archived = archived_read()
+    del archived.read.states[:]
+    archived.read.states.add(country="BR", probability=0.9)
+
+    assert parse_append(archive_pb.AppendReadsRequest(reads=[archived]))[0].state is None
+
+
 def test_a_found_read_has_no_room_for_an_image_key() -> None:
     assert not any("key" in name for name in FoundRead.__slots__)
 
