@@ -35,11 +35,11 @@ async def test_process_without_settings_says_in_one_sentence_which_are_missing()
     lines = said.decode().strip().splitlines()
     assert process.returncode == 1
     assert len(lines) == 1
-    assert "PW_MODEL_DIR" in lines[0]
+    assert "PW_IMAGE_STORE_DIR" in lines[0]
     assert "PW_IMAGE_KEK_FILE" in lines[0]
 
 
-async def test_process_without_models_says_how_to_get_them(tls: DevelopmentAuthority, tmp_path: Path) -> None:
+async def test_process_without_models_says_where_it_looked(tls: DevelopmentAuthority, tmp_path: Path) -> None:
     neighbours = Neighbours(tls, audit_target="127.0.0.1:9", matcher_target="127.0.0.1:9")
     environment = _environment(tls, tmp_path, neighbours) | {"PW_MODEL_DIR": str(tmp_path)}
 
@@ -47,7 +47,7 @@ async def test_process_without_models_says_how_to_get_them(tls: DevelopmentAutho
     _, said = await process.communicate()
 
     assert process.returncode == 1
-    assert said.decode().strip().splitlines()[-1].endswith("`make assets` fetches it.")
+    assert said.decode().strip().splitlines()[-1].startswith(f"cannot start: PW_MODEL_DIR: {tmp_path} holds")
     assert "Traceback" not in said.decode()
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from services.common.clock import SystemClock
 from services.common.config import ConfigError
+from services.common.errors import StorageUnavailableError
 from services.common.objects import FileObjectStore
 from services.dev.pki import DevelopmentAuthority
 from services.ocr.__main__ import build
@@ -23,6 +24,7 @@ from tests.support.ocr_kit import (
     Neighbours,
     World,
     answers_of,
+    copy_of_models,
     error_of,
     frame_of,
     scene_frame,
@@ -72,16 +74,42 @@ async def test_decompression_bomb_is_refused_by_its_header(ocr: World) -> None:
     assert refused == (grpc.StatusCode.INVALID_ARGUMENT, "BAD_IMAGE")
 
 
-@pytest.mark.parametrize("other", [b"", b"another model"])
+@pytest.mark.clause("III.B.3.h")
+@pytest.mark.parametrize("change", ["missing", "other"])
 async def test_service_does_not_start_with_missing_or_other_models(
-    tls: DevelopmentAuthority, tmp_path: Path, other: bytes
+    tls: DevelopmentAuthority, tmp_path: Path, change: str
 ) -> None:
-    if other:
-        (tmp_path / "PP-OCRv6_det_small.onnx").write_bytes(other)
+    models = copy_of_models(tmp_path / "models", "plates-8", "plates-9")
+    file = models / "plates-8" / "characters.onnx"
+    file.unlink() if change == "missing" else file.write_bytes(b"another model")
     neighbours = Neighbours(tls, audit_target="127.0.0.1:9", matcher_target="127.0.0.1:9")
-    settings = settings_for(tls, tmp_path, neighbours, model_dir=tmp_path)
+    settings = settings_for(tls, tmp_path, neighbours, model_dir=models)
 
-    with pytest.raises(ConfigError, match="make assets"):
+    with pytest.raises(ConfigError, match="PW_MODEL_DIR"):
+        await build(settings, SystemClock())
+
+
+async def test_replica_without_the_models_that_are_rolled_out_serves_nobody_and_says_so(
+    tls: DevelopmentAuthority, tmp_path: Path
+) -> None:
+    async with world(tls, tmp_path, model_dir=copy_of_models(tmp_path / "new", "plates-9")):
+        pass
+    async with world(tls, tmp_path, model_dir=copy_of_models(tmp_path / "old", "plates-8")) as ocr:
+        refused = await error_of(ocr.recognize(scene_frame(0)[0]))
+
+    # Its health says so, and clients turn to another replica.
+    assert refused[0] is grpc.StatusCode.UNAVAILABLE
+    assert ocr.stored() == []
+
+
+async def test_roll_out_whose_history_was_damaged_stops_the_start(
+    tls: DevelopmentAuthority, tmp_path: Path
+) -> None:
+    async with world(tls, tmp_path) as ocr:
+        settings = ocr.settings
+    (settings.image_store_dir / "models" / "rollout" / "00000001").write_bytes(b"{}")
+
+    with pytest.raises(StorageUnavailableError):
         await build(settings, SystemClock())
 
 
