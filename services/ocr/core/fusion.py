@@ -1,18 +1,18 @@
 """One reading from the readings of many frames that show the same plate.
 
 A frame's candidates carry probabilities that are meant truthfully; of independent frames they would multiply.
-Frames of one passage are not independent: the same dirt, bolt or angle misleads them all. So the surest frame
-counts whole, and each further one by what it adds to the effective number of frames,
-n / (1 + (n - 1) * correlation) (Kish, "Survey Sampling", 1965, 8.2), which stays below 1 / correlation.
-A text that a frame does not list gets a share of what that frame leaves over, never zero.
+Multiplied they rank the texts well, and are far too sure: frames of one passage are misled by the same dirt,
+bolt or angle. So the product is taken to a power below one, as if there were fewer frames: k frames whose
+errors have the correlation r tell as much as k / (1 + (k - 1) r) independent ones (Kish, "Survey Sampling",
+1965, 8.2). Frames that tell nothing do not count as frames. A text that a frame does not list gets a share of
+what that frame leaves over, never zero.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from services.ocr.core.reading import MOST_CANDIDATES, Candidate, Reading
@@ -34,9 +34,9 @@ class FusionSettings:
         other_labels: The same for states and kinds, of which there are few.
     """
 
-    correlation: float = 0.3
+    correlation: float = 0.5
     least_rest: float = 0.01
-    others: int = 50
+    others: int = 20
     other_labels: int = 10
 
 
@@ -47,53 +47,48 @@ def fuse(readings: Sequence[Reading], settings: FusionSettings = FUSION) -> Read
     """What `readings`, at least one, say together. Their order does not matter; one alone stays as it is."""
     if len(readings) == 1:
         return readings[0]
-    ranked = sorted(readings, key=_sureness, reverse=True)
-    weights = frame_weights(len(ranked), settings.correlation)
-    listed = [{one.text: one.probability for one in reading.candidates} for reading in ranked]
-    rests = [max(settings.least_rest, 1 - math.fsum(one.values())) for one in listed]
-
-    def score(text: str) -> float:
-        given = (
-            _probability_of(text, reading, seen, rest / settings.others)
-            for reading, seen, rest in zip(ranked, listed, rests, strict=True)
-        )
-        return _pooled(weights, given)
-
+    listed = [{one.text: one.probability for one in reading.candidates} for reading in readings]
+    floors = [max(settings.least_rest, 1 - math.fsum(one.values())) / settings.others for one in listed]
     texts = sorted({text for seen in listed for text in seen if text}) or [""]
-    other = _pooled(weights, (rest / settings.others for rest in rests))
-    shares = _normalised({text: score(text) for text in texts}, other, settings.others)
+    logs = {
+        text: [
+            math.log(_probability_of(text, reading, seen, floor))
+            for reading, seen, floor in zip(readings, listed, floors, strict=True)
+        ]
+        for text in texts
+    }
+    shares, power = _pooled(logs, [math.log(floor) for floor in floors], settings.others, settings)
     kept = [share for n, share in enumerate(shares) if n == 0 or share[1] >= _LEAST_LISTED]
     best = tuple(Candidate(text, value) for text, value in kept[:MOST_CANDIDATES])
-    return Reading(best, _fused_positions(best[0].text, ranked, weights))
+    return Reading(best, _fused_positions(best[0].text, readings, power))
 
 
 def fuse_shares(many: Sequence[Shares], settings: FusionSettings = FUSION) -> Shares:
     """The same for the probabilities of labels, such as issuing states; frames without any do not count."""
-    ranked = surest_shares(many, len(many))
-    if len(ranked) <= 1:
-        return ranked[0] if ranked else ()
-    weights = frame_weights(len(ranked), settings.correlation)
-    listed = [dict(shares) for shares in ranked]
-    floors = [max(settings.least_rest, 1 - math.fsum(one.values())) / settings.other_labels for one in listed]
-    labels = sorted({label for one in listed for label in one})
-    scores = {
-        label: _pooled(
-            weights, (max(one.get(label, 0), floor) for one, floor in zip(listed, floors, strict=True))
-        )
-        for label in labels
+    given = [dict(shares) for shares in many if shares]
+    if len(given) <= 1:
+        return next((shares for shares in many if shares), ())
+    floors = [max(settings.least_rest, 1 - math.fsum(one.values())) / settings.other_labels for one in given]
+    logs = {
+        label: [math.log(max(one.get(label, 0), floor)) for one, floor in zip(given, floors, strict=True)]
+        for label in sorted({label for one in given for label in one})
     }
-    return tuple(share for share in _normalised(scores, -math.inf, 0) if share[1] >= _LEAST_LISTED)
+    shares, _ = _pooled(logs, [math.log(floor) for floor in floors], 0, settings)
+    return tuple(share for share in shares if share[1] >= _LEAST_LISTED)
 
 
-def effective_frames(count: int, correlation: float) -> float:
-    """The number of independent frames that tell as much as `count` frames of a passage."""
-    return count / (1 + (count - 1) * correlation)
+def discount(margins: Sequence[float], correlation: float) -> float:
+    """The power to which the product of frames is taken, 1 for a single one that tells anything.
 
-
-def frame_weights(count: int, correlation: float) -> list[float]:
-    """What each of `count` frames, the surest first, adds to the effective number; 1 and falling."""
-    totals = [0.0, *(effective_frames(n, correlation) for n in range(1, count + 1))]
-    return [after - before for before, after in pairwise(totals)]
+    Args:
+        margins: How far each frame puts the best text before the next, or behind it, in natural logarithms.
+        correlation: Of two frames' errors.
+    """
+    squares = math.fsum(margin * margin for margin in margins)
+    if squares <= 0:
+        return 1.0
+    frames = math.fsum(map(abs, margins)) ** 2 / squares
+    return 1 / (1 + max(0.0, frames - 1) * correlation)
 
 
 def surest(readings: Sequence[Reading], most: int) -> tuple[Reading, ...]:
@@ -132,35 +127,42 @@ def _by_positions(text: str, reading: Reading) -> float:
     return value
 
 
-def _fused_positions(text: str, ranked: Sequence[Reading], weights: Sequence[float]) -> tuple[Shares, ...]:
+def _pooled(
+    logs: Mapping[str, Sequence[float]],
+    other: Sequence[float],
+    others: int,
+    settings: FusionSettings,
+) -> tuple[list[tuple[str, float]], float]:
+    """Labels with their shares, largest first, and the power; `others` more count but are not listed."""
+    # fsum is exact, so that frames in another order give the same to the last bit.
+    totals = {label: math.fsum(values) for label, values in logs.items()}
+    ranked = sorted(totals, key=lambda label: (-totals[label], label))
+    rival = other if len(ranked) == 1 else logs[ranked[1]]
+    power = discount([a - b for a, b in zip(logs[ranked[0]], rival, strict=True)], settings.correlation)
+    top = totals[ranked[0]]
+    weights = {label: math.exp(power * (totals[label] - top)) for label in ranked}
+    rest = others * math.exp(min(0.0, power * (math.fsum(other) - top))) if others else 0.0
+    whole = math.fsum([*weights.values(), rest])
+    return [(label, weights[label] / whole) for label in ranked], power
+
+
+def _fused_positions(text: str, readings: Sequence[Reading], power: float) -> tuple[Shares, ...]:
     """For each character of `text` what it may be, from the frames that read as many characters."""
-    alike = [one for one in ranked if len(one.positions) == len(text)]
+    alike = [one for one in readings if len(one.positions) == len(text)]
     return tuple(
-        _fused_position(text[n], [dict(one.positions[n]) for one in alike], weights) for n in range(len(text))
+        _fused_position(text[n], [dict(one.positions[n]) for one in alike], power) for n in range(len(text))
     )
 
 
-def _fused_position(character: str, seen: Sequence[dict[str, float]], weights: Sequence[float]) -> Shares:
-    characters = sorted({one for position in seen for one in position} | {character})
+def _fused_position(character: str, seen: Sequence[Mapping[str, float]], power: float) -> Shares:
     floor = _LEAST_LISTED / 2
-    scores = {
-        one: _pooled(weights, (max(position.get(one, 0.0), floor) for position in seen)) for one in characters
+    totals = {
+        one: power * math.fsum(math.log(max(position.get(one, 0.0), floor)) for position in seen)
+        for one in {one for position in seen for one in position} | {character}
     }
     # The fused text's own character leads, as the contract has it, also where the frames' positions differ.
-    scores[character] = max(scores.values())
-    shares = _normalised(scores, -math.inf, 0)
-    kept = [share for share in shares if share[1] >= _LEAST_LISTED]
-    return tuple(sorted(kept, key=lambda share: (-share[1], share[0] != character, share[0])))
-
-
-def _pooled(weights: Sequence[float], probabilities: Iterable[float]) -> float:
-    return math.fsum(weight * math.log(one) for weight, one in zip(weights, probabilities, strict=False))
-
-
-def _normalised(scores: dict[str, float], other: float, others: int) -> list[tuple[str, float]]:
-    """Logarithms as shares of one, largest first; `others` further ones at `other` count unlisted."""
-    top = max(*scores.values(), other)
-    total = math.fsum(math.exp(value - top) for value in scores.values())
-    total += others * math.exp(other - top)
-    shares = [(label, math.exp(value - top) / total) for label, value in scores.items()]
-    return sorted(shares, key=lambda share: (-share[1], share[0]))
+    totals[character] = top = max(totals.values())
+    weights = {one: math.exp(total - top) for one, total in totals.items()}
+    whole = math.fsum(weights.values())
+    shares = sorted(weights.items(), key=lambda share: (-share[1], share[0] != character, share[0]))
+    return tuple((one, weight / whole) for one, weight in shares if weight / whole >= _LEAST_LISTED)

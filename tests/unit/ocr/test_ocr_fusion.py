@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import math
 import random
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -10,8 +8,7 @@ from hypothesis import strategies as st
 
 from services.ocr.core.fusion import (
     FUSION,
-    effective_frames,
-    frame_weights,
+    discount,
     fuse,
     fuse_shares,
     surest,
@@ -134,19 +131,25 @@ def test_character_that_frames_doubt_differently_is_settled_in_its_position() ->
 
 
 def test_frames_of_a_passage_never_count_as_more_than_their_correlation_allows() -> None:
-    assert effective_frames(1, 0.25) == 1
-    assert effective_frames(1000, 0.25) == pytest.approx(4, abs=0.02)
-    assert effective_frames(7, 0) == 7
+    for count in (1, 2, 1000):
+        power = discount([2.0] * count, 0.25)
+        assert count * power == pytest.approx(count / (1 + (count - 1) * 0.25))
+        assert count * power < 4
+    assert discount([2.0] * 7, 0) == 1
 
 
-@given(st.integers(1, 40), st.floats(0, 1))
-def test_weights_begin_with_one_and_fall(count: int, correlation: float) -> None:
-    weights = frame_weights(count, correlation)
+def test_frames_that_tell_nothing_do_not_count_as_frames() -> None:
+    assert discount([4.0, *[0.0] * 9], 0.5) == 1
+    assert discount([0.0, 0.0], 0.5) == 1
 
-    assert weights[0] == 1
-    assert all(after <= before + 1e-12 for before, after in pairwise(weights))
-    assert all(weight >= -1e-12 for weight in weights)
-    assert math.fsum(weights) == pytest.approx(effective_frames(count, correlation))
+
+@given(st.lists(st.floats(-20, 20), min_size=1, max_size=20), st.floats(0, 1))
+def test_power_is_never_above_one_nor_below_what_all_frames_would_give(
+    margins: list[float], correlation: float
+) -> None:
+    power = discount(margins, correlation)
+
+    assert 1 / (1 + (len(margins) - 1) * correlation) - 1e-9 <= power <= 1
 
 
 @given(st.lists(readings(), min_size=1, max_size=8), st.integers(1, 8))
