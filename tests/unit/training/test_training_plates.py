@@ -46,7 +46,9 @@ def test_two_line_plates_part_where_they_say(faces: Faces) -> None:
     assert {plate.lines for plate in plates} == {2}
     quiet = 0
     for plate in plates:
-        rows = plate.image.astype(int).min(2)[:, plate.image.shape[1] // 3 : -plate.image.shape[1] // 3].std(1)
+        rows = (
+            plate.image.astype(int).min(2)[:, plate.image.shape[1] // 3 : -plate.image.shape[1] // 3].std(1)
+        )
         middle = round(plate.split * plate.image.shape[0])
         quiet += rows[middle - 1 : middle + 2].min() < 0.5 * rows.max()
     assert quiet >= 36  # a drawing or a bolt may lie between

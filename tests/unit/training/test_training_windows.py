@@ -38,7 +38,9 @@ def test_the_service_shows_the_reader_what_the_training_showed_it(picture: np.nd
     around = surroundings(picture, Box(98, 60, 122, 68))
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     assert _apart(reading_window(around, Quad.of(_QUAD)), windows.text_window(grey, _QUAD, 1, 0.5)) < 0.5
-    assert _apart(unrolled_window(around, Quad.of(_QUAD), 0.45), windows.text_window(grey, _QUAD, 2, 0.45)) < 0.5
+    assert (
+        _apart(unrolled_window(around, Quad.of(_QUAD), 0.45), windows.text_window(grey, _QUAD, 2, 0.45)) < 0.5
+    )
     issuer = windows.rectified(picture, _QUAD, windows.ISSUER_SIZE)
     assert _apart(issuer_window(around, Quad.of(_QUAD)), issuer) < 0.5
 
@@ -86,7 +88,9 @@ def test_all_photographs_of_a_plate_are_in_the_same_part(tmp_path: Path) -> None
     assert [x.path.name for x in labels.labels(tmp_path) if x.lines == 2] == ["3.jpg"]
 
 
-def test_a_photograph_and_its_smaller_copy_are_twins_and_another_is_not(tmp_path: Path, picture: np.ndarray) -> None:
+def test_a_photograph_and_its_smaller_copy_are_twins_and_another_is_not(
+    tmp_path: Path, picture: np.ndarray
+) -> None:
     for name in ("train", "measure"):
         (tmp_path / name).mkdir()
     cv2.imwrite(str(tmp_path / "train" / "a.jpg"), picture)
