@@ -3,12 +3,13 @@
 import hashlib
 import struct
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.readid import read_id_of_frame, read_id_of_sender
+from services.common.readid import read_id_of_correction, read_id_of_frame, read_id_of_sender
 
 CAPTURE = datetime(2026, 5, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 KNOWN = "019de368-f67b-76c7-bf72-d09dc524cc3f"
@@ -68,3 +69,14 @@ def test_what_no_uuid_can_hold_is_refused() -> None:
         read_id_of_sender("c", datetime(1969, 12, 31, tzinfo=UTC), "x")
     with pytest.raises(ValueError, match="32 bytes"):
         read_id_of_frame("c", CAPTURE, b"short", (0, 0, 1, 1))
+
+
+def test_id_of_a_second_read_differs_by_passage_and_text_and_keeps_the_moment() -> None:
+    passage, other = UUID(KNOWN), UUID(int=UUID(KNOWN).int + 1)
+
+    made = read_id_of_correction("cam-1", CAPTURE, passage, "AB1")
+
+    assert made.int >> 80 == passage.int >> 80
+    assert made == read_id_of_correction("cam-1", CAPTURE, passage, "AB1")
+    assert len({made, passage, read_id_of_correction("cam-1", CAPTURE, passage, "A81")}) == 3
+    assert made != read_id_of_correction("cam-1", CAPTURE, other, "AB1")

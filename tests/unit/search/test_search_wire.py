@@ -70,6 +70,16 @@ def test_the_kept_recognition_holds_no_image_key_and_no_place() -> None:
     assert {field.name for field, _ in kept.ListFields()} == {"lattice", "states", "plate_box"}
 
 
+def test_passage_that_a_read_sums_up_is_kept() -> None:
+    archived = archived_read()
+    archived.read.passage.frame_count = 12
+    archived.read.passage.direction = read_pb2.TRAVEL_DIRECTION_RECEDING
+
+    read = parse_append(archive_pb.AppendReadsRequest(reads=[archived]))[0]
+
+    assert read_pb2.Read.FromString(read.recognition).passage == archived.read.passage
+
+
 def test_corners_and_types_of_the_plate_are_kept() -> None:
     archived = archived_read()
     archived.read.plate_corners.upper_left.x = 3
