@@ -24,7 +24,7 @@ from training.labels import SETS
 from training.photographs import Box, Photograph
 from training.targets import decode, iou
 
-_SIDES = (640, 1280)  # of the frame's longer side, each tried
+_SIDES = (640, 960)  # of the frame's longer side, each tried
 
 
 @dataclass(frozen=True)
