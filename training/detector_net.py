@@ -8,6 +8,7 @@ four corners, in the units of `training.targets`.
 import copy
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -102,7 +103,11 @@ def export(checkpoint: Path, path: Path) -> None:
 
 
 def write_onnx(net: DetectorNet, path: Path) -> None:
-    """Writes `net` as ONNX; `path` changes in one step, so that a reader never sees half a file."""
+    """Writes `net` as ONNX; `path` changes in one step, so that a reader never sees half a file.
+
+    Raises:
+        ValueError: ONNX Runtime does not give PyTorch's answers.
+    """
     served = _Served(net).eval()
     part = path.with_suffix(".part")
     sides = {1: "height", 2: "width"}
@@ -118,4 +123,18 @@ def write_onnx(net: DetectorNet, path: Path) -> None:
         opset_version=17,
         dynamo=False,
     )
+    _compare(served, part)
     part.replace(path)
+
+
+def _compare(served: nn.Module, path: Path) -> None:
+    """Both answers to noise of a size that the export did not see."""
+    import onnxruntime as ort  # noqa: PLC0415 - slow to import, and only used here
+
+    image = torch.randint(0, 256, (1, 160, 96, 3), dtype=torch.uint8)
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    with torch.no_grad():
+        meant = served(image)
+    for got, wanted in zip(session.run(None, {"image": image.numpy()}), meant, strict=True):
+        if not np.allclose(got, wanted.numpy(), atol=2e-3):
+            raise ValueError(f"{path.name}: ONNX Runtime answers otherwise than PyTorch")
