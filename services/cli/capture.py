@@ -1,7 +1,7 @@
 """`platewarden capture`: send a photograph, a folder, a video file or a live camera as a sensor would."""
 
+import math
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -119,8 +119,11 @@ def _noted(sent: Iterable[Picture], files: dict[str, str]) -> Iterator[Picture]:
         yield picture
 
 
-def _until(sent: Iterator[Picture], seconds: float | None) -> Iterable[Picture]:
-    if seconds is None:
-        return sent
-    end = monotonic() + seconds
-    return takewhile(lambda _: monotonic() < end, sent)
+def _until(sent: Iterator[Picture], seconds: float | None) -> Iterator[Picture]:
+    """`sent`, for so long from the first picture on."""
+    end = None
+    for picture in sent:
+        end = end or monotonic() + (seconds or math.inf)
+        if monotonic() >= end:
+            return
+        yield picture
