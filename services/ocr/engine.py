@@ -17,7 +17,7 @@ from services.ocr.core.ctc import probabilities
 from services.ocr.core.detection import DetectionSettings, Found, Shown, detector_input, found_plates, once
 from services.ocr.core.plates import FIRST_VIEWS, Likely, Plate, Sight, views
 from services.ocr.core.quad import Box, Image, Quad
-from services.ocr.core.reading import LEAST_PROBABILITY, Clarity, Evidence, clarity, evidence, read
+from services.ocr.core.reading import LEAST_PROBABILITY, Clarity, Evidence, clarity, evidence, own_fits, read
 from services.ocr.core.windows import (
     Surroundings,
     corner_window,
@@ -38,6 +38,10 @@ _TWO_LINES: Final = 0.8
 _SMALLEST: Final = 4.0
 # What fits worse than this for a character is no text, and nobody issued it.
 _WORST_FIT: Final = -1.5
+# Corners of a plate that is upside down, and of one that is mirrored, in the order of one that is neither.
+_TURNED: Final = ((2, 3, 0, 1), (1, 0, 3, 2))
+# How much better, for a character, a text must fit the other way round.
+_PLAINLY_BETTER: Final = 0.03
 # From this score of the detector on, what cannot be read is called a plate that cannot be read.
 _SURELY_A_PLATE: Final = 0.5
 # Readings of one plate found twice.
@@ -60,11 +64,27 @@ class _Way:
     outlines: tuple[Quad, ...]
     split: float | None
 
+    def turned(self, order: Sequence[int]) -> _Way:
+        """The same where the corners that come first as the plate is read are others."""
+        outlines = tuple(Quad.of(quad.array()[list(order)]) for quad in self.outlines)
+        upside_down = order[0] in (2, 3)
+        split = 1 - self.split if self.split is not None and upside_down else self.split
+        return _Way(self.around, outlines, split)
+
     def windows(self, start: int, end: int | None) -> list[Image]:
         """The reader's windows of these outlines."""
         if self.split is None:
             return [reading_window(self.around, quad) for quad in self.outlines[start:end]]
         return [unrolled_window(self.around, quad, self.split) for quad in self.outlines[start:end]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A way, what the reader answered to its windows, and what that says."""
+
+    way: _Way
+    windows: Tensor
+    said: Evidence
 
 
 class Engine:
@@ -130,14 +150,11 @@ class Engine:
             return ()
         arounds = [surroundings(image, one.box) for one in found]
         ways = self._ways(arounds, [one.box for one in found])
-        seen = self._evidence([way for several in ways for way in several])
+        seen = self._looks([way for several in ways for way in several])
         plates = []
-        at = 0
         for several in ways:
-            options = seen[at : at + len(several)]
-            at += len(several)
-            best = max(range(len(several)), key=lambda n: _best_fit(options[n][1]))
-            plates.append((several[best], *options[best]))
+            options, seen = seen[: len(several)], seen[len(several) :]
+            plates.append(max(options, key=lambda look: _best_fit(look.said)))
         return self._plates(plates, found, image.shape[1], image.shape[0])
 
     def _ways(self, arounds: Sequence[Surroundings], boxes: Sequence[Box]) -> list[list[_Way]]:
@@ -165,18 +182,42 @@ class Engine:
         quads, two_line, split = self._corners.run(names, {"window": np.stack(windows)})
         return [corners_in(box, one) for box, one in zip(boxes, quads, strict=True)], two_line, split
 
-    def _evidence(self, ways: Sequence[_Way]) -> list[tuple[Tensor, Evidence]]:
+    def _looks(self, ways: Sequence[_Way]) -> list[_Look]:
         """What each way shows the reader, and what that says: first two windows, more where they doubt."""
+        ways = list(ways)
         shown = self._character_run([way.windows(0, FIRST_VIEWS) for way in ways])
         clear = [clarity(probabilities(windows)) for windows in shown]
         doubtful = [n for n, one in enumerate(clear) if one is Clarity.DOUBTFUL]
-        more = self._character_run([ways[n].windows(FIRST_VIEWS, None) for n in doubtful])
-        for n, windows in zip(doubtful, more, strict=True):
-            shown[n] = np.concatenate([shown[n], windows])
+        closer = self._closer([ways[n] for n in doubtful], [shown[n] for n in doubtful])
+        for n, (way, windows) in zip(doubtful, closer, strict=True):
+            ways[n], shown[n] = way, windows
         return [
-            (windows, evidence(probabilities(windows), search=one is not Clarity.HOPELESS))
-            for windows, one in zip(shown, clear, strict=True)
+            _Look(way, windows, evidence(probabilities(windows), search=one is not Clarity.HOPELESS))
+            for way, windows, one in zip(ways, shown, clear, strict=True)
         ]
+
+    def _closer(self, ways: Sequence[_Way], first: Sequence[Tensor]) -> list[tuple[_Way, Tensor]]:
+        """Each way with all its windows; or the way in which a plate reads that is upside down or mirrored.
+
+        Such a plate never reads as well as it does the right way round, but it does read as something.
+        """
+        shown = self._character_run(
+            [
+                [*way.windows(FIRST_VIEWS, None), *(way.turned(order).windows(0, 1)[0] for order in _TURNED)]
+                for way in ways
+            ]
+        )
+        closer = []
+        for way, upright, more in zip(ways, first, shown, strict=True):
+            further, turned = more[: -len(_TURNED)], more[-len(_TURNED) :]
+            fits = own_fits(probabilities(np.concatenate([upright[:1], turned])))
+            best = int(np.argmax(fits[1:]))
+            if fits[1 + best] < fits[0] + _PLAINLY_BETTER:
+                closer.append((way, np.concatenate([upright, further])))
+                continue
+            other = way.turned(_TURNED[best])
+            closer.append((other, self._character_run([other.windows(0, None)])[0]))
+        return closer
 
     def _character_run(self, windows: Sequence[Sequence[Image]]) -> list[Tensor]:
         """Columns x 37 logarithms for each window, grouped as given."""
@@ -189,19 +230,19 @@ class Engine:
 
     def _plates(
         self,
-        seen: Sequence[tuple[_Way, Tensor, Evidence]],
+        seen: Sequence[_Look],
         found: Sequence[Found],
         width: int,
         height: int,
     ) -> tuple[Plate, ...]:
-        issued = self._issuers([(way, said) for way, _, said in seen])
+        issued = self._issuers(seen)
         plates = []
-        for (way, windows, said), one, (issuers, kinds) in zip(seen, found, issued, strict=True):
-            if not said.texts:
+        for look, one, (issuers, kinds) in zip(seen, found, issued, strict=True):
+            if not look.said.texts:
                 continue
-            quad = way.outlines[0]
+            quad = look.way.outlines[0]
             reading, clues = read(
-                said,
+                look.said,
                 dict(issuers),
                 self.model.calibration,
                 width=quad.width,
@@ -209,17 +250,18 @@ class Engine:
             )
             if grammar.SHORTEST <= len(reading.text) <= grammar.LONGEST:
                 inside = quad.clipped(width, height)
-                plates.append(Plate(reading, inside, clues, issuers, kinds, windows))
+                plates.append(Plate(reading, inside, clues, issuers, kinds, look.windows))
         return _once(plates)
 
-    def _issuers(self, seen: Sequence[tuple[_Way, Evidence]]) -> list[tuple[Likely, Likely]]:
+    def _issuers(self, seen: Sequence[_Look]) -> list[tuple[Likely, Likely]]:
         """Issuers and kinds of each plate; empty where there is no text that anybody issued."""
         issued: list[tuple[Likely, Likely]] = [((), ())] * len(seen)
-        texts = [n for n, (_, said) in enumerate(seen) if _best_fit(said) > _WORST_FIT]
+        texts = [n for n, look in enumerate(seen) if _best_fit(look.said) > _WORST_FIT]
         if not texts:
             return issued
-        clearest = [seen[n][0].outlines[seen[n][1].best_window] for n in texts]
-        windows = [issuer_window(seen[n][0].around, quad) for n, quad in zip(texts, clearest, strict=True)]
+        windows = [
+            issuer_window(seen[n].way.around, seen[n].way.outlines[seen[n].said.best_window]) for n in texts
+        ]
         issuers, kinds = self._issuer.run(["issuer", "kind"], {"window": np.stack(windows)})
         model, calibration = self.model, self.model.calibration
         for n, issuer, kind in zip(texts, issuers, kinds, strict=True):

@@ -110,6 +110,16 @@ def clarity(windows: Columns) -> Clarity:
     return Clarity.DOUBTFUL if per_character.max() > _HOPELESS_FIT else Clarity.HOPELESS
 
 
+def own_fits(windows: Columns) -> npt.NDArray[np.float64]:
+    """How well each window's own best text fits it, for one character; minus infinity where there is none."""
+    own = [greedy(window) for window in windows]
+    texts = list(dict.fromkeys(text for text in own if text))
+    fit = fits(windows, texts) if texts else np.zeros((len(windows), 0))
+    return np.array(
+        [fit[n, texts.index(text)] / len(text) if text else -np.inf for n, text in enumerate(own)]
+    )
+
+
 def evidence(windows: Columns, *, search: bool = True) -> Evidence:
     """What `windows` of one plate (windows x columns x 37) say, every text scored in every window.
 

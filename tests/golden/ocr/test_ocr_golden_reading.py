@@ -41,6 +41,36 @@ def test_plate_that_leans_is_read() -> None:
     assert scene.plate in [plate.text for plate in engine().plates(turned)]
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("axes", [(1,), (0, 1)], ids=["mirrored", "upside down"])
+def test_plate_the_wrong_way_round_is_read_right_or_not_at_all(seed: int, axes: tuple[int, ...]) -> None:
+    scene = draw_scene(seed)
+
+    plates = engine().plates(np.ascontiguousarray(np.flip(pixels(scene.image), axes)))
+
+    assert [plate.text for plate in plates if plate.probability > 0.3] in ([], [scene.plate])
+
+
+def test_corners_go_round_the_plate_as_it_is_read() -> None:
+    upright = pixels(photograph())
+    turned = np.ascontiguousarray(upright[::-1, ::-1])
+
+    (plate,) = engine().plates(turned)
+
+    upper_left, upper_right, _, lower_left = plate.quad.points
+    assert plate.text == PHOTOGRAPHED
+    assert upper_left[0] > upper_right[0]
+    assert upper_left[1] > lower_left[1]
+
+
+def test_picture_that_is_all_plate_is_read() -> None:
+    upright = pixels(photograph())
+
+    (plate,) = engine().plates(np.ascontiguousarray(upright[187:214, 303:391]))
+
+    assert plate.text == PHOTOGRAPHED
+
+
 def test_scene_without_a_plate_gives_none() -> None:
     assert engine().plates(pixels(without_plate())) == ()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.ocr.core.alphabet import BLANK, SYMBOLS, symbols_of
 from services.ocr.core.calibration import Calibration, Clues
 from services.ocr.core.ctc import Columns
-from services.ocr.core.reading import Clarity, Reading, clarity, evidence, read
+from services.ocr.core.reading import Clarity, Reading, clarity, evidence, own_fits, read
 
 CALIBRATION = Calibration()
 COLUMNS = 32
@@ -103,6 +103,16 @@ def test_only_a_doubtful_plate_needs_further_windows() -> None:
     assert clarity(np.stack([window("AB12345", {1: ("8", 0.4)})] * 2)) is Clarity.DOUBTFUL
     assert clarity(np.stack([window(""), window("")])) is Clarity.HOPELESS
     assert clarity(np.full((2, COLUMNS, SYMBOLS), 1 / SYMBOLS)) is Clarity.HOPELESS
+
+
+def test_own_text_of_a_window_fits_it_as_well_as_its_columns_are_sure() -> None:
+    clear, doubtful, empty = own_fits(
+        np.stack([window("AB12345"), window("AB12345", {1: ("8", 0.4), 2: ("7", 0.4)}), window("")])
+    )
+
+    assert -0.01 < clear <= 0
+    assert doubtful == pytest.approx(2 * np.log(0.6) / 7, abs=0.02)
+    assert empty == -np.inf
 
 
 def test_windows_without_a_text_have_none() -> None:
