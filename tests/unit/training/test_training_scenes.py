@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from training import detector_evaluation as evaluation
 from training import distractors, pasting, photographs, scenes, targets
 from training.exposure import Exposure
 from training.photographs import Photograph
@@ -288,3 +289,41 @@ def test_no_text_is_on_both_sides_of_the_split() -> None:
     assert learnt
     assert kept
     assert not {text for one in learnt for text in one.texts} & {text for one in kept for text in one.texts}
+
+
+def test_a_detector_that_says_the_truth_has_full_recall_and_no_false_box(stock: scenes.Stock) -> None:
+    seen = [evaluation.Example(scene.image, scene.plates, scene.ignored) for scene in drawn(stock, 12)]
+    answers = iter(targets.encode(example.plates, example.ignored, *SIZE) for example in seen)
+
+    def truth(_: np.ndarray) -> evaluation.Maps:
+        maps = next(answers)
+        return np.where(maps.heat == 1, maps.heat, 0), maps.box, maps.corners
+
+    report = evaluation.evaluate(truth, seen, longest=None)
+
+    assert report.plates == sum(len(example.plates) for example in seen) > 0
+    assert min(report.scores) == min(report.tight) == 1
+    assert report.false == []
+    assert max(report.corner_errors) == pytest.approx(0, abs=1e-4)
+
+
+def test_a_box_beside_every_label_is_false_unless_the_place_is_ignored() -> None:
+    score = np.zeros((8, 8), np.float32)
+    score[1, 1] = score[6, 6] = 0.9
+    image = np.zeros((64, 64, 3), np.uint8)
+    maps = (score, np.zeros((4, 8, 8)), np.zeros((8, 8, 8)))
+
+    report = evaluation.evaluate(
+        lambda _: maps, [evaluation.Example(image, (), ((40.0, 40.0, 20.0, 20.0),))], longest=None
+    )
+
+    assert report.false == [pytest.approx(0.9)]
+
+
+@pytest.mark.parametrize(("high", "wide"), [(720, 1280), (300, 400), (1280, 720), (33, 1000)])
+def test_a_frame_fits_the_net_and_keeps_its_proportions(high: int, wide: int) -> None:
+    framed, scale = evaluation.frame(np.full((high, wide, 3), 7, np.uint8), 640)
+
+    assert framed.shape[0] % 32 == framed.shape[1] % 32 == 0
+    assert scale == pytest.approx(640 / max(high, wide))
+    assert (framed[: round(high * scale), : round(wide * scale)] == 7).all()
