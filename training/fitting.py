@@ -62,7 +62,7 @@ def followed(said: np.ndarray, table: Sequence[tuple[float, float]]) -> np.ndarr
 
 
 def temperature_fit(shares: Sequence[np.ndarray], true: Sequence[int]) -> float:
-    """The temperature under which the true choices are likeliest; `shares` holds the choices' probabilities."""
+    """The temperature under which the true choices are likeliest; `shares` holds the probabilities."""
     grid = np.exp(np.linspace(np.log(0.25), np.log(6), 60))
 
     def loss(temperature: float) -> float:
