@@ -15,7 +15,7 @@ from services.cli.options import Json, run
 from services.cli.output import Output
 from services.common.config import ConfigError
 from services.dev.places import default_model_dir
-from services.ocr.core.fusion import fuse
+from services.ocr.core.fusion import fuse_track
 from services.ocr.core.pictures import PictureError, decoded
 from services.ocr.core.plates import Sight
 from services.ocr.core.tracks import Sighting, Track, Tracker
@@ -122,7 +122,7 @@ def _show(line: Document, output: Output) -> None:
 
 
 def _show_passage(track: Track, file: str, output: Output) -> None:
-    fused = fuse(track.readings)
+    fused = fuse_track(track.readings)
     document = {
         "file": file,
         "passage": track.number,

@@ -19,7 +19,7 @@ from services.common.errors import AlprError, InternalError
 from services.common.stopping import Stopping
 from services.ocr.app import FrameIntake
 from services.ocr.config import OcrSettings
-from services.ocr.core.fusion import fuse
+from services.ocr.core.fusion import fuse_track
 from services.ocr.core.passages import PassageSettings, is_corrected, is_due
 from services.ocr.core.plates import Plate
 from services.ocr.core.reading import Reading
@@ -263,7 +263,7 @@ class VideoStream:
         return passage.kept if begins else None
 
     def _write_if_due(self, track: Track, passage: Passage) -> None:
-        fused = fuse(track.readings)
+        fused = fuse_track(track.readings)
         seconds = (passage.last_time - passage.first_time).total_seconds()
         if is_due(fused, track.frames, seconds, self._settings.passages):
             self._write(track, passage, fused, "in_sight")
@@ -289,7 +289,7 @@ class VideoStream:
         self, track: Track, passage: Passage, looked: Looked, plate_number: int
     ) -> asyncio.Future[Kept] | None:
         """The second read of a passage, when it has turned out that the first was wrong."""
-        fused = fuse(track.readings)
+        fused = fuse_track(track.readings)
         if passage.text is None or not is_corrected(fused, passage.text, self._settings.passages):
             return None
         draft = self._intake.read_of(looked, plate_number, self._sensor_id)
@@ -310,7 +310,7 @@ class VideoStream:
         """Writes the read of a passage, if it has none, from what was seen."""
         passage = self._passages.get(track.number)
         if passage is not None and not passage.written:
-            self._write(track, passage, fuse(track.readings), why)
+            self._write(track, passage, fuse_track(track.readings), why)
         if why == "gone":
             self._passages.pop(track.number, None)
 

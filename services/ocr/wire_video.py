@@ -16,7 +16,7 @@ from services.common.stopping import Stopping
 from services.common.wire import parse_moment, parse_uuid, raise_violations, to_datetime, to_timestamp
 from services.ocr import wire
 from services.ocr.core.alphabet import CHARACTERS
-from services.ocr.core.fusion import fuse
+from services.ocr.core.fusion import fuse_track
 from services.ocr.core.reading import MOST_CANDIDATES, Candidate, Reading
 from services.ocr.core.tracks import Mark, Motion, Track
 from services.ocr.frames import FrameAnswer, OpenPassage, SeenPlate, VideoAnswer
@@ -121,7 +121,7 @@ def to_open_passage(passage: OpenPassage) -> pb.OpenPassage:
         plate=passage.text,
         corrected=passage.corrected,
         frame_count=track.frames,
-        lattice=wire.to_lattice(fuse(track.readings)),
+        lattice=wire.to_lattice(fuse_track(track.readings)),
         first=_to_point(track.first),
         last=_to_point(track.last),
         motion=pb.PlateMotion(x=motion.x, y=motion.y, growth=motion.growth) if motion else None,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from services.ocr.core.reading import MOST_CANDIDATES, Candidate, Reading
@@ -61,6 +62,12 @@ def fuse(readings: Sequence[Reading], settings: FusionSettings = FUSION) -> Read
     kept = [share for n, share in enumerate(shares) if n == 0 or share[1] >= _LEAST_LISTED]
     best = tuple(Candidate(text, value) for text, value in kept[:MOST_CANDIDATES])
     return Reading(best, _fused_positions(best[0].text, readings, power))
+
+
+@lru_cache(maxsize=512)
+def fuse_track(readings: tuple[Reading, ...]) -> Reading:
+    """`fuse` with the standard settings, remembered: most frames of a passage add nothing to its surest."""
+    return fuse(readings)
 
 
 def fuse_shares(many: Sequence[Shares], settings: FusionSettings = FUSION) -> Shares:
