@@ -4,10 +4,11 @@
 of something dark comes nearer or goes away through 1280 x 720 pictures. Dirt, light, turn and defocus are
 those of the whole passage; motion blur, glare, grain, compression and what hides a part of the plate change
 from frame to frame. Of the 12 frames some are drawn at random and read together. For each number of
-frames, in per cent of passages, `fused` (core/fusion.py) beside the alternatives on the very same frames: `best`, the
-surest frame alone, and `vote`, the text most frames read; O and Q count as 0 and I as 1. `ece` is the expected
-calibration error of fused and best, `paired_p` McNemar's exact test of fused against each, two-sided.
-`tracked` is the whole of it: all frames of a passage through the tracker, and how many passages it made of one.
+frames, in per cent of passages, `fused` (core/fusion.py) beside the alternatives on the very same frames:
+`best`, the surest frame alone, and `vote`, the text that most frames read; O and Q count as 0 and I as 1.
+`ece` is the expected calibration error of fused and best, `paired_p` McNemar's exact test of fused against
+each, two-sided. `tracked` is the whole of it: all frames of a passage through the tracker, and how many
+passages it made of one.
 
 With a folder laid out like the labelled training photographs (its part `ro` is frames of a drive), `real` is
 the same for the plates of its validation part that stand in three pictures or more. The networks were trained
