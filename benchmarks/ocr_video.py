@@ -75,7 +75,14 @@ Answers = dict[str, list[tuple[bool, float]]]
 def main() -> int:
     """Prints one JSON line; 1 when there are no models."""
     parser = argparse.ArgumentParser(description="What more frames of a passage are worth.")
-    parser.add_argument("data", type=Path, nargs="?", help="folder with the labelled training photographs")
+    named = os.environ.get("DATA")
+    parser.add_argument(
+        "data",
+        type=Path,
+        nargs="?",
+        default=Path(named) if named else None,
+        help="labelled photographs (DATA)",
+    )
     parser.add_argument("--models", type=Path, default=PACKAGED, help="folder of the models")
     parser.add_argument("--passages", type=int, default=120, help="passages that are made")
     parser.add_argument("--seed", type=int, default=1, help="decides everything")
