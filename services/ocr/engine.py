@@ -14,7 +14,15 @@ import onnxruntime as ort
 from services.ocr.core import grammar
 from services.ocr.core.calibration import tempered
 from services.ocr.core.ctc import probabilities
-from services.ocr.core.detection import DetectionSettings, Found, Shown, detector_input, found_plates, once
+from services.ocr.core.detection import (
+    DetectionSettings,
+    Found,
+    Shown,
+    detector_input,
+    found_plates,
+    once,
+    resized,
+)
 from services.ocr.core.plates import FIRST_VIEWS, Likely, Plate, Sight, views
 from services.ocr.core.quad import Box, Image, Quad
 from services.ocr.core.reading import LEAST_PROBABILITY, Clarity, Evidence, clarity, evidence, own_fits, read
@@ -132,14 +140,17 @@ class Engine:
         """
         settings = self._detection
         side, width = max(image.shape[:2]), image.shape[1]
-        far = self._marked(image, Shown(settings.long_side / side))
-        close = self._marked(image, Shown(settings.close_side / side, settings.close_margin))
+        scale = settings.long_side / side
+        seen = resized(image, scale)
+        far = self._marked(seen, Shown(scale))
+        small = resized(seen, settings.close_side / settings.long_side)
+        close = self._marked(small, Shown(settings.close_side / side, settings.close_margin))
         large = [one for one in close if one.box.width >= settings.close_share * width]
         return once((*far, *large), settings)
 
     def _marked(self, image: Image, shown: Shown) -> tuple[Found, ...]:
         score, box, _ = self._detector.run(
-            ["score", "box", "corners"], {"image": detector_input(image, shown)}
+            ["score", "box", "corners"], {"image": detector_input(image, shown.margin)}
         )
         threshold = self.model.calibration.threshold
         return found_plates(score[0], box[0], shown, threshold, self._detection)

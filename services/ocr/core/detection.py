@@ -65,16 +65,19 @@ class Found:
     score: float
 
 
-def detector_input(image: Image, shown: Shown) -> Image:
-    """The image (BGR) as the detector takes it: 1 x height x width x 3."""
-    scale, margin = shown.scale, shown.margin
+def resized(image: Image, scale: float) -> Image:
+    """The image `scale` times its size, at least a pixel."""
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    seen = image
-    if size != (image.shape[1], image.shape[0]):
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        seen = np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
-    right, bottom = (margin + -(side + 2 * margin) % _STEP for side in seen.shape[1::-1])
-    padded = cv2.copyMakeBorder(seen, margin, bottom, margin, right, cv2.BORDER_CONSTANT, value=_GREY)
+    if size == (image.shape[1], image.shape[0]):
+        return image
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
+
+
+def detector_input(image: Image, margin: int = 0) -> Image:
+    """The image (BGR) as the detector takes it, 1 x height x width x 3, with a grey margin in pixels."""
+    right, bottom = (margin + -(side + 2 * margin) % _STEP for side in image.shape[1::-1])
+    padded = cv2.copyMakeBorder(image, margin, bottom, margin, right, cv2.BORDER_CONSTANT, value=_GREY)
     return np.asarray(padded, dtype=np.uint8)[None]
 
 
@@ -86,7 +89,7 @@ def found_plates(
     Args:
         score: Rows x columns, other cells than peaks are 0.
         box: 4 x rows x columns: middle in cells from the cell's index, logarithms of width and height.
-        shown: As given to `detector_input`.
+        shown: How it was shown.
         threshold: Score from which a cell marks a plate.
         settings: What counts.
     """

@@ -26,8 +26,10 @@ _WORST_OF_BEST: Final = -60.0
 # Both first windows fit their common text so well that further ones would say the same.
 _SURE_FIT: Final = -0.25
 # A text that fits worse than this, for each of its characters, is none: no plate that can be read looks so.
-_HOPELESS_FIT: Final = -1.5
+_HOPELESS_FIT: Final = -1.0
 _NO_GAP: Final = 8.0
+# Issuers below count as anybody.
+_LEAST_ISSUER: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ def read(
         width: Of the plate, pixels.
         score: The detector's.
     """
-    arranged = np.array([grammar.fit(text, issuers) for text in seen.texts])
+    likely = {issuer: value for issuer, value in issuers.items() if value >= _LEAST_ISSUER}
+    arranged = np.array([grammar.fit(text, likely) for text in seen.texts])
     scores = seen.together + calibration.arrangement * arranged
     order = np.argsort(-scores, kind="stable")
     best = int(order[0])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ocr.core.detection import DetectionSettings, Map, Shown, detector_input, found_plates
+from services.ocr.core.detection import DetectionSettings, Map, Shown, detector_input, found_plates, resized
 from services.ocr.core.quad import Box, Quad
 
 SETTINGS = DetectionSettings()
@@ -98,7 +98,7 @@ def test_size_that_is_no_size_stays_finite() -> None:
 def test_detector_sees_sides_of_a_multiple_of_32_with_grey_where_nothing_is(width: int, height: int) -> None:
     image = np.zeros((height, width, 3), dtype=np.uint8)
 
-    (seen,) = detector_input(image, Shown(320 / max(width, height)))
+    (seen,) = detector_input(resized(image, 320 / max(width, height)))
 
     assert seen.shape[0] % 32 == seen.shape[1] % 32 == 0
     assert max(seen.shape[:2]) == 320
