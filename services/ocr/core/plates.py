@@ -18,8 +18,6 @@ Likely = tuple[tuple[str, float], ...]
 FIRST_VIEWS: Final = 2
 # Margins of the box where its corners are not believed, in widths and heights.
 _LOOSE: Final = (0.04, 0.06)
-# How the corners' outline is stretched, in case they were found too far out.
-_NARROWER: Final = (-0.02, -0.06)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +84,4 @@ def views(box: Box, first: Quad, second: Quad) -> tuple[Quad, ...]:
         second,
         mean_of(first, second),
         box.grown(*_LOOSE).quad(),
-        second.grown(*_NARROWER),
     )
