@@ -1,6 +1,7 @@
 """The whole system on real processes: the demo's story, services killed under it, the proof of it."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -190,6 +191,28 @@ async def test_a_search_without_case_number_is_refused_on_the_command_line(
 
     assert refused.returncode == 1
     assert "ERROR_REASON_CASE_NUMBER_REQUIRED" in refused.stdout
+
+
+@pytest.mark.clause("III.B.2.b", "III.B.3.l")
+async def test_models_are_activated_by_the_administrator_and_by_nobody_else(
+    stack: Supervisor, folder: Path
+) -> None:
+    def model(person: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return platewarden(folder, "model", *arguments, "--as", person, "--json")
+
+    change = ("--reason", "the same version once more, to see that it is recorded")
+    listed = await asyncio.to_thread(model, cast.OFFICER.subject, "list")
+    version = str(json.loads(listed.stdout.splitlines()[0])["version"])
+
+    refused = await asyncio.to_thread(model, cast.OFFICER.subject, "activate", version, *change)
+    activated = await asyncio.to_thread(model, cast.ADMINISTRATOR, "activate", version, *change)
+    nothing_before = await asyncio.to_thread(model, cast.ADMINISTRATOR, "rollback", *change)
+
+    assert refused.returncode == 1
+    assert "ERROR_REASON_NOT_PERMITTED" in refused.stdout
+    assert activated.returncode == 0, activated.stdout
+    assert json.loads(activated.stdout)["roll_out"]["steady_version"] == version
+    assert "ERROR_REASON_WRONG_STATE" in nothing_before.stdout
 
 
 async def test_a_second_up_on_the_same_data_directory_is_one_sentence(
