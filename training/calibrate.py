@@ -8,8 +8,8 @@ photographs, and the validation part of the labelled photographs), keeps what it
 goes on there when it is run again. From that it fits the probability that a text is right, the temperature of
 the other candidates, how often the right text is among them, and the temperature of issuers; writes all of it
 under [calibration] of the version's model.toml; and prints calibration error, Brier score and a table, each
-sample judged by a fit that had not seen it (five folds by plate), with bootstrap intervals. A text counts as
-right when hot lists would find it: O as 0, I as 1.
+sample judged by a fit that had not seen it (five folds by plate), with bootstrap intervals. What was read
+where there is no plate counts as wrong. A text counts as right when hot lists would find it: O as 0, I as 1.
 
 `states` says what the probabilities of issuers are worth in matching. Method: a camera stands in state
 `home`, where a share `at-home` of the plates is issued; the others are spread over the other states evenly.
@@ -41,6 +41,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from services.ocr.core.calibration import NAMES, Calibration, logistic, straightened, tempered
+from services.ocr.core.plates import Plate
 from services.ocr.core.quad import Box
 from services.ocr.engine import Engine
 from services.ocr.models import ModelSet, known_versions
@@ -58,7 +59,7 @@ class Said:
     """What the engine said of one plate; `clues` is empty where it found none.
 
     Attributes:
-        text: The right text.
+        text: The right text; empty where there is no plate.
         read: What was read.
         clues: See Clues.values.
         candidates: The other texts with their shares.
@@ -131,29 +132,28 @@ def _all_said(engine: Engine, options: argparse.Namespace, names: set[str]) -> I
 
 
 def said_of(engine: Engine, example: Example) -> Iterator[Said]:
-    """What the engine says of the plates of a picture."""
+    """What the engine says of the plates of a picture, and of what is none."""
     sight = engine.look(example.image)
-    for truth in example.plates:
-        box = Box(*truth.box)
+    boxes = [Box(*truth.box) for truth in example.plates]
+    for truth, box in zip(example.plates, boxes, strict=True):
         best = max(sight.plates, key=lambda one: one.box.overlap(box), default=None)
-        fields = {
-            "name": example.name,
-            "text": truth.text,
-            "issuer": truth.issuer,
-            "real": example.real,
-            "width": box.width,
-        }
-        if best is None or best.box.overlap(box) < _LEAST_OVERLAP:
-            yield Said(**fields, read="", clues=[], candidates=[], issuers=[])
-            continue
-        others = [(one.text, one.probability) for one in best.reading.candidates[1:]]
-        yield Said(
-            **fields,
-            read=best.text,
-            clues=list(best.clues.values()),
-            candidates=others,
-            issuers=list(best.issuers),
-        )
+        seen = best if best is not None and best.box.overlap(box) >= _LEAST_OVERLAP else None
+        yield _said(example, seen, truth.text, truth.issuer, box.width)
+    if example.real:
+        # Photographs hold plates without a label.
+        return
+    for plate in sight.plates:
+        if all(plate.box.shared(box) == 0 for box in boxes):
+            yield _said(example, plate, "", "", plate.box.width)
+
+
+def _said(example: Example, plate: Plate | None, text: str, issuer: str, width: float) -> Said:
+    common = {"name": example.name, "text": text, "issuer": issuer, "real": example.real, "width": width}
+    if plate is None:
+        return Said(**common, read="", clues=[], candidates=[], issuers=[])
+    others = [(one.text, one.probability) for one in plate.reading.candidates[1:]]
+    clues, issuers = list(plate.clues.values()), list(plate.issuers)
+    return Said(**common, read=plate.text, clues=clues, candidates=others, issuers=issuers)
 
 
 def _from_line(line: str) -> Said:
@@ -169,7 +169,7 @@ def fit(said: Sequence[Said], before: Calibration, readable: float) -> Calibrati
     clues, right = np.array([one.clues for one in found]), np.array([one.right for one in found], float)
     weights, bias = fitting.logistic_fit(clues, right)
     table = fitting.isotonic_table(fitting.sigmoid(clues @ weights + bias), right)
-    wrong = [one for one in found if not one.right and one.candidates]
+    wrong = [one for one in found if one.text and not one.right and one.candidates]
     listed = [(one, _index(one)) for one in wrong]
     among = [(one, n) for one, n in listed if n is not None]
     known = [(one, n) for one in found if one.issuer and (n := _issuer_index(one)) is not None]
@@ -208,8 +208,14 @@ def report(said: Sequence[Said]) -> dict[str, Any]:
     clues, right = np.array([one.clues for one in found]), np.array([one.right for one in found], float)
     groups = np.array([hash_of(one.text) for one in found])
     judged = fitting.across_folds(clues, right, groups)
-    parts = {"all": np.ones(len(found), bool), "real": np.array([one.real for one in found])}
-    lines: dict[str, Any] = {"plates": len(said), "found": len(found)}
+    plates = np.array([bool(one.text) for one in found])
+    parts = {
+        "plates": plates,
+        "real": plates & np.array([one.real for one in found]),
+        "reads": np.ones(len(found), bool),
+    }
+    wanted = sum(bool(one.text) for one in said)
+    lines: dict[str, Any] = {"wanted": wanted, "found": int(plates.sum()), "no_plates": int((~plates).sum())}
     for name, mask in parts.items():
         if mask.sum():
             lines[name] = _measures(judged[mask], right[mask])
