@@ -308,8 +308,24 @@ def _put(rng: random.Random, draft: _Draft, picture: np.ndarray, quad: np.ndarra
     """Pastes a plate unless something is in the way or it would be cut by the edge."""
     if _occupied(draft, box_of(quad), 0.1) or _visible(box_of(quad), draft.canvas.shape) < 1:
         return
-    pasting.paste(rng, draft.canvas, picture, quad)
+    pasting.paste(rng, draft.canvas, _recoloured(rng, picture), quad)
     draft.plates.append(Plate(quad, corners_known=True))
+
+
+def _recoloured(rng: random.Random, picture: np.ndarray) -> np.ndarray:
+    """At times another colour scheme: a plate is not known by its colours, and red is not only for lamps."""
+    chance = rng.random()
+    if chance < 0.08:
+        return picture[..., rng.sample(range(3), 3)]
+    if chance > 0.16:
+        return picture
+    light = np.array([rng.uniform(170, 255) for _ in range(3)])
+    dark = np.array([rng.uniform(0, 90) for _ in range(3)])
+    dark[rng.randrange(3)] = rng.uniform(0, 230)
+    share = picture.mean(axis=2, keepdims=True) / 255
+    if rng.random() < 0.6:
+        share = 1 - share
+    return np.asarray(dark + (light - dark) * share, np.uint8)
 
 
 def _add_other(rng: random.Random, draft: _Draft, stock: Stock) -> None:

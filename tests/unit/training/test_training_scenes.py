@@ -35,7 +35,7 @@ def photograph(seed: int, *boxes: photographs.Box) -> Photograph:
 
 
 def dice(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311 - pictures, not secrets
+    return random.Random(seed)
 
 
 def magenta_plate(_: random.Random) -> np.ndarray:
@@ -96,7 +96,7 @@ def test_plates_are_where_the_labels_say_after_zoom_turn_mirror_and_paste(stock:
             outer = centre + (plate.quad - centre) * 1.3 + np.sign(plate.quad - centre) * 2
             ring = np.zeros(SIZE, np.uint8)
             cv2.polylines(ring, [np.round(outer).astype(np.int32)], True, 1)
-            if magenta[mask > 0].mean() < 0.5:  # pasted in deep shade: colour says nothing
+            if magenta[mask > 0].mean() < 0.5:  # in deep shade or in other colours: colour says nothing
                 continue
             seen += 1
             assert magenta[ring > 0].mean() < 0.3
