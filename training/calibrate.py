@@ -349,7 +349,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--count", type=int, default=3000, help="drawn plates")
     parser.add_argument(
-        "--readable", type=float, default=0.2, help="least probability of a text that is read"
+        "--readable", type=float, default=0.1, help="least probability of a text that is read"
     )
     parser.add_argument("--home", default="US-IL")
     parser.add_argument("--at-home", type=float, default=0.85)

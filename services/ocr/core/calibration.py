@@ -89,7 +89,7 @@ class Calibration:
     arrangement: float = 1.0
     issuer_temperature: float = 1.0
     kind_temperature: float = 1.0
-    readable: float = 0.2
+    readable: float = 0.1
     threshold: float = 0.3
 
     def probability(self, clues: Clues) -> float:
