@@ -18,7 +18,7 @@ ISSUERS = (
     "ZZ",
 )
 # How often each family is drawn.
-_MIX = ((0.60, draw_us), (0.19, draw_europe), (0.12, draw_brazil), (0.06, draw_two_line), (0.03, draw_north))
+_MIX = ((0.47, draw_us), (0.13, draw_europe), (0.31, draw_brazil), (0.06, draw_two_line), (0.03, draw_north))
 
 
 def draw(rng: random.Random, faces: Faces) -> FlatPlate:

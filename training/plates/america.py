@@ -132,8 +132,20 @@ def _old_brazil(rng: random.Random, faces: Faces) -> FlatPlate:
         *_filled("####", rng),
     ]
     face = faces.dies(rng) if rng.random() < 0.6 else faces.plate(rng, 0.1)
-    c.row(plate, segments, face, (rng.uniform(8, 22), 400 - rng.uniform(8, 22), rng.uniform(32, 40), rng.uniform(74, 87)), ink, rng,
-          gap=rng.uniform(0.08, 0.18), bold=rng.choice((0, 1, 2)), relief=rng.choice((0, 1, 2)), widest=rng.uniform(1, 1.4))  # fmt: skip
+    # 63 of 130 mm on the plate, more where the strip above is cut off or small.
+    tall = rng.uniform(60, 86)
+    c.row(
+        plate,
+        segments,
+        face,
+        (rng.uniform(8, 26), 400 - rng.uniform(8, 26), rng.uniform(32, 122 - tall), tall),
+        ink,
+        rng,
+        gap=rng.uniform(0.08, 0.24),
+        bold=rng.choice((0, 1, 2)),
+        relief=rng.choice((0, 1, 2)),
+        widest=rng.uniform(1, 1.5),
+    )
     for _ in range(rng.choice((0, 2, 3))):
         x, y = rng.randint(20, 360), 130 - rng.randint(6, 16)
         plate[y:126, x : x + rng.randint(10, 22)] = c.any_colour(rng, 0, 60)
