@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -248,25 +248,22 @@ class Engine:
     ) -> tuple[Plate, ...]:
         issued = self._issuers(seen)
         plates = []
+        calibration = self.model.calibration
         for look, one, (issuers, kinds) in zip(seen, found, issued, strict=True):
             if not look.said.texts:
                 continue
             quad = look.way.outlines[0]
-            reading, clues = read(
-                look.said,
-                dict(issuers),
-                self.model.calibration,
-                width=quad.width,
-                score=one.score,
-            )
+            reading, clues = read(look.said, issuers, calibration, width=quad.width, score=one.score)
             if grammar.SHORTEST <= len(reading.text) <= grammar.LONGEST:
                 inside = quad.clipped(width, height)
-                plates.append(Plate(reading, inside, clues, issuers, kinds, look.windows))
+                # What the plate looks like, and then what its text says of who issues such texts.
+                likely = _likely(grammar.weighed(reading.text, issuers), calibration.issuer_temperature)
+                plates.append(Plate(reading, inside, clues, likely, kinds, look.windows))
         return _once(plates)
 
-    def _issuers(self, seen: Sequence[_Look]) -> list[tuple[Likely, Likely]]:
-        """Issuers and kinds of each plate; empty where there is no text that anybody issued."""
-        issued: list[tuple[Likely, Likely]] = [((), ())] * len(seen)
+    def _issuers(self, seen: Sequence[_Look]) -> list[tuple[Mapping[str, float], Likely]]:
+        """Issuers and kinds of each plate by its looks; empty where there is no text that anybody issued."""
+        issued: list[tuple[Mapping[str, float], Likely]] = [({}, ())] * len(seen)
         texts = [n for n, look in enumerate(seen) if _best_fit(look.said) > _WORST_FIT]
         if not texts:
             return issued
@@ -276,10 +273,9 @@ class Engine:
         issuers, kinds = self._issuer.run(["issuer", "kind"], {"window": np.stack(windows)})
         model, calibration = self.model, self.model.calibration
         for n, issuer, kind in zip(texts, issuers, kinds, strict=True):
-            issued[n] = (
-                _likely(model.issuers, issuer, calibration.issuer_temperature),
-                _likely(model.kinds, kind, calibration.kind_temperature),
-            )
+            looks = dict(zip(model.issuers, issuer.tolist(), strict=True))
+            kind_of = dict(zip(model.kinds, kind.tolist(), strict=True))
+            issued[n] = (looks, _likely(kind_of, calibration.kind_temperature))
         return issued
 
 
@@ -288,8 +284,8 @@ def _best_fit(said: Evidence) -> float:
     return float(said.together[said.best]) / len(said.texts[said.best]) if said.texts else -np.inf
 
 
-def _likely(labels: Sequence[str], values: Tensor, temperature: float) -> Likely:
-    pairs = zip(labels, tempered(values.tolist(), temperature), strict=True)
+def _likely(values: Mapping[str, float], temperature: float) -> Likely:
+    pairs = zip(values, tempered(list(values.values()), temperature), strict=True)
     kept = [(label, value) for label, value in pairs if value >= LEAST_PROBABILITY]
     return tuple(sorted(kept, key=lambda pair: -pair[1]))
 

@@ -15,6 +15,8 @@ from typing import Final
 
 SHORTEST: Final = 2
 LONGEST: Final = 12
+# Share of plates with one of their issuer's arrangements; the others are personal, or of some other kind.
+_ARRANGED: Final = 0.8
 # Texts with more changes than this are other texts.
 _MOST_CHANGES: Final = 3
 
@@ -170,6 +172,23 @@ def fit(text: str, issuers: Mapping[str, float]) -> float:
     named = sum(value for issuer, value in issuers.items() if arrangement in ARRANGEMENTS.get(issuer, _ALL))
     rest = max(0.0, 1.0 - sum(issuers.values())) if arrangement in _ALL else 0.0
     return min(1.0, named + rest)
+
+
+def weighed(text: str, issuers: Mapping[str, float]) -> dict[str, float]:
+    """The probability of each issuer after its text is known (Bayes), adding up to 1; empty for none.
+
+    An issuer gives most of its plates one of its arrangements, each as often as the others, and the rest any
+    arrangement there is.
+    """
+    arrangement = arrangement_of(text)
+    any_other = (1 - _ARRANGED) / len(_ALL)
+    shares = {}
+    for issuer, value in issuers.items():
+        known = ARRANGEMENTS.get(issuer)
+        own = _ARRANGED / len(known) if known and arrangement in known else 0.0
+        shares[issuer] = value * (own + (any_other if known else 1 / len(_ALL)))
+    total = sum(shares.values())
+    return {issuer: share / total for issuer, share in shares.items()} if total > 0 else dict(issuers)
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ocr.core.alphabet import CHARACTERS
-from services.ocr.core.grammar import ARRANGEMENTS, LONGEST, arrangement_of, fit, respelled
+from services.ocr.core.grammar import ARRANGEMENTS, LONGEST, arrangement_of, fit, respelled, weighed
 
 TEXTS = st.text(CHARACTERS, min_size=1, max_size=12)
 
@@ -81,3 +81,20 @@ def test_respelled_texts_have_known_arrangements_and_are_others(text: str) -> No
 @settings(deadline=None)
 def test_fit_is_a_share(text: str, issuers: dict[str, float]) -> None:
     assert 0 <= fit(text, issuers) <= 1
+
+
+def test_a_text_that_only_one_of_two_likely_states_issues_makes_that_one_likelier() -> None:
+    before = {"US-CA": 0.4, "US-OH": 0.4, "ZZ": 0.2}
+
+    after = weighed("7ABC123", before)
+
+    assert sum(after.values()) == pytest.approx(1)
+    assert after["US-CA"] > 0.9
+    assert weighed("ABC1234", before)["US-OH"] > 0.9
+
+
+def test_a_text_of_nobodys_arrangement_leaves_the_issuers_as_they_were() -> None:
+    before = {"US-CA": 0.7, "US-OH": 0.3}
+
+    assert weighed("A1B2C3D4", before) == pytest.approx(before)
+    assert weighed("ABC1234", {}) == {}
