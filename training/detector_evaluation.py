@@ -2,7 +2,7 @@
 
 A frame goes in with its longer side at 624 pixels (`frame`): 1280 x 720 becomes 640 x 352 with its
 margin, a tenth cheaper than at 640 and no worse. Where nothing was found, a second
-pass at 1024 or 320 pixels found no more at 0.35 and up to two points more at 0.40. Boxes count from
+pass at 1024 or 320 pixels found half a point more at 0.35, two points at 0.40. Boxes count from
 THRESHOLD on; where a frame has none, its best is worth reading from 0.2 on.
 """
 
