@@ -33,12 +33,15 @@ def test_same_picture_reads_the_same_each_time() -> None:
     assert engine().plates(image) == engine().plates(image)
 
 
-def test_plate_that_leans_is_read() -> None:
-    scene = draw_scene(2)
+def test_plates_that_lean_are_read() -> None:
     turn = cv2.getRotationMatrix2D((640, 400), -12, 1.0)
-    turned = np.asarray(cv2.warpAffine(pixels(scene.image), turn, (1280, 720)), dtype=np.uint8)
-
-    assert scene.plate in [plate.text for plate in engine().plates(turned)]
+    right = 0
+    for seed in range(8):
+        scene = draw_scene(seed)
+        turned = np.asarray(cv2.warpAffine(pixels(scene.image), turn, (1280, 720)), dtype=np.uint8)
+        right += scene.plate in [plate.text for plate in engine().plates(turned)]
+    # A character may be in doubt in some of them; a reader that does not straighten reads none.
+    assert right >= 6
 
 
 @pytest.mark.parametrize("seed", range(4))
