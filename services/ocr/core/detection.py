@@ -40,7 +40,7 @@ class DetectionSettings:
         most: Most plates of an image; those with the lowest scores go.
     """
 
-    long_side: int = 624
+    long_side: int = 640
     close_side: int = 96
     close_margin: int = 32
     close_share: float = 0.45
