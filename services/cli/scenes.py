@@ -23,8 +23,8 @@ _BODIES: tuple[_Color, ...] = (
     (150, 150, 146),
     (92, 96, 104),
 )
-# 0, 1, G (a C or O in this font), I, O and Q are left out: no plate in the demo is in doubt by its drawing.
-_LETTERS = "ABCDEFHJKLMNPRSTUVWXYZ"
+# 0, 1, I, O, Q, G and J (in this font a C and a 3) are left out: no plate is in doubt by its drawing.
+_LETTERS = "ABCDEFHKLMNPRSTUVWXYZ"
 _DIGITS = "23456789"
 _PLATE_PIXELS = (480, 240)
 _JPEG_QUALITY = 90
