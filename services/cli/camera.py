@@ -27,7 +27,13 @@ _PAUSE_SECONDS = 0.5
 # An approval is known to every service within about a second; a camera that comes sooner waits for it.
 _APPROVAL_SECONDS = 5.0
 _NOT_APPROVED = ErrorReason.Name(ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED)
-_COME_AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
+# UNKNOWN and INTERNAL are what the transport says of a stream whose process was killed.
+_COME_AGAIN = {
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
 
 Sent = tuple[pb.Frame, pb.RecognizeStreamResponse]
 
