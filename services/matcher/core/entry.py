@@ -6,6 +6,7 @@ import enum
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 
@@ -32,6 +33,10 @@ class Source(enum.IntEnum):
     LEADS = 2
     SOS = 3
     AGENCY = 4
+    FEDERAL_DOT = 5
+    ICC = 6
+    FEDERAL_DOT = 5
+    ICC = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,12 @@ NO_VEHICLE: Final = Vehicle()
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One accepted row of an uploaded file. It has no field that could hold a person's data."""
+    """One accepted row of an uploaded file. It has no field that could hold a person's data.
+
+    Attributes:
+        plate_type: NCIC code; empty when unknown.
+        entry_date: When the source entered it, as far as the file says; None when unknown.
+    """
 
     plate: str
     state: str
@@ -58,6 +68,7 @@ class ListRow:
     record_number: str
     plate_type: str
     vehicle: Vehicle
+    entry_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,42 @@ class RowError:
     column: str
     """Name of the column, or its first position from 1 in a file of fixed columns."""
     problem: str
+
+
+class NoteKind(enum.IntEnum):
+    """What a note says became of its row."""
+
+    DOUBTFUL = 1
+    """It is taken, without the part that the note is about."""
+    LEFT_OUT = 2
+    """It is not taken, on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowNote:
+    """What the uploader must know of a row that is no error. Like RowError it repeats nothing of the row."""
+
+    row: int
+    column: str
+    note: str
+    kind: NoteKind
+
+
+Parsed = ListRow | RowError | RowNote
+
+
+@dataclass(frozen=True, slots=True)
+class ParseOptions:
+    """What a parser must know besides the file.
+
+    Attributes:
+        today: By it dates are told to lie in the future.
+        immigration_file: True takes rows of NCIC's file N, which are left out otherwise. A system
+            administrator's recorded setting of the list.
+    """
+
+    today: date
+    immigration_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)

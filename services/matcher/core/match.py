@@ -15,12 +15,17 @@ from services.matcher.core.lattice import Lattice, folded_o
 # NCIC writes the letter O as zero, and LEADS passes NCIC's records on: a 0 in such a list may be an O on the
 # plate. I and 1 are only hard to see apart, so a match by them keeps its warning.
 _ENCODED: Final = frozenset({Source.NCIC, Source.LEADS})
-# How long after its upload a list is what its source says. The federal and state files come at least daily.
+# How long after its upload a list is what its source says. The federal and state crime files come at least
+# daily; for motor carrier data a week is assumed.
 UPDATE_PERIOD: Final[Mapping[Source, timedelta]] = {
     Source.NCIC: timedelta(days=1),
     Source.LEADS: timedelta(days=1),
     Source.SOS: timedelta(days=7),
     Source.AGENCY: timedelta(days=30),
+    Source.FEDERAL_DOT: timedelta(days=7),
+    Source.ICC: timedelta(days=7),
+    Source.FEDERAL_DOT: timedelta(days=7),
+    Source.ICC: timedelta(days=7),
 }
 LATE: Final = timedelta(minutes=15)
 # Probability that the plate is of the listed state when either side does not say. Assumed, not measured: high

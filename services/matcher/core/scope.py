@@ -1,0 +1,146 @@
+"""Whose hot list is compared on whose camera (ENF-051 II.D, II.H, III.B.1).
+
+Three things must hold, and each can only take away: list and sensor are of one partition; the list is of the
+sensor's own agency, or an agreement in effect lets the other agency's lists in; and the sensor group's row of
+the matrix admits it.
+"""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol
+
+from services.matcher.core.entry import Category, Source
+
+
+class Partition(enum.IntEnum):
+    """Data sets that never meet (ENF-051 II.H); numbers as in alpr.type.v1.Partition."""
+
+    GENERAL = 1
+    MOTOR_CARRIER = 2
+
+
+# The Motor Carrier Safety system holds federal DOT and ICC data and nothing else; they are held nowhere else.
+_MOTOR_CARRIER_SOURCES: Final = frozenset({Source.FEDERAL_DOT, Source.ICC})
+# What such data may say of a plate. Crimes, wanted and missing persons are no matter of motor carrier safety.
+_MOTOR_CARRIER_CATEGORIES: Final = frozenset(
+    {Category.SUSPENDED, Category.REVOKED, Category.EXPIRED_REGISTRATION, Category.OTHER}
+)
+
+
+class GroupMode(enum.IntEnum):
+    """How a row of the matrix is read; numbers as in alpr.matcher.v1.GroupMode."""
+
+    ALL_BUT = 1
+    ONLY = 2
+
+
+class ScopedList(Protocol):
+    """What scope needs to know of an active list; `ListHeader` has it."""
+
+    @property
+    def hot_list_id(self) -> uuid.UUID:
+        """The list."""
+
+    @property
+    def agency_ori(self) -> str:
+        """Who owns it."""
+
+    @property
+    def source(self) -> Source:
+        """Where it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Reads of one agency's sensors may be compared with another agency's lists (III.B.1)."""
+
+    agreement_id: uuid.UUID
+    sensor_agency_ori: str
+    list_agency_ori: str
+    partitions: frozenset[Partition]
+    start: datetime
+    end: datetime
+
+    def is_in_effect(self, moment: datetime) -> bool:
+        """True from its start to before its end."""
+        return self.start <= moment < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A sensor group's row of the matrix. A list that is made later is out with ONLY and in with ALL_BUT."""
+
+    agency_ori: str
+    sensor_group: str
+    mode: GroupMode
+    hot_list_ids: frozenset[uuid.UUID]
+
+    def admits(self, hot_list_id: uuid.UUID) -> bool:
+        """True when the list may be compared with reads of the group."""
+        return (hot_list_id in self.hot_list_ids) == (self.mode is GroupMode.ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may be compared with what at one moment. Without any, an agency's lists meet its own sensors.
+
+    Attributes:
+        shared: Agency of the sensors, agency of the lists, partition: what agreements in effect let in.
+        rows: The matrix, by agency and sensor group; a group without a row admits everything.
+    """
+
+    shared: frozenset[tuple[str, str, Partition]] = frozenset()
+    rows: Mapping[tuple[str, str], GroupRow] = field(default_factory=dict)
+
+    def lists_for(
+        self, agency_ori: str, sensor_group: str, partition: Partition, headers: Sequence[ScopedList]
+    ) -> frozenset[int]:
+        """The numbers (places in `headers`) of the lists that reads of such a sensor are compared with."""
+        row = self.rows.get((agency_ori, sensor_group))
+        return frozenset(
+            number
+            for number, header in enumerate(headers)
+            if partition_of(header.source) is partition
+            and (header.agency_ori == agency_ori or (agency_ori, header.agency_ori, partition) in self.shared)
+            and (row is None or row.admits(header.hot_list_id))
+        )
+
+
+OWN_ONLY: Final = Rules()
+"""No agreement, no matrix: what fails closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Agreements and matrix as stored at one revision."""
+
+    agreements: tuple[Agreement, ...] = ()
+    rows: tuple[GroupRow, ...] = ()
+
+    def rules_at(self, moment: datetime) -> Rules:
+        """The rules at `moment`: an agreement counts from its start to its end, to the second."""
+        return Rules(
+            shared=frozenset(_shared(one for one in self.agreements if one.is_in_effect(moment))),
+            rows={(row.agency_ori, row.sensor_group): row for row in self.rows},
+        )
+
+
+def partition_of(source: Source) -> Partition:
+    """The one partition in which lists of `source` are compared."""
+    return Partition.MOTOR_CARRIER if source in _MOTOR_CARRIER_SOURCES else Partition.GENERAL
+
+
+def may_hold(source: Source, category: Category) -> bool:
+    """True when a list of `source` may have entries of `category` (ENF-051 II.H)."""
+    return partition_of(source) is Partition.GENERAL or category in _MOTOR_CARRIER_CATEGORIES
+
+
+def _shared(agreements: Iterable[Agreement]) -> Iterable[tuple[str, str, Partition]]:
+    for one in agreements:
+        for partition in one.partitions:
+            yield one.sensor_agency_ori, one.list_agency_ori, partition
