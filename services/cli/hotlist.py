@@ -22,7 +22,9 @@ _CHUNK_BYTES = 512 * 1024
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="Name of the list, unique in your agency.")],
-    source: Annotated[str, typer.Option("--source", help="ncic, leads, sos or agency.")] = "agency",
+    source: Annotated[
+        str, typer.Option("--source", help="ncic, leads, sos, agency, federal-dot or icc.")
+    ] = "agency",
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -40,7 +42,13 @@ def create(
 def upload(
     hot_list: Annotated[str, typer.Argument(help="Id of the hot list.")],
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The file.")],
-    file_format: Annotated[str, typer.Option("--format", help="il-leads or csv.")] = "csv",
+    file_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="il-leads, il-sos, ncic, ncic-wa, ncic-mn, ncic-tx, csv or json-lines; may be gzip or zip.",
+        ),
+    ] = "csv",
     attestation: Annotated[
         str, typer.Option("--attest", help="Your words that it is lawful and current.")
     ] = "",

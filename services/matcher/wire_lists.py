@@ -35,7 +35,7 @@ def parse_create(request: pb.CreateHotListRequest) -> tuple[uuid.UUID, str, Sour
     elif not request.name.isprintable():
         wrong.append(FieldViolation("name", "must hold printable characters only"))
     if request.source not in _SOURCES:
-        wrong.append(FieldViolation("source", "must be one of NCIC, LEADS, SOS and AGENCY"))
+        wrong.append(FieldViolation("source", f"must be one of {', '.join(Source.__members__)}"))
     raise_violations(wrong)
     return request_id, request.name, Source(request.source)
 
@@ -51,7 +51,7 @@ def parse_header(request: pb.UploadHotListVersionRequest | None) -> UploadHeader
     request_id = parse_uuid("header.request_id", header.request_id, wrong)
     hot_list_id = parse_uuid("header.hot_list_id", header.hot_list_id, wrong)
     if header.format not in _FORMATS:
-        wrong.append(FieldViolation("header.format", "must be one of IL_LEADS and CSV"))
+        wrong.append(FieldViolation("header.format", f"must be one of {', '.join(FileFormat.__members__)}"))
     if len(header.sha256) != _SHA256_BYTES:
         wrong.append(FieldViolation("header.sha256", "must be 32 bytes"))
     if not 0 < header.size_bytes <= _LARGEST_FILE:

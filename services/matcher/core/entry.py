@@ -35,8 +35,6 @@ class Source(enum.IntEnum):
     AGENCY = 4
     FEDERAL_DOT = 5
     ICC = 6
-    FEDERAL_DOT = 5
-    ICC = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,12 @@ class FileFormat(enum.IntEnum):
 
     IL_LEADS = 1
     CSV = 2
+    IL_SOS = 3
+    NCIC = 4
+    NCIC_WA = 5
+    NCIC_MN = 6
+    NCIC_TX = 7
+    JSON_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)

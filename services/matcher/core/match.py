@@ -24,8 +24,6 @@ UPDATE_PERIOD: Final[Mapping[Source, timedelta]] = {
     Source.AGENCY: timedelta(days=30),
     Source.FEDERAL_DOT: timedelta(days=7),
     Source.ICC: timedelta(days=7),
-    Source.FEDERAL_DOT: timedelta(days=7),
-    Source.ICC: timedelta(days=7),
 }
 LATE: Final = timedelta(minutes=15)
 # Probability that the plate is of the listed state when either side does not say. Assumed, not measured: high
