@@ -10,27 +10,20 @@ from hashlib import sha256
 from uuid import UUID
 
 from services.audit.app_gate import Attempt, Gate, Person
+from services.audit.app_justification import check_justification, reasons
 from services.audit.app_log import Draft, Log, Receipt
-from services.audit.core.actions import may_record
+from services.audit.core.actions import may_record, needs_justification
 from services.audit.core.entry import REQUEST_DIGEST, EntryKind, digest_of, rfc3339
-from services.audit.core.justification import (
-    Justification,
-    Problem,
-    PurposeCode,
-    Rules,
-    case_number_problems,
-    prohibition,
-    purpose_problems,
-)
+from services.audit.core.justification import Justification, PurposeCode, Rules
 from services.audit.core.person import Role
 from services.audit.core.policy import Decision, Thing
 from services.audit.core.question import AskedQuestion, Window, action_of, asked_text, window_of, within
-from services.audit.errors import CaseNumberRequiredError, EntryNotFoundError, PurposeRequiredError
+from services.audit.errors import EntryNotFoundError
 from services.audit.store_log import StoredEntry
 from services.audit.store_settings import SettingStore
 from services.common.canonical import canonical_text
 from services.common.clock import Clock
-from services.common.errors import FieldViolation, InvalidFieldError, NotPermittedError, WrongStateError
+from services.common.errors import FieldViolation, InvalidFieldError, WrongStateError
 from services.common.permit import Permit, permit_text
 
 PERMIT_LIFE = timedelta(seconds=60)
@@ -44,6 +37,7 @@ class Actor:
     account_id: str
     agency_ori: str
     roles: frozenset[Role]
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,10 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class Intended:
-    """A request to record an intent; `token` is "" when the service acts by itself."""
+    """A request to record an intent; `token` is "" when the service acts by itself.
+
+    `person` and `unit` are whose the resource is; `justification` is None when none came.
+    """
 
     service: str
     request_id: str
@@ -83,6 +80,9 @@ class Intended:
     resource_agency_ori: str
     details: Mapping[str, str]
     problems: tuple[FieldViolation, ...]
+    justification: Justification | None = None
+    person: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Authorizer:
             AuditUnavailableError: The decision could not be recorded.
         """
         attempt = Attempt(
-            asked.service, "question", request_id=asked.request_id, **_reasons(asked.justification)
+            asked.service, "question", request_id=asked.request_id, **reasons(asked.justification)
         )
         async with self._gate.recording(attempt):
             if asked.problems or asked.question is None:
@@ -155,7 +155,7 @@ class Authorizer:
             person = await self._gate.person(asked.token, attempt)
             ori = person.account.profile.agency_ori
             decision = self._gate.permit(person, action_of(asked.question), Thing(agency=ori))
-            self._check_justification(asked.justification)
+            check_justification(asked.justification, self._rules)
             await self._check_first(asked, person)
             window = await self._window(asked.question)
         content = {"asked": asked_text(asked.question), "first": asked.first_authorization_id}
@@ -167,27 +167,10 @@ class Authorizer:
             "subject": asked.first_authorization_id,
             "decision": "allowed",
             "clauses": ",".join(decision.clauses),
-            REQUEST_DIGEST: digest_of({**content, **_reasons(asked.justification)}),
+            REQUEST_DIGEST: digest_of({**content, **reasons(asked.justification)}),
         }
         key = f"authorize/{asked.service}/{person.account.account_id}/{asked.request_id}"
         return self._authorization(await self._log.append(Draft(EntryKind.QUERY, key, values)), person)
-
-    def _check_justification(self, given: Justification) -> None:
-        """Case number, then purpose, then the uses that the law forbids."""
-        problems = case_number_problems(given, self._rules)
-        if problems:
-            raise CaseNumberRequiredError(
-                "a case number is required (IV.C.5)", violations=_violations(problems)
-            )
-        about = prohibition(given, self._rules)
-        if about:
-            msg = f"625 ILCS 5/2-130 forbids the use of plate readers for {about}"
-            raise NotPermittedError(msg, metadata={"clauses": "IV.A.1", "law": "625 ILCS 5/2-130"})
-        problems = purpose_problems(given, self._rules)
-        if problems:
-            raise PurposeRequiredError(
-                "an authorized purpose is required (IV.C.6)", violations=_violations(problems)
-            )
 
     async def _check_first(self, asked: Asked, person: Person) -> None:
         """A further page cites a question of the same person through the same service."""
@@ -242,24 +225,27 @@ class Authorizer:
 class Recorder:
     """Records acts, outcomes and events."""
 
-    def __init__(self, journal: Log, gate: Gate) -> None:
+    def __init__(self, journal: Log, gate: Gate, rules: Rules) -> None:
         self._log = journal
         self._gate = gate
+        self._rules = rules
 
     async def intent(self, intended: Intended) -> tuple[StoredEntry, Actor]:
         """The intent, on disk, and who acts; the same one for a request that came before.
 
         Raises:
-            InvalidFieldError: The request must change.
+            InvalidFieldError, CaseNumberRequiredError, PurposeRequiredError: The request must change.
             UnauthenticatedError, NotPermittedError: The act is not allowed.
             RequestIdReusedError: The request id came before with other content.
             AuditUnavailableError: It could not be recorded.
         """
         named = {"resource": intended.resource, "agency": intended.resource_agency_ori}
-        attempt = Attempt(intended.service, intended.action, request_id=intended.request_id, **named)
+        why = reasons(intended.justification) if intended.justification else {}
+        attempt = Attempt(intended.service, intended.action, request_id=intended.request_id, **named, **why)
         async with self._gate.recording(attempt):
             actor, decision = await self._decide(intended, attempt)
-        content = {"action": intended.action, **named, **_details(intended.details)}
+            self._check_justification(intended)
+        content = {"action": intended.action, **named, **why, **_details(intended.details)}
         values = {
             **attempt.values(),
             **_details(intended.details),
@@ -277,13 +263,25 @@ class Recorder:
         if not may_record(intended.service, intended.action):
             text = "This service has no such action; audit's README lists those there are."
             raise InvalidFieldError("there is no such action", violations=[FieldViolation("action", text)])
-        thing = Thing(name=intended.resource, agency=intended.resource_agency_ori)
+        thing = Thing(
+            name=intended.resource,
+            agency=intended.resource_agency_ori,
+            unit=intended.unit,
+            person=intended.person,
+        )
         if intended.token:
             person = await self._gate.person(intended.token, attempt)
             return actor_of(person), self._gate.permit(person, intended.action, thing)
         attempt.note(actor=intended.service)
         decision = self._gate.permit_service(intended.service, intended.action, thing)
         return Actor(intended.service, "", frozenset()), decision
+
+    def _check_justification(self, intended: Intended) -> None:
+        """A reason that came is good enough, and came where the act needs one."""
+        if intended.justification:
+            check_justification(intended.justification, self._rules)
+        elif needs_justification(intended.action):
+            check_justification(Justification("", "", "", "", ""), self._rules)
 
     async def outcome(self, ended: Ended) -> tuple[Receipt, Receipt]:
         """Receipts of subject and outcome, once the outcome is on disk.
@@ -317,7 +315,8 @@ class Recorder:
 def actor_of(person: Person) -> Actor:
     """The person as an actor."""
     account = person.account
-    return Actor(account.account_id, account.profile.agency_ori, account.roles)
+    profile = account.profile
+    return Actor(account.account_id, profile.agency_ori, account.roles, profile.unit)
 
 
 def outcome_of(subject: StoredEntry, ended: Ended) -> Draft:
@@ -365,19 +364,5 @@ def _event(one: Happened) -> Draft:
     return Draft(EntryKind.EVENT, f"event/{one.service}/{one.event_id}", values)
 
 
-def _reasons(given: Justification) -> dict[str, str]:
-    return {
-        "case_number_kind": given.kind,
-        "case_number": given.case_number.strip(),
-        "outside_agency": given.outside_agency.strip(),
-        "purpose": given.purpose.strip(),
-        "offence_code": given.offence_code,
-    }
-
-
 def _details(details: Mapping[str, str]) -> dict[str, str]:
     return {f"detail.{name}": value for name, value in details.items()}
-
-
-def _violations(problems: Sequence[Problem]) -> tuple[FieldViolation, ...]:
-    return tuple(FieldViolation(f"justification.{one.field}", one.description) for one in problems)

@@ -132,7 +132,11 @@ def parse_intent(request: pb.RecordIntentRequest, service: str) -> Intended:
     _check_action("action", request.action, wrong)
     _check_ori("resource_agency_ori", request.resource_agency_ori, wrong, required=False)
     _check_resource("resource", request.resource, wrong)
+    _check_resource("resource_unit", request.resource_unit, wrong)
+    if request.resource_account_id:
+        parse_uuid("resource_account_id", request.resource_account_id, wrong)
     details = _details("details", request.details, wrong)
+    justified = request.HasField("justification")
     return Intended(
         service=service,
         request_id=clean(request.request_id, 36),
@@ -142,6 +146,9 @@ def parse_intent(request: pb.RecordIntentRequest, service: str) -> Intended:
         resource_agency_ori=clean(request.resource_agency_ori, 9),
         details=details,
         problems=tuple(wrong),
+        justification=_justification(request.justification) if justified else None,
+        person=request.resource_account_id,
+        unit=clean(request.resource_unit, _MOST_RESOURCE),
     )
 
 
@@ -238,7 +245,10 @@ def _details(path: str, details: Mapping[str, str], wrong: Wrong) -> dict[str, s
 def actor(who: Actor) -> pb.Actor:
     """The message for who asks or acts."""
     return pb.Actor(
-        account_id=who.account_id, agency_ori=who.agency_ori, roles=sorted(map(role_number, who.roles))
+        account_id=who.account_id,
+        agency_ori=who.agency_ori,
+        roles=sorted(map(role_number, who.roles)),
+        unit=who.unit,
     )
 
 

@@ -23,14 +23,29 @@ ACTIONS = MappingProxyType(
                 "hot_list.upload",
                 "hot_list.activate",
                 "hot_list.list",
+                "local_list.add",
+                "local_list.remove",
+                "local_list.show",
+                "local_list.suspend",
                 "matcher.state",
                 "look_back.run",
+                "scope.set",
+                "scope.list",
             }
         ),
         "search": frozenset({"reads.purge"}),
         "ocr": frozenset({"model.list", "model.activate", "model.roll_back", "images.purge"}),
     }
 )
+
+# Watching for a plate is a question that stays asked: it needs case number and purpose as any other (IV.C.5,
+# IV.C.6).
+_JUSTIFIED = frozenset({"local_list.add"})
+
+
+def needs_justification(action: str) -> bool:
+    """True when the action is refused without case number and purpose."""
+    return action in _JUSTIFIED
 
 
 def may_record(service: str, action: str) -> bool:

@@ -9,6 +9,7 @@ _LAPSED = "No {what} in force is on record. {act}, then ask your coordinator to 
 
 ADVICE = MappingProxyType(
     {
+        "II.D": "This local list is somebody else's. Ask its owner, or a coordinator to take the entry off.",
         "III.B.3.a": "No background check in force is on record. Ask your coordinator to record it.",
         "III.B.3.b": _LAPSED.format(what="security awareness training", act="Complete it"),
         "III.B.3.f": "This belongs to another agency. Ask that agency.",

@@ -54,7 +54,9 @@ async def test_a_question_with_case_number_and_purpose_is_allowed_and_on_record(
     answer = await authorizations(audit).Authorize(plate_request(officer.token()))
 
     entry = await last_entry(audit)
-    assert answer.actor == pb.Actor(account_id=officer.account_id, agency_ori=ORI, roles=[pb.ROLE_USER])
+    assert answer.actor == pb.Actor(
+        account_id=officer.account_id, agency_ori=ORI, roles=[pb.ROLE_USER], unit="D1"
+    )
     assert answer.agency_oris == [ORI]
     assert not answer.sensor_groups
     assert entry["entry_id"] == answer.authorization_id

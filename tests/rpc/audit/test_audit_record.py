@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from alpr.audit.v1 import authorization_service_pb2 as pb
+from alpr.type.v1 import justification_pb2
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.common.wire import to_timestamp
 from tests.support.audit_kit import (
@@ -87,6 +88,57 @@ async def test_an_act_on_another_agencys_list_is_refused_and_on_record(audit: Ru
     entry = await last_entry(audit)
     assert error.metadata["clauses"] == "III.B.3.f"
     assert (entry["kind"], entry["clauses"], entry["agency"]) == ("refusal", "III.B.3.f", OTHER_ORI)
+
+
+def watching(token: str, **changes: Any) -> pb.RecordIntentRequest:
+    """An intent to put a plate on a local list."""
+    usual = {
+        "action": "local_list.add",
+        "resource": str(uuid4()),
+        "justification": justification_pb2.Justification(
+            case_number_kind=justification_pb2.CASE_NUMBER_KIND_CAD,
+            case_number="2026-004711",
+            purpose="homicide investigation, victim's car seen leaving",
+            offence_code="HOMICIDE",
+        ),
+    }
+    return intent(token, **{**usual, **changes})
+
+
+@pytest.mark.clause("II.D", "IV.C.5", "IV.C.6", "IV.A.1")
+async def test_watching_for_a_plate_needs_case_number_and_purpose_as_any_question(
+    audit: RunningAudit,
+) -> None:
+    officer = await audit.person(pb.ROLE_USER)
+    stub, good = authorizations(audit, "matcher"), watching(officer.token())
+    prohibited = watching(officer.token())
+    prohibited.justification.purpose = "immigration enforcement, locate the registered driver"
+
+    unnumbered = await refused(stub.RecordIntent(watching(officer.token(), justification=None)))
+    forbidden = await refused(stub.RecordIntent(prohibited))
+    good.resource_account_id = officer.account_id
+    answer = await stub.RecordIntent(good)
+
+    entry = await last_entry(audit)
+    assert unnumbered.reason == ErrorReason.ERROR_REASON_CASE_NUMBER_REQUIRED
+    assert forbidden.metadata["clauses"] == "IV.A.1"
+    assert answer.actor.unit
+    assert (entry["kind"], entry["case_number"], entry["offence_code"]) == (
+        "intent",
+        "2026-004711",
+        "HOMICIDE",
+    )
+
+
+@pytest.mark.clause("II.D")
+async def test_nobody_puts_a_plate_on_anothers_own_list(audit: RunningAudit) -> None:
+    officer = await audit.person(pb.ROLE_USER)
+    stub = authorizations(audit, "matcher")
+
+    anothers = await refused(stub.RecordIntent(watching(officer.token(), resource_account_id=str(uuid4()))))
+    foreign = await refused(stub.RecordIntent(watching(officer.token(), resource_unit="another unit")))
+
+    assert (anothers.metadata["clauses"], foreign.metadata["clauses"]) == ("II.D", "II.D")
 
 
 @pytest.mark.parametrize(
