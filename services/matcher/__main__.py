@@ -24,6 +24,7 @@ from services.matcher.app_index import IndexFollower
 from services.matcher.app_lists import HotLists
 from services.matcher.app_reads import ReadIntake
 from services.matcher.config import MatcherSettings
+from services.matcher.core.match import MatchSettings
 from services.matcher.neighbours import AlertsClient, ArchiveClient, AuditClient
 from services.matcher.server import HotListServicer, MatchServicer
 from services.matcher.spool import Spool
@@ -64,7 +65,7 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
         archive=ArchiveClient(search),
         alerts=AlertsClient(alerts),
         clock=clock,
-        minimum_probability=settings.match_minimum_probability,
+        settings=MatchSettings(minimum=settings.match_minimum_probability),
     )
     matching = MatchServicer(intake, index, hot_lists, clock, settings.batches_in_flight)
     add_lists = lists_grpc.add_HotListServiceServicer_to_server

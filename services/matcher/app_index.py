@@ -104,10 +104,7 @@ class IndexFollower:
         asked_at = _monotonic()
         loaded = self._index.loaded() if self._index else {}
         revision, lists = await self._lists.load(loaded)
-        by_agency: dict[str, tuple[ActiveList, ...]] = {}
-        for one in lists:
-            by_agency[one.header.agency_ori] = (*by_agency.get(one.header.agency_ori, ()), one)
-        index = Index(revision, self._clock.now(), by_agency)
+        index = Index(revision, self._clock.now(), lists)
         async with self._changed:
             self._index, self._newest_at = index, asked_at
             self._changed.notify_all()

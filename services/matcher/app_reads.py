@@ -15,7 +15,8 @@ from services.common.clock import Clock
 from services.matcher import wire_hits
 from services.matcher.app_index import IndexFollower
 from services.matcher.core.index import Index
-from services.matcher.core.match import Match, Sighting, find_matches
+from services.matcher.core.match import MatchSettings, Sighting, find_all
+from services.matcher.core.scope import OWN_ONLY, Partition
 from services.matcher.metrics import BATCH_READS, HITS, MATCHES, READS
 
 # Hits of reads in this span of age are raised at once. Outside it the archive may still refuse the read (the
@@ -98,14 +99,14 @@ class ReadIntake:
         archive: Archive,
         alerts: AlertFeed,
         clock: Clock,
-        minimum_probability: float,
+        settings: MatchSettings,
     ) -> None:
         self._sensors = sensors
         self._lists = lists
         self._archive = archive
         self._alerts = alerts
         self._clock = clock
-        self._minimum = minimum_probability
+        self._settings = settings
 
     def admit(self, captures: Iterable[tuple[str, datetime | None]]) -> Mapping[str, sensor_pb2.Sensor]:
         """The sensors of a batch by id, from sensor id and capture time of each read.
@@ -156,16 +157,20 @@ class ReadIntake:
 
     def _compare(self, checked: Sequence[_Checked], index: Index, now: datetime) -> dict[int, alerts_pb.Hit]:
         """The hits by their place in the batch; runs in a thread."""
-        hits = {}
-        for n, one in enumerate(checked):
-            if matches := self._matches(one, index, now):
-                hits[n] = wire_hits.to_hit(one.read.message, one.sensor, matches)
-        return hits
+        numbers = [n for n, one in enumerate(checked) if one.read.sighting is not None]
+        sightings = [one.read.sighting for one in checked if one.read.sighting is not None]
+        allowed = [_allowed(checked[n].sensor, index) for n in numbers]
+        found = find_all(sightings, index, allowed, now, self._settings)
+        return {
+            n: wire_hits.to_hit(checked[n].read.message, checked[n].sensor, matches)
+            for n, matches in zip(numbers, found, strict=True)
+            if matches
+        }
 
-    def _matches(self, one: _Checked, index: Index, now: datetime) -> tuple[Match, ...]:
-        if one.read.sighting is None:
-            return ()
-        return find_matches(one.read.sighting, index.lists_of(one.sensor.agency_ori), now, self._minimum)
+
+def _allowed(sensor: sensor_pb2.Sensor, index: Index) -> frozenset[int]:
+    """The numbers of the lists that reads of this sensor are compared with."""
+    return OWN_ONLY.lists_for(sensor.agency_ori, sensor.sensor_group, Partition.GENERAL, index.headers)
 
 
 def _is_prompt(read: SubmittedRead, now: datetime) -> bool:

@@ -6,7 +6,7 @@ import enum
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 
@@ -77,7 +77,7 @@ class RowError:
     """
 
     row: int
-    """Line of the file, from 1."""
+    """Line of the file, from 1; 0 for the file as a whole."""
     column: str
     """Name of the column, or its first position from 1 in a file of fixed columns."""
     problem: str
@@ -121,7 +121,14 @@ class ParseOptions:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row as the matcher keeps it, under an id that is the same in every version that has the row."""
+    """A row as the matcher keeps it, under an id that is the same in every version that has the row.
+
+    Attributes:
+        plate: 1 to 12 of A-Z and 0-9; a "?" in a local list stands for any one character.
+        plate_type: NCIC code; empty when unknown.
+        entry_date: When the source entered it; None when unknown.
+        expires_at: From this second on it matches nothing; None when it is good as long as its list.
+    """
 
     entry_id: uuid.UUID
     plate: str
@@ -129,6 +136,9 @@ class Entry:
     category: Category
     record_number: str
     vehicle: Vehicle
+    plate_type: str = ""
+    entry_date: date | None = None
+    expires_at: datetime | None = None
 
 
 # A record number begins with a letter or digit and has a digit in it: words, and so names, do not fit.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 from services.matcher.core.entry import Category, Entry, Source, Vehicle
@@ -17,7 +17,13 @@ _ROW: Final = "\x1e"
 
 @dataclass(frozen=True, slots=True)
 class ListHeader:
-    """An active list and version, as hits show them (ENF-051 II.D)."""
+    """An active list and version, as hits show them (ENF-051 II.D).
+
+    Attributes:
+        version: Grows with every change of the list's content; list and version together never change theirs.
+        upload_time: When the content was received; the list's age counts from it.
+        expires_at: From this second on the whole list matches nothing; None when it does not expire.
+    """
 
     hot_list_id: uuid.UUID
     name: str
@@ -26,6 +32,7 @@ class ListHeader:
     version: int
     upload_time: datetime
     activated_at: datetime
+    expires_at: datetime | None = None
 
 
 class ListIndex:
@@ -84,33 +91,30 @@ class ActiveList:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """All active lists at one revision, by the agency that owns them."""
+    """All active lists at one revision. A list's number is its place in `lists`, in this index only."""
 
     revision: int
     load_time: datetime
-    by_agency: Mapping[str, tuple[ActiveList, ...]]
+    lists: tuple[ActiveList, ...]
 
-    def lists_of(self, agency_ori: str) -> tuple[ActiveList, ...]:
-        """The lists that reads of this agency's sensors are compared with: its own."""
-        return self.by_agency.get(agency_ori, ())
+    @property
+    def headers(self) -> tuple[ListHeader, ...]:
+        """The header of every list, by number."""
+        return tuple(one.header for one in self.lists)
 
     def loaded(self) -> Mapping[tuple[uuid.UUID, int], ListIndex]:
         """What is in memory by list and version, so that the next index makes only what is new."""
-        return {
-            (one.header.hot_list_id, one.header.version): one.entries
-            for lists in self.by_agency.values()
-            for one in lists
-        }
+        return {(one.header.hot_list_id, one.header.version): one.entries for one in self.lists}
 
     @property
     def entry_count(self) -> int:
         """Entries over all lists."""
-        return sum(one.entries.entry_count for lists in self.by_agency.values() for one in lists)
+        return sum(one.entries.entry_count for one in self.lists)
 
     @property
     def plate_count(self) -> int:
         """Distinct plates of each list, summed over all lists."""
-        return sum(one.entries.plate_count for lists in self.by_agency.values() for one in lists)
+        return sum(one.entries.plate_count for one in self.lists)
 
 
 def _packed(entry: Entry) -> str:
@@ -122,6 +126,9 @@ def _packed(entry: Entry) -> str:
             entry.state,
             str(entry.category.value),
             entry.record_number,
+            entry.plate_type,
+            entry.entry_date.isoformat() if entry.entry_date else "",
+            str(int(entry.expires_at.timestamp())) if entry.expires_at else "",
             vehicle.year,
             vehicle.make,
             vehicle.model,
@@ -132,5 +139,17 @@ def _packed(entry: Entry) -> str:
 
 
 def _unpacked(row: str) -> Entry:
-    entry_id, plate, state, category, record_number, *vehicle = row.split(_FIELD)
-    return Entry(uuid.UUID(entry_id), plate, state, Category(int(category)), record_number, Vehicle(*vehicle))
+    entry_id, plate, state, category, record_number, plate_type, entered, expires, *vehicle = row.split(
+        _FIELD
+    )
+    return Entry(
+        entry_id=uuid.UUID(entry_id),
+        plate=plate,
+        state=state,
+        category=Category(int(category)),
+        record_number=record_number,
+        vehicle=Vehicle(*vehicle),
+        plate_type=plate_type,
+        entry_date=date.fromisoformat(entered) if entered else None,
+        expires_at=datetime.fromtimestamp(int(expires), UTC) if expires else None,
+    )

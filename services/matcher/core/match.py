@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from services.matcher.core.entry import Entry, Source
-from services.matcher.core.index import ActiveList, ListHeader
+from services.matcher.core.index import ActiveList, Index, ListHeader
 from services.matcher.core.lattice import Lattice, folded_o
 
 # NCIC writes the letter O as zero, and LEADS passes NCIC's records on: a 0 in such a list may be an O on the
@@ -36,13 +36,38 @@ _SAME_STATE: Final = {"NE": "NB"}
 
 
 class Doubt(enum.IntEnum):
-    """A reason to doubt a match; the numbers are those of alpr.type.v1.HitDoubt."""
+    """A reason to doubt a match; the numbers are those of alpr.type.v1.HitWarning."""
 
     LOOK_ALIKE = 1
     STATE_MISMATCH = 2
     STATE_UNKNOWN = 3
     OLD_LIST = 4
     LATE_CAPTURE = 5
+    PLATE_TYPE_MISMATCH = 6
+    VEHICLE_MISMATCH = 7
+    OLD_ENTRY = 8
+
+
+class Label(enum.IntEnum):
+    """How the plate read is like the listed one; the numbers are those of alpr.type.v1.MatchLabel."""
+
+    EXACT = 1
+    """Letter for letter, as the source encodes it."""
+    EQUIVALENT = 2
+    """The same but for characters that look alike (0 O Q D, 1 I L, 8 B, 5 S, 2 Z, 6 G)."""
+    LATTICE = 3
+    """Another text that the read may bear, by the probabilities of its characters."""
+    PARTIAL = 4
+    """The listed plate has characters that are not known."""
+
+
+class Grade(enum.IntEnum):
+    """What a match is good for; the numbers are those of alpr.type.v1.MatchGrade."""
+
+    SOUND = 1
+    """Within the false-alarm budget of its list."""
+    CHECK = 2
+    """To be looked at; it never sounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +76,24 @@ class Sighting:
 
     Attributes:
         states: Issuing states with their probability, highest first; empty when nothing is known.
+        plate_types: Types of plate (alpr.type.v1.PlateType) with their probability; empty likewise.
     """
 
     lattice: Lattice
     states: tuple[tuple[str, float], ...]
     capture_time: datetime
+    plate_types: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MatchSettings:
+    """How bold matching is.
+
+    Attributes:
+        minimum: Least probability of a match, above 0.
+    """
+
+    minimum: float = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +103,44 @@ class Match:
     header: ListHeader
     entry: Entry
     probability: float
+    label: Label
+    grade: Grade
     doubts: tuple[Doubt, ...]
 
 
-def find_matches(
-    sighting: Sighting, lists: Iterable[ActiveList], now: datetime, minimum: float
-) -> tuple[Match, ...]:
-    """Every entry of `lists` that the read may be, most probable first; one read may match many (IV.C.1).
+def find_all(
+    sightings: Sequence[Sighting],
+    index: Index,
+    allowed: Sequence[frozenset[int]],
+    now: datetime,
+    settings: MatchSettings,
+) -> list[tuple[Match, ...]]:
+    """For every sighting what `find_matches` says; many at a time cost less. `allowed` is one for each."""
+    pairs = zip(sightings, allowed, strict=True)
+    return [find_matches(sighting, index, numbers, now, settings) for sighting, numbers in pairs]
 
-    An entry is kept when P(text) * P(state) is at least `minimum` (above 0, to 1), where the best text counts
-    as certain: a plate that is listed as read is dropped for its state alone.
+
+def find_matches(
+    sighting: Sighting, index: Index, allowed: frozenset[int], now: datetime, settings: MatchSettings
+) -> tuple[Match, ...]:
+    """Every entry that the read may be, most probable first; one read may match many (IV.C.1).
+
+    An entry is kept when P(text) * P(state) is at least `settings.minimum`, where the best text counts as
+    certain: a plate that is listed as read is dropped for its state alone.
+
+    Args:
+        sighting: The read.
+        index: The lists in memory.
+        allowed: Numbers of the lists that the read may be compared with (`core/scope.py`).
+        now: What ages, and what has expired, is counted to this moment.
+        settings: How bold matching is.
     """
+    minimum = settings.minimum
     lattice = sighting.lattice.folded()
     texts = [(text, lattice.probability(text)) for text in lattice.likely(minimum)]
-    found = [match for one in lists for match in _in_list(sighting, one, texts, now, minimum)]
+    lists = [index.lists[number] for number in sorted(allowed)]
+    live = [one for one in lists if one.header.expires_at is None or now < one.header.expires_at]
+    found = [match for one in live for match in _in_list(sighting, one, texts, now, minimum)]
     return tuple(sorted(found, key=lambda match: (-match.probability, match.entry.entry_id)))
 
 
@@ -89,12 +151,16 @@ def _in_list(
     encoded = one.header.source in _ENCODED
     for text, folded_probability in texts:
         for entry in one.entries.find(text):
+            if entry.expires_at and entry.expires_at <= now:
+                continue
             exact = _reads_as(entry.plate, sighting.lattice.best, encoded)
             likely = folded_probability if encoded else sighting.lattice.probability(entry.plate)
             state = _state_probability(sighting.states, entry.state)
             if (1.0 if exact else likely) * state >= minimum:
                 doubts = _doubts(sighting, one.header, entry, exact, now)
-                yield Match(one.header, entry, likely * state, doubts)
+                label = Label.EXACT if exact else Label.LATTICE
+                grade = Grade.SOUND if exact else Grade.CHECK
+                yield Match(one.header, entry, likely * state, label, grade, doubts)
 
 
 def _reads_as(listed: str, read: str, encoded: bool) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.matcher.core.entry import Category, Entry, ListRow, Source, Vehicle, entry_id
 from services.matcher.core.index import ActiveList, Index, ListHeader, ListIndexBuilder
 from services.matcher.core.lattice import Lattice
-from services.matcher.core.match import Doubt, Match, Sighting, find_matches
+from services.matcher.core.match import Doubt, Match, MatchSettings, Sighting, find_matches
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINIMUM = 0.05
@@ -48,7 +48,8 @@ def sighting(
 
 
 def found(seen: Sighting, *lists: ActiveList, minimum: float = MINIMUM) -> tuple[Match, ...]:
-    return find_matches(seen, lists, NOW, minimum)
+    index = Index(1, NOW, lists)
+    return find_matches(seen, index, frozenset(range(len(lists))), NOW, MatchSettings(minimum))
 
 
 @pytest.mark.clause("IV.C.1")
@@ -189,14 +190,6 @@ def test_a_read_without_lattice_matches_by_its_text() -> None:
     (match,) = found(sighting(Lattice("AB12345")), listed(("AB12345", "IL")))
 
     assert 0.5 < match.probability < 0.95
-
-
-def test_a_list_matches_only_the_sensors_of_its_own_agency() -> None:
-    one = listed(("AB12345", "IL"))
-    index = Index(4, NOW, {one.header.agency_ori: (one,)})
-
-    assert index.lists_of("IL0160000") == (one,)
-    assert index.lists_of("IL0990000") == ()
 
 
 POSITIONS = st.lists(

@@ -15,8 +15,8 @@ from alpr.matcher.v1 import match_service_pb2 as pb
 from alpr.type.v1 import read_pb2
 from services.common.errors import InvalidFieldError
 from services.matcher.core.entry import Category, Entry, Source, Vehicle
-from services.matcher.core.index import ActiveList, ListHeader, ListIndexBuilder
-from services.matcher.core.match import find_matches
+from services.matcher.core.index import ActiveList, Index, ListHeader, ListIndexBuilder
+from services.matcher.core.match import Match, MatchSettings, Sighting, find_matches
 from services.matcher.wire_reads import captures_of, parse_batch
 from tests.matcher_kit import a_read, batch
 
@@ -70,6 +70,10 @@ def changed_reads(draw: st.DrawFn) -> read_pb2.CapturedRead:
     return captured
 
 
+def found(sighting: Sighting) -> tuple[Match, ...]:
+    return find_matches(sighting, Index(1, NOW, (a_list(),)), frozenset({0}), NOW, MatchSettings(0.05))
+
+
 def a_list() -> ActiveList:
     builder = ListIndexBuilder()
     header = ListHeader(_ID, "x", "IL0160000", Source.LEADS, 1, NOW, NOW)
@@ -89,7 +93,7 @@ def test_any_read_is_refused_by_field_or_can_be_compared(captured: read_pb2.Capt
         return
 
     if read.sighting:
-        for match in find_matches(read.sighting, [a_list()], NOW, 0.05):
+        for match in found(read.sighting):
             assert math.isfinite(match.probability)
             assert 0 <= match.probability <= 1
 
@@ -143,7 +147,7 @@ def test_plates_of_other_countries_name_no_state_and_match_no_states_entry() -> 
     (read,) = parse_batch(batch(1, captured), None)
 
     assert read.sighting is not None
-    assert find_matches(read.sighting, [a_list()], NOW, 0.05) == ()
+    assert found(read.sighting) == ()
 
 
 def test_state_is_still_found_among_countries() -> None:
@@ -154,7 +158,7 @@ def test_state_is_still_found_among_countries() -> None:
     (read,) = parse_batch(batch(1, captured), None)
 
     assert read.sighting is not None
-    assert [match.entry.plate for match in find_matches(read.sighting, [a_list()], NOW, 0.05)] == ["AB1"]
+    assert [match.entry.plate for match in found(read.sighting)] == ["AB1"]
 
 
 @pytest.mark.parametrize("states", [states_of(("", "", 0.5)), states_of(("", "BR", 0.5), ("", "BR", 0.3))])
