@@ -14,6 +14,7 @@ import structlog
 from services.common.clock import Clock
 from services.common.errors import AlprError
 from services.common.identity import AccessToken
+from services.matcher.core.local import Grounds
 
 log = structlog.get_logger()
 
@@ -24,29 +25,41 @@ _SETTLE_EVERY_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An intent that is in the log, and who it is of."""
+    """An intent that is in the log, and who it is of; `roles` by their names in the contract."""
 
     intent_id: uuid.UUID
     account_id: str
     agency_ori: str
+    unit: str = ""
+    roles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What somebody is about to do. `agency_ori` is empty when it is the person's own, whichever that is."""
+    """What somebody is about to do.
+
+    Attributes:
+        agency_ori: Whose it is; empty when it is the person's own agency's, whichever that is.
+        grounds: Why, for an act that needs case number and purpose (IV.C.5, IV.C.6).
+        owner_id: Account that it belongs to, when it is one person's own.
+        unit: Unit that it belongs to, when it is one unit's own.
+    """
 
     request_id: uuid.UUID
     action: str
     resource: str
     agency_ori: str
     details: Mapping[str, str]
+    grounds: Grounds | None = None
+    owner_id: str = ""
+    unit: str = ""
 
 
 class Audit(Protocol):
     """What acts need of the audit service. Both raise AuditUnavailableError, or audit's own refusal."""
 
-    async def record_intent(self, plan: Plan, token: AccessToken) -> Intent:
-        """The intent once it is in the log."""
+    async def record_intent(self, plan: Plan, token: AccessToken | None) -> Intent:
+        """The intent once it is in the log; without a token it is this service's own."""
 
     async def record_outcome(self, intent_id: uuid.UUID, *, done: bool, row_count: int) -> None:
         """Returns once the outcome is in the log. Idempotent by intent and outcome."""
@@ -70,7 +83,7 @@ class Acts:
         self._store = store
         self._clock = clock
 
-    async def begin(self, plan: Plan, token: AccessToken) -> Intent:
+    async def begin(self, plan: Plan, token: AccessToken | None) -> Intent:
         """The intent, in the log and allowed; nothing may be done before."""
         return await self._audit.record_intent(plan, token)
 

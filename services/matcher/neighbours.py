@@ -15,6 +15,7 @@ from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.audit.v1 import authorization_service_pb2_grpc as audit_grpc
 from alpr.search.v1 import archive_service_pb2 as archive_pb
 from alpr.search.v1 import archive_service_pb2_grpc as archive_grpc
+from alpr.type.v1 import justification_pb2
 from services.common.errors import (
     AlprError,
     AuditUnavailableError,
@@ -24,6 +25,7 @@ from services.common.errors import (
 from services.common.identity import AccessToken
 from services.matcher.app_acts import Intent, Plan
 from services.matcher.app_reads import ReadAnswer
+from services.matcher.core.local import Grounds
 
 _AUDIT_DEADLINE_S: Final = 10.0
 _STORE_DEADLINE_S: Final = 20.0
@@ -42,21 +44,31 @@ class AuditClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub: audit_grpc.AuthorizationServiceAsyncStub = audit_grpc.AuthorizationServiceStub(channel)
 
-    async def record_intent(self, plan: Plan, token: AccessToken) -> Intent:
+    async def record_intent(self, plan: Plan, token: AccessToken | None) -> Intent:
         """The intent once it is in the log. Raises AuditUnavailableError, or audit's refusal as it came."""
         request = audit_pb.RecordIntentRequest(
             request_id=str(plan.request_id),
-            access_token=token.reveal(),
+            access_token=token.reveal() if token else "",
             action=plan.action,
             resource=plan.resource,
             resource_agency_ori=plan.agency_ori,
             details=plan.details,
+            justification=_justification(plan.grounds) if plan.grounds else None,
+            resource_account_id=plan.owner_id,
+            resource_unit=plan.unit,
         )
         try:
             answer = await self._stub.RecordIntent(request, timeout=_AUDIT_DEADLINE_S)
         except grpc.aio.AioRpcError as error:
             raise _audit_error(error) from None
-        return Intent(uuid.UUID(answer.intent_id), answer.actor.account_id, answer.actor.agency_ori)
+        actor = answer.actor
+        return Intent(
+            uuid.UUID(answer.intent_id),
+            actor.account_id,
+            actor.agency_ori,
+            actor.unit,
+            frozenset(audit_pb.Role.Name(role).removeprefix("ROLE_") for role in actor.roles),
+        )
 
     async def record_outcome(self, intent_id: uuid.UUID, *, done: bool, row_count: int) -> None:
         """Returns once the outcome is in the log."""
@@ -108,6 +120,16 @@ class ArchiveClient:
         if [result.read_id for result in results] != [one.read.read_id for one in reads]:
             raise DependencyUnavailableError("search answered for other reads", resource="search")
         return tuple(ReadAnswer(result.read_id, result.status, result.status_reason) for result in results)
+
+
+def _justification(grounds: Grounds) -> justification_pb2.Justification:
+    return justification_pb2.Justification(
+        case_number_kind=justification_pb2.CaseNumberKind.ValueType(grounds.case_number_kind),
+        case_number=grounds.case_number,
+        outside_agency=grounds.outside_agency,
+        purpose=grounds.purpose,
+        offence_code=grounds.offence_code,
+    )
 
 
 def _parts(messages: Iterable[_Message], most: int) -> Iterator[list[_Message]]:
