@@ -21,8 +21,12 @@ ACTIONS = MappingProxyType(
             {
                 "hot_list.create",
                 "hot_list.upload",
+                "hot_list.approve",
                 "hot_list.activate",
+                "hot_list.deactivate",
+                "hot_list.diff",
                 "hot_list.list",
+                "hot_list.immigration_file",
                 "local_list.add",
                 "local_list.remove",
                 "local_list.show",

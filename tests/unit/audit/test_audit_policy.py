@@ -22,7 +22,9 @@ ORI, OTHER = "IL0000001", "IL0000002"
 QUESTIONS = {"question.plate", "question.image", "question.alerts"}
 ALERTS = {"alerts.subscribe", "alert.get", "alert.acknowledge", "alert.verify"}
 LOCAL = {"local_list.add", "local_list.remove", "local_list.show"}
-LISTS = {"hot_list.create", "hot_list.upload", "hot_list.activate", "hot_list.list"}
+LISTS = {
+    f"hot_list.{act}" for act in ("create", "upload", "approve", "activate", "deactivate", "diff", "list")
+}
 ACCOUNTS = {
     f"account.{act}" for act in ("create", "certify", "grant", "revoke", "enable", "suspend", "get", "list")
 }
@@ -34,9 +36,11 @@ COORDINATION = (
     | EVERYBODY
     | {"matcher.state", "model.list", "hot_list.list", "local_list.remove", "local_list.show"}
 )
+SHARING = {"agreement.propose", "agreement.accept", "agreement.end", "scope.set"}
+OVERSIGHT = {"agreement.list", "scope.list"}
 MATRIX = {
-    Role.STATEWIDE_COORDINATOR: COORDINATION | {"agency.register"},
-    Role.WORK_UNIT_COORDINATOR: COORDINATION,
+    Role.STATEWIDE_COORDINATOR: COORDINATION | SHARING | OVERSIGHT | {"agency.register"},
+    Role.WORK_UNIT_COORDINATOR: COORDINATION | OVERSIGHT,
     Role.USER: QUESTIONS
     | ALERTS
     | LOCAL
@@ -44,9 +48,9 @@ MATRIX = {
     | {"alert.dispose", "hot_list.list", "matcher.state", "model.list"},
     Role.TELECOM_CENTER: ALERTS | EVERYBODY | {"question.alerts", "matcher.state"},
     Role.SYSTEM_ADMINISTRATOR: EVERYBODY
-    | {"matcher.state", "model.list", "model.activate", "model.roll_back"},
-    Role.AUDITOR: EVERYBODY | {"log.export", "account.list", "account.get"},
-    Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | {"matcher.state"},
+    | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
+    Role.AUDITOR: EVERYBODY | OVERSIGHT | {"log.export", "account.list", "account.get"},
+    Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | OVERSIGHT | {"matcher.state"},
 }
 SERVICE_ACTIONS = {"reads.purge", "look_back.run", "images.purge", "alert.escalate", "local_list.suspend"}
 ACTIONS_OF_PEOPLE = sorted(set().union(*MATRIX.values()))
