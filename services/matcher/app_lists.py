@@ -12,7 +12,7 @@ from services.common.errors import AlreadyExistsError
 from services.common.identity import AccessToken
 from services.matcher.app_acts import Acts, Intent, Plan
 from services.matcher.app_index import IndexFollower
-from services.matcher.core.entry import Source
+from services.matcher.core.entry import ParseOptions, Source
 from services.matcher.core.hot_list import Act, HotList, UploadHeader, VersionSummary
 from services.matcher.core.index import Index
 from services.matcher.errors import BadHotListError, HotListNotFoundError
@@ -83,7 +83,8 @@ class HotLists:
         if summary is None:
             async with self._spool.receive(header, chunks) as file:
                 act = self._act(plan, intent, hot_list.hot_list_id)
-                summary = await self._store(act, header, UploadedFile(file, header.format), intent)
+                rows = UploadedFile(file, header.format, ParseOptions(self._clock.now().date()))
+                summary = await self._store(act, header, rows, intent)
         await self._acts.changed(intent.intent_id)
         return summary
 
@@ -129,13 +130,13 @@ class HotLists:
         self, act: Act, header: UploadHeader, file: UploadedFile, intent: Intent
     ) -> VersionSummary:
         """Checks every row before the first is stored."""
-        errors = await asyncio.to_thread(file.errors)
-        if errors:
+        report = await asyncio.to_thread(file.check)
+        if report.errors:
             await self._acts.refused(intent)
             raise BadHotListError(
                 "the file has wrong rows; nothing was stored",
                 resource=str(header.hot_list_id),
-                violations=errors,
+                violations=report.violations,
             )
         return await self._versions.add(act, header, file.rows())
 

@@ -2,56 +2,114 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from services.common.errors import FieldViolation
-from services.matcher.core.entry import ListRow, RowError
+from services.matcher.core.entry import ListRow, NoteKind, Parsed, ParseOptions, RowError, RowNote
 from services.matcher.core.hot_list import FileFormat
 from services.matcher.core.hotlist_csv import parse_csv
+from services.matcher.core.hotlist_jsonl import parse_json_lines
 from services.matcher.core.leads import parse_leads
 from services.matcher.core.lines import bounded_lines
+from services.matcher.core.ncic import (
+    parse_ncic,
+    parse_ncic_minnesota,
+    parse_ncic_texas,
+    parse_ncic_washington,
+)
+from services.matcher.core.sos import parse_sos
 
-_MOST_ERRORS: Final = 100
-_PARSERS: Final[Mapping[FileFormat, Callable[[Iterable[bytes]], Iterator[ListRow | RowError]]]] = {
+MOST_ERRORS: Final = 1000
+"""Wrong rows after which a file is looked at no further."""
+MOST_NOTES: Final = 1000
+"""Notes that are kept; the others are counted."""
+_MOST_VIOLATIONS: Final = 100
+_PARSERS: Final[Mapping[FileFormat, Callable[[Iterable[bytes], ParseOptions], Iterator[Parsed]]]] = {
     FileFormat.IL_LEADS: parse_leads,
     FileFormat.CSV: parse_csv,
+    FileFormat.IL_SOS: parse_sos,
+    FileFormat.NCIC: parse_ncic,
+    FileFormat.NCIC_WA: parse_ncic_washington,
+    FileFormat.NCIC_MN: parse_ncic_minnesota,
+    FileFormat.NCIC_TX: parse_ncic_texas,
+    FileFormat.JSON_LINES: parse_json_lines,
 }
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What is to be said about a file. No part of it repeats what stands in the file.
+
+    Attributes:
+        row_count: Rows that are right, those that repeat an entry among them.
+        errors: Wrong rows, at most the first MOST_ERRORS; with one of them nothing may be stored.
+        stopped: True when the file was looked at no further after so many.
+        left_out_count: Rows that are left out on purpose.
+        doubtful_count: Rows that are taken without one of their values.
+        notes: Which rows these are, at most the first MOST_NOTES.
+    """
+
+    row_count: int = 0
+    errors: list[RowError] = field(default_factory=list)
+    stopped: bool = False
+    left_out_count: int = 0
+    doubtful_count: int = 0
+    notes: list[RowNote] = field(default_factory=list)
+
+    @property
+    def violations(self) -> tuple[FieldViolation, ...]:
+        """The first 100 errors as an answer carries them."""
+        return tuple(
+            FieldViolation(
+                f"row {error.row}, column {error.column}" if error.row else error.column, error.problem
+            )
+            for error in self.errors[:_MOST_VIOLATIONS]
+        )
 
 
 class UploadedFile:
     """The rows of a file, a line at a time: a million rows are never in memory."""
 
-    def __init__(self, file: BinaryIO, layout: FileFormat) -> None:
+    def __init__(self, file: BinaryIO, layout: FileFormat, options: ParseOptions) -> None:
         self._file = file
         self._parse = _PARSERS[layout]
+        self._options = options
 
-    def errors(self) -> tuple[FieldViolation, ...]:
-        """What is wrong with the file, at most the first 100 rows; empty when every row is right.
+    def check(self) -> FileReport:
+        """What is wrong with the file, or to be known of it, after every row was looked at.
 
         A file without any entry is wrong: activated, it would silently end every alert of its list.
         """
-        rows = 0
-
-        def wrong() -> Iterator[RowError]:
-            nonlocal rows
-            for row in self._all():
-                rows += 1
-                if isinstance(row, RowError):
-                    yield row
-
-        errors = tuple(_violation(error) for error in itertools.islice(wrong(), _MOST_ERRORS))
-        return errors if rows else (FieldViolation("file", "the file has no entry"),)
+        report = FileReport()
+        for row in self._all():
+            if isinstance(row, ListRow):
+                report.row_count += 1
+            elif isinstance(row, RowError):
+                report.errors.append(row)
+            else:
+                _note(report, row)
+            if len(report.errors) == MOST_ERRORS:
+                report.stopped = True
+                break
+        if not report.row_count and not report.errors:
+            report.errors.append(RowError(0, "file", "the file has no entry"))
+        return report
 
     def rows(self) -> Iterator[ListRow]:
-        """The rows of a file that `errors` found right."""
+        """The rows of a file in which `check` found no error."""
         return (row for row in self._all() if isinstance(row, ListRow))
 
-    def _all(self) -> Iterator[ListRow | RowError]:
+    def _all(self) -> Iterator[Parsed]:
         self._file.seek(0)
-        return self._parse(bounded_lines(self._file))
+        return self._parse(bounded_lines(self._file), self._options)
 
 
-def _violation(error: RowError) -> FieldViolation:
-    return FieldViolation(f"row {error.row}, column {error.column}", error.problem)
+def _note(report: FileReport, note: RowNote) -> None:
+    if note.kind is NoteKind.LEFT_OUT:
+        report.left_out_count += 1
+    else:
+        report.doubtful_count += 1
+    if len(report.notes) < MOST_NOTES:
+        report.notes.append(note)

@@ -58,6 +58,7 @@ class ListRow:
     Attributes:
         plate_type: NCIC code; empty when unknown.
         entry_date: When the source entered it, as far as the file says; None when unknown.
+        expires_at: From this second on it matches nothing; None when it is good as long as its list.
     """
 
     plate: str
@@ -67,6 +68,7 @@ class ListRow:
     plate_type: str
     vehicle: Vehicle
     entry_date: date | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,21 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from services.matcher.core.entry import NO_VEHICLE, Category, ListRow, RowError, Vehicle, is_state
-from services.matcher.core.lines import LONGEST_LINE
+from services.matcher.core.category_map import LEADS_PERSON_LISTS, LEADS_STOLEN
+from services.matcher.core.dates import century, from_mmddyy
+from services.matcher.core.entry import (
+    NO_VEHICLE,
+    Category,
+    ListRow,
+    Parsed,
+    ParseOptions,
+    RowError,
+    Vehicle,
+    is_state,
+)
+from services.matcher.core.fixed import each_row, with_letter_o
 
 _LIST: Final = slice(12, 19)
-_PERSON_LISTS: Final = {"MISSING": Category.MISSING, "WANTED": Category.WANTED}
 # Label, where it stands, and where its value ends.
 _STOLEN_FIELDS: Final = (
     ("VYR/", 19, 26),
@@ -30,6 +40,7 @@ _STOLEN_FIELDS: Final = (
 )
 _STOLEN_WIDTH: Final = 85
 _PERSON_NUMBER: Final = 81
+_DATE_COLUMN: Final = "67"
 
 _PLATE: Final = re.compile(r"[A-Z0-9]{1,8}")
 _PLATE_TYPE: Final = re.compile(r"(?:[A-Z0-9]{2})?")
@@ -42,28 +53,26 @@ _PLATE_RECORD: Final = "P"
 _VEHICLE_RECORD: Final = "V"
 
 
-def parse_leads(lines: Iterable[bytes]) -> Iterator[ListRow | RowError]:
-    """One ListRow or RowError for each line that is not blank, in order, as it is asked for."""
-    for number, line in enumerate(lines, start=1):
-        if line.strip(b" \x1a\x00"):  # old systems end a file with a control character
-            yield _row(number, line)
+def parse_leads(lines: Iterable[bytes], options: ParseOptions) -> Iterator[Parsed]:
+    """A ListRow or RowError for each line that is not blank, in order, as it is asked for, and notes.
+
+    The date of a STOLEN row is that of the theft, the only one that the file has; entered it was no earlier.
+    """
+    return each_row(lines, options, _DATE_COLUMN, _row)
 
 
-def _row(number: int, line: bytes) -> ListRow | RowError:
-    if len(line) > LONGEST_LINE:
-        return RowError(number, "1", "the line is longer than any LEADS row")
-    text = line.decode("iso-8859-1")
+def _row(number: int, text: str) -> ListRow | RowError:
     name = text[_LIST].strip()
-    if name in _PERSON_LISTS:
-        return _person(number, text[: _LIST.stop], text[_PERSON_NUMBER:], _PERSON_LISTS[name])
-    if name == "STOLEN":
+    if name in LEADS_PERSON_LISTS:
+        return _person(number, text[: _LIST.stop], text[_PERSON_NUMBER:], LEADS_PERSON_LISTS[name])
+    if name == LEADS_STOLEN:
         return _stolen(number, text)
     return RowError(number, "13", "the list is not STOLEN, MISSING or WANTED")
 
 
 def _head(number: int, text: str) -> tuple[str, str, str] | RowError:
     """Plate, state and plate type."""
-    plate, state, plate_type = text[0:8].rstrip(" "), _state(text[8:10]), text[10:12].strip(" ")
+    plate, state, plate_type = text[0:8].rstrip(" "), with_letter_o(text[8:10]), with_letter_o(text[10:12])
     if not _PLATE.fullmatch(plate):
         return RowError(number, "1", "the plate is not 1 to 8 of A-Z and 0-9, flush left")
     if not is_state(state):
@@ -71,11 +80,6 @@ def _head(number: int, text: str) -> tuple[str, str, str] | RowError:
     if not _PLATE_TYPE.fullmatch(plate_type):
         return RowError(number, "11", "the plate type is neither blank nor two of A-Z and 0-9")
     return plate, state, plate_type
-
-
-def _state(text: str) -> str:
-    """NCIC writes the letter O as zero ("0H"); no state code has a digit, so this loses nothing."""
-    return text.strip(" ").replace("0", "O")
 
 
 def _person(number: int, head: str, tail: str, category: Category) -> ListRow | RowError:
@@ -104,7 +108,7 @@ def _stolen(number: int, text: str) -> ListRow | RowError:
     category = Category.STOLEN_PLATE if about_plate else Category.STOLEN_VEHICLE
     plate, state, plate_type = parts
     vehicle = Vehicle(_four_digits(year, date), make, model, style, color)
-    return ListRow(plate, state, category, record_number, plate_type, vehicle)
+    return ListRow(plate, state, category, record_number, plate_type, vehicle, from_mmddyy(date))
 
 
 def _stolen_values(number: int, text: str) -> list[str] | RowError:
@@ -131,9 +135,5 @@ def _four_digits(year: str, date: str) -> str:
     if not year:
         return ""
     short = int(year)
-    latest = _century(int(date[4:6])) + 1 if date else _century(short)
+    latest = century(int(date[4:6])) + 1 if date else century(short)
     return str(latest - (latest - short) % 100)
-
-
-def _century(short: int) -> int:
-    return short + (1900 if short >= 69 else 2000)  # noqa: PLR2004 - POSIX strptime %y

@@ -1,6 +1,7 @@
 """Words of the contracts, the demo's hot list, and what is sent of a folder or video."""
 
 import itertools
+from datetime import date
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from services.cli.demo.material import leads_file
 from services.cli.frames import pictures
 from services.cli.locate import CommandError
 from services.cli.words import CATEGORY
-from services.matcher.core.entry import ListRow
+from services.matcher.core.entry import ListRow, ParseOptions
 from services.matcher.core.leads import parse_leads
 
 
@@ -27,7 +28,7 @@ def test_an_unknown_word_is_answered_with_those_there_are() -> None:
 
 
 def test_the_matcher_accepts_every_row_of_the_demos_hot_list() -> None:
-    rows = list(parse_leads(leads_file(["5AU5341", "ABC123"]).splitlines()))
+    rows = list(parse_leads(leads_file(["5AU5341", "ABC123"]).splitlines(), ParseOptions(date(2026, 11, 25))))
 
     assert len(rows) == 1_000
     assert all(isinstance(row, ListRow) for row in rows)

@@ -5,20 +5,32 @@ from __future__ import annotations
 import csv
 import io
 import string
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matcher.core.entry import Category, ListRow, RowError, Vehicle
-from services.matcher.core.hotlist_csv import COLUMNS, parse_csv
+from services.matcher.core.entry import (
+    Category,
+    ListRow,
+    NoteKind,
+    Parsed,
+    ParseOptions,
+    RowError,
+    RowNote,
+    Vehicle,
+)
+from services.matcher.core.hotlist_csv import parse_csv
+from services.matcher.core.named_row import COLUMNS
 
 ALNUM = string.ascii_uppercase + string.digits
+TODAY = ParseOptions(date(2026, 11, 25))
 CODE = st.text(ALNUM + "/-", max_size=12)
 
 
-def parsed(text: str) -> list[ListRow | RowError]:
-    return list(parse_csv(text.encode().split(b"\n")))
+def parsed(text: str) -> list[Parsed]:
+    return list(parse_csv(text.encode().split(b"\n"), TODAY))
 
 
 def where(text: str) -> list[tuple[int, str]]:
@@ -31,7 +43,7 @@ ROWS = st.builds(
     state=st.text(string.ascii_uppercase, min_size=2, max_size=2) | st.just(""),
     category=st.sampled_from(Category),
     record_number=st.from_regex(r"[A-Z][0-9]{1,9}", fullmatch=True) | st.just(""),
-    plate_type=st.just(""),
+    plate_type=st.from_regex(r"(?:[A-Z0-9]{2})?", fullmatch=True),
     vehicle=st.builds(
         Vehicle,
         st.from_regex(r"(?:[0-9]{4})?", fullmatch=True),
@@ -40,6 +52,7 @@ ROWS = st.builds(
         style=CODE,
         color=CODE,
     ),
+    entry_date=st.none() | st.dates(date(1967, 1, 1), date(2026, 11, 26)),
 )
 
 
@@ -51,7 +64,16 @@ def test_what_is_written_reads_back_in_any_order_of_columns(rows: list[ListRow],
     for row in rows:
         vehicle = row.vehicle
         values = (vehicle.year, vehicle.make, vehicle.model, vehicle.style, vehicle.color)
-        fields = (row.plate, row.state, row.category.name, row.record_number, *values)
+        entered = row.entry_date.isoformat() if row.entry_date else ""
+        fields = (
+            row.plate,
+            row.state,
+            row.category.name,
+            row.record_number,
+            *values,
+            row.plate_type,
+            entered,
+        )
         writer.writerow(dict(zip(COLUMNS, fields, strict=True)))
 
     assert parsed(out.getvalue()) == rows
@@ -87,6 +109,11 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
         ("plate,category,state\nAB1,WANTED,ILL", [(2, "state")]),
         ("plate,category,vehicle_year\nAB1,WANTED,05", [(2, "vehicle_year")]),
         ('plate,category\n"AB1,WANTED', [(2, "line")]),
+        ("plate,category,plate_type\nAB1,WANTED,P", [(2, "plate_type")]),
+        ("plate,category,entry_date\nAB1,WANTED,11/25/2026", [(2, "entry_date")]),
+        ("plate,category\nAB1,WANTED\n# rows: 2", [(3, "trailer")]),
+        ("plate,category\nAB1,WANTED\n# rows: 1\nAB2,WANTED", [(4, "line")]),
+        ("plate,category\nAB1,WANTED\n# rows: 1\n# rows: 1", [(4, "line")]),
     ],
 )
 def test_a_wrong_row_is_named_by_line_and_column(text: str, errors: list[tuple[int, str]]) -> None:
@@ -103,6 +130,29 @@ def test_a_name_is_no_record_number_and_is_not_repeated() -> None:
 
 
 def test_bytes_that_are_not_utf_8_are_an_error_of_their_row() -> None:
-    rows = list(parse_csv([b"plate,category", b"AB1,WANTED", b"AB\xff,WANTED", b"AB2,WANTED"]))
+    rows = list(parse_csv([b"plate,category", b"AB1,WANTED", b"AB\xff,WANTED", b"AB2,WANTED"], TODAY))
 
     assert [type(row) for row in rows] == [ListRow, RowError, ListRow]
+
+
+def test_a_trailer_with_the_right_count_is_no_row() -> None:
+    assert [type(row) for row in parsed("plate,category\nAB1,WANTED\nAB2,WANTED\n\n# rows: 2\n")] == [
+        ListRow
+    ] * 2
+
+
+@pytest.mark.parametrize("written", ["1900-01-01", "2999-12-31", "2026-11-27", "2026-02-30", "0000-00-00"])
+def test_a_date_that_cannot_be_right_is_dropped_with_a_note_and_the_plate_is_kept(written: str) -> None:
+    note, row = parsed(f"plate,category,entry_date\nAB1,WANTED,{written}")
+
+    assert isinstance(note, RowNote)
+    assert (note.row, note.column, note.kind) == (2, "entry_date", NoteKind.DOUBTFUL)
+    assert isinstance(row, ListRow)
+    assert (row.plate, row.entry_date) == ("AB1", None)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "cp037"])
+def test_a_file_in_another_encoding_is_one_error_of_its_header(encoding: str) -> None:
+    rows = list(parse_csv("plate,category\nAB1,WANTED\n".encode(encoding).split(b"\n"), TODAY))
+
+    assert [(type(row), getattr(row, "row", 0)) for row in rows] == [(RowError, 1)]

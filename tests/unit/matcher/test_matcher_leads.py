@@ -6,23 +6,35 @@ import io
 import string
 import uuid
 from dataclasses import astuple
+from datetime import date
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matcher.core.entry import Category, ListRow, RowError, Vehicle, entry_id
+from services.matcher.core.entry import (
+    Category,
+    ListRow,
+    NoteKind,
+    Parsed,
+    ParseOptions,
+    RowError,
+    RowNote,
+    Vehicle,
+    entry_id,
+)
 from services.matcher.core.leads import parse_leads
 from services.matcher.core.lines import LONGEST_LINE, bounded_lines
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "matcher" / "leads.txt"
 ALNUM = string.ascii_uppercase + string.digits
+TODAY = ParseOptions(date(2026, 11, 25))
 STOLEN = b"660JEM  WIPCSTOLEN VYR/05 VMA/DODG VMO/MAG VST/4D VCO/RED     DOT/010315 LDS/V16A0661"
 
 
-def parsed(*lines: bytes) -> list[ListRow | RowError]:
-    return list(parse_leads(lines))
+def parsed(*lines: bytes) -> list[Parsed]:
+    return list(parse_leads(lines, TODAY))
 
 
 def one(line: bytes) -> ListRow:
@@ -40,7 +52,7 @@ def problem(line: bytes) -> RowError:
 @pytest.mark.clause("II.E")
 def test_golden_file_gives_its_entries_and_its_row_errors() -> None:
     with GOLDEN.open("rb") as file:
-        rows = list(parse_leads(bounded_lines(file)))
+        rows = list(parse_leads(bounded_lines(file), TODAY))
 
     accepted = [row for row in rows if isinstance(row, ListRow)]
     refused = [(row.row, row.column) for row in rows if isinstance(row, RowError)]
@@ -52,8 +64,9 @@ def test_golden_file_gives_its_entries_and_its_row_errors() -> None:
             "V16A0661",
             "PC",
             Vehicle("2005", "DODG", "MAG", "4D", "RED"),
+            date(2015, 1, 3),
         ),
-        ListRow("AB12345", "IL", Category.STOLEN_PLATE, "P26B0417", "TK", Vehicle()),
+        ListRow("AB12345", "IL", Category.STOLEN_PLATE, "P26B0417", "TK", Vehicle(), date(2026, 11, 2)),
         ListRow(
             "ZO0I1",
             "IL",
@@ -61,6 +74,7 @@ def test_golden_file_gives_its_entries_and_its_row_errors() -> None:
             "V99K1200",
             "PC",
             Vehicle("1998", "CHEV", "IMP", "4D", "WHI/BLU"),
+            date(1999, 2, 26),
         ),
         ListRow("15386V", "OH", Category.WANTED, "W26C0099", "PC", Vehicle()),
         ListRow("Q777777", "IL", Category.MISSING, "M26D0001", "PC", Vehicle()),
@@ -72,7 +86,7 @@ def test_golden_file_gives_its_entries_and_its_row_errors() -> None:
 @pytest.mark.clause("IV.C.2")
 def test_no_name_or_date_of_birth_of_the_golden_file_comes_out_of_the_parser() -> None:
     with GOLDEN.open("rb") as file:
-        shown = repr(list(parse_leads(bounded_lines(file))))
+        shown = repr(list(parse_leads(bounded_lines(file), TODAY)))
 
     for personal in ("DOE", "ROE", "JOHN", "JAN", "1980", "2010"):
         assert personal not in shown
@@ -155,6 +169,22 @@ def test_a_row_that_ends_early_has_empty_fields() -> None:
     assert row.record_number == ""
 
 
+@pytest.mark.parametrize("written", ["133299", "000000", "010168", "112726"])
+def test_a_date_that_cannot_be_right_is_dropped_with_a_note_and_the_plate_is_kept(written: str) -> None:
+    note, row = parsed(STOLEN.replace(b"010315", written.encode()))
+
+    assert isinstance(note, RowNote)
+    assert (note.row, note.column, note.kind) == (1, "67", NoteKind.DOUBTFUL)
+    assert isinstance(row, ListRow)
+    assert (row.plate, row.entry_date) == ("660JEM", None)
+
+
+def test_a_byte_order_mark_does_not_shift_the_columns_of_the_first_row() -> None:
+    (row,) = parse_leads(bounded_lines(io.BytesIO(b"\xef\xbb\xbf" + STOLEN + b"\r\n")), TODAY)
+
+    assert row == one(STOLEN)
+
+
 def test_blank_lines_and_an_end_of_file_character_are_skipped_but_counted() -> None:
     rows = parsed(b"", STOLEN, b"   ", b"\x1a", b"x")
 
@@ -171,7 +201,7 @@ def test_a_file_without_line_ends_is_one_error_and_comes_in_parts() -> None:
             Counting.largest = max(Counting.largest, len(line))
             return line
 
-    rows = list(parse_leads(bounded_lines(Counting(b"A" * 10_000_000))))
+    rows = list(parse_leads(bounded_lines(Counting(b"A" * 10_000_000)), TODAY))
 
     assert [type(row) for row in rows] == [RowError]
     assert Counting.largest == LONGEST_LINE + 1
@@ -182,7 +212,7 @@ def test_parsing_is_lazy() -> None:
         yield STOLEN
         raise AssertionError("the second line was asked for")
 
-    assert isinstance(next(iter(parse_leads(lines()))), ListRow)  # type: ignore[arg-type]
+    assert isinstance(next(iter(parse_leads(lines(), TODAY))), ListRow)  # type: ignore[arg-type]
 
 
 @given(st.lists(st.tuples(st.text(ALNUM, min_size=1, max_size=8), st.sampled_from(["IL", ""])), unique=True))
