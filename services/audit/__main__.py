@@ -10,19 +10,22 @@ from alpr.audit.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
 from services.audit.app_accounts import Accounts
 from services.audit.app_act import Actor
+from services.audit.app_agreements import Agreements
 from services.audit.app_authorize import Authorizer, Recorder, Terms
 from services.audit.app_export import Exporter
 from services.audit.app_gate import Gate
 from services.audit.app_log import Log
 from services.audit.app_registry import Agencies, Sensors
-from services.audit.app_watch import Entitlements, Registry, SensorWatch
+from services.audit.app_watch import Entitlements, Registry, Watch
 from services.audit.config import AuditSettings
 from services.audit.core.claims import Expected
 from services.audit.policies import load as load_policies
 from services.audit.server import AuthorizationServicer
-from services.audit.server_people import AccountServicer, GovernanceServicer
+from services.audit.server_governance import GovernanceServicer
+from services.audit.server_people import AccountServicer
 from services.audit.server_streams import HealthServicer, LogServicer, SensorServicer
 from services.audit.store_accounts import AccountStore
+from services.audit.store_agreements import AgreementStore
 from services.audit.store_log import LogStore
 from services.audit.store_sensors import SensorStore
 from services.audit.store_settings import SettingStore
@@ -46,7 +49,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     url = settings.database_url.get_secret_value()
     pool = await open_pool(url, application_name="audit", max_size=settings.database_connections)
 
-    accounts, sensors = AccountStore(pool), SensorStore(pool)
+    accounts, sensors, agreements = AccountStore(pool), SensorStore(pool), AgreementStore(pool)
     journal = Log(LogStore(pool), signer, clock)
     await journal.open()
     registry = Registry(sensors)
@@ -61,9 +64,12 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder = ServerBuilder(settings, name="audit").health_check(lambda: _check(pool))
     builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close)
     people = Accounts(gate, actor, accounts, clock, settings.oidc_issuer)
-    authorization = AuthorizationServicer(gate, authorizer, Recorder(journal, gate))
-    sensor = SensorServicer(Sensors(gate, actor, sensors), SensorWatch(registry, sensors))
-    governance = GovernanceServicer(Agencies(gate, actor, accounts))
+    authorization = AuthorizationServicer(gate, authorizer, Recorder(journal, gate, folder.rules))
+    sensor_watch = Watch(registry, sensors.revisions, lambda now: now.sensors, sensors.since)
+    sensor = SensorServicer(Sensors(gate, actor, sensors), sensor_watch)
+    agreement_watch = Watch(registry, sensors.revisions, lambda now: now.agreements, agreements.since)
+    agreed = Agreements(gate, actor, agreements)
+    governance = GovernanceServicer(Agencies(gate, actor, accounts), agreed, agreement_watch)
     entitlements = HealthServicer(Entitlements(registry, gate, clock))
     log = LogServicer(gate, journal, Exporter(journal, gate))
     builder.add(

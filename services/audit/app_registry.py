@@ -71,6 +71,7 @@ class Sensors:
             "deployment_type": sensor.deployment_type.value,
             "place": f"{place.latitude:.7f},{place.longitude:.7f} {place.description}".strip(),
             "provenance": sensor.provenance.value,
+            "partition": sensor.partition.value,
         }
         act = Act("sensor.register", thing, details)
         await self._actor.carry_out(act, call, attempt, lambda intent: self._store.register(intent, sensor))

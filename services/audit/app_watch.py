@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 import structlog
 
 from services.audit.app_authorize import Actor, actor_of
 from services.audit.app_gate import Attempt, Gate, Person
 from services.audit.core.policy import Thing
-from services.audit.core.registry import Sensor
 from services.audit.errors import EntitlementEndedError
 from services.audit.store_sensors import Revisions, SensorStore
 from services.common.clock import Clock
@@ -21,12 +21,15 @@ from services.common.errors import NotPermittedError, StorageUnavailableError, U
 
 log = structlog.get_logger()
 
+_Item = TypeVar("_Item")
+
 _POLL_SECONDS = 0.5
 # A poll that has not come back for that long makes every stream end: silence must not look like peace.
 _BLIND_SECONDS = 5.0
 _HEARTBEAT_SECONDS = 3.0
 _LEASE_EVERY_SECONDS = 15.0
 LEASE = timedelta(seconds=60)
+_NOTHING = Revisions(-1, -1, -1)
 
 
 class Registry:
@@ -34,7 +37,7 @@ class Registry:
 
     def __init__(self, store: SensorStore) -> None:
         self._store = store
-        self._revisions = Revisions(-1, -1)
+        self._revisions = _NOTHING
         self._changed = asyncio.Event()
         self._heard = float("-inf")
         self._task: asyncio.Task[None] | None = None
@@ -92,32 +95,48 @@ class Registry:
 
 
 @dataclass(frozen=True, slots=True)
-class SensorNews:
-    """Sensors that are new or changed, and the revision after them; without any it is a heartbeat."""
+class News(Generic[_Item]):
+    """What is new or changed, and the revision after it; without any item it is a heartbeat."""
 
-    sensors: tuple[Sensor, ...]
+    items: tuple[_Item, ...]
     revision: int
     snapshot: bool
 
 
-class SensorWatch:
-    """Tells watchers of every sensor."""
+class Watch(Generic[_Item]):
+    """Tells watchers of everything of one kind.
 
-    def __init__(self, registry: Registry, store: SensorStore) -> None:
+    Args:
+        registry: Says when anything changed.
+        revisions: Reads the revisions as committed now.
+        part: The one of them that this kind has.
+        since: Reads what changed after one revision and not after another.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        revisions: Callable[[], Awaitable[Revisions]],
+        part: Callable[[Revisions], int],
+        since: Callable[[int, int], Awaitable[Sequence[_Item]]],
+    ) -> None:
         self._registry = registry
-        self._store = store
+        self._revisions = revisions
+        self._part = part
+        self._since = since
 
-    async def watch(self) -> AsyncGenerator[SensorNews, None]:
-        """All sensors, then every change, and a heartbeat at least every five seconds, without end."""
-        seen = await self._store.revisions()
-        sensors = await self._store.since(0, seen.sensors)
-        yield SensorNews(tuple(sensors), seen.sensors, snapshot=True)
+    async def watch(self) -> AsyncGenerator[News[_Item], None]:
+        """All of them, then every change, and a heartbeat at least every five seconds, without end."""
+        seen = await self._revisions()
+        told = self._part(seen)
+        yield News(tuple(await self._since(0, told)), told, snapshot=True)
         while True:
-            now = await self._registry.after(seen, _HEARTBEAT_SECONDS)
-            changed = await self._store.since(seen.sensors, now.sensors) if now.sensors > seen.sensors else []
+            seen = await self._registry.after(seen, _HEARTBEAT_SECONDS)
+            newest = self._part(seen)
+            changed = await self._since(told, newest) if newest > told else ()
             # A poll may lag behind the snapshot; the revision that was told never goes back.
-            seen = Revisions(now.accounts, max(seen.sensors, now.sensors))
-            yield SensorNews(tuple(changed), seen.sensors, snapshot=False)
+            told = max(told, newest)
+            yield News(tuple(changed), told, snapshot=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +163,7 @@ class Entitlements:
             NotPermittedError: The person may not do this, at the beginning.
             EntitlementEndedError: Token, account, roles, training or certification have ended since.
         """
-        seen = await self._registry.after(Revisions(-1, -1), 0)
+        seen = await self._registry.after(_NOTHING, 0)
         attempt = Attempt(service, action)
         async with self._gate.recording(attempt):
             person = await self._check(token, action, attempt)

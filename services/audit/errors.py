@@ -52,5 +52,9 @@ class AgencyNotFoundError(NotFoundError):
     """The agency is not registered."""
 
 
+class AgreementNotFoundError(NotFoundError):
+    """There is no such agreement."""
+
+
 class UnknownSensorError(NotFoundError):
     """There is no such sensor."""

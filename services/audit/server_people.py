@@ -1,14 +1,11 @@
-"""Servicers of alpr.audit.v1 that people call: accounts and agencies."""
+"""Servicer of alpr.audit.v1 that people call: accounts."""
 
 from __future__ import annotations
 
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import account_service_pb2_grpc as account_rpc
-from alpr.audit.v1 import governance_service_pb2 as agency_pb
-from alpr.audit.v1 import governance_service_pb2_grpc as agency_rpc
 from services.audit import wire, wire_registry
 from services.audit.app_accounts import Accounts
-from services.audit.app_registry import Agencies
 from services.audit.callers import call_of
 from services.common.identity import Context
 
@@ -89,30 +86,3 @@ class AccountServicer(account_rpc.AccountServiceServicer):
         call, reason = call_of(context, request.request_id), wire_registry.parse_suspend(request)
         changed = await self._accounts.suspend(call, request.account_id, reason)
         return account_pb.SuspendAccountResponse(account=wire_registry.account(changed))
-
-
-class GovernanceServicer(agency_rpc.GovernanceServiceServicer):
-    """Agencies."""
-
-    def __init__(self, agencies: Agencies) -> None:
-        self._agencies = agencies
-
-    async def RegisterAgency(
-        self, request: agency_pb.RegisterAgencyRequest, context: Context
-    ) -> agency_pb.RegisterAgencyResponse:
-        """See governance_service.proto."""
-        call, agency = call_of(context, request.request_id), wire_registry.parse_agency(request)
-        registered = await self._agencies.register(call, agency)
-        return agency_pb.RegisterAgencyResponse(agency=wire_registry.agency(registered))
-
-    async def ListAgencies(
-        self, request: agency_pb.ListAgenciesRequest, context: Context
-    ) -> agency_pb.ListAgenciesResponse:
-        """See governance_service.proto."""
-        size = wire.parse_page_size(request.page_size, usual=100, most=500)
-        (after,) = wire.parse_page_token(request.page_token, ("",))
-        found = await self._agencies.page(call_of(context), after, size + 1)
-        return agency_pb.ListAgenciesResponse(
-            agencies=map(wire_registry.agency, found[:size]),
-            next_page_token=wire.page_token(found[size - 1].ori) if len(found) > size else "",
-        )

@@ -18,8 +18,9 @@ from services.audit.app_export import Exporter
 from services.audit.app_gate import Gate
 from services.audit.app_log import Log
 from services.audit.app_registry import Sensors
-from services.audit.app_watch import Entitlements, SensorWatch
+from services.audit.app_watch import Entitlements, Watch
 from services.audit.callers import SERVICES, call_of, require_somebody
+from services.audit.core.registry import Sensor
 from services.common.errors import FieldViolation, InvalidFieldError, StoppingError
 from services.common.identity import Context, require_service
 from services.common.server import stopping_of
@@ -59,7 +60,7 @@ async def until_stopping(items: AsyncIterator[_Item], context: Context) -> Async
 class SensorServicer(sensor_rpc.SensorServiceServicer):
     """Sensors."""
 
-    def __init__(self, sensors: Sensors, watch: SensorWatch) -> None:
+    def __init__(self, sensors: Sensors, watch: Watch[Sensor]) -> None:
         self._sensors = sensors
         self._watch = watch
 
@@ -99,7 +100,7 @@ class SensorServicer(sensor_rpc.SensorServiceServicer):
         async with aclosing(self._watch.watch()) as news:
             async for one in until_stopping(news, context):
                 yield sensor_pb.WatchSensorsResponse(
-                    sensors=map(wire_registry.sensor, one.sensors),
+                    sensors=map(wire_registry.sensor, one.items),
                     revision=one.revision,
                     snapshot=one.snapshot,
                 )

@@ -7,20 +7,28 @@ from typing import Any
 
 import asyncpg
 
-from services.audit.core.registry import Approval, DeploymentStatus, DeploymentType, Place, Provenance, Sensor
+from services.audit.core.registry import (
+    Approval,
+    DeploymentStatus,
+    DeploymentType,
+    Partition,
+    Place,
+    Provenance,
+    Sensor,
+)
 from services.audit.errors import SensorExistsError
 from services.audit.store_reader import Reader
 from services.common.pg import transaction
 
 _SENSOR = """
     SELECT sensor_id, agency_ori, sensor_group, deployment_type, latitude, longitude, description, provenance,
-           status, approved_from, approved_until, revision
+           status, approved_from, approved_until, revision, partition
     FROM audit.sensor
 """
 _BY_ID = _SENSOR + "WHERE sensor_id = $1"
 _PAGE = _SENSOR + "WHERE agency_ori = $1 AND sensor_id > $2 ORDER BY sensor_id LIMIT $3"
 _SINCE = _SENSOR + "WHERE revision > $1 AND revision <= $2 ORDER BY revision"
-_REVISIONS = "SELECT account_revision, sensor_revision FROM audit.registry_head"
+_REVISIONS = "SELECT account_revision, sensor_revision, agreement_revision FROM audit.registry_head"
 _CLAIM = "INSERT INTO audit.change (intent_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING true"
 # The row lock makes revision order equal commit order: a watcher never passes over one that commits late.
 _NEXT_REVISION = (
@@ -29,8 +37,8 @@ _NEXT_REVISION = (
 _INSERT = """
     INSERT INTO audit.sensor
         (sensor_id, agency_ori, sensor_group, deployment_type, latitude, longitude, description, provenance,
-         status, revision, intent_id)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'REGISTERED', $9, $10::uuid)
+         status, revision, intent_id, partition)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'REGISTERED', $9, $10::uuid, $11)
 """
 _DECIDE = """
     UPDATE audit.sensor SET status = $2, approved_from = $3, approved_until = $4, revision = $5
@@ -40,10 +48,11 @@ _DECIDE = """
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """How often accounts and sensors have changed."""
+    """How often accounts, sensors and agreements have changed."""
 
     accounts: int
     sensors: int
+    agreements: int
 
 
 class SensorStore(Reader):
@@ -65,7 +74,7 @@ class SensorStore(Reader):
     async def revisions(self) -> Revisions:
         """The revisions as committed now."""
         row = (await self._fetch(_REVISIONS))[0]
-        return Revisions(row["account_revision"], row["sensor_revision"])
+        return Revisions(row["account_revision"], row["sensor_revision"], row["agreement_revision"])
 
     async def register(self, intent_id: str, sensor: Sensor) -> None:
         """Registers the sensor, not yet approved.
@@ -75,13 +84,14 @@ class SensorStore(Reader):
         """
         place = (sensor.place.latitude, sensor.place.longitude, sensor.place.description)
         named = (sensor.sensor_id, sensor.agency_ori, sensor.sensor_group, sensor.deployment_type.value)
+        partition = sensor.partition.value
         async with transaction(self._pool) as connection:
             if not await connection.fetchval(_CLAIM, intent_id):
                 return
             revision = await connection.fetchval(_NEXT_REVISION)
             try:
                 await connection.execute(
-                    _INSERT, *named, *place, sensor.provenance.value, revision, intent_id
+                    _INSERT, *named, *place, sensor.provenance.value, revision, intent_id, partition
                 )
             except asyncpg.UniqueViolationError:
                 raise SensorExistsError("this sensor id is taken", resource=sensor.sensor_id) from None
@@ -106,4 +116,5 @@ def _sensor(row: Any) -> Sensor:
         status=DeploymentStatus(row["status"]),
         approved_from=row["approved_from"],
         approved_until=row["approved_until"],
+        partition=Partition(row["partition"]),
     )

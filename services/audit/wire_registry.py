@@ -17,6 +17,7 @@ from services.audit.core.registry import (
     Approval,
     DeploymentStatus,
     DeploymentType,
+    Partition,
     Place,
     Provenance,
     Sensor,
@@ -132,6 +133,7 @@ def parse_sensor(request: service_pb.RegisterSensorRequest) -> Sensor:
         if not value:
             wrong.append(FieldViolation(f"sensor.{field}", "must be set"))
     parse_ori("sensor.agency_ori", given.agency_ori, wrong)
+    partition = _partition(given, wrong)
     place = _place(given, wrong)
     raise_violations(wrong)
     return Sensor(
@@ -144,6 +146,7 @@ def parse_sensor(request: service_pb.RegisterSensorRequest) -> Sensor:
         status=DeploymentStatus.REGISTERED,
         approved_from=None,
         approved_until=None,
+        partition=partition,
     )
 
 
@@ -203,6 +206,7 @@ def sensor(given: Sensor) -> sensor_pb2.Sensor:
         status=sensor_pb2.DeploymentStatus.Value(f"DEPLOYMENT_STATUS_{given.status.value}"),
         approved_from=to_timestamp(given.approved_from) if given.approved_from else None,
         approved_until=to_timestamp(given.approved_until) if given.approved_until else None,
+        partition=sensor_pb2.Partition.Value(f"PARTITION_{given.partition.value}"),
     )
 
 
@@ -225,6 +229,14 @@ def _place(given: sensor_pb2.Sensor, wrong: Wrong) -> Place:
     if place.description:
         description = parse_text("sensor.place.description", place.description, wrong, most=_MOST_TEXT)
     return Place(place.latitude, place.longitude, description)
+
+
+def _partition(given: sensor_pb2.Sensor, wrong: Wrong) -> Partition:
+    """The sensor's data set; senders of the first contract name none, and meant GENERAL."""
+    if given.partition not in sensor_pb2.Partition.values():
+        wrong.append(FieldViolation("sensor.partition", "must be GENERAL or MOTOR_CARRIER"))
+        return Partition.GENERAL
+    return Partition(_named(sensor_pb2.Partition, given.partition, "PARTITION_") or Partition.GENERAL)
 
 
 def _check_sensor_id(path: str, sensor_id: str, wrong: Wrong) -> None:

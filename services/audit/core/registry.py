@@ -31,6 +31,13 @@ class DeploymentStatus(StrEnum):
     SUSPENDED = "SUSPENDED"
 
 
+class Partition(StrEnum):
+    """Data sets that never meet (ENF-051 II.H)."""
+
+    GENERAL = "GENERAL"
+    MOTOR_CARRIER = "MOTOR_CARRIER"
+
+
 @dataclass(frozen=True, slots=True)
 class Agency:
     """A police agency; `email_domains` are lower case DNS names."""
@@ -62,6 +69,7 @@ class Sensor:
     status: DeploymentStatus
     approved_from: datetime | None
     approved_until: datetime | None
+    partition: Partition = Partition.GENERAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,22 @@ async def test_a_sensor_is_registered_then_approved_then_suspended_and_each_is_o
     assert (entry["action"], entry["resource"], entry["result"]) == ("sensor.suspend", sensor_id, "DONE")
 
 
+@pytest.mark.clause("II.H")
+async def test_a_sensor_is_of_the_motor_carrier_safety_system_only_when_it_is_registered_so(
+    audit: RunningAudit,
+) -> None:
+    coordinator = audit.bearer(COORDINATOR)
+    apart = new_sensor(partition=sensor_pb2.PARTITION_MOTOR_CARRIER)
+
+    one = (await sensors(audit).RegisterSensor(apart, metadata=coordinator)).sensor
+    other = (await sensors(audit).RegisterSensor(new_sensor(), metadata=coordinator)).sensor
+    unknown = await refused(sensors(audit).RegisterSensor(new_sensor(partition=9), metadata=coordinator))
+
+    assert one.partition == sensor_pb2.PARTITION_MOTOR_CARRIER
+    assert other.partition == sensor_pb2.PARTITION_GENERAL
+    assert [violation.field for violation in unknown.violations] == ["sensor.partition"]
+
+
 @pytest.mark.clause("III.B.3.e", "III.B.3.f")
 async def test_only_a_coordinator_of_the_same_agency_places_sensors(audit: RunningAudit) -> None:
     officer = await audit.person(pb.ROLE_USER)
