@@ -15,6 +15,7 @@ from services.common.clock import Clock
 from services.matcher import wire_hits
 from services.matcher.app_index import IndexFollower
 from services.matcher.core.index import Index
+from services.matcher.core.local import without_other_sensors
 from services.matcher.core.match import MatchSettings, Sighting, find_all
 from services.matcher.core.scope import OWN_ONLY, Partition
 from services.matcher.metrics import BATCH_READS, HITS, MATCHES, READS
@@ -159,7 +160,8 @@ class ReadIntake:
         """The hits by their place in the batch; runs in a thread."""
         numbers = [n for n, one in enumerate(checked) if one.read.sighting is not None]
         sightings = [one.read.sighting for one in checked if one.read.sighting is not None]
-        allowed = [_allowed(checked[n].sensor, index) for n in numbers]
+        by_sensor = {one.sensor.sensor_id: _allowed(one.sensor, index) for one in checked}
+        allowed = [by_sensor[checked[n].sensor.sensor_id] for n in numbers]
         found = find_all(sightings, index, allowed, now, self._settings)
         return {
             n: wire_hits.to_hit(checked[n].read.message, checked[n].sensor, matches)
@@ -170,7 +172,8 @@ class ReadIntake:
 
 def _allowed(sensor: sensor_pb2.Sensor, index: Index) -> frozenset[int]:
     """The numbers of the lists that reads of this sensor are compared with."""
-    return OWN_ONLY.lists_for(sensor.agency_ori, sensor.sensor_group, Partition.GENERAL, index.headers)
+    numbers = OWN_ONLY.lists_for(sensor.agency_ori, sensor.sensor_group, Partition.GENERAL, index.headers)
+    return without_other_sensors(numbers, index.headers, sensor.sensor_id)
 
 
 def _is_prompt(read: SubmittedRead, now: datetime) -> bool:

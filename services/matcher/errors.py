@@ -19,5 +19,21 @@ class HotListNotFoundError(NotFoundError):
     """No hot list, or no version of it, has that id."""
 
 
+class LocalEntryNotFoundError(NotFoundError):
+    """No entry of a local list has that id."""
+
+
+class UploadNotFoundError(NotFoundError):
+    """No upload of that id was refused."""
+
+
 class IndexBehindError(DependencyUnavailableError):
     """The lists in memory may be more than 30 seconds behind the stored ones; no read is compared."""
+
+
+class AbsentEntriesError(Exception):
+    """An increment removes entries that its base version does not have; their number is `count`."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__("entries are not in the base version")
+        self.count = count

@@ -14,3 +14,6 @@ BATCH_READS: Final = Histogram(
 )
 INDEX_REVISION: Final = Gauge("platewarden_matcher_index_revision", "Revision of the hot lists in memory.")
 INDEX_ENTRIES: Final = Gauge("platewarden_matcher_index_entries", "Entries of the hot lists in memory.")
+LOCAL_SUSPENDED: Final = Counter(
+    "platewarden_matcher_local_suspended", "Entries of local lists suspended for matching too much."
+)

@@ -23,6 +23,8 @@ class ListHeader:
         version: Grows with every change of the list's content; list and version together never change theirs.
         upload_time: When the content was received; the list's age counts from it.
         expires_at: From this second on the whole list matches nothing; None when it does not expire.
+        is_local: True for a local list (`core/local.py`).
+        sensor_id: The one sensor whose reads it is compared with; empty for all that scope lets in.
     """
 
     hot_list_id: uuid.UUID
@@ -33,6 +35,8 @@ class ListHeader:
     upload_time: datetime
     activated_at: datetime
     expires_at: datetime | None = None
+    is_local: bool = False
+    sensor_id: str = ""
 
 
 class ListIndex:

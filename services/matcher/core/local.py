@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from services.matcher.core.entry import Category, Vehicle
 
@@ -16,8 +17,9 @@ MOST_ENTRIES: Final = 200
 """Live entries of one list. Whoever needs more has a hot list, with a second pair of eyes on it."""
 MOST_WILDCARDS: Final = 200
 """Live entries with wildcards of one agency: each of them is compared with every read by itself."""
+FEWEST_MATCHES: Final = 10
+"""Below so many nothing is said of an entry: one car that passes a few times is no measure of it."""
 _LIMIT: Final = 10_000
-_FEWEST_MATCHES: Final = 10
 _NAMESPACE: Final = uuid.UUID("8f1f0c0e-55a4-5d1b-9a5e-4c1c6f1b7d20")
 
 
@@ -120,8 +122,20 @@ class LocalEntry:
 
 
 def matches_too_much(match_count: int, read_count: int) -> bool:
-    """True for an entry that matches more than 1 in 10,000 reads.
+    """True for an entry that matches more than 1 in 10,000 reads, once it has FEWEST_MATCHES."""
+    return match_count >= FEWEST_MATCHES and match_count * _LIMIT > read_count
 
-    Below 10 matches nothing is said: a single car that passes a few times is no measure of an entry.
-    """
-    return match_count >= _FEWEST_MATCHES and match_count * _LIMIT > read_count
+
+class OfSensor(Protocol):
+    """What must be known of a list in memory; `ListHeader` has it."""
+
+    @property
+    def sensor_id(self) -> str:
+        """The one sensor whose reads it is compared with; empty for all."""
+
+
+def without_other_sensors(
+    numbers: Iterable[int], headers: Sequence[OfSensor], sensor_id: str
+) -> frozenset[int]:
+    """Those of `numbers`, places in `headers`, whose list is not kept for another sensor than `sensor_id`."""
+    return frozenset(number for number in numbers if headers[number].sensor_id in ("", sensor_id))

@@ -6,7 +6,7 @@ CREATE TABLE matcher.local_list (
     agency_ori text COLLATE "C" NOT NULL CHECK (agency_ori ~ '^[A-Z0-9]{9}$'),
     owner_kind smallint NOT NULL CHECK (owner_kind BETWEEN 1 AND 3),
     owner_key text COLLATE "C" NOT NULL CHECK (char_length(owner_key) BETWEEN 1 AND 200),
-    -- The unit that answers for it: its coordinator may take entries off.
+    -- The unit that answers for it, as it was when an entry was added last: its coordinator may take entries off.
     unit text COLLATE "C" NOT NULL,
     intent_id uuid NOT NULL REFERENCES matcher.act,
     -- Reads that were compared with it, since it was made.
@@ -47,7 +47,9 @@ CREATE TABLE matcher.local_entry (
     ended_at timestamptz,
     ended_revision bigint UNIQUE,
     end_intent_id uuid UNIQUE REFERENCES matcher.act,
-    CHECK (num_nulls(end_reason, ended_at, ended_revision, end_intent_id) IN (0, 4))
+    -- Reads that its list had been compared with when it ended.
+    reads_at_end bigint,
+    CHECK (num_nulls(end_reason, ended_at, ended_revision, end_intent_id, reads_at_end) IN (0, 5))
 );
 CREATE INDEX local_entry_of_list ON matcher.local_entry (hot_list_id, added_revision DESC);
 CREATE INDEX local_entry_open ON matcher.local_entry (expires_at) WHERE end_reason IS NULL;
@@ -62,8 +64,8 @@ CREATE TABLE matcher.local_tally (
 );
 
 GRANT SELECT, INSERT ON matcher.local_list, matcher.local_entry, matcher.local_tally TO matcher_app;
-GRANT UPDATE (read_count) ON matcher.local_list TO matcher_app;
-GRANT UPDATE (end_reason, ended_at, ended_revision, end_intent_id) ON matcher.local_entry TO matcher_app;
+GRANT UPDATE (read_count, unit) ON matcher.local_list TO matcher_app;
+GRANT UPDATE (end_reason, ended_at, ended_revision, end_intent_id, reads_at_end) ON matcher.local_entry TO matcher_app;
 GRANT UPDATE (match_count) ON matcher.local_tally TO matcher_app;
 
 RESET ROLE;
