@@ -6,6 +6,7 @@ archive spell the same text in SQL; `tests/golden/permit.json` holds both to it.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -47,11 +48,30 @@ class AlertQuestion:
     page_size: int
 
 
-Question: TypeAlias = PlateQuestion | ImageQuestion | AlertQuestion
+@dataclass(frozen=True, slots=True)
+class LookBackQuestion:
+    """Which reads that hot lists older than `match_revision` were compared with may be of these plates?
+
+    `plates_sha256` is what `plates_digest` gives; a `plate_count` of 0 asks for reads of every plate.
+    `after_read_id` is the last read of the page before, or None.
+    """
+
+    intent_id: UUID
+    hot_list_id: UUID
+    match_revision: int
+    from_time: datetime
+    to_time: datetime
+    plate_count: int
+    plates_sha256: bytes
+    page_size: int
+    after_read_id: UUID | None = None
+
+
+Question: TypeAlias = PlateQuestion | ImageQuestion | AlertQuestion | LookBackQuestion
 
 
 def question_kind(question: Question) -> str:
-    """The kind as it stands in canonical text and permit: "plate", "image" or "alerts"."""
+    """The kind as it stands in canonical text and permit: "plate", "image", "alerts" or "lookback"."""
     match question:
         case PlateQuestion():
             return "plate"
@@ -59,6 +79,8 @@ def question_kind(question: Question) -> str:
             return "image"
         case AlertQuestion():
             return "alerts"
+        case LookBackQuestion():
+            return "lookback"
 
 
 def canonical_text(question: Question) -> str:
@@ -70,6 +92,11 @@ def canonical_text(question: Question) -> str:
 def question_digest(question: Question) -> bytes:
     """SHA-256 of the canonical text, 32 bytes."""
     return hashlib.sha256(canonical_text(question).encode()).digest()
+
+
+def plates_digest(plates: Sequence[str]) -> bytes:
+    """SHA-256 of the plates of a look-back in their order, joined by commas, 32 bytes."""
+    return hashlib.sha256(",".join(plates).encode()).digest()
 
 
 def to_microseconds(moment: datetime) -> int:
@@ -98,6 +125,22 @@ def _fields(question: Question) -> list[tuple[str, str]]:
                 ("to_us", str(to_microseconds(question.to_time))),
                 ("page_size", str(question.page_size)),
             ]
+        case LookBackQuestion():
+            return _look_back_fields(question)
+
+
+def _look_back_fields(question: LookBackQuestion) -> list[tuple[str, str]]:
+    return [
+        ("intent_id", _id(question.intent_id)),
+        ("hot_list_id", _id(question.hot_list_id)),
+        ("match_revision", str(question.match_revision)),
+        ("from_us", str(to_microseconds(question.from_time))),
+        ("to_us", str(to_microseconds(question.to_time))),
+        ("plate_count", str(question.plate_count)),
+        ("plates_sha256", question.plates_sha256.hex()),
+        ("page_size", str(question.page_size)),
+        ("after_read_id", _id(question.after_read_id)),
+    ]
 
 
 def _id(value: UUID | None) -> str:

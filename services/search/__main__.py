@@ -19,8 +19,10 @@ from services.search.app import Search
 from services.search.append import Archive
 from services.search.audit_gateway import AuditGateway
 from services.search.config import SearchSettings
+from services.search.look_back import LookBack
 from services.search.server import ArchiveServer, SearchServer
 from services.search.store_append import AppendStore
+from services.search.store_look_back import LookBackStore
 from services.search.store_question import QuestionStore
 from services.search.store_upkeep import UpkeepStore
 from services.search.upkeep import HourlyUpkeep
@@ -49,6 +51,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     questions = QuestionStore(question_pool)
     audit = AuditGateway(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)
     search = Search(audit, questions, token_key)
+    look_back = LookBack(audit, LookBackStore(question_pool))
     archive = Archive(AppendStore(append_pool), SystemClock())
     upkeep = HourlyUpkeep(UpkeepStore(purge_pool))
 
@@ -56,7 +59,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     await questions.warm_up(size)
     return (
         ServerBuilder(settings, name="search")
-        .add(_ARCHIVE, add_ArchiveServiceServicer_to_server, ArchiveServer(archive))
+        .add(_ARCHIVE, add_ArchiveServiceServicer_to_server, ArchiveServer(archive, look_back))
         .add(_SEARCH, add_SearchServiceServicer_to_server, SearchServer(search))
         .health_check(questions.check)
         .on_stop(purge_pool.close)
@@ -65,6 +68,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
         .on_stop(channel.close)
         .on_stop(upkeep.stop)
         .on_stop(search.close)
+        .on_stop(look_back.close)
         .on_stop(archive.close)
     )
 

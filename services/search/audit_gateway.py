@@ -11,10 +11,12 @@ import grpc
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.type.v1.justification_pb2 import Justification
 from alpr.type.v1.receipt_pb2 import AuditReceipt
+from services.common.canonical import plates_digest
 from services.common.errors import AlprError, AuditUnavailableError, from_rpc_error
 from services.common.identity import AccessToken
 from services.common.wire import to_datetime, to_timestamp
 from services.search.core.answer import AnswerSummary, Authorization, PlateQuestion
+from services.search.core.look_back import LookBackQuestion
 
 if TYPE_CHECKING:
     from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceAsyncStub
@@ -74,6 +76,21 @@ class AuditGateway:
             question=pb.Question(plate=_plate_question(request.question)),
             first_authorization_id=request.first_authorization_id,
         )
+        return await self._authorize(message)
+
+    async def authorize_look_back(self, request_id: str, question: LookBackQuestion) -> Authorization:
+        """Audit's permission for the look-back, in the name of who did the act `question.intent_id`.
+
+        Raises:
+            AlprError: Audit's refusal, unchanged.
+            AuditUnavailableError: Audit did not answer in time, failed, or answered what cannot be used.
+        """
+        asked = _look_back_question(question)
+        return await self._authorize(
+            pb.AuthorizeRequest(request_id=request_id, question=pb.Question(look_back=asked))
+        )
+
+    async def _authorize(self, message: pb.AuthorizeRequest) -> Authorization:
         try:
             response = await self._stub.Authorize(message, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
@@ -140,6 +157,21 @@ def _plate_question(question: PlateQuestion) -> pb.PlateQuestion:
             getattr(message, name).CopyFrom(to_timestamp(moment))
     if question.before_read_id is not None:
         message.before_read_id = str(question.before_read_id)
+    return message
+
+
+def _look_back_question(question: LookBackQuestion) -> pb.LookBackQuestion:
+    message = pb.LookBackQuestion(
+        intent_id=str(question.intent_id),
+        hot_list_id=str(question.hot_list_id),
+        match_revision=question.match_revision,
+        to=to_timestamp(question.to_time),
+        plate_count=len(question.plates),
+        plates_sha256=plates_digest(question.plates),
+        page_size=question.page_size,
+        after_read_id=str(question.after_read_id or ""),
+    )
+    getattr(message, "from").CopyFrom(to_timestamp(question.from_time))
     return message
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from alpr.search.v1 import archive_service_pb2 as archive_pb
 from alpr.search.v1 import search_service_pb2 as search_pb
 from alpr.search.v1.archive_service_pb2_grpc import ArchiveServiceServicer
 from alpr.search.v1.search_service_pb2_grpc import SearchServiceServicer
 from services.common.identity import Context, require_service, require_token
-from services.search import wire_append, wire_search
+from services.search import wire_append, wire_look_back, wire_search
 from services.search.app import Search
 from services.search.append import Archive
+from services.search.look_back import LookBack
 
 
 class ArchiveServer(ArchiveServiceServicer):
     """See archive_service.proto."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, look_back: LookBack) -> None:
         self._archive = archive
+        self._look_back = look_back
 
     async def AppendReads(
         self, request: archive_pb.AppendReadsRequest, context: Context
@@ -25,6 +29,16 @@ class ArchiveServer(ArchiveServiceServicer):
         require_service(context, "matcher")
         results = await self._archive.append(wire_append.parse_append(request))
         return wire_append.build_response(results)
+
+    async def FindForLookBack(
+        self, request: archive_pb.FindForLookBackRequest, context: Context
+    ) -> AsyncIterator[archive_pb.FindForLookBackResponse]:
+        """See archive_service.proto."""
+        require_service(context, "matcher")
+        request_id, question = wire_look_back.parse_look_back(request)
+        answer = await self._look_back.reads_before(request_id, question)
+        for part in wire_look_back.build_parts(answer):
+            yield part
 
 
 class SearchServer(SearchServiceServicer):

@@ -31,7 +31,7 @@ _WARM_UP: Final = "SELECT archive.warm_up()"
 
 
 @asynccontextmanager
-async def _asking(pool: Pool) -> AsyncIterator[Connection]:
+async def asking(pool: Pool) -> AsyncIterator[Connection]:
     """A connection; what the archive refuses inside becomes PermitRefusedError."""
     try:
         async with connection(pool) as held:
@@ -75,13 +75,13 @@ class QuestionStore:
         async with connection(self._pool) as held:
             with suppress(asyncpg.InsufficientPrivilegeError):
                 await held.execute(_FIND_PLATE, *arguments)
-        async with _asking(self._pool) as held:
+        async with asking(self._pool) as held:
             rows = await held.fetch(_PLATE_ANSWER, *arguments)
         return AnswerSummary(*rows[0].values())
 
     async def take(self, authorization: Authorization) -> list[FoundRead]:
         """The reads of the answer, newest first. Errors as for `put`."""
-        async with _asking(self._pool) as held:
+        async with asking(self._pool) as held:
             rows = await held.fetch(_FOUND_READS, authorization.permit)
         return [FoundRead(*row.values()) for row in rows]
 

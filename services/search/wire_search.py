@@ -75,7 +75,8 @@ def build_answer(answer: SearchAnswer) -> pb.SearchReadsResponse:
     )
 
 
-def _found_read(found: FoundRead) -> pb.FoundRead:
+def read_message(found: FoundRead) -> read_pb2.Read:
+    """The read as contracts carry it, without an image key."""
     read = read_pb2.Read.FromString(found.recognition)
     read.read_id = str(found.read_id)
     read.sensor_id = found.sensor_id
@@ -91,8 +92,12 @@ def _found_read(found: FoundRead) -> pb.FoundRead:
     read.image.size_bytes = found.image_size
     read.model_version = found.model_version
     read.sender_read_id = found.sender_read_id
+    return read
+
+
+def _found_read(found: FoundRead) -> pb.FoundRead:
     return pb.FoundRead(
-        read=read,
+        read=read_message(found),
         agency_ori=found.agency_ori,
         sensor_group=found.sensor_group,
         provenance=Provenance.Value(f"PROVENANCE_{found.provenance}"),

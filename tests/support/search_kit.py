@@ -66,6 +66,46 @@ class Image:
 
 
 @dataclass(frozen=True)
+class LookBack:
+    """A look-back with the arguments of archive.find_for_look_back."""
+
+    plates: tuple[str, ...] = ()
+    match_revision: int = 8
+    from_us: int = field(default_factory=lambda: us(now() - timedelta(days=1)))
+    to_us: int = field(default_factory=lambda: us(now() + timedelta(minutes=1)))
+    page_size: int = 100
+    after_read_id: UUID | None = None
+    intent_id: UUID = field(default_factory=uuid4)
+    hot_list_id: UUID = field(default_factory=uuid4)
+
+    def canonical(self) -> str:
+        return canonical(
+            ("kind", "lookback"),
+            ("intent_id", str(self.intent_id)),
+            ("hot_list_id", str(self.hot_list_id)),
+            ("match_revision", str(self.match_revision)),
+            ("from_us", str(self.from_us)),
+            ("to_us", str(self.to_us)),
+            ("plate_count", str(len(self.plates))),
+            ("plates_sha256", hashlib.sha256(",".join(self.plates).encode()).hexdigest()),
+            ("page_size", str(self.page_size)),
+            ("after_read_id", str(self.after_read_id or "")),
+        )
+
+    def arguments(self) -> tuple[object, ...]:
+        return (
+            self.intent_id,
+            self.hot_list_id,
+            self.match_revision,
+            self.from_us,
+            self.to_us,
+            list(self.plates),
+            self.page_size,
+            self.after_read_id,
+        )
+
+
+@dataclass(frozen=True)
 class Permit:
     """A permit before it is sealed; every field may be changed to see what the archive says."""
 
@@ -103,9 +143,9 @@ class Permit:
         return body + "|" + hmac.digest(self.key, body.encode(), "sha256").hex()
 
 
-def permit_for(question: Plate | Image, **changes: object) -> str:
+def permit_for(question: Plate | Image | LookBack, **changes: object) -> str:
     """A permit for `question`; `changes` as the fields of Permit."""
-    kind = "plate" if isinstance(question, Plate) else "image"
+    kind = {Plate: "plate", Image: "image", LookBack: "lookback"}[type(question)]
     return replace(Permit(question.canonical(), kind=kind), **changes).text()  # type: ignore[arg-type]
 
 
@@ -118,7 +158,12 @@ def uuid7(captured: datetime, seed: str = "") -> UUID:
 
 
 def archived_read(
-    captured: datetime | None = None, *, plate: str = "AB1234", seed: str = "", agency: str = ORI
+    captured: datetime | None = None,
+    *,
+    plate: str = "AB1234",
+    seed: str = "",
+    agency: str = ORI,
+    revision: int = 7,
 ) -> archive_pb.ArchivedRead:
     """A complete read as the matcher sends it, captured `captured` or a minute ago."""
     captured = captured or now() - timedelta(minutes=1)
@@ -126,7 +171,7 @@ def archived_read(
         agency_ori=agency,
         sensor_group="expressway-north",
         provenance=sensor_pb2.PROVENANCE_OWN,
-        match_revision=7,
+        match_revision=revision,
     )
     read = message.read
     read.read_id = str(uuid7(captured, seed))

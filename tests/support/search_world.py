@@ -6,8 +6,8 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -33,7 +33,7 @@ from services.dev.pki import DevelopmentAuthority
 from services.search.__main__ import assemble
 from services.search.config import SearchSettings
 from tests.support.databases import MigratedDatabase
-from tests.support.search_kit import ORI, Permit, Plate, now, us
+from tests.support.search_kit import ORI, Permit, Plate, canonical, now, us
 
 ACCOUNT = "0f0e0d0c-0b0a-4908-8706-050403020100"
 OFFICER = "officer-token"
@@ -85,6 +85,8 @@ class TestAudit(AuthorizationServiceServicer):
             await context.abort_with_status(rpc_status.to_status(to_status(error)))
 
     def _authorize(self, request: audit_pb.AuthorizeRequest) -> audit_pb.AuthorizeResponse:
+        if request.question.HasField("look_back"):
+            return self._authorize_look_back(request.question.look_back)
         asked = request.question.plate
         start = now() - timedelta(days=90)
         if asked.HasField("from"):
@@ -98,7 +100,26 @@ class TestAudit(AuthorizationServiceServicer):
             us(to_datetime(asked.before_time)) if asked.HasField("before_time") else None,
             UUID(asked.before_read_id) if asked.before_read_id else None,
         )
-        permit = Permit(question.canonical(), from_us=us(start), to_us=us(end), account_id=self.account)
+        return self._allow(Permit(question.canonical(), from_us=us(start), to_us=us(end)), start, end)
+
+    def _authorize_look_back(self, asked: audit_pb.LookBackQuestion) -> audit_pb.AuthorizeResponse:
+        start, end = to_datetime(getattr(asked, "from")), to_datetime(asked.to)
+        question = canonical(
+            ("kind", "lookback"),
+            ("intent_id", asked.intent_id),
+            ("hot_list_id", asked.hot_list_id),
+            ("match_revision", str(asked.match_revision)),
+            ("from_us", str(us(start))),
+            ("to_us", str(us(end))),
+            ("plate_count", str(asked.plate_count)),
+            ("plates_sha256", asked.plates_sha256.hex()),
+            ("page_size", str(asked.page_size)),
+            ("after_read_id", asked.after_read_id),
+        )
+        return self._allow(Permit(question, "lookback", us(start), us(end)), start, end)
+
+    def _allow(self, permit: Permit, start: datetime, end: datetime) -> audit_pb.AuthorizeResponse:
+        permit = replace(permit, account_id=self.account)
         response = audit_pb.AuthorizeResponse(
             authorization_id=str(permit.permit_id),
             permit=self.change_permit(permit),
