@@ -11,6 +11,7 @@ import structlog
 
 from services.common.clock import Clock
 from services.matcher.core.index import ActiveList, Index
+from services.matcher.core.scope import Scope
 from services.matcher.errors import IndexBehindError
 from services.matcher.metrics import INDEX_ENTRIES, INDEX_REVISION
 
@@ -27,7 +28,7 @@ _POLL_S: Final = 1.0
 
 
 class Lists(Protocol):
-    """Where the active lists are stored. Both raise StorageUnavailableError."""
+    """Where the active lists are stored. All raise StorageUnavailableError."""
 
     async def load(
         self, loaded: Mapping[tuple[uuid.UUID, int], ListIndex]
@@ -36,6 +37,9 @@ class Lists(Protocol):
 
     async def revision(self) -> int:
         """The stored revision."""
+
+    async def scope(self) -> Scope:
+        """Which lists are compared on which sensors, at the stored revision or a newer one."""
 
 
 class IndexFollower:
@@ -104,7 +108,8 @@ class IndexFollower:
         asked_at = _monotonic()
         loaded = self._index.loaded() if self._index else {}
         revision, lists = await self._lists.load(loaded)
-        index = Index(revision, self._clock.now(), lists)
+        # Read after the lists: what is as new as a revision or newer may be used with it.
+        index = Index(revision, self._clock.now(), lists, await self._lists.scope())
         async with self._changed:
             self._index, self._newest_at = index, asked_at
             self._changed.notify_all()

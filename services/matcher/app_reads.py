@@ -14,16 +14,17 @@ from alpr.type.v1 import read_pb2, sensor_pb2
 from services.common.clock import Clock
 from services.matcher import wire_hits
 from services.matcher.app_index import IndexFollower
-from services.matcher.core.index import Index
+from services.matcher.core.index import Index, ListHeader
 from services.matcher.core.local import without_other_sensors
 from services.matcher.core.match import MatchSettings, Sighting, find_all
-from services.matcher.core.scope import OWN_ONLY, Partition
+from services.matcher.core.scope import Partition, Rules
 from services.matcher.metrics import BATCH_READS, HITS, MATCHES, READS
 
 # Hits of reads in this span of age are raised at once. Outside it the archive may still refuse the read (the
 # camera's clock is wrong, or the retention period is over), and nothing is urgent: those hits wait for it.
 _PROMPT_FROM: Final = timedelta(minutes=-5)
 _PROMPT_UNTIL: Final = timedelta(hours=1)
+_PARTITIONS: Final = frozenset(one.value for one in Partition)
 _KEPT: Final = frozenset({read_pb2.READ_STATUS_STORED, read_pb2.READ_STATUS_DUPLICATE})
 
 
@@ -160,7 +161,8 @@ class ReadIntake:
         """The hits by their place in the batch; runs in a thread."""
         numbers = [n for n, one in enumerate(checked) if one.read.sighting is not None]
         sightings = [one.read.sighting for one in checked if one.read.sighting is not None]
-        by_sensor = {one.sensor.sensor_id: _allowed(one.sensor, index) for one in checked}
+        rules, headers = index.scope.rules_at(now), index.headers
+        by_sensor = {one.sensor.sensor_id: _allowed(one.sensor, rules, headers) for one in checked}
         allowed = [by_sensor[checked[n].sensor.sensor_id] for n in numbers]
         found = find_all(sightings, index, allowed, now, self._settings)
         return {
@@ -170,10 +172,14 @@ class ReadIntake:
         }
 
 
-def _allowed(sensor: sensor_pb2.Sensor, index: Index) -> frozenset[int]:
+def _allowed(sensor: sensor_pb2.Sensor, rules: Rules, headers: Sequence[ListHeader]) -> frozenset[int]:
     """The numbers of the lists that reads of this sensor are compared with."""
-    numbers = OWN_ONLY.lists_for(sensor.agency_ori, sensor.sensor_group, Partition.GENERAL, index.headers)
-    return without_other_sensors(numbers, index.headers, sensor.sensor_id)
+    partition = sensor.partition or sensor_pb2.PARTITION_GENERAL
+    if partition not in _PARTITIONS:
+        # Of a newer contract than this matcher's: nothing is known to belong on it.
+        return frozenset()
+    numbers = rules.lists_for(sensor.agency_ori, sensor.sensor_group, Partition(partition), headers)
+    return without_other_sensors(numbers, headers, sensor.sensor_id)
 
 
 def _is_prompt(read: SubmittedRead, now: datetime) -> bool:

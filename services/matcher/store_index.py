@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from services.common.pg import Connection, Pool, connection
 from services.matcher.core.entry import Category, Entry, Source, Vehicle
 from services.matcher.core.index import ActiveList, ListHeader, ListIndex, ListIndexBuilder
+from services.matcher.core.scope import Scope
+from services.matcher.store_scope import read_scope
 
 if TYPE_CHECKING:
     import asyncpg
@@ -40,6 +42,14 @@ class IndexStore:
         """The revision that the database is at."""
         async with connection(self._pool) as held:
             return await _read_revision(held)
+
+    async def scope(self) -> Scope:
+        """Agreements and matrix as stored now."""
+        async with (
+            connection(self._pool) as held,
+            held.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return await read_scope(held)
 
     async def load(
         self, loaded: Mapping[tuple[uuid.UUID, int], ListIndex]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final
 
 from services.matcher.core.entry import Category, Entry, Source, Vehicle
 from services.matcher.core.lattice import folded
+from services.matcher.core.scope import Scope
 
 _FIELD: Final = "\x1f"
 _ROW: Final = "\x1e"
@@ -100,6 +101,7 @@ class Index:
     revision: int
     load_time: datetime
     lists: tuple[ActiveList, ...]
+    scope: Scope = field(default_factory=Scope)
 
     @property
     def headers(self) -> tuple[ListHeader, ...]:

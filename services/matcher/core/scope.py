@@ -72,6 +72,23 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreementNews:
+    """What audit says of agreements.
+
+    Attributes:
+        audit_revision: Audit's number of the newest change in it.
+        in_force: New and changed agreements that both parties have accepted; all of them in a snapshot.
+        ended: Agreements that do not count, ended ones among them.
+        snapshot: True when what is not in `in_force` does not count.
+    """
+
+    audit_revision: int
+    in_force: tuple[Agreement, ...]
+    ended: tuple[uuid.UUID, ...]
+    snapshot: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GroupRow:
     """A sensor group's row of the matrix. A list that is made later is out with ONLY and in with ALL_BUT."""
 
@@ -127,6 +144,12 @@ class Scope:
         return Rules(
             shared=frozenset(_shared(one for one in self.agreements if one.is_in_effect(moment))),
             rows={(row.agency_ori, row.sensor_group): row for row in self.rows},
+        )
+
+    def admits_others(self, agency_ori: str, moment: datetime) -> bool:
+        """True when an agreement in effect lets lists of another agency meet this agency's sensors."""
+        return any(
+            one.sensor_agency_ori == agency_ori and one.is_in_effect(moment) for one in self.agreements
         )
 
 

@@ -15,6 +15,7 @@ from services.matcher import app_index
 from services.matcher.app_index import IndexFollower
 from services.matcher.core.entry import Source
 from services.matcher.core.index import ActiveList, ListHeader, ListIndex
+from services.matcher.core.scope import Scope
 from services.matcher.errors import IndexBehindError
 from services.matcher.pipeline import Pipeline
 from tests.support.clock import ManualClock
@@ -37,6 +38,9 @@ class Stored:
         if self.down:
             raise StorageUnavailableError("away")
         return self.at
+
+    async def scope(self) -> Scope:
+        return Scope()
 
     async def load(
         self, loaded: Mapping[tuple[uuid.UUID, int], ListIndex]
