@@ -26,11 +26,13 @@ from alpr.audit.v1 import sensor_service_pb2 as sensors_pb
 from alpr.audit.v1 import sensor_service_pb2_grpc as sensors_grpc
 from alpr.matcher.v1 import hot_list_service_pb2 as lists_pb
 from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
+from alpr.matcher.v1 import local_list_service_pb2 as local_pb
+from alpr.matcher.v1 import local_list_service_pb2_grpc as local_grpc
 from alpr.matcher.v1 import match_service_pb2 as match_pb
 from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
 from alpr.search.v1 import archive_service_pb2 as archive_pb
 from alpr.search.v1 import archive_service_pb2_grpc as archive_grpc
-from alpr.type.v1 import hit_pb2, read_pb2, sensor_pb2
+from alpr.type.v1 import hit_pb2, justification_pb2, read_pb2, sensor_pb2
 from services.common.client import ClientTls, bearer, service_channel, user_channel
 from services.common.clock import SystemClock
 from services.common.errors import AlprError, NotPermittedError, UnauthenticatedError, to_status
@@ -44,6 +46,8 @@ from tests.support.databases import MigratedDatabase
 ORI = "IL0160000"
 OTHER_ORI = "IL0990000"
 MANAGER = "token-of-the-list-manager"
+COLLEAGUE = "token-of-a-colleague-of-the-unit"
+UNIT = "D1"
 STRANGER = "token-of-another-agencys-manager"
 OFFICER = "token-without-the-role"
 SENSOR = "i90-mile12-east"
@@ -85,10 +89,13 @@ class Neighbour:
 
 
 class Audit(audit_grpc.AuthorizationServiceServicer, sensors_grpc.SensorServiceServicer):
-    """Knows three people and three sensors, and keeps intents and outcomes by request id."""
+    """Knows four people and three sensors, and keeps intents and outcomes by request id."""
 
+    # Acts of the matcher itself, without a person.
+    own_acts = frozenset({"local_list.suspend", "look_back.run"})
     people = {  # noqa: RUF012 - never changed
         MANAGER: ("manager", ORI, True),
+        COLLEAGUE: ("colleague", ORI, True),
         STRANGER: ("stranger", OTHER_ORI, True),
         OFFICER: ("officer", ORI, False),
     }
@@ -101,17 +108,21 @@ class Audit(audit_grpc.AuthorizationServiceServicer, sensors_grpc.SensorServiceS
 
     async def RecordIntent(self, request: audit_pb.RecordIntentRequest, context: Any) -> Any:
         await self.intents.enter(context)
-        if request.access_token not in self.people:
+        if request.access_token not in self.people and request.action not in self.own_acts:
             await refuse(context, UnauthenticatedError("the token was not accepted"))
-        account, agency, allowed = self.people[request.access_token]
+        account, agency, allowed = self.people.get(
+            request.access_token, ("matcher", request.resource_agency_ori, True)
+        )
         if not allowed or request.resource_agency_ori not in ("", agency):
             await refuse(context, NotPermittedError("refused", metadata={"clauses": "III.B.3.f"}))
+        if request.resource_account_id not in ("", account):
+            await refuse(context, NotPermittedError("refused", metadata={"clauses": "II.D"}))
         before = self.intent_requests.setdefault(request.request_id, request)
         if before != request:
             await context.abort(grpc.StatusCode.ALREADY_EXISTS, "request id reused")
         return audit_pb.RecordIntentResponse(
             intent_id=self.intent_id(request.request_id),
-            actor=audit_pb.Actor(account_id=account, agency_ori=agency),
+            actor=audit_pb.Actor(account_id=account, agency_ori=agency, unit=UNIT),
         )
 
     async def RecordOutcome(self, request: audit_pb.RecordOutcomeRequest, context: Any) -> Any:
@@ -318,6 +329,7 @@ class Person:
 
     def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
         self.lists: lists_grpc.HotListServiceAsyncStub = lists_grpc.HotListServiceStub(channel)
+        self.local: local_grpc.LocalListServiceAsyncStub = local_grpc.LocalListServiceStub(channel)
         self.matching: match_grpc.MatchServiceAsyncStub = match_grpc.MatchServiceStub(channel)
         self.metadata = (bearer(token),) if token else ()
 
@@ -351,6 +363,39 @@ class Person:
         made = await self.create(source=source)
         await self.upload(made.hot_list_id, csv_of(*plates))
         return (await self.activate(made.hot_list_id, 1)).hot_list
+
+    async def watch_for(self, pattern: str, **changes: Any) -> local_pb.AddLocalEntryResponse:
+        """Puts `pattern` on the person's own list, for a day; `changes` replace fields of the request."""
+        request = watch_request(pattern, **changes)
+        return await self.local.AddLocalEntry(request, metadata=self.metadata, timeout=20)
+
+    async def watch_no_more(self, entry_id: str, request_id: str = "") -> local_pb.RemoveLocalEntryResponse:
+        request = local_pb.RemoveLocalEntryRequest(request_id=request_id or new_id(), entry_id=entry_id)
+        return await self.local.RemoveLocalEntry(request, metadata=self.metadata, timeout=20)
+
+    async def watched(self, **fields: Any) -> local_pb.ListLocalEntriesResponse:
+        request = local_pb.ListLocalEntriesRequest(**fields)
+        return await self.local.ListLocalEntries(request, metadata=self.metadata, timeout=20)
+
+
+def watch_request(pattern: str, **changes: Any) -> local_pb.AddLocalEntryRequest:
+    """A good request for the person's own list; `lives` says for how long."""
+    lives = changes.pop("lives", timedelta(days=1))
+    fields = {
+        "request_id": new_id(),
+        "owner_kind": local_pb.LOCAL_LIST_OWNER_KIND_USER,
+        "pattern": pattern,
+        "state": "IL",
+        "category": hit_pb2.HOT_LIST_CATEGORY_FELONY,
+        "justification": justification_pb2.Justification(
+            case_number_kind=justification_pb2.CASE_NUMBER_KIND_CAD,
+            case_number="2026-004711",
+            purpose="homicide investigation, victim's car seen leaving",
+            offence_code="HOMICIDE",
+        ),
+        "expire_time": to_timestamp(datetime.now(UTC) + lives),
+    }
+    return local_pb.AddLocalEntryRequest(**{**fields, **changes})
 
 
 def upload_header(

@@ -2,7 +2,7 @@
 
 import typer
 
-from services.cli import account, alert, audit, hotlist, model, sensor
+from services.cli import account, alert, audit, hotlist, local, model, sensor
 from services.cli.bootstrap import bootstrap
 from services.cli.capture import capture
 from services.cli.demo.command import demo
@@ -25,6 +25,7 @@ app.add_typer(account.app, name="account")
 app.add_typer(sensor.agency_app, name="agency")
 app.add_typer(sensor.app, name="sensor")
 app.add_typer(hotlist.app, name="hotlist")
+app.add_typer(local.app, name="local")
 app.add_typer(model.app, name="model")
 app.add_typer(alert.app, name="alert")
 app.add_typer(audit.app, name="audit")

@@ -4,7 +4,7 @@ from typing import Any
 
 from alpr.alerts.v1 import alert_service_pb2
 from alpr.audit.v1 import account_service_pb2, authorization_service_pb2
-from alpr.matcher.v1 import hot_list_service_pb2
+from alpr.matcher.v1 import hot_list_service_pb2, local_list_service_pb2
 from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, read_pb2, sensor_pb2
 from services.cli.locate import CommandError
 
@@ -42,6 +42,8 @@ CATEGORY = Words(hit_pb2.HotListCategory, "HOT_LIST_CATEGORY_", "category")
 WARNING = Words(hit_pb2.HitWarning, "HIT_WARNING_", "warning")
 SOURCE = Words(hit_pb2.HotListSource, "HOT_LIST_SOURCE_", "source")
 FORMAT = Words(hot_list_service_pb2.HotListFormat, "HOT_LIST_FORMAT_", "format")
+LIST_OWNER = Words(local_list_service_pb2.LocalListOwnerKind, "LOCAL_LIST_OWNER_KIND_", "owner of lists")
+ENTRY_STATE = Words(local_list_service_pb2.LocalEntryState, "LOCAL_ENTRY_STATE_", "state of entries")
 VERIFICATION = Words(notice_pb2.VerificationState, "VERIFICATION_STATE_", "state of verification")
 DISPOSITION = Words(alert_service_pb2.Disposition, "DISPOSITION_", "disposition")
 ROLE = Words(authorization_service_pb2.Role, "ROLE_", "role")

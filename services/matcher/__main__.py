@@ -11,6 +11,7 @@ import grpc
 
 from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
 from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
+from alpr.matcher.v1 import local_list_service_pb2_grpc as local_grpc
 from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
 from services.common import logs
 from services.common.client import service_channel
@@ -20,17 +21,24 @@ from services.common.pg import Listener, Pool, open_pool
 from services.common.sensors import SensorRegistry
 from services.common.server import ServerBuilder, run, serve
 from services.matcher.app_acts import Acts
+from services.matcher.app_history import History
 from services.matcher.app_index import IndexFollower
 from services.matcher.app_lists import HotLists
+from services.matcher.app_local import LocalLists
 from services.matcher.app_reads import ReadIntake
+from services.matcher.app_uploads import Uploads
 from services.matcher.config import MatcherSettings
 from services.matcher.core.match import MatchSettings
 from services.matcher.neighbours import AlertsClient, ArchiveClient, AuditClient
 from services.matcher.server import HotListServicer, MatchServicer
+from services.matcher.server_local import LocalListServicer
 from services.matcher.spool import Spool
 from services.matcher.store_acts import ActStore
+from services.matcher.store_difference import DifferenceStore
+from services.matcher.store_history import HistoryStore
 from services.matcher.store_index import IndexStore
 from services.matcher.store_lists import CHANNEL, HotListStore
+from services.matcher.store_local import LocalStore
 from services.matcher.store_versions import VersionStore
 
 # So long does the start wait for the lists; after it the server says NOT_SERVING until they are loaded.
@@ -51,14 +59,7 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     index = await _index(builder, settings, pool, clock)
     acts = Acts(AuditClient(audit), ActStore(pool), clock)
     builder.on_stop(_in_background(acts.keep_settling()))
-    hot_lists = HotLists(
-        acts=acts,
-        lists=HotListStore(pool),
-        versions=VersionStore(pool),
-        index=index,
-        spool=Spool(settings.upload_spool_dir),
-        clock=clock,
-    )
+    hot_lists, uploads, history = _lists(settings, pool, acts, index, clock)
     intake = ReadIntake(
         sensors=sensors,
         lists=index,
@@ -69,9 +70,23 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     )
     matching = MatchServicer(intake, index, hot_lists, clock, settings.batches_in_flight)
     add_lists = lists_grpc.add_HotListServiceServicer_to_server
-    builder.add("alpr.matcher.v1.HotListService", add_lists, HotListServicer(hot_lists))
+    builder.add("alpr.matcher.v1.HotListService", add_lists, HotListServicer(hot_lists, uploads, history))
     builder.add("alpr.matcher.v1.MatchService", match_grpc.add_MatchServiceServicer_to_server, matching)
     return builder.health_check(index.check)
+
+
+def _add_local_lists(  # noqa: PLR0913, PLR0917 - wiring
+    builder: ServerBuilder,
+    acts: Acts,
+    store: LocalStore,
+    index: IndexFollower,
+    sensors: SensorRegistry,
+    clock: Clock,
+) -> None:
+    local_lists = LocalLists(acts=acts, store=store, index=index, sensors=sensors, clock=clock)
+    servicer = LocalListServicer(local_lists, clock)
+    add = local_grpc.add_LocalListServiceServicer_to_server
+    builder.add("alpr.matcher.v1.LocalListService", add, servicer)
 
 
 def _channel(builder: ServerBuilder, settings: MatcherSettings, name: str, target: str) -> grpc.aio.Channel:
@@ -92,6 +107,31 @@ async def _index(
     with contextlib.suppress(AlprError):
         await index.reach(0, _FIRST_LOAD_S)
     return index
+
+
+def _lists(
+    settings: MatcherSettings, pool: Pool, acts: Acts, index: IndexFollower, clock: Clock
+) -> tuple[HotLists, Uploads, History]:
+    """What people do with hot lists, put into them, and see of them."""
+    share = settings.upload_removed_share
+    lists, history = HotListStore(pool), HistoryStore(pool)
+    uploads = Uploads(
+        acts=acts,
+        lists=lists,
+        versions=VersionStore(pool),
+        history=history,
+        spool=Spool(settings.upload_spool_dir),
+        clock=clock,
+        removed_share=share,
+    )
+    seen = History(
+        acts=acts,
+        lists=lists,
+        history=history,
+        differences=DifferenceStore(pool),
+        removed_share=share,
+    )
+    return HotLists(acts=acts, lists=lists, index=index, clock=clock, removed_share=share), uploads, seen
 
 
 def _in_background(work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:
