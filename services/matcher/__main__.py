@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import grpc
 
+from alpr.audit.v1.governance_service_pb2_grpc import GovernanceServiceStub
 from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
 from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
 from alpr.matcher.v1 import local_list_service_pb2_grpc as local_grpc
 from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
+from alpr.matcher.v1 import scope_service_pb2_grpc as scope_grpc
 from services.common import logs
 from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
@@ -20,18 +22,22 @@ from services.common.errors import AlprError
 from services.common.pg import Listener, Pool, open_pool
 from services.common.sensors import SensorRegistry
 from services.common.server import ServerBuilder, run, serve
+from services.matcher.agreement_feed import AgreementFeed
 from services.matcher.app_acts import Acts
+from services.matcher.app_agreements import AgreementFollower
 from services.matcher.app_history import History
 from services.matcher.app_index import IndexFollower
 from services.matcher.app_lists import HotLists
 from services.matcher.app_local import LocalLists
 from services.matcher.app_reads import ReadIntake
+from services.matcher.app_scope import Matrix
 from services.matcher.app_uploads import Uploads
 from services.matcher.config import MatcherSettings
 from services.matcher.core.match import MatchSettings
 from services.matcher.neighbours import AlertsClient, ArchiveClient, AuditClient
 from services.matcher.server import HotListServicer, MatchServicer
 from services.matcher.server_local import LocalListServicer
+from services.matcher.server_scope import ScopeServicer
 from services.matcher.spool import Spool
 from services.matcher.store_acts import ActStore
 from services.matcher.store_difference import DifferenceStore
@@ -39,6 +45,7 @@ from services.matcher.store_history import HistoryStore
 from services.matcher.store_index import IndexStore
 from services.matcher.store_lists import CHANNEL, HotListStore
 from services.matcher.store_local import LocalStore
+from services.matcher.store_scope import ScopeStore
 from services.matcher.store_versions import VersionStore
 
 # So long does the start wait for the lists; after it the server says NOT_SERVING until they are loaded.
@@ -60,8 +67,11 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     acts = Acts(AuditClient(audit), ActStore(pool), clock)
     builder.on_stop(_in_background(acts.keep_settling()))
     hot_lists, uploads, history = _lists(settings, pool, acts, index, clock)
+    agreements = _add_scope(builder, audit, acts, ScopeStore(pool), index, clock)
+    _add_local_lists(builder, acts, LocalStore(pool), index, sensors, clock)
     intake = ReadIntake(
         sensors=sensors,
+        agreements=agreements,
         lists=index,
         archive=ArchiveClient(search),
         alerts=AlertsClient(alerts),
@@ -87,6 +97,23 @@ def _add_local_lists(  # noqa: PLR0913, PLR0917 - wiring
     servicer = LocalListServicer(local_lists, clock)
     add = local_grpc.add_LocalListServiceServicer_to_server
     builder.add("alpr.matcher.v1.LocalListService", add, servicer)
+
+
+def _add_scope(  # noqa: PLR0913, PLR0917 - wiring
+    builder: ServerBuilder,
+    audit: grpc.aio.Channel,
+    acts: Acts,
+    store: ScopeStore,
+    index: IndexFollower,
+    clock: Clock,
+) -> AgreementFollower:
+    """Follows agreements and serves the matrix."""
+    agreements = AgreementFollower(AgreementFeed(GovernanceServiceStub(audit)), store)
+    builder.on_stop(_in_background(agreements.follow()))
+    servicer = ScopeServicer(Matrix(acts, store, index, clock))
+    add = scope_grpc.add_ScopeServiceServicer_to_server
+    builder.add("alpr.matcher.v1.ScopeService", add, servicer)
+    return agreements
 
 
 def _channel(builder: ServerBuilder, settings: MatcherSettings, name: str, target: str) -> grpc.aio.Channel:

@@ -17,7 +17,7 @@ from services.matcher.app_index import IndexFollower
 from services.matcher.core.index import Index, ListHeader
 from services.matcher.core.local import without_other_sensors
 from services.matcher.core.match import MatchSettings, Sighting, find_all
-from services.matcher.core.scope import Partition, Rules
+from services.matcher.core.scope import Partition, Rules, Scope
 from services.matcher.metrics import BATCH_READS, HITS, MATCHES, READS
 
 # Hits of reads in this span of age are raised at once. Outside it the archive may still refuse the read (the
@@ -70,6 +70,17 @@ class Sensors(Protocol):
         """The sensor. Raises SensorNotApprovedError, or DependencyUnavailableError when nothing is known."""
 
 
+class Agreements(Protocol):
+    """Whether agreements between agencies are known."""
+
+    def require_heard(self, agencies: Iterable[str], scope: Scope, now: datetime) -> None:
+        """Returns when reads of these agencies' sensors may be compared, or raises.
+
+        Raises:
+            DependencyUnavailableError: An agreement may have ended without a word to this replica.
+        """
+
+
 class Archive(Protocol):
     """Where reads are kept."""
 
@@ -97,6 +108,7 @@ class ReadIntake:
         self,
         *,
         sensors: Sensors,
+        agreements: Agreements,
         lists: IndexFollower,
         archive: Archive,
         alerts: AlertFeed,
@@ -104,6 +116,7 @@ class ReadIntake:
         settings: MatchSettings,
     ) -> None:
         self._sensors = sensors
+        self._agreements = agreements
         self._lists = lists
         self._archive = archive
         self._alerts = alerts
@@ -139,11 +152,13 @@ class ReadIntake:
 
         Raises:
             IndexBehindError: The lists in memory may be out of date; nothing was compared or stored.
-            DependencyUnavailableError: Archive or alerts did not store their part; send the batch again.
+            DependencyUnavailableError: Archive or alerts did not store their part, or audit was not heard
+                for too long; send the batch again.
         """
         now = self._clock.now()
         checked = [_Checked(read, sensors[read.sensor_id]) for read in reads]
         index = self._lists.current()
+        self._agreements.require_heard((one.agency_ori for one in sensors.values()), index.scope, now)
         hits = await asyncio.to_thread(self._compare, checked, index, now)
         archived = [_archived(one, index.revision) for one in checked]
         prompt = [hit for n, hit in hits.items() if _is_prompt(checked[n].read, now)]

@@ -70,6 +70,12 @@ class Agreement:
         """True from its start to before its end."""
         return self.start <= moment < self.end
 
+    def lets_in(self, agency_ori: str, list_agency_ori: str, partition: Partition) -> bool:
+        """True when it is for lists of the second agency on sensors of the first, in the partition."""
+        return (self.sensor_agency_ori, self.list_agency_ori) == (agency_ori, list_agency_ori) and (
+            partition in self.partitions
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class AgreementNews:
