@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -14,7 +15,9 @@ from services.common.clock import Clock
 from services.common.errors import AlprError
 from services.matcher.app_acts import Acts, Plan
 from services.matcher.core.hot_list import Act
+from services.matcher.core.index import ListHeader
 from services.matcher.core.local import FEWEST_MATCHES, EndReason, LocalEntry, matches_too_much
+from services.matcher.core.match import Match
 from services.matcher.metrics import LOCAL_SUSPENDED
 from services.matcher.store_local import LocalStore
 
@@ -34,27 +37,56 @@ class LocalTally:
         self._acts = acts
         self._store = store
         self._clock = clock
+        self._lock = threading.Lock()
         self._reads: Counter[uuid.UUID] = Counter()
         self._matches: Counter[uuid.UUID] = Counter()
 
-    def note(self, reads: Mapping[uuid.UUID, int], matches: Mapping[uuid.UUID, int]) -> None:
-        """Notes reads that were compared, by local list, and matches among them, by entry."""
-        self._reads.update(reads)
-        self._matches.update(matches)
+    def note_compared(
+        self,
+        headers: Sequence[ListHeader],
+        allowed: Sequence[frozenset[int]],
+        found: Sequence[Sequence[Match]],
+    ) -> None:
+        """Notes reads that were compared; may be called from any thread.
+
+        Args:
+            headers: The lists by number.
+            allowed: For each read the numbers of the lists that it was compared with.
+            found: For each read what it matched.
+        """
+        local = frozenset(number for number, header in enumerate(headers) if header.is_local)
+        if not local:
+            return
+        reads: Counter[uuid.UUID] = Counter()
+        for numbers, times in Counter(allowed).items():
+            for number in numbers & local:
+                reads[headers[number].hot_list_id] += times
+        ids = ({one.entry.entry_id for one in matches if one.header.is_local} for matches in found)
+        self._note(reads, Counter(entry_id for each in ids for entry_id in each))
+
+    def _note(self, reads: Mapping[uuid.UUID, int], matches: Mapping[uuid.UUID, int]) -> None:
+        with self._lock:
+            self._reads.update(reads)
+            self._matches.update(matches)
+
+    def _taken(self) -> tuple[Counter[uuid.UUID], Counter[uuid.UUID]]:
+        with self._lock:
+            taken = self._reads, self._matches
+            self._reads, self._matches = Counter(), Counter()
+        return taken
 
     async def settle(self) -> int:
         """Stores what was noted, suspends what matches too much, and gives the number of the suspended.
 
         What cannot be stored is noted again. Raises StorageUnavailableError, AuditUnavailableError.
         """
-        reads, self._reads = self._reads, Counter()
-        matches, self._matches = self._matches, Counter()
-        if not reads and not matches:
+        reads, matches = self._taken()
+        if not reads:
             return 0
         try:
             await self._store.count(reads, matches)
         except AlprError:
-            self.note(reads, matches)
+            self._note(reads, matches)
             raise
         crowded = await self._store.crowded(self._clock.now(), FEWEST_MATCHES)
         wide = [one for one in crowded if matches_too_much(one.match_count, one.read_count)]

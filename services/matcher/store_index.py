@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from services.common.pg import Connection, Pool, connection
 from services.matcher.core.entry import Category, Entry, Source, Vehicle
 from services.matcher.core.index import ActiveList, ListHeader, ListIndex, ListIndexBuilder
 from services.matcher.core.scope import Scope
+from services.matcher.store_local_index import read_local_lists
 from services.matcher.store_scope import read_scope
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class IndexStore:
             for header in headers:
                 known = loaded.get((header.hot_list_id, header.version))
                 lists.append(ActiveList(header, known or await _entries(held, header)))
+            for header, entries in await read_local_lists(held):
+                known = loaded.get((header.hot_list_id, header.version))
+                lists.append(ActiveList(header, known or _local(entries)))
         return revision, tuple(lists)
 
 
@@ -80,6 +84,12 @@ async def _entries(held: Connection, header: ListHeader) -> ListIndex:
     cursor = await held.cursor(_ENTRIES, header.hot_list_id, header.version, timeout=_LONGEST_LOAD_S)
     while rows := await cursor.fetch(_ENTRIES_A_STEP, timeout=_LONGEST_LOAD_S):
         await asyncio.to_thread(_add, builder, rows)
+    return builder.build()
+
+
+def _local(entries: Iterable[Entry]) -> ListIndex:
+    builder = ListIndexBuilder()
+    builder.add(entries)
     return builder.build()
 
 

@@ -43,7 +43,7 @@ def parse_add(request: pb.AddLocalEntryRequest) -> NewEntry:
     _check_sensor(request, wrong)
     watched = _watched(request, wrong)
     grounds = _grounds(request.justification, wrong)
-    expires_at = parse_moment("expire_time", request, wrong)
+    expires_at = parse_moment("expire_time", request, wrong).replace(microsecond=0)
     raise_violations(wrong)
     kind = OwnerKind(request.owner_kind)
     return NewEntry(request_id, kind, request.sensor_id, watched, grounds, expires_at)
@@ -173,6 +173,10 @@ def _watched(request: pb.AddLocalEntryRequest, wrong: Wrong) -> Watched:
 
 
 def _grounds(given: justification_pb2.Justification, wrong: Wrong) -> Grounds:
+    # It goes into every hit, where record numbers are plain letters and digits.
+    case_number = given.case_number.strip().upper()
+    if not case_number.isascii():
+        wrong.append(FieldViolation("justification.case_number", "must hold plain characters only"))
     for name, most in _MOST_TEXT.items():
         text: str = getattr(given, name)
         if len(text) > most or not text.isprintable():
@@ -180,7 +184,7 @@ def _grounds(given: justification_pb2.Justification, wrong: Wrong) -> Grounds:
             wrong.append(FieldViolation(f"justification.{name}", problem))
     return Grounds(
         given.case_number_kind,
-        given.case_number.strip(),
+        case_number,
         given.outside_agency.strip(),
         given.purpose.strip(),
         given.offence_code,
