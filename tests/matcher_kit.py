@@ -22,6 +22,8 @@ from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
 from alpr.alerts.v1 import alert_service_pb2_grpc as alerts_grpc
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.audit.v1 import authorization_service_pb2_grpc as audit_grpc
+from alpr.audit.v1 import governance_service_pb2 as agency_pb
+from alpr.audit.v1 import governance_service_pb2_grpc as agency_grpc
 from alpr.audit.v1 import sensor_service_pb2 as sensors_pb
 from alpr.audit.v1 import sensor_service_pb2_grpc as sensors_grpc
 from alpr.matcher.v1 import hot_list_service_pb2 as lists_pb
@@ -30,6 +32,7 @@ from alpr.matcher.v1 import local_list_service_pb2 as local_pb
 from alpr.matcher.v1 import local_list_service_pb2_grpc as local_grpc
 from alpr.matcher.v1 import match_service_pb2 as match_pb
 from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
+from alpr.matcher.v1 import scope_service_pb2_grpc as scope_grpc
 from alpr.search.v1 import archive_service_pb2 as archive_pb
 from alpr.search.v1 import archive_service_pb2_grpc as archive_grpc
 from alpr.type.v1 import hit_pb2, justification_pb2, read_pb2, sensor_pb2
@@ -53,6 +56,8 @@ OFFICER = "token-without-the-role"
 SENSOR = "i90-mile12-east"
 OTHER_SENSOR = "chi-lsd-01"
 SUSPENDED_SENSOR = "i57-mile03-north"
+SCALE_SENSOR = "i80-scale-house-1"
+OTHER_SCALE_SENSOR = "i55-scale-house-2"
 ATTESTATION = "Current LEADS extract, obtained lawfully."
 CROP, OVERVIEW = b"\xff\xd8crop", b"\xff\xd8overview"
 
@@ -88,6 +93,33 @@ class Neighbour:
         self.open.set()
 
 
+class Governance(agency_grpc.GovernanceServiceServicer):
+    """Tells of agreements, in the order in which tests add them; each is a change of its own."""
+
+    def __init__(self) -> None:
+        self.door = Neighbour()
+        self.agreements: list[agency_pb.Agreement] = []
+        self.told = asyncio.Condition()
+
+    async def tell(self, agreement: agency_pb.Agreement) -> None:
+        """Has every watcher hear of an agreement that is new or changed."""
+        async with self.told:
+            self.agreements.append(agreement)
+            self.told.notify_all()
+
+    async def WatchAgreements(self, _: agency_pb.WatchAgreementsRequest, context: Any) -> AsyncIterator[Any]:
+        told, snapshot = 0, True
+        while True:
+            await self.door.enter(context)
+            news, told = self.agreements[told:], len(self.agreements)
+            yield agency_pb.WatchAgreementsResponse(agreements=news, revision=told, snapshot=snapshot)
+            snapshot = False
+            async with self.told:
+                if len(self.agreements) == told:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self.told.wait(), 1)
+
+
 class Audit(audit_grpc.AuthorizationServiceServicer, sensors_grpc.SensorServiceServicer):
     """Knows four people and three sensors, and keeps intents and outcomes by request id."""
 
@@ -105,6 +137,7 @@ class Audit(audit_grpc.AuthorizationServiceServicer, sensors_grpc.SensorServiceS
         self.outcomes = Neighbour()
         self.intent_requests: dict[str, audit_pb.RecordIntentRequest] = {}
         self.outcome_requests: dict[str, audit_pb.RecordOutcomeRequest] = {}
+        self.governance = Governance()
 
     async def RecordIntent(self, request: audit_pb.RecordIntentRequest, context: Any) -> Any:
         await self.intents.enter(context)
@@ -152,7 +185,14 @@ class Audit(audit_grpc.AuthorizationServiceServicer, sensors_grpc.SensorServiceS
 def _sensors() -> list[sensor_pb2.Sensor]:
     start = to_timestamp(datetime(2020, 1, 1, tzinfo=UTC))
     status = sensor_pb2.DEPLOYMENT_STATUS_APPROVED, sensor_pb2.DEPLOYMENT_STATUS_SUSPENDED
-    wanted = ((SENSOR, ORI, 0), (OTHER_SENSOR, OTHER_ORI, 0), (SUSPENDED_SENSOR, ORI, 1))
+    general, apart = sensor_pb2.PARTITION_UNSPECIFIED, sensor_pb2.PARTITION_MOTOR_CARRIER
+    wanted = (
+        (SENSOR, ORI, 0, general),
+        (OTHER_SENSOR, OTHER_ORI, 0, general),
+        (SUSPENDED_SENSOR, ORI, 1, general),
+        (SCALE_SENSOR, ORI, 0, apart),
+        (OTHER_SCALE_SENSOR, OTHER_ORI, 0, apart),
+    )
     return [
         sensor_pb2.Sensor(
             sensor_id=sensor_id,
@@ -162,8 +202,9 @@ def _sensors() -> list[sensor_pb2.Sensor]:
             provenance=sensor_pb2.PROVENANCE_OWN,
             status=status[n],
             approved_from=start,
+            partition=partition,
         )
-        for sensor_id, agency, n in wanted
+        for sensor_id, agency, n, partition in wanted
     ]
 
 
@@ -282,6 +323,7 @@ async def a_world(
     def add_audit(server: Any) -> None:
         audit_grpc.add_AuthorizationServiceServicer_to_server(audit, server)
         sensors_grpc.add_SensorServiceServicer_to_server(audit, server)
+        agency_grpc.add_GovernanceServiceServicer_to_server(audit.governance, server)
 
     add_alerts = functools.partial(alerts_grpc.add_AlertServiceServicer_to_server, alerts)
     add_archive = functools.partial(archive_grpc.add_ArchiveServiceServicer_to_server, archive)
@@ -331,6 +373,7 @@ class Person:
         self.lists: lists_grpc.HotListServiceAsyncStub = lists_grpc.HotListServiceStub(channel)
         self.local: local_grpc.LocalListServiceAsyncStub = local_grpc.LocalListServiceStub(channel)
         self.matching: match_grpc.MatchServiceAsyncStub = match_grpc.MatchServiceStub(channel)
+        self.scope: scope_grpc.ScopeServiceAsyncStub = scope_grpc.ScopeServiceStub(channel)
         self.metadata = (bearer(token),) if token else ()
 
     async def create(self, name: str = "", request_id: str = "", source: int = 2) -> lists_pb.HotList:
