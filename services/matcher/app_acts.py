@@ -14,6 +14,7 @@ import structlog
 from services.common.clock import Clock
 from services.common.errors import AlprError
 from services.common.identity import AccessToken
+from services.matcher.core.hot_list import Act
 from services.matcher.core.local import Grounds
 
 log = structlog.get_logger()
@@ -120,3 +121,16 @@ class Acts:
             except Exception as error:
                 log.warning("acts_not_settled", exc_info=error)
             await asyncio.sleep(_SETTLE_EVERY_S)
+
+
+def act_of(plan: Plan, intent: Intent, hot_list_id: uuid.UUID, moment: datetime) -> Act:
+    """The change of a list that `intent` is of, as it is stored with it."""
+    return Act(
+        intent_id=intent.intent_id,
+        request_id=plan.request_id,
+        action=plan.action,
+        hot_list_id=hot_list_id,
+        account_id=intent.account_id,
+        details=plan.details,
+        act_time=moment,
+    )

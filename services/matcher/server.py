@@ -15,18 +15,22 @@ from services.common.errors import NotPermittedError, StoppingError
 from services.common.identity import AccessToken, Context, PeerKind, caller_of, require_service, require_token
 from services.common.stopping import stopping_of
 from services.common.wire import to_timestamp
-from services.matcher import wire_lists, wire_reads
+from services.matcher import wire_history, wire_lists, wire_reads
+from services.matcher.app_history import History
 from services.matcher.app_index import IndexFollower
 from services.matcher.app_lists import HotLists
 from services.matcher.app_reads import ReadIntake
+from services.matcher.app_uploads import Uploads
 from services.matcher.pipeline import Pipeline
 
 
 class HotListServicer(lists_grpc.HotListServiceServicer):
     """See hot_list_service.proto."""
 
-    def __init__(self, hot_lists: HotLists) -> None:
+    def __init__(self, hot_lists: HotLists, uploads: Uploads, history: History) -> None:
         self._hot_lists = hot_lists
+        self._uploads = uploads
+        self._history = history
 
     async def CreateHotList(
         self, request: lists_pb.CreateHotListRequest, context: Context
@@ -43,17 +47,81 @@ class HotListServicer(lists_grpc.HotListServiceServicer):
         token = _token(context)
         header = wire_lists.parse_header(await anext(request_iterator, None))
         chunks = wire_lists.parse_chunks(request_iterator)
-        summary = await self._hot_lists.upload(header, chunks, token)
-        return wire_lists.to_upload_response(summary)
+        summary = await self._uploads.upload(header, chunks, token)
+        needed = self._uploads.needs_approval(summary.removal)
+        return wire_lists.to_upload_response(summary, approval_needed=needed)
+
+    async def ApproveHotListVersion(
+        self, request: lists_pb.ApproveHotListVersionRequest, context: Context
+    ) -> lists_pb.ApproveHotListVersionResponse:
+        """See hot_list_service.proto."""
+        token = _token(context)
+        removal = await self._hot_lists.approve(*wire_lists.parse_version(request), token)
+        return lists_pb.ApproveHotListVersionResponse(
+            compared_version=removal.compared_version, removed_count=removal.removed
+        )
 
     async def ActivateHotListVersion(
         self, request: lists_pb.ActivateHotListVersionRequest, context: Context
     ) -> lists_pb.ActivateHotListVersionResponse:
         """See hot_list_service.proto."""
         token = _token(context)
-        active, revision = await self._hot_lists.activate(*wire_lists.parse_activate(request), token)
+        active, revision = await self._hot_lists.activate(*wire_lists.parse_version(request), token)
         hot_list = wire_lists.to_hot_list(active)
         return lists_pb.ActivateHotListVersionResponse(hot_list=hot_list, match_revision=revision)
+
+    async def DeactivateHotList(
+        self, request: lists_pb.DeactivateHotListRequest, context: Context
+    ) -> lists_pb.DeactivateHotListResponse:
+        """See hot_list_service.proto."""
+        token = _token(context)
+        idle, revision = await self._hot_lists.deactivate(*wire_lists.parse_reasoned(request), token)
+        hot_list = wire_lists.to_hot_list(idle)
+        return lists_pb.DeactivateHotListResponse(hot_list=hot_list, match_revision=revision)
+
+    async def SetImmigrationFile(
+        self, request: lists_pb.SetImmigrationFileRequest, context: Context
+    ) -> lists_pb.SetImmigrationFileResponse:
+        """See hot_list_service.proto."""
+        token = _token(context)
+        asked = wire_lists.parse_reasoned(request)
+        changed = await self._hot_lists.set_immigration_file(*asked, token, allowed=request.allowed)
+        return lists_pb.SetImmigrationFileResponse(hot_list=wire_lists.to_hot_list(changed))
+
+    async def ListHotListVersions(
+        self, request: lists_pb.ListHotListVersionsRequest, context: Context
+    ) -> lists_pb.ListHotListVersionsResponse:
+        """See hot_list_service.proto."""
+        token = _token(context)
+        versions, more = await self._history.versions(*wire_history.parse_versions(request), token)
+        needed = [(one, self._history.needs_approval(one.removal)) for one in versions]
+        return wire_history.to_versions_response(needed, more=more)
+
+    async def DiffHotListVersions(
+        self, request: lists_pb.DiffHotListVersionsRequest, context: Context
+    ) -> lists_pb.DiffHotListVersionsResponse:
+        """See hot_list_service.proto."""
+        token = _token(context)
+        asked = wire_history.parse_difference(request)
+        difference, changes, more = await self._history.difference(asked, token)
+        return wire_history.to_difference_response(difference, changes, more=more)
+
+    async def ListQuarantinedUploads(
+        self, request: lists_pb.ListQuarantinedUploadsRequest, context: Context
+    ) -> lists_pb.ListQuarantinedUploadsResponse:
+        """See hot_list_service.proto."""
+        token = _token(context)
+        uploads, more = await self._history.quarantined(*wire_history.parse_quarantined(request), token)
+        return wire_history.to_quarantined_response(uploads, more=more)
+
+    async def GetQuarantinedUpload(
+        self, request: lists_pb.GetQuarantinedUploadRequest, context: Context
+    ) -> lists_pb.GetQuarantinedUploadResponse:
+        """See hot_list_service.proto."""
+        token = _token(context)
+        upload_id, after, size = wire_history.parse_report(request)
+        upload, findings, more = await self._history.report(upload_id, after, size, token)
+        return wire_history.to_report_response(upload, findings, after, more=more)
 
     async def ListHotLists(
         self, request: lists_pb.ListHotListsRequest, context: Context

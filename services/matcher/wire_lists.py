@@ -5,23 +5,34 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
 from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from alpr.matcher.v1 import hot_list_service_pb2 as pb
 from alpr.type.v1 import hit_pb2
 from services.common.errors import FieldViolation, InvalidFieldError
-from services.common.wire import parse_uuid, raise_violations, to_timestamp
-from services.matcher.core.entry import Source
-from services.matcher.core.hot_list import FileFormat, HotList, UploadHeader, VersionSummary
+from services.common.wire import parse_moment, parse_uuid, raise_violations, to_timestamp
+from services.matcher.core.entry import Category, Source
+from services.matcher.core.hot_list import (
+    FileFormat,
+    Finding,
+    HotList,
+    UploadHeader,
+    UploadKind,
+    VersionSummary,
+)
 
 _NAME_LENGTH: Final = range(1, 101)
-_ATTESTATION_LENGTH: Final = range(10, 501)
+_REASON_LENGTH: Final = range(10, 501)
 _LARGEST_FILE: Final = 2 << 30
 _LARGEST_CHUNK: Final = 1 << 20
 _SHA256_BYTES: Final = 32
 _SOURCES: Final = frozenset(source.value for source in Source)
 _FORMATS: Final = frozenset(layout.value for layout in FileFormat)
+_KINDS: Final = frozenset(kind.value for kind in UploadKind)
 _DEFAULT_PAGE: Final = 50
 _LARGEST_PAGE: Final = 200
 
@@ -56,8 +67,13 @@ def parse_header(request: pb.UploadHotListVersionRequest | None) -> UploadHeader
         wrong.append(FieldViolation("header.sha256", "must be 32 bytes"))
     if not 0 < header.size_bytes <= _LARGEST_FILE:
         wrong.append(FieldViolation("header.size_bytes", "must be 1 byte to 2 GiB"))
-    if len(header.attestation.strip()) not in _ATTESTATION_LENGTH:
-        wrong.append(FieldViolation("header.attestation", "must be 10 to 500 characters"))
+    attestation = parse_reason("header.attestation", header.attestation, wrong)
+    kind, base = _parse_kind(header, wrong)
+    source_time = expire_time = None
+    if header.HasField("source_time"):
+        source_time = parse_moment("header.source_time", header, wrong)
+    if header.HasField("expire_time"):
+        expire_time = parse_moment("header.expire_time", header, wrong)
     raise_violations(wrong)
     return UploadHeader(
         request_id=request_id,
@@ -65,8 +81,31 @@ def parse_header(request: pb.UploadHotListVersionRequest | None) -> UploadHeader
         format=FileFormat(header.format),
         sha256=header.sha256,
         size_bytes=header.size_bytes,
-        attestation=header.attestation.strip(),
+        attestation=attestation,
+        kind=kind,
+        base_version=base,
+        source_time=source_time,
+        expire_time=expire_time,
     )
+
+
+def _parse_kind(header: pb.UploadHeader, wrong: list[FieldViolation]) -> tuple[UploadKind, int]:
+    """What the file is to its list, and for an increment the version that it changes."""
+    number = header.kind or UploadKind.FULL.value
+    if number not in _KINDS:
+        wrong.append(FieldViolation("header.kind", "must be one of FULL, ADD and REMOVE"))
+        return UploadKind.FULL, 0
+    kind = UploadKind(number)
+    if (kind is UploadKind.FULL) != (header.base_version == 0) or header.base_version < 0:
+        wrong.append(FieldViolation("header.base_version", "must be set for an increment, and only for one"))
+    return kind, header.base_version
+
+
+def parse_reason(field: str, text: str, wrong: list[FieldViolation]) -> str:
+    """The words, without blanks round them; adds to `wrong` when there are fewer than 10 or more than 500."""
+    if len(text.strip()) not in _REASON_LENGTH:
+        wrong.append(FieldViolation(field, "must be 10 to 500 characters"))
+    return text.strip()
 
 
 async def parse_chunks(requests: AsyncIterator[pb.UploadHotListVersionRequest]) -> AsyncIterator[bytes]:
@@ -79,7 +118,9 @@ async def parse_chunks(requests: AsyncIterator[pb.UploadHotListVersionRequest]) 
         yield request.chunk
 
 
-def parse_activate(request: pb.ActivateHotListVersionRequest) -> tuple[uuid.UUID, uuid.UUID, int]:
+def parse_version(
+    request: pb.ActivateHotListVersionRequest | pb.ApproveHotListVersionRequest,
+) -> tuple[uuid.UUID, uuid.UUID, int]:
     """Request id, list id and version. Raises InvalidFieldError."""
     wrong: list[FieldViolation] = []
     request_id = parse_uuid("request_id", request.request_id, wrong)
@@ -88,6 +129,18 @@ def parse_activate(request: pb.ActivateHotListVersionRequest) -> tuple[uuid.UUID
         wrong.append(FieldViolation("version", "must be at least 1"))
     raise_violations(wrong)
     return request_id, hot_list_id, request.version
+
+
+def parse_reasoned(
+    request: pb.DeactivateHotListRequest | pb.SetImmigrationFileRequest,
+) -> tuple[uuid.UUID, uuid.UUID, str]:
+    """Request id, list id and reason. Raises InvalidFieldError."""
+    wrong: list[FieldViolation] = []
+    request_id = parse_uuid("request_id", request.request_id, wrong)
+    hot_list_id = parse_uuid("hot_list_id", request.hot_list_id, wrong)
+    reason = parse_reason("reason", request.reason, wrong)
+    raise_violations(wrong)
+    return request_id, hot_list_id, reason
 
 
 def parse_list(request: pb.ListHotListsRequest) -> tuple[str, int]:
@@ -121,21 +174,44 @@ def to_hot_list(one: HotList) -> pb.HotList:
         agency_ori=one.agency_ori,
         source=hit_pb2.HotListSource.ValueType(one.source.value),
         active_version=one.active_version,
-        activated_at=to_timestamp(one.activated_at) if one.activated_at else None,
+        activated_at=stamp(one.activated_at),
         entry_count=one.entry_count,
         latest_version=one.latest_version,
+        upload_time=stamp(one.upload_time),
+        source_time=stamp(one.source_time),
+        expire_time=stamp(one.expire_time),
+        immigration_file=one.immigration_file,
     )
 
 
-def to_upload_response(summary: VersionSummary) -> pb.UploadHotListVersionResponse:
+def stamp(moment: datetime | None) -> Timestamp | None:
+    """The message for `moment`; None leaves the field unset."""
+    return to_timestamp(moment) if moment else None
+
+
+def to_upload_response(summary: VersionSummary, *, approval_needed: bool) -> pb.UploadHotListVersionResponse:
     """The new version in numbers."""
     return pb.UploadHotListVersionResponse(
         version=summary.version,
         row_count=summary.row_count,
-        categories=[
-            pb.CategoryCount(category=hit_pb2.HotListCategory.ValueType(category.value), count=count)
-            for category, count in summary.categories
-        ],
+        categories=to_counts(summary.categories),
         added_count=summary.added_count,
-        removed_count=summary.removed_count,
+        removed_count=summary.removal.removed,
+        entry_count=summary.entry_count,
+        approval_needed=approval_needed,
+        notes=to_findings(summary.notes),
+        note_count=summary.note_count,
     )
+
+
+def to_counts(categories: Iterable[tuple[Category, int]]) -> list[pb.CategoryCount]:
+    """Entries by category."""
+    return [
+        pb.CategoryCount(category=hit_pb2.HotListCategory.ValueType(category.value), count=count)
+        for category, count in categories
+    ]
+
+
+def to_findings(findings: Iterable[Finding]) -> list[pb.RowFinding]:
+    """What is to be said about rows."""
+    return [pb.RowFinding(row=one.row, column=one.column, problem=one.problem) for one in findings]

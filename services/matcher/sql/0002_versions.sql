@@ -19,15 +19,16 @@ ALTER TABLE matcher.hot_list_version
     ADD COLUMN source_time timestamptz,
     ADD COLUMN expire_time timestamptz,
     ADD COLUMN immigration_file boolean NOT NULL DEFAULT false,
+    ADD COLUMN note_count bigint NOT NULL DEFAULT 0,
     ADD COLUMN complete boolean NOT NULL DEFAULT true;
 GRANT UPDATE (entry_count, added_count, removed_count, categories, category_counts, complete)
     ON matcher.hot_list_version TO matcher_app;
 CREATE TRIGGER version_completes_once BEFORE UPDATE ON matcher.hot_list_version
     FOR EACH ROW WHEN (OLD.complete) EXECUTE FUNCTION matcher.refuse_change();
 
--- When the source entered it; null when the file does not say.
-ALTER TABLE matcher.hot_list_entry ADD COLUMN entry_date date;
-ALTER TABLE matcher.stage ADD COLUMN entry_date date;
+-- When the source entered it, and when it ends before its list does; null when the file does not say.
+ALTER TABLE matcher.hot_list_entry ADD COLUMN entry_date date, ADD COLUMN expires_at timestamptz;
+ALTER TABLE matcher.stage ADD COLUMN entry_date date, ADD COLUMN expires_at timestamptz;
 
 -- What two versions differ by is read from these, whatever the size of the list.
 CREATE INDEX hot_list_entry_begun ON matcher.hot_list_entry (hot_list_id, first_version);
@@ -51,7 +52,7 @@ ALTER TABLE matcher.activation ALTER COLUMN version DROP NOT NULL;
 CREATE INDEX activation_list ON matcher.activation (hot_list_id, match_revision);
 
 -- Uploads that were refused, with what was wrong by row and column. The file itself is not kept: what could not be
--- parsed may hold a person's name anywhere, and the uploader has it.
+-- parsed may hold a person's name anywhere, and the uploader has it. `stopped`: not all of the file was looked at.
 CREATE TABLE matcher.quarantined_upload (
     intent_id uuid PRIMARY KEY,
     upload_id uuid NOT NULL UNIQUE,
@@ -63,19 +64,23 @@ CREATE TABLE matcher.quarantined_upload (
     size_bytes bigint NOT NULL,
     attestation text NOT NULL,
     row_count bigint NOT NULL,
-    error_count bigint NOT NULL CHECK (error_count > 0)
+    error_count bigint NOT NULL CHECK (error_count > 0),
+    stopped boolean NOT NULL
 );
 CREATE INDEX quarantined_upload_list ON matcher.quarantined_upload (hot_list_id, upload_time, upload_id);
-CREATE TABLE matcher.quarantined_row (
-    intent_id uuid NOT NULL REFERENCES matcher.quarantined_upload,
-    number integer NOT NULL CHECK (number > 0),
+
+-- What was said about rows: why a quarantined upload was refused, or what a stored version left out or doubted.
+-- The first thousand of each.
+CREATE TABLE matcher.row_finding (
+    intent_id uuid NOT NULL,
+    number integer NOT NULL CHECK (number BETWEEN 1 AND 1000),
     row_number bigint NOT NULL,
     column_name text NOT NULL,
     problem text NOT NULL,
     PRIMARY KEY (intent_id, number)
 );
 
-GRANT SELECT, INSERT ON matcher.version_approval, matcher.quarantined_upload, matcher.quarantined_row TO matcher_app;
+GRANT SELECT, INSERT ON matcher.version_approval, matcher.quarantined_upload, matcher.row_finding TO matcher_app;
 GRANT UPDATE (immigration_file) ON matcher.hot_list TO matcher_app;
 
 RESET ROLE;

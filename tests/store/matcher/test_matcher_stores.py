@@ -14,7 +14,7 @@ import pytest_asyncio
 from services.common.errors import AlreadyExistsError, RequestIdReusedError
 from services.common.pg import Pool, open_pool
 from services.matcher.core.entry import Category, ListRow, Source, Vehicle
-from services.matcher.core.hot_list import Act, FileFormat, HotList, UploadHeader, VersionSummary
+from services.matcher.core.hot_list import Act, FileFormat, HotList, Removal, UploadHeader, VersionSummary
 from services.matcher.core.index import ListIndex
 from services.matcher.errors import HotListNotFoundError
 from services.matcher.store_acts import ActStore
@@ -25,6 +25,8 @@ from tests.support.databases import MigratedDatabase
 
 ORI = "IL0160000"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+# As the share of entries that may be removed: everything.
+NO_LIMIT = 1.0
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -66,7 +68,7 @@ async def upload(
 
 async def activate(pool: Pool, hot_list: HotList, version: int) -> int:
     act = an_act("hot_list.activate", hot_list.hot_list_id)
-    _, revision = await HotListStore(pool).activate(act, version)
+    _, revision = await HotListStore(pool).activate(act, version, NO_LIMIT)
     return revision
 
 
@@ -104,8 +106,9 @@ async def test_counts_of_a_version_compare_it_with_the_active_one(pool: Pool) ->
         pool, hot_list, [row("BBB2"), row("CCC3"), row("DDD4", category=Category.AMBER), row("CCC3")]
     )
 
-    assert (first.added_count, first.removed_count) == (2, 0)
-    assert (third.added_count, third.removed_count) == (2, 1)
+    assert (first.added_count, first.removal) == (2, Removal(0, 0, 0))
+    assert (third.added_count, third.removal) == (2, Removal(1, 1, 2))
+    assert third.entry_count == 3
     assert third.row_count == 4
     assert third.categories == ((Category.WANTED, 2), (Category.AMBER, 1))
 
@@ -202,13 +205,13 @@ async def test_a_request_id_that_stood_for_something_else_is_refused(pool: Pool)
     hot_list = await a_list(pool)
     await upload(pool, hot_list, [row("AAA1")])
     act = an_act("hot_list.activate", hot_list.hot_list_id, version="1")
-    await HotListStore(pool).activate(act, 1)
+    await HotListStore(pool).activate(act, 1, NO_LIMIT)
     other = Act(
         uuid.uuid4(), act.request_id, act.action, act.hot_list_id, act.account_id, {"version": "2"}, NOW
     )
 
     with pytest.raises(RequestIdReusedError):
-        await HotListStore(pool).activate(other, 2)
+        await HotListStore(pool).activate(other, 2, NO_LIMIT)
 
 
 async def test_activating_a_version_that_does_not_exist_changes_nothing(pool: Pool) -> None:
@@ -245,7 +248,7 @@ async def test_an_activation_sent_again_is_the_same_revision(pool: Pool) -> None
     act = an_act("hot_list.activate", hot_list.hot_list_id, version="1")
     store = HotListStore(pool)
 
-    first, again = await asyncio.gather(store.activate(act, 1), store.activate(act, 1))
+    first, again = await asyncio.gather(store.activate(act, 1, NO_LIMIT), store.activate(act, 1, NO_LIMIT))
 
     assert first == again
     assert first[0].active_version == 1
