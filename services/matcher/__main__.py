@@ -31,6 +31,7 @@ from services.matcher.app_lists import HotLists
 from services.matcher.app_local import LocalLists
 from services.matcher.app_reads import ReadIntake
 from services.matcher.app_scope import Matrix
+from services.matcher.app_tally import LocalTally
 from services.matcher.app_uploads import Uploads
 from services.matcher.config import MatcherSettings
 from services.matcher.core.match import MatchSettings
@@ -68,13 +69,14 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     builder.on_stop(_in_background(acts.keep_settling()))
     hot_lists, uploads, history = _lists(settings, pool, acts, index, clock)
     agreements = _add_scope(builder, audit, acts, ScopeStore(pool), index, clock)
-    _add_local_lists(builder, acts, LocalStore(pool), index, sensors, clock)
+    tally = _add_local_lists(builder, acts, LocalStore(pool), index, sensors, clock)
     intake = ReadIntake(
         sensors=sensors,
         agreements=agreements,
         lists=index,
         archive=ArchiveClient(search),
         alerts=AlertsClient(alerts),
+        tally=tally,
         clock=clock,
         settings=MatchSettings(minimum=settings.match_minimum_probability),
     )
@@ -92,11 +94,15 @@ def _add_local_lists(  # noqa: PLR0913, PLR0917 - wiring
     index: IndexFollower,
     sensors: SensorRegistry,
     clock: Clock,
-) -> None:
+) -> LocalTally:
+    """Serves local lists and keeps count of what they match."""
     local_lists = LocalLists(acts=acts, store=store, index=index, sensors=sensors, clock=clock)
     servicer = LocalListServicer(local_lists, clock)
     add = local_grpc.add_LocalListServiceServicer_to_server
     builder.add("alpr.matcher.v1.LocalListService", add, servicer)
+    tally = LocalTally(acts, store, clock)
+    builder.on_stop(_in_background(tally.keep_settling()))
+    return tally
 
 
 def _add_scope(  # noqa: PLR0913, PLR0917 - wiring

@@ -15,8 +15,8 @@ from services.common.clock import Clock
 from services.matcher import wire_hits
 from services.matcher.app_index import IndexFollower
 from services.matcher.core.index import Index, ListHeader
-from services.matcher.core.local import without_other_sensors
-from services.matcher.core.match import MatchSettings, Sighting, find_all
+from services.matcher.core.local import without_others_local
+from services.matcher.core.match import Match, MatchSettings, Sighting, find_all
 from services.matcher.core.scope import Partition, Rules, Scope
 from services.matcher.metrics import BATCH_READS, HITS, MATCHES, READS
 
@@ -95,6 +95,18 @@ class AlertFeed(Protocol):
         """Returns once hits and alerts are on disk. Raises DependencyUnavailableError."""
 
 
+class Tally(Protocol):
+    """Where it is counted how much the entries of local lists match."""
+
+    def note_compared(
+        self,
+        headers: Sequence[ListHeader],
+        allowed: Sequence[frozenset[int]],
+        found: Sequence[Sequence[Match]],
+    ) -> None:
+        """Notes reads that were compared; may be called from any thread."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Checked:
     read: SubmittedRead
@@ -112,6 +124,7 @@ class ReadIntake:
         lists: IndexFollower,
         archive: Archive,
         alerts: AlertFeed,
+        tally: Tally,
         clock: Clock,
         settings: MatchSettings,
     ) -> None:
@@ -120,6 +133,7 @@ class ReadIntake:
         self._lists = lists
         self._archive = archive
         self._alerts = alerts
+        self._tally = tally
         self._clock = clock
         self._settings = settings
 
@@ -180,6 +194,7 @@ class ReadIntake:
         by_sensor = {one.sensor.sensor_id: _allowed(one.sensor, rules, headers) for one in checked}
         allowed = [by_sensor[checked[n].sensor.sensor_id] for n in numbers]
         found = find_all(sightings, index, allowed, now, self._settings)
+        self._tally.note_compared(headers, allowed, found)
         return {
             n: wire_hits.to_hit(checked[n].read.message, checked[n].sensor, matches)
             for n, matches in zip(numbers, found, strict=True)
@@ -194,7 +209,7 @@ def _allowed(sensor: sensor_pb2.Sensor, rules: Rules, headers: Sequence[ListHead
         # Of a newer contract than this matcher's: nothing is known to belong on it.
         return frozenset()
     numbers = rules.lists_for(sensor.agency_ori, sensor.sensor_group, Partition(partition), headers)
-    return without_other_sensors(numbers, headers, sensor.sensor_id)
+    return without_others_local(numbers, headers, sensor.agency_ori, sensor.sensor_id)
 
 
 def _is_prompt(read: SubmittedRead, now: datetime) -> bool:

@@ -126,16 +126,31 @@ def matches_too_much(match_count: int, read_count: int) -> bool:
     return match_count >= FEWEST_MATCHES and match_count * _LIMIT > read_count
 
 
-class OfSensor(Protocol):
+class OfOwner(Protocol):
     """What must be known of a list in memory; `ListHeader` has it."""
+
+    @property
+    def agency_ori(self) -> str:
+        """Who owns it."""
+
+    @property
+    def is_local(self) -> bool:
+        """True for a local list."""
 
     @property
     def sensor_id(self) -> str:
         """The one sensor whose reads it is compared with; empty for all."""
 
 
-def without_other_sensors(
-    numbers: Iterable[int], headers: Sequence[OfSensor], sensor_id: str
+def without_others_local(
+    numbers: Iterable[int], headers: Sequence[OfOwner], agency_ori: str, sensor_id: str
 ) -> frozenset[int]:
-    """Those of `numbers`, places in `headers`, whose list is not kept for another sensor than `sensor_id`."""
-    return frozenset(number for number in numbers if headers[number].sensor_id in ("", sensor_id))
+    """`numbers`, places in `headers`, without the local lists that are not for this agency's sensor.
+
+    No agreement lets a local list out of its agency: it has one officer's word behind it.
+    """
+
+    def is_for(header: OfOwner) -> bool:
+        return header.agency_ori == agency_ori and header.sensor_id in ("", sensor_id)
+
+    return frozenset(number for number in numbers if not headers[number].is_local or is_for(headers[number]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,7 +19,7 @@ from services.matcher.core.local import (
     OwnerKind,
     Watched,
     matches_too_much,
-    without_other_sensors,
+    without_others_local,
 )
 from services.matcher.core.wildcard import fits, is_wildcard, pattern_problem
 
@@ -124,14 +125,23 @@ def test_every_owner_has_one_list_of_an_id_and_a_name_of_its_own() -> None:
     assert owners[4].list_name == "local list of sensor a"
 
 
+@dataclass(frozen=True)
 class Header:
-    def __init__(self, sensor_id: str) -> None:
-        self.sensor_id = sensor_id
+    agency_ori: str = "IL0160000"
+    is_local: bool = True
+    sensor_id: str = ""
 
 
 @pytest.mark.clause("II.D")
 def test_a_sensors_list_is_compared_with_its_own_reads_only() -> None:
-    headers = [Header(""), Header("i90-mile12-east"), Header("i57-mile03-north")]
+    headers = [Header(is_local=False), Header(), Header(sensor_id="i90-east"), Header(sensor_id="i57-north")]
 
-    assert without_other_sensors({0, 1, 2}, headers, "i90-mile12-east") == {0, 1}
-    assert without_other_sensors({1, 2}, headers, "another") == frozenset()
+    assert without_others_local({0, 1, 2, 3}, headers, "IL0160000", "i90-east") == {0, 1, 2}
+    assert without_others_local({2, 3}, headers, "IL0160000", "another") == frozenset()
+
+
+@pytest.mark.clause("II.D", "III.B.1")
+def test_a_local_list_never_leaves_its_agency() -> None:
+    headers = [Header("IL0990000"), Header("IL0990000", is_local=False)]
+
+    assert without_others_local({0, 1}, headers, "IL0160000", "i90-east") == {1}
