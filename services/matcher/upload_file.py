@@ -1,4 +1,4 @@
-"""A spooled file as rows; it is read twice, to check it and to store it."""
+"""A spooled file as rows, unpacked on the way; it is read twice, to check it and to store it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from services.common.errors import FieldViolation
-from services.matcher.core.entry import ListRow, NoteKind, Parsed, ParseOptions, RowError, RowNote
+from services.matcher.core.entry import Category, ListRow, NoteKind, Parsed, ParseOptions, RowError, RowNote
 from services.matcher.core.hot_list import FileFormat
 from services.matcher.core.hotlist_csv import parse_csv
 from services.matcher.core.hotlist_jsonl import parse_json_lines
@@ -20,6 +20,7 @@ from services.matcher.core.ncic import (
     parse_ncic_washington,
 )
 from services.matcher.core.sos import parse_sos
+from services.matcher.unpack import PackedFileError, unpacked
 
 MOST_ERRORS: Final = 1000
 """Wrong rows after which a file is looked at no further."""
@@ -49,6 +50,7 @@ class FileReport:
         left_out_count: Rows that are left out on purpose.
         doubtful_count: Rows that are taken without one of their values.
         notes: Which rows these are, at most the first MOST_NOTES.
+        categories: What the rows that are right are about.
     """
 
     row_count: int = 0
@@ -57,6 +59,7 @@ class FileReport:
     left_out_count: int = 0
     doubtful_count: int = 0
     notes: list[RowNote] = field(default_factory=list)
+    categories: set[Category] = field(default_factory=set)
 
     @property
     def violations(self) -> tuple[FieldViolation, ...]:
@@ -83,9 +86,10 @@ class UploadedFile:
         A file without any entry is wrong: activated, it would silently end every alert of its list.
         """
         report = FileReport()
-        for row in self._all():
+        for row in self._all_or_why_not():
             if isinstance(row, ListRow):
                 report.row_count += 1
+                report.categories.add(row.category)
             elif isinstance(row, RowError):
                 report.errors.append(row)
             else:
@@ -101,9 +105,15 @@ class UploadedFile:
         """The rows of a file in which `check` found no error."""
         return (row for row in self._all() if isinstance(row, ListRow))
 
+    def _all_or_why_not(self) -> Iterator[Parsed]:
+        try:
+            yield from self._all()
+        except PackedFileError as error:
+            yield RowError(0, "file", str(error))
+
     def _all(self) -> Iterator[Parsed]:
-        self._file.seek(0)
-        return self._parse(bounded_lines(self._file), self._options)
+        with unpacked(self._file) as plain:
+            yield from self._parse(bounded_lines(plain), self._options)
 
 
 def _note(report: FileReport, note: RowNote) -> None:
