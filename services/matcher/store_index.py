@@ -21,14 +21,16 @@ _ENTRIES_A_STEP: Final = 2000
 _LONGEST_LOAD_S: Final = 600
 
 _REVISION: Final = "SELECT match_revision FROM matcher.revision WHERE only_row"
+# A list is as old as its source's file, where that is known: to upload it again does not make it younger.
 _ACTIVE: Final = (
-    "SELECT l.hot_list_id, l.name, l.agency_ori, l.source, l.active_version, v.upload_time, l.activated_at"
+    "SELECT l.hot_list_id, l.name, l.agency_ori, l.source, l.active_version, l.activated_at,"
+    " coalesce(v.source_time, v.upload_time) AS upload_time, v.expire_time"
     " FROM matcher.hot_list AS l JOIN matcher.hot_list_version AS v"
     " ON v.hot_list_id = l.hot_list_id AND v.version = l.active_version"
 )
 _ENTRIES: Final = (
-    "SELECT entry_id, plate, state, category, record_number, vehicle_year, vehicle_make, vehicle_model,"
-    " vehicle_style, vehicle_color FROM matcher.hot_list_entry"
+    "SELECT entry_id, plate, state, category, record_number, plate_type, entry_date, expires_at,"
+    " vehicle_year, vehicle_make, vehicle_model, vehicle_style, vehicle_color FROM matcher.hot_list_entry"
     " WHERE hot_list_id = $1 AND first_version <= $2 AND (last_version IS NULL OR last_version >= $2)"
 )
 
@@ -98,8 +100,11 @@ def _add(builder: ListIndexBuilder, rows: list[asyncpg.Record]) -> None:
 
 
 def _entry(row: asyncpg.Record) -> Entry:
-    entry_id, plate, state, category, record_number, *vehicle = row
-    return Entry(entry_id, plate, state, Category(category), record_number, Vehicle(*vehicle))
+    entry_id, plate, state, category, record_number, plate_type, entry_date, expires_at, *vehicle = row
+    listed = Vehicle(*vehicle)
+    return Entry(
+        entry_id, plate, state, Category(category), record_number, listed, plate_type, entry_date, expires_at
+    )
 
 
 def _header(row: asyncpg.Record) -> ListHeader:
@@ -111,4 +116,5 @@ def _header(row: asyncpg.Record) -> ListHeader:
         version=row["active_version"],
         upload_time=row["upload_time"],
         activated_at=row["activated_at"],
+        expires_at=row["expire_time"],
     )
