@@ -15,6 +15,7 @@ from services.audit.app_authorize import Authorizer, Recorder, Terms
 from services.audit.app_export import Exporter
 from services.audit.app_gate import Gate
 from services.audit.app_log import Log
+from services.audit.app_look_back import LookBacks
 from services.audit.app_registry import Agencies, Sensors
 from services.audit.app_watch import Entitlements, Registry, Watch
 from services.audit.config import AuditSettings
@@ -59,12 +60,14 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     verifier = TokenVerifier(ProviderKeys(settings.oidc_jwks_url), expected, settings.algorithms, clock)
     gate = Gate(journal, verifier, accounts, folder.policies, clock)
     actor = Actor(journal, gate)
-    authorizer = Authorizer(journal, gate, Terms(SettingStore(pool), folder.rules, permit_key), clock)
+    terms = Terms(SettingStore(pool), folder.rules, permit_key)
+    authorizer = Authorizer(journal, gate, terms, clock)
+    look_backs = LookBacks(journal, gate, terms, agreements, clock)
 
     builder = ServerBuilder(settings, name="audit").health_check(lambda: _check(pool))
     builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close)
     people = Accounts(gate, actor, accounts, clock, settings.oidc_issuer)
-    authorization = AuthorizationServicer(gate, authorizer, Recorder(journal, gate, folder.rules))
+    authorization = AuthorizationServicer(gate, authorizer, look_backs, Recorder(journal, gate, folder.rules))
     sensor_watch = Watch(registry, sensors.revisions, lambda now: now.sensors, sensors.since)
     sensor = SensorServicer(Sensors(gate, actor, sensors), sensor_watch)
     agreement_watch = Watch(registry, sensors.revisions, lambda now: now.agreements, agreements.since)

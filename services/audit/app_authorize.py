@@ -170,7 +170,8 @@ class Authorizer:
             REQUEST_DIGEST: digest_of({**content, **reasons(asked.justification)}),
         }
         key = f"authorize/{asked.service}/{person.account.account_id}/{asked.request_id}"
-        return self._authorization(await self._log.append(Draft(EntryKind.QUERY, key, values)), person)
+        stored = await self._log.append(Draft(EntryKind.QUERY, key, values))
+        return authorization_of(stored, actor_of(person), self._permit_key, self._clock.now())
 
     async def _check_first(self, asked: Asked, person: Person) -> None:
         """A further page cites a question of the same person through the same service."""
@@ -191,35 +192,6 @@ class Authorizer:
             text = f"Reads are kept {retention.days} days; choose an end after {rfc3339(window.start)}."
             raise InvalidFieldError("nothing is kept that long", violations=[FieldViolation("to", text)])
         return window
-
-    def _authorization(self, stored: StoredEntry, person: Person) -> Authorization:
-        """The authorization as its entry says, for the first request and for one that comes again alike."""
-        entry = stored.entry
-        expires_at = stored.record_time + PERMIT_LIFE
-        if expires_at <= self._clock.now():
-            msg = "this authorization has ended; ask again with a new request id"
-            raise WrongStateError(msg, metadata={"state": "ENDED"})
-        start, end = (datetime.fromisoformat(one) for one in entry.value("window").split("/"))
-        text = entry.value("question")
-        permit = Permit(
-            permit_id=UUID(entry.entry_id),
-            account_id=UUID(entry.value("actor")),
-            kind=_kind_of(text),
-            question_digest=sha256(text.encode()).digest(),
-            agency_oris=tuple(entry.value("agency").split(",")),
-            sensor_groups=(),
-            from_time=start,
-            to_time=end,
-            expires_at=expires_at,
-        )
-        return Authorization(
-            authorization_id=entry.entry_id,
-            permit=permit_text(permit, self._permit_key),
-            actor=actor_of(person),
-            agency_oris=permit.agency_oris,
-            window=Window(start, end),
-            expires_at=expires_at,
-        )
 
 
 class Recorder:
@@ -310,6 +282,40 @@ class Recorder:
         """
         await asyncio.gather(*(self._log.append(_event(one)) for one in happened))
         return (await self._log.checkpoint()).size
+
+
+def authorization_of(stored: StoredEntry, actor: Actor, permit_key: bytes, now: datetime) -> Authorization:
+    """The authorization as its entry says, for the first request and for one that comes again alike.
+
+    Raises:
+        WrongStateError: Its permit has ended.
+    """
+    entry = stored.entry
+    expires_at = stored.record_time + PERMIT_LIFE
+    if expires_at <= now:
+        msg = "this authorization has ended; ask again with a new request id"
+        raise WrongStateError(msg, metadata={"state": "ENDED"})
+    start, end = (datetime.fromisoformat(one) for one in entry.value("window").split("/"))
+    text = entry.value("question")
+    permit = Permit(
+        permit_id=UUID(entry.entry_id),
+        account_id=UUID(entry.value("actor")),
+        kind=_kind_of(text),
+        question_digest=sha256(text.encode()).digest(),
+        agency_oris=tuple(entry.value("agency").split(",")),
+        sensor_groups=(),
+        from_time=start,
+        to_time=end,
+        expires_at=expires_at,
+    )
+    return Authorization(
+        authorization_id=entry.entry_id,
+        permit=permit_text(permit, permit_key),
+        actor=actor,
+        agency_oris=permit.agency_oris,
+        window=Window(start, end),
+        expires_at=expires_at,
+    )
 
 
 def actor_of(person: Person) -> Actor:

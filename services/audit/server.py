@@ -7,6 +7,7 @@ from alpr.audit.v1 import authorization_service_pb2_grpc as rpc
 from services.audit import wire
 from services.audit.app_authorize import Authorizer, Recorder
 from services.audit.app_gate import Gate
+from services.audit.app_look_back import LookBacks
 from services.audit.callers import SERVICES, require_somebody
 from services.common.identity import Context, require_service
 
@@ -14,15 +15,19 @@ from services.common.identity import Context, require_service
 class AuthorizationServicer(rpc.AuthorizationServiceServicer):
     """Decides and records for other services."""
 
-    def __init__(self, gate: Gate, authorizer: Authorizer, recorder: Recorder) -> None:
+    def __init__(self, gate: Gate, authorizer: Authorizer, look_backs: LookBacks, recorder: Recorder) -> None:
         self._gate = gate
         self._authorizer = authorizer
+        self._look_backs = look_backs
         self._recorder = recorder
 
     async def Authorize(self, request: pb.AuthorizeRequest, context: Context) -> pb.AuthorizeResponse:
         """See authorization_service.proto."""
         service = require_service(context, *SERVICES).peer.name
-        return wire.authorization(await self._authorizer.authorize(wire.parse_authorize(request, service)))
+        asked = wire.parse_authorize(request, service)
+        looks_back = request.question.HasField("look_back")
+        authorize = self._look_backs.authorize if looks_back else self._authorizer.authorize
+        return wire.authorization(await authorize(asked))
 
     async def RecordIntent(
         self, request: pb.RecordIntentRequest, context: Context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -23,6 +24,11 @@ _PAGE = _AGREEMENT + (
     "ORDER BY agreement_id LIMIT $3"
 )
 _SINCE = _AGREEMENT + "WHERE revision > $1 AND revision <= $2 ORDER BY revision"
+_PROVIDERS = """
+    SELECT DISTINCT provider_ori FROM audit.agreement
+    WHERE recipient_ori = $1 AND state = 'ACCEPTED' AND start_time <= $2 AND $2 < end_time
+    ORDER BY provider_ori
+"""
 _CLAIM = "INSERT INTO audit.change (intent_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING true"
 # The row lock makes revision order equal commit order: a watcher never passes over one that commits late.
 _NEXT_REVISION = (
@@ -58,6 +64,10 @@ class AgreementStore(Reader):
     async def since(self, revision: int, until: int) -> list[Agreement]:
         """The agreements whose last change lies after `revision` and not after `until`."""
         return [_agreement(row) for row in await self._fetch(_SINCE, revision, until)]
+
+    async def providers(self, recipient_ori: str, moment: datetime) -> list[str]:
+        """Agencies that give data of their sensors to the recipient at `moment`, by ORI."""
+        return [row["provider_ori"] for row in await self._fetch(_PROVIDERS, recipient_ori, moment)]
 
     async def propose(self, intent_id: str, agreement: Agreement) -> None:
         """Stores a proposal.

@@ -18,7 +18,13 @@ from services.audit.app_log import Receipt
 from services.audit.core.entry import Field
 from services.audit.core.justification import CASE_NUMBER_LENGTH, PURPOSE_LENGTH, Justification
 from services.audit.core.person import Role
-from services.audit.core.question import AskedAlerts, AskedImage, AskedPlate, AskedQuestion
+from services.audit.core.question import (
+    AskedAlerts,
+    AskedImage,
+    AskedLookBack,
+    AskedPlate,
+    AskedQuestion,
+)
 from services.audit.store_log import StoredEntry
 from services.common.errors import FieldViolation, InvalidFieldError
 from services.common.wire import parse_moment, parse_text, parse_uuid, raise_violations, to_timestamp
@@ -30,6 +36,8 @@ _DETAIL = re.compile(r"[a-z0-9_.-]{1,63}")
 _ORI = re.compile(r"[A-Z0-9]{9}")
 _PLATE = re.compile(r"[A-Z0-9]{2,12}")
 _MOST_ROWS = 1000
+_MOST_LOOK_BACK_ROWS = 20_000
+_MOST_PLATES = 200_000
 _MOST_DETAILS = 32
 _MOST_DETAIL = 2000
 _MOST_RESOURCE = 200
@@ -79,8 +87,10 @@ def _question(question: pb.Question, wrong: Wrong) -> AskedQuestion | None:
             return AskedImage(parse_uuid("question.image.read_id", question.image.read_id, wrong))
         case "alerts":
             return _alerts(question.alerts, wrong)
+        case "look_back":
+            return _look_back(question.look_back, wrong)
         case _:
-            wrong.append(FieldViolation("question", "must be one of plate, image and alerts"))
+            wrong.append(FieldViolation("question", "must be one of plate, image, alerts and look_back"))
             return None
 
 
@@ -108,6 +118,31 @@ def _alerts(asked: pb.AlertQuestion, wrong: Wrong) -> AskedAlerts:
     if alert_id is None:
         _check_rows(f"{path}.page_size", asked.page_size, wrong)
     return AskedAlerts(alert_id, start, end, asked.page_size)
+
+
+def _look_back(asked: pb.LookBackQuestion, wrong: Wrong) -> AskedLookBack:
+    path = "question.look_back"
+    start, end = parse_moment(f"{path}.from", asked, wrong), parse_moment(f"{path}.to", asked, wrong)
+    _check_order(path, start, end, wrong)
+    after = parse_uuid(f"{path}.after_read_id", asked.after_read_id, wrong) if asked.after_read_id else None
+    checks = (
+        ("match_revision", asked.match_revision > 0, "must be positive"),
+        ("plate_count", 0 <= asked.plate_count <= _MOST_PLATES, f"must be 0 to {_MOST_PLATES}"),
+        ("plates_sha256", len(asked.plates_sha256) == _DIGEST_BYTES, "must be a SHA-256"),
+        ("page_size", 1 <= asked.page_size <= _MOST_LOOK_BACK_ROWS, f"must be 1 to {_MOST_LOOK_BACK_ROWS}"),
+    )
+    wrong += [FieldViolation(f"{path}.{name}", text) for name, holds, text in checks if not holds]
+    return AskedLookBack(
+        intent_id=parse_uuid(f"{path}.intent_id", asked.intent_id, wrong),
+        changed_id=parse_uuid(f"{path}.changed_id", asked.changed_id, wrong),
+        match_revision=asked.match_revision,
+        start=start,
+        end=end,
+        plate_count=asked.plate_count,
+        plates_sha256=asked.plates_sha256,
+        page_size=asked.page_size,
+        after_read_id=after,
+    )
 
 
 def _moment(path: str, message: Message, wrong: Wrong) -> datetime | None:

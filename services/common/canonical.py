@@ -57,7 +57,7 @@ class LookBackQuestion:
     """
 
     intent_id: UUID
-    hot_list_id: UUID
+    changed_id: UUID
     match_revision: int
     from_time: datetime
     to_time: datetime
@@ -132,7 +132,7 @@ def _fields(question: Question) -> list[tuple[str, str]]:
 def _look_back_fields(question: LookBackQuestion) -> list[tuple[str, str]]:
     return [
         ("intent_id", _id(question.intent_id)),
-        ("hot_list_id", _id(question.hot_list_id)),
+        ("changed_id", _id(question.changed_id)),
         ("match_revision", str(question.match_revision)),
         ("from_us", str(to_microseconds(question.from_time))),
         ("to_us", str(to_microseconds(question.to_time))),

@@ -163,7 +163,7 @@ def _plate_question(question: PlateQuestion) -> pb.PlateQuestion:
 def _look_back_question(question: LookBackQuestion) -> pb.LookBackQuestion:
     message = pb.LookBackQuestion(
         intent_id=str(question.intent_id),
-        hot_list_id=str(question.hot_list_id),
+        changed_id=str(question.changed_id),
         match_revision=question.match_revision,
         to=to_timestamp(question.to_time),
         plate_count=len(question.plates),

@@ -59,7 +59,7 @@ def _arguments(authorization: Authorization, question: LookBackQuestion) -> tupl
     return (
         authorization.permit,
         question.intent_id,
-        question.hot_list_id,
+        question.changed_id,
         question.match_revision,
         to_microseconds(authorization.from_time),
         to_microseconds(authorization.to_time),

@@ -29,7 +29,7 @@ def parse_look_back(request: pb.FindForLookBackRequest) -> tuple[str, LookBackQu
     parse_uuid("request_id", request.request_id, wrong)
     question = LookBackQuestion(
         intent_id=parse_uuid("intent_id", request.intent_id, wrong),
-        hot_list_id=parse_uuid("hot_list_id", request.hot_list_id, wrong),
+        changed_id=parse_uuid("changed_id", request.changed_id, wrong),
         match_revision=request.match_revision,
         from_time=parse_moment("capture_from", request, wrong),
         to_time=parse_moment("capture_until", request, wrong),

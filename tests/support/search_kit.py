@@ -76,13 +76,13 @@ class LookBack:
     page_size: int = 100
     after_read_id: UUID | None = None
     intent_id: UUID = field(default_factory=uuid4)
-    hot_list_id: UUID = field(default_factory=uuid4)
+    changed_id: UUID = field(default_factory=uuid4)
 
     def canonical(self) -> str:
         return canonical(
             ("kind", "lookback"),
             ("intent_id", str(self.intent_id)),
-            ("hot_list_id", str(self.hot_list_id)),
+            ("changed_id", str(self.changed_id)),
             ("match_revision", str(self.match_revision)),
             ("from_us", str(self.from_us)),
             ("to_us", str(self.to_us)),
@@ -95,7 +95,7 @@ class LookBack:
     def arguments(self) -> tuple[object, ...]:
         return (
             self.intent_id,
-            self.hot_list_id,
+            self.changed_id,
             self.match_revision,
             self.from_us,
             self.to_us,

@@ -107,7 +107,7 @@ class TestAudit(AuthorizationServiceServicer):
         question = canonical(
             ("kind", "lookback"),
             ("intent_id", asked.intent_id),
-            ("hot_list_id", asked.hot_list_id),
+            ("changed_id", asked.changed_id),
             ("match_revision", str(asked.match_revision)),
             ("from_us", str(us(start))),
             ("to_us", str(us(end))),

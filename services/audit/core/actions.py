@@ -32,7 +32,6 @@ ACTIONS = MappingProxyType(
                 "local_list.show",
                 "local_list.suspend",
                 "matcher.state",
-                "look_back.run",
                 "scope.set",
                 "scope.list",
             }
@@ -45,6 +44,15 @@ ACTIONS = MappingProxyType(
 # Watching for a plate is a question that stays asked: it needs case number and purpose as any other (IV.C.5,
 # IV.C.6).
 _JUSTIFIED = frozenset({"local_list.add"})
+
+
+# Acts of the matcher that bring entries which the reads of the last hours were not compared with (II.D).
+_BRING_ENTRIES = frozenset({"hot_list.activate", "local_list.add"})
+
+
+def allows_look_back(service: str, action: str) -> bool:
+    """True when an act of this action, recorded through this service, may be followed by a look-back."""
+    return service == "matcher" and action in _BRING_ENTRIES
 
 
 def needs_justification(action: str) -> bool:

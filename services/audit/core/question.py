@@ -39,9 +39,29 @@ class AskedAlerts:
     page_size: int
 
 
-AskedQuestion = AskedPlate | AskedImage | AskedAlerts
+@dataclass(frozen=True, slots=True)
+class AskedLookBack:
+    """Which reads from before the change that the act `intent_id` made may be of these plates?"""
 
-_ACTIONS = {AskedPlate: "question.plate", AskedImage: "question.image", AskedAlerts: "question.alerts"}
+    intent_id: UUID
+    changed_id: UUID
+    match_revision: int
+    start: datetime
+    end: datetime
+    plate_count: int
+    plates_sha256: bytes
+    page_size: int
+    after_read_id: UUID | None
+
+
+AskedQuestion = AskedPlate | AskedImage | AskedAlerts | AskedLookBack
+
+_ACTIONS = {
+    AskedPlate: "question.plate",
+    AskedImage: "question.image",
+    AskedAlerts: "question.alerts",
+    AskedLookBack: "look_back.run",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +82,8 @@ def asked_text(question: AskedQuestion) -> str:
     lines = [action_of(question)]
     for field in fields(question):
         value = getattr(question, field.name)
-        text = rfc3339(value) if isinstance(value, datetime) else str(value or "")
+        text = value.hex() if isinstance(value, bytes) else str(value or "")
+        text = rfc3339(value) if isinstance(value, datetime) else text
         lines.append(f"{field.name}:{text}")
     return "\n".join(lines)
 
@@ -81,6 +102,8 @@ def window_of(question: AskedQuestion, now: datetime, retention: timedelta) -> W
             return Window(oldest, now)
         case AskedAlerts():
             return Window(question.start or oldest, question.end or now)
+        case AskedLookBack():
+            return Window(max(question.start, oldest), question.end)
 
 
 def within(question: AskedQuestion, window: Window) -> canonical.Question:
@@ -95,3 +118,15 @@ def within(question: AskedQuestion, window: Window) -> canonical.Question:
             return canonical.ImageQuestion(question.read_id)
         case AskedAlerts():
             return canonical.AlertQuestion(question.alert_id, window.start, window.end, question.page_size)
+        case AskedLookBack():
+            return canonical.LookBackQuestion(
+                question.intent_id,
+                question.changed_id,
+                question.match_revision,
+                window.start,
+                window.end,
+                question.plate_count,
+                question.plates_sha256,
+                question.page_size,
+                question.after_read_id,
+            )

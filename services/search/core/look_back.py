@@ -28,7 +28,7 @@ class LookBackQuestion:
     """
 
     intent_id: UUID
-    hot_list_id: UUID
+    changed_id: UUID
     match_revision: int
     from_time: datetime
     to_time: datetime

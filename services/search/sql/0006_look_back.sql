@@ -4,14 +4,14 @@ SET LOCAL ROLE archive_owner;
 
 -- The canonical text of a look-back. No plates at all ask for reads of every plate.
 CREATE FUNCTION archive.look_back_question(
-    intent_id uuid, hot_list_id uuid, match_revision bigint, from_us bigint, to_us bigint, plates text[],
+    intent_id uuid, changed_id uuid, match_revision bigint, from_us bigint, to_us bigint, plates text[],
     page_size integer, after_read_id uuid
 ) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = archive, pg_temp
 RETURN concat_ws(E'\n',
     archive.canonical_line('kind', 'lookback'),
     archive.canonical_line('intent_id', intent_id::text),
-    archive.canonical_line('hot_list_id', hot_list_id::text),
+    archive.canonical_line('changed_id', changed_id::text),
     archive.canonical_line('match_revision', match_revision::text),
     archive.canonical_line('from_us', from_us::text),
     archive.canonical_line('to_us', to_us::text),
@@ -70,7 +70,7 @@ $$;
 
 -- Puts the question. Arguments as in the permit's question.
 CREATE FUNCTION archive.find_for_look_back(
-    permit text, intent_id uuid, hot_list_id uuid, match_revision bigint, from_us bigint, to_us bigint, plates text[],
+    permit text, intent_id uuid, changed_id uuid, match_revision bigint, from_us bigint, to_us bigint, plates text[],
     page_size integer, after_read_id uuid
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = archive, pg_temp AS $$
@@ -84,7 +84,7 @@ DECLARE
     capture_times timestamptz[];
 BEGIN
     PERFORM archive.require_question(opened, archive.look_back_question(
-        intent_id, hot_list_id, match_revision, from_us, to_us, plates, page_size, after_read_id));
+        intent_id, changed_id, match_revision, from_us, to_us, plates, page_size, after_read_id));
     IF cardinality(plates) = 0 THEN
         SELECT array_agg(p.read_id), array_agg(p.capture_time)
           INTO read_ids, capture_times

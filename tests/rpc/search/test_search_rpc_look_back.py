@@ -24,7 +24,7 @@ def request(*plates: str, **changes: Any) -> pb.FindForLookBackRequest:
     usual = {
         "request_id": str(uuid4()),
         "intent_id": str(uuid4()),
-        "hot_list_id": str(uuid4()),
+        "changed_id": str(uuid4()),
         "match_revision": 8,
         "capture_from": to_timestamp(now() - timedelta(hours=24)),
         "capture_until": to_timestamp(now()),
@@ -134,7 +134,7 @@ async def test_no_other_service_may_look_back(world: World, service: str) -> Non
     [
         ("request_id", "x"),
         ("intent_id", ""),
-        ("hot_list_id", "x"),
+        ("changed_id", "x"),
         ("after_read_id", "x"),
         ("match_revision", 0),
         ("capture_from", None),

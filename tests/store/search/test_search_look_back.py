@@ -97,7 +97,7 @@ CHANGES: dict[str, Callable[[LookBack], LookBack]] = {
     "every plate": lambda asked: replace(asked, plates=()),
     "a later revision": lambda asked: replace(asked, match_revision=asked.match_revision + 1),
     "a longer window": lambda asked: replace(asked, from_us=asked.from_us - 1),
-    "another list": lambda asked: replace(asked, hot_list_id=uuid4()),
+    "another list": lambda asked: replace(asked, changed_id=uuid4()),
     "another act": lambda asked: replace(asked, intent_id=uuid4()),
     "more rows": lambda asked: replace(asked, page_size=asked.page_size + 1),
     "another page": lambda asked: replace(asked, after_read_id=uuid4()),
@@ -161,7 +161,7 @@ async def test_the_database_spells_look_backs_as_audit_does(connect: Connect) ->
     for question in (LookBack(("AB1", "CD2")), LookBack(after_read_id=uuid4())):
         asked = canonical.LookBackQuestion(
             question.intent_id,
-            question.hot_list_id,
+            question.changed_id,
             question.match_revision,
             *(
                 await admin.fetchrow(

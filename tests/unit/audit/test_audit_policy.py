@@ -216,8 +216,8 @@ def test_roles_that_reach_beyond_a_unit_are_the_statewide_coordinators_to_give(r
 )
 def test_a_service_acts_by_itself_only_in_its_own_ways(service: str, action: str) -> None:
     own = {
-        "search": {"reads.purge"},
-        "matcher": {"look_back.run", "local_list.suspend"},
+        "search": {"reads.purge", "look_back.run"},
+        "matcher": {"local_list.suspend"},
         "ocr": {"images.purge"},
         "alerts": {"alert.escalate"},
     }
