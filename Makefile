@@ -64,7 +64,7 @@ bench: ## run a benchmark, one JSON line on stdout: make bench NAME=x [DATA=fold
 	@DATA="$(DATA)" $(BIN)/python "benchmarks/$(NAME).py"
 
 # Trainings have an environment of their own: the service needs nothing of it.
-train: ## train a part of the models: make train STEP=fonts|detector|corners|characters|issuer [DATA=folder]
+train: ## train a part of the models: make train STEP=fonts|detector|corners|characters|issuer|quantize [DATA=folder]
 	@test -d .venv-training || python3 -m venv .venv-training
 	@.venv-training/bin/python -m pip install --quiet -r training/requirements.txt
 	@.venv-training/bin/python -m training $(STEP) $(if $(DATA),--data "$(DATA)")

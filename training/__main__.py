@@ -88,12 +88,18 @@ def _detector(p: Places) -> list[list[str]]:
     return [train, ["cp", str(p.work / "detector" / "detector.onnx"), str(p.models)]]
 
 
+def _quantize(p: Places) -> list[list[str]]:
+    files = ("--models", p.models, "--windows", p.work / "windows", "--data", p.data)
+    return [_module("quantize", *files, "--out", p.work / "models-8bit")]
+
+
 STEPS: dict[str, Callable[[Places], list[list[str]]]] = {
     "fonts": lambda p: [_module("fonts", "--into", p.fonts)],
     "detector": _detector,
     "corners": _corners,
     "characters": _characters,
     "issuer": _issuer,
+    "quantize": _quantize,
 }
 
 

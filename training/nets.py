@@ -50,8 +50,9 @@ class Characters(nn.Module):
         super().__init__()
         a, b, c, d, e, f, g = widths
         self.eye = nn.Sequential(
-            conv(1, a, 3, 2), conv(a, b), conv(b, c, 3, 2), Block(c), conv(c, d, 3, (2, 1)), Block(d),
-            conv(d, e, 3, (2, 1)), conv(e, f), conv(f, g, (4, 1)),
+            conv(1, a, 3, 2), conv(a, b), conv(b, c, 3, 2), Block(c), Block(c),
+            conv(c, d, 3, (2, 1)), Block(d), Block(d),
+            conv(d, e, 3, (2, 1)), Block(e), conv(e, f), Block(f), conv(f, g, (4, 1)),
         )  # fmt: skip
         self.context = nn.Sequential(
             nn.Conv1d(g, g, 5, padding=2, bias=False), nn.BatchNorm1d(g), nn.ReLU(inplace=True),

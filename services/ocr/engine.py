@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from services.ocr.core import grammar
-from services.ocr.core.calibration import tempered
+from services.ocr.core.calibration import NOT_TURNED, tempered
 from services.ocr.core.ctc import probabilities
 from services.ocr.core.detection import (
     DetectionSettings,
@@ -25,7 +25,16 @@ from services.ocr.core.detection import (
 )
 from services.ocr.core.plates import FIRST_VIEWS, Likely, Plate, Sight, views
 from services.ocr.core.quad import Box, Image, Quad
-from services.ocr.core.reading import LEAST_PROBABILITY, Clarity, Evidence, clarity, evidence, own_fits, read
+from services.ocr.core.reading import (
+    LEAST_PROBABILITY,
+    Clarity,
+    Evidence,
+    Marked,
+    clarity,
+    evidence,
+    own_fits,
+    read,
+)
 from services.ocr.core.windows import (
     Surroundings,
     corner_window,
@@ -46,6 +55,8 @@ _TWO_LINES: Final = 0.8
 _SMALLEST: Final = 4.0
 # What fits worse than this for a character is no text, and nobody issued it.
 _WORST_FIT: Final = -1.5
+# A window without any text fits as badly as this.
+_NO_TEXT: Final = -50.0
 # Corners of a plate that is upside down, and of one that is mirrored, in the order of one that is neither.
 _TURNED: Final = ((2, 3, 0, 1), (1, 0, 3, 2))
 # How much better, for a character, a text must fit the other way round, and how well. A plate that hangs as
@@ -91,11 +102,12 @@ class _Way:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A way, what the reader answered to its windows, and what that says."""
+    """A way, what the reader answered to its windows, what that says, and how much better it fits turned."""
 
     way: _Way
     windows: Tensor
     said: Evidence
+    turned: float
 
 
 class Engine:
@@ -202,18 +214,20 @@ class Engine:
         shown = self._character_run([way.windows(0, FIRST_VIEWS) for way in ways])
         clear = [clarity(probabilities(windows)) for windows in shown]
         doubtful = [n for n, one in enumerate(clear) if one is Clarity.DOUBTFUL]
+        turned = [NOT_TURNED] * len(ways)
         closer = self._closer([ways[n] for n in doubtful], [shown[n] for n in doubtful])
-        for n, (way, windows) in zip(doubtful, closer, strict=True):
-            ways[n], shown[n] = way, windows
+        for n, (way, windows, better) in zip(doubtful, closer, strict=True):
+            ways[n], shown[n], turned[n] = way, windows, better
         return [
-            _Look(way, windows, evidence(probabilities(windows), search=one is not Clarity.HOPELESS))
-            for way, windows, one in zip(ways, shown, clear, strict=True)
+            _Look(way, windows, evidence(probabilities(windows), search=one is not Clarity.HOPELESS), better)
+            for way, windows, one, better in zip(ways, shown, clear, turned, strict=True)
         ]
 
-    def _closer(self, ways: Sequence[_Way], first: Sequence[Tensor]) -> list[tuple[_Way, Tensor]]:
-        """Each way with all its windows; or the way in which a plate reads that is upside down or mirrored.
+    def _closer(self, ways: Sequence[_Way], first: Sequence[Tensor]) -> list[tuple[_Way, Tensor, float]]:
+        """Each way with all its windows, or that in which a plate reads that is upside down or mirrored.
 
-        Such a plate never reads as well as it does the right way round, but it does read as something.
+        Such a plate never reads as well as it does the right way round, but it does read as something. The
+        number says how much better the best of the ways that were not taken fits, for a character.
         """
         shown = self._character_run(
             [
@@ -224,13 +238,14 @@ class Engine:
         closer = []
         for way, upright, more in zip(ways, first, shown, strict=True):
             further, turned = more[: -len(_TURNED)], more[-len(_TURNED) :]
-            fits = own_fits(probabilities(np.concatenate([upright[:1], turned])))
+            fits = np.maximum(own_fits(probabilities(np.concatenate([upright[:1], turned]))), _NO_TEXT)
             best = int(np.argmax(fits[1:]))
+            better = float(np.clip(fits[1 + best] - fits[0], NOT_TURNED, -NOT_TURNED))
             if fits[1 + best] < max(fits[0] + _PLAINLY_BETTER, _PLAIN_TEXT):
-                closer.append((way, np.concatenate([upright, further])))
+                closer.append((way, np.concatenate([upright, further]), better))
                 continue
             other = way.turned(_TURNED[best])
-            closer.append((other, self._character_run([other.windows(0, None)])[0]))
+            closer.append((other, self._character_run([other.windows(0, None)])[0], -better))
         return closer
 
     def _character_run(self, windows: Sequence[Sequence[Image]]) -> list[Tensor]:
@@ -256,7 +271,8 @@ class Engine:
             if not look.said.texts:
                 continue
             quad = look.way.outlines[0]
-            reading, clues = read(look.said, issuers, calibration, width=quad.width, score=one.score)
+            marked = Marked(quad.width, one.score, look.turned)
+            reading, clues = read(look.said, issuers, calibration, marked)
             if grammar.SHORTEST <= len(reading.text) <= grammar.LONGEST:
                 inside = quad.clipped(width, height)
                 # What the plate looks like, and then what its text says of who issues such texts.

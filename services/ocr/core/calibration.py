@@ -17,6 +17,9 @@ _WORST_FIT: Final = -3.0
 _WIDEST_GAP: Final = 8.0
 _WIDTHS: Final = (16.0, 512.0)
 _SCORES: Final = (0.01, 0.99)
+_LEAST_LEANING: Final = -10.0
+NOT_TURNED: Final = -1.0
+"""Of a plate that fits its text so well that nobody asked whether it is turned."""
 # Beyond this, exponentials say nothing more.
 _SURE: Final = 30.0
 
@@ -31,8 +34,10 @@ class Clues:
         agreement: Share of the windows whose own best text it is.
         width: Width of the plate in pixels of the image.
         score: The detector's score.
-        arrangement: How well letters and digits go with the issuer (`grammar.fit`).
+        arrangement: How well letters and digits go with the issuer (`grammar.leaning`).
         length: Characters.
+        turned: How much better, for a character, some text fits the plate upside down or mirrored than the
+            best one fits it as it hangs; NOT_TURNED where that was not looked at, being out of the question.
     """
 
     fit: float
@@ -42,6 +47,7 @@ class Clues:
     score: float
     arrangement: float
     length: int
+    turned: float = NOT_TURNED
 
     def values(self) -> tuple[float, ...]:
         """The numbers of the regression, each within bounds, so that nothing strange decides alone."""
@@ -55,12 +61,13 @@ class Clues:
             self.agreement,
             math.log(width / 100),
             math.log(score / (1 - score)),
-            self.arrangement,
+            max(self.arrangement, _LEAST_LEANING),
             abs(self.length - 7.0),
+            min(max(self.turned, NOT_TURNED), -NOT_TURNED),
         )
 
 
-NAMES: Final = ("fit", "gap", "log_gap", "agreement", "log_width", "score", "arrangement", "length")
+NAMES: Final = ("fit", "gap", "log_gap", "agreement", "log_width", "score", "arrangement", "length", "turned")
 """What `Clues.values` holds."""
 
 
@@ -74,19 +81,19 @@ class Calibration:
         table: Pairs of a probability and what it becomes, rising; between them lies a straight line.
         temperature: Divides the scores of candidates; more makes them more alike.
         covered: Probability that the right text is among the candidates when the first is wrong.
-        arrangement: What fitting the issuer's arrangement is worth, in natural logarithms.
+        arrangement: By how much the leaning towards the issuer's arrangements is multiplied.
         issuer_temperature: The same as `temperature` for the probabilities of issuers.
         kind_temperature: And of kinds of plates.
         readable: A plate that is right with less than this probability is not read.
         threshold: Detector's score from which something is a plate.
     """
 
-    weights: tuple[float, ...] = (1.2, 0.25, 0.6, 1.0, 0.3, 0.1, 0.4, -0.1)
+    weights: tuple[float, ...] = (1.2, 0.25, 0.6, 1.0, 0.3, 0.1, 0.1, -0.1, 0.0)
     bias: float = 0.0
     table: tuple[tuple[float, float], ...] = ((0.0, 0.0), (1.0, 1.0))
     temperature: float = 1.0
     covered: float = 0.7
-    arrangement: float = 1.0
+    arrangement: float = 0.75
     issuer_temperature: float = 1.0
     kind_temperature: float = 1.0
     readable: float = 0.1

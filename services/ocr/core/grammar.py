@@ -6,6 +6,7 @@ that are missing here.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
@@ -17,6 +18,9 @@ SHORTEST: Final = 2
 LONGEST: Final = 12
 # Share of plates with one of their issuer's arrangements; the others are personal, or of some other kind.
 _ARRANGED: Final = 0.8
+# How much rarer than any known arrangement one is that is not known at all.
+_UNHEARD_OF: Final = 0.1
+_ANYBODY: Final = "ZZ"
 # Texts with more changes than this are other texts.
 _MOST_CHANGES: Final = 3
 
@@ -161,34 +165,38 @@ def _by_length() -> Mapping[int, tuple[str, ...]]:
 _OF_LENGTH: Final = _by_length()
 
 
-def fit(text: str, issuers: Mapping[str, float]) -> float:
-    """How well the text's arrangement goes with who may have issued the plate, 0 to 1.
+def leaning(text: str, issuers: Mapping[str, float]) -> float:
+    """How much who may have issued the plate speaks for a text arranged like this, a logarithm of at most 0.
 
     Args:
         text: A-Z and 0-9.
         issuers: Probability of each issuer, by its label; what they leave may be anybody.
     """
     arrangement = arrangement_of(text)
-    named = sum(value for issuer, value in issuers.items() if arrangement in ARRANGEMENTS.get(issuer, _ALL))
-    rest = max(0.0, 1.0 - sum(issuers.values())) if arrangement in _ALL else 0.0
-    return min(1.0, named + rest)
+    rest = max(0.0, 1.0 - sum(issuers.values()))
+    share = sum(value * _share(arrangement, issuer) for issuer, value in issuers.items())
+    return math.log(share + rest * _share(arrangement, _ANYBODY))
 
 
 def weighed(text: str, issuers: Mapping[str, float]) -> dict[str, float]:
-    """The probability of each issuer after its text is known (Bayes), adding up to 1; empty for none.
-
-    An issuer gives most of its plates one of its arrangements, each as often as the others, and the rest any
-    arrangement there is.
-    """
+    """The probability of each issuer after its text is known (Bayes), adding up to 1; empty for none."""
     arrangement = arrangement_of(text)
-    any_other = (1 - _ARRANGED) / len(_ALL)
-    shares = {}
-    for issuer, value in issuers.items():
-        known = ARRANGEMENTS.get(issuer)
-        own = _ARRANGED / len(known) if known and arrangement in known else 0.0
-        shares[issuer] = value * (own + (any_other if known else 1 / len(_ALL)))
+    shares = {issuer: value * _share(arrangement, issuer) for issuer, value in issuers.items()}
     total = sum(shares.values())
     return {issuer: share / total for issuer, share in shares.items()} if total > 0 else dict(issuers)
+
+
+def _share(arrangement: str, issuer: str) -> float:
+    """The share of an issuer's plates that are arranged so.
+
+    An issuer gives most of its plates one of its arrangements, each as often as the others, and the rest any
+    arrangement there is; one of whom nothing is known gives any. What nobody is known to use is rarer still.
+    """
+    any_one = (1.0 if arrangement in _ALL else _UNHEARD_OF) / len(_ALL)
+    known = ARRANGEMENTS.get(issuer)
+    if not known:
+        return any_one
+    return (1 - _ARRANGED) * any_one + (_ARRANGED / len(known) if arrangement in known else 0.0)
 
 
 @lru_cache(maxsize=4096)

@@ -95,8 +95,3 @@ class Quad:
         points = self.array()
         middle = points.mean(axis=0)
         return Quad.of((points - middle) * np.array([1 + across, 1 + down], dtype=np.float32) + middle)
-
-
-def mean_of(one: Quad, other: Quad) -> Quad:
-    """The outline half way between both."""
-    return Quad.of((one.array() + other.array()) / 2)

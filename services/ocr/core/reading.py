@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from services.ocr.core import grammar
 from services.ocr.core.alphabet import Symbols, spelled, symbols_of
-from services.ocr.core.calibration import Calibration, Clues
+from services.ocr.core.calibration import NOT_TURNED, Calibration, Clues
 from services.ocr.core.ctc import Columns, beam, fits, greedy, substitutes
 
 MOST_CANDIDATES: Final = 16
@@ -29,7 +29,7 @@ _SURE_FIT: Final = -0.25
 _HOPELESS_FIT: Final = -1.0
 _NO_GAP: Final = 8.0
 # Issuers below count as anybody.
-_LEAST_ISSUER: Final = 0.02
+_LEAST_ISSUER: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,15 @@ class Evidence:
         return int(np.argmax(self.each[:, self.best]))
 
 
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """How a plate was found: its width in pixels, the detector's score, and `turned` as in Clues."""
+
+    width: float
+    score: float
+    turned: float = NOT_TURNED
+
+
 class Clarity(Enum):
     """What the first windows of a plate show."""
 
@@ -143,7 +152,7 @@ def evidence(windows: Columns, *, search: bool = True) -> Evidence:
 
 
 def read(
-    seen: Evidence, issuers: Mapping[str, float], calibration: Calibration, *, width: float, score: float
+    seen: Evidence, issuers: Mapping[str, float], calibration: Calibration, marked: Marked
 ) -> tuple[Reading, Clues]:
     """The reading of a plate, and what speaks for it.
 
@@ -151,11 +160,10 @@ def read(
         seen: At least one text.
         issuers: Who may have issued the plate, with their probability; empty where nothing is known.
         calibration: Of the model set.
-        width: Of the plate, pixels.
-        score: The detector's.
+        marked: How the plate was found.
     """
     likely = {issuer: value for issuer, value in issuers.items() if value >= _LEAST_ISSUER}
-    arranged = np.array([grammar.fit(text, likely) for text in seen.texts])
+    arranged = np.array([grammar.leaning(text, likely) for text in seen.texts])
     scores = seen.together + calibration.arrangement * arranged
     order = np.argsort(-scores, kind="stable")
     best = int(order[0])
@@ -164,10 +172,11 @@ def read(
         fit=float(seen.together[best]) / len(text),
         gap=float(scores[best] - scores[order[1]]) if len(order) > 1 else _NO_GAP,
         agreement=sum(one == text for one in seen.own) / len(seen.own),
-        width=width,
-        score=score,
+        width=marked.width,
+        score=marked.score,
         arrangement=float(arranged[best]),
         length=len(text),
+        turned=marked.turned,
     )
     shares = np.exp((scores - scores[best]) / calibration.temperature)
     return (

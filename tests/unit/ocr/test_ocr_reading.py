@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.ocr.core.alphabet import BLANK, SYMBOLS, symbols_of
 from services.ocr.core.calibration import Calibration, Clues
 from services.ocr.core.ctc import Columns
-from services.ocr.core.reading import Clarity, Reading, clarity, evidence, own_fits, read
+from services.ocr.core.reading import Clarity, Marked, Reading, clarity, evidence, own_fits, read
 
 CALIBRATION = Calibration()
 COLUMNS = 32
@@ -38,11 +38,11 @@ def window(text: str, doubts: dict[int, tuple[str, float]] | None = None) -> Col
 
 def reading(*windows: Columns, issuers: dict[str, float] | None = None) -> Reading:
     seen = evidence(np.stack(windows))
-    return read(seen, issuers or {}, CALIBRATION, width=100, score=0.8)[0]
+    return read(seen, issuers or {}, CALIBRATION, Marked(100, 0.8))[0]
 
 
 def clues(*windows: Columns) -> Clues:
-    return read(evidence(np.stack(windows)), {}, CALIBRATION, width=100, score=0.8)[1]
+    return read(evidence(np.stack(windows)), {}, CALIBRATION, Marked(100, 0.8))[1]
 
 
 def test_text_of_all_windows_is_read() -> None:
@@ -81,7 +81,7 @@ def test_arrangement_never_outweighs_what_is_plainly_there() -> None:
 
 def test_first_probability_is_the_calibrated_one_and_all_are_at_most_one() -> None:
     seen = evidence(np.stack([window("AB12345", {1: ("8", 0.4), 3: ("Z", 0.4)})] * 2))
-    said, why = read(seen, {}, CALIBRATION, width=100, score=0.8)
+    said, why = read(seen, {}, CALIBRATION, Marked(100, 0.8))
 
     assert said.probability == CALIBRATION.probability(why)
     assert sum(one.probability for one in said.candidates) <= 1
@@ -135,7 +135,7 @@ def test_candidates_and_positions_keep_to_the_contract_whatever_is_seen(windows:
     seen = evidence(windows)
     if not seen.texts:
         return
-    said, _ = read(seen, {"US-IL": 0.5, "BR": 0.3}, CALIBRATION, width=60, score=0.5)
+    said, _ = read(seen, {"US-IL": 0.5, "BR": 0.3}, CALIBRATION, Marked(60, 0.5))
 
     values = [one.probability for one in said.candidates]
     assert 1 <= len(values) <= 16
