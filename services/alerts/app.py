@@ -20,6 +20,7 @@ from services.alerts.pictures import Pictures
 from services.alerts.store import AlertStore
 from services.alerts.store_batch import OutboxItem
 from services.alerts.store_steps import StepChange
+from services.alerts.store_withdrawals import Withdrawal
 from services.alerts.store_writer import Change, Done
 from services.alerts.wire import Look
 from services.alerts.wire_hits import ReportedHit
@@ -69,6 +70,13 @@ class Alerts:
         """
         hits = await asyncio.gather(*(self._with_pictures(hit) for hit in reported))
         return tuple(await asyncio.gather(*(self._writes.submit(hit) for hit in hits)))
+
+    async def withdraw(self, withdrawal: Withdrawal) -> None:
+        """Returns once the entries are marked and open alerts are on their way to their subscribers.
+
+        Idempotent by revision and entry.
+        """
+        await self._writes.submit(withdrawal)
 
     async def take_step(self, request: StepRequest, token: AccessToken) -> Alert:
         """The alert as the person sees it after the step, which is on disk with its intent.
@@ -132,7 +140,8 @@ class Alerts:
         matches = tuple(
             replace(m, warnings=with_lateness(m.warnings, capture_time, now)) for m in hit.matches
         )
-        return Hit(replace(hit.sighting, crop_key=keys.crop, overview_key=keys.overview), matches)
+        sighting = replace(hit.sighting, crop_key=keys.crop, overview_key=keys.overview)
+        return replace(hit, sighting=sighting, matches=matches)
 
     async def _person_and_alert(self, alert_id: UUID, token: AccessToken) -> tuple[Actor, Alert]:
         actor = await who_is(self._audit, token)

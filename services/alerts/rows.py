@@ -17,6 +17,8 @@ from services.alerts.core.model import (
     Sighting,
     Vehicle,
     Verification,
+    Withdrawn,
+    WithdrawReason,
 )
 from services.alerts.core.severity import most_severe_first
 
@@ -72,7 +74,7 @@ def sighting_values(sighting: Sighting) -> tuple[object, ...]:
 
 
 def match_of(row: Row) -> Match:
-    """The match in a row with MATCH_COLUMNS."""
+    """The match in a row with MATCH_COLUMNS, `withdraw_time` and `reason`, null while the entry is listed."""
     entry = Entry(
         key=EntryKey(row["entry_id"], row["list_version"]),
         hot_list_id=row["hot_list_id"],
@@ -92,7 +94,11 @@ def match_of(row: Row) -> Match:
             row["vehicle_color"],
         ),
     )
-    return Match(entry, row["match_probability"], tuple(HitWarning(code) for code in row["warnings"]))
+    withdrawn = None
+    if row["withdraw_time"] is not None:
+        withdrawn = Withdrawn(row["withdraw_time"], WithdrawReason(row["reason"]))
+    warnings = tuple(HitWarning(code) for code in row["warnings"])
+    return Match(entry, row["match_probability"], warnings, withdrawn)
 
 
 def match_values(match: Match) -> tuple[object, ...]:

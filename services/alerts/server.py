@@ -8,7 +8,7 @@ from services.alerts.core.model import FeedKind, StepRequest
 from services.alerts.entitlement import Entitlement, EntitlementTerms
 from services.alerts.races import first_ending
 from services.alerts.subscription import Delivery, Subscriptions
-from services.alerts.wire_hits import parse_hits
+from services.alerts.wire_hits import parse_hits, parse_withdrawal
 from services.common.clock import Clock
 from services.common.errors import StoppingError, UnauthenticatedError
 from services.common.identity import AccessToken, Context, require_service, require_token
@@ -32,6 +32,14 @@ class AlertServicer(rpc.AlertServiceServicer):
         require_service(context, "matcher")
         alert_ids = await self._alerts.raise_alerts(parse_hits(request))
         return pb.RaiseAlertsResponse(alert_ids=[str(alert_id) for alert_id in alert_ids])
+
+    async def WithdrawAlerts(
+        self, request: pb.WithdrawAlertsRequest, context: Context
+    ) -> pb.WithdrawAlertsResponse:
+        """See alert_service.proto."""
+        require_service(context, "matcher")
+        await self._alerts.withdraw(parse_withdrawal(request))
+        return pb.WithdrawAlertsResponse()
 
     # A coroutine that writes, not a generator: a subscriber that does not read must not hold up its own end.
     async def SubscribeAlerts(  # type: ignore[override]

@@ -27,11 +27,15 @@ FROM alerts.alert a CROSS JOIN LATERAL (
 ) s WHERE a.alert_id = ANY($1::uuid[])
 """  # noqa: S608 - constants of this package
 _MATCHES = f"""
-SELECT e.alert_id, m.* FROM alerts.alert_entry e CROSS JOIN LATERAL (
-    SELECT {MATCH_COLUMNS} FROM alerts.hit h
+SELECT e.alert_id, m.*, w.withdraw_time, w.reason FROM alerts.alert_entry e CROSS JOIN LATERAL (
+    SELECT {MATCH_COLUMNS}, match_revision FROM alerts.hit h
     WHERE h.alert_id = e.alert_id AND h.entry_id = e.entry_id AND h.list_version = e.list_version
     ORDER BY h.capture_time DESC, h.read_id DESC LIMIT 1
-) m WHERE e.alert_id = ANY($1::uuid[])
+) m LEFT JOIN LATERAL (
+    SELECT w.withdraw_time, w.reason FROM alerts.withdrawal w
+    WHERE w.entry_id = e.entry_id AND w.match_revision > m.match_revision
+    ORDER BY w.match_revision LIMIT 1
+) w ON true WHERE e.alert_id = ANY($1::uuid[])
 """  # noqa: S608 - constants of this package
 _STEPS = """
 SELECT step_time, account_id, verified_state, disposition, system, response_id

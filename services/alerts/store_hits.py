@@ -39,7 +39,7 @@ _INSERT_ALERT = (
 _INSERT_ENTRY = """
 INSERT INTO alerts.alert_entry (alert_id, entry_id, list_version) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 """
-_HIT_COLUMNS = f"alert_id, hit_time, {SIGHTING_COLUMNS}, {MATCH_COLUMNS}"
+_HIT_COLUMNS = f"alert_id, hit_time, {SIGHTING_COLUMNS}, {MATCH_COLUMNS}, match_revision"
 _HIT_PLACES = ", ".join(f"${place + 1}" for place in range(_HIT_COLUMNS.count(",") + 1))
 _INSERT_HIT = f"INSERT INTO alerts.hit ({_HIT_COLUMNS}) VALUES ({_HIT_PLACES})"  # noqa: S608 - constants
 
@@ -98,7 +98,7 @@ class _Placer:
         self._entries += [
             (passage.alert_id, key.entry_id, key.list_version) for key in keys - passage.entries
         ]
-        rows = [_hit_row(passage.alert_id, self._batch, sighting, match) for match in hit.matches]
+        rows = [_hit_row(passage.alert_id, self._batch, hit, match) for match in hit.matches]
         self._hits += rows
         self._batch.announce(passage.alert_id, kind)
         self._batch.report(self._event(passage.alert_id, kind, hit, rows))
@@ -145,8 +145,9 @@ class _Placer:
         )
 
 
-def _hit_row(alert_id: UUID, batch: Batch, sighting: Sighting, match: Match) -> tuple[object, ...]:
-    return (alert_id, batch.now, *sighting_values(sighting), *match_values(match))
+def _hit_row(alert_id: UUID, batch: Batch, hit: Hit, match: Match) -> tuple[object, ...]:
+    values = (*sighting_values(hit.sighting), *match_values(match), hit.match_revision)
+    return (alert_id, batch.now, *values)
 
 
 async def _known(batch: Batch, hits: Sequence[Hit]) -> dict[HitKey, UUID]:

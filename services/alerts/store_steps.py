@@ -25,8 +25,11 @@ SELECT alert_id, account_id, kind, verified_state, disposition, system, response
 FROM alerts.alert_step WHERE request_id = $1
 """
 _PROGRESS = """
-SELECT step_count, verification_state, confirmation_step, disposition, enforced
-FROM alerts.alert WHERE alert_id = $1
+SELECT a.step_count, a.verification_state, a.confirmation_step, a.disposition, a.enforced,
+    coalesce(s.step_time <= alerts.withdrawn_at(a.alert_id), false) AS outdated
+FROM alerts.alert a LEFT JOIN alerts.alert_step s
+    ON s.alert_id = a.alert_id AND s.step_number = a.confirmation_step
+WHERE a.alert_id = $1
 """
 _INSERT = """
 INSERT INTO alerts.alert_step (alert_id, step_number, request_id, intent_id, step_time, account_id,
@@ -76,6 +79,7 @@ def _progress(row: Row) -> Progress:
         disposition=Disposition(row["disposition"]),
         enforced=row["enforced"],
         confirmation=row["confirmation_step"],
+        outdated=row["outdated"],
     )
 
 
@@ -138,7 +142,9 @@ def _error(refusal: Refusal, progress: Progress, request: StepRequest) -> AlprEr
     match refusal:
         case Refusal.NOT_CONFIRMED:
             return NotConfirmedError(
-                "record a confirmation by LEADS, NCIC or the record's owner before any enforcement",
+                "the entry was taken off its list after the confirmation; confirm it again before enforcement"
+                if progress.outdated
+                else "record a confirmation by LEADS, NCIC or the record's owner before any enforcement",
                 resource=alert_id,
                 metadata={**state, "clauses": "III.D.4,IV.D.4"},
             )

@@ -22,6 +22,7 @@ from services.alerts.core.severity import loudest
 from services.common.wire import to_timestamp
 
 UNVERIFIED = "UNVERIFIED: confirm with LEADS/NCIC before any action"
+WITHDRAWN = "WITHDRAWN: listed no longer; not to be acted on without a new confirmation by LEADS/NCIC"
 CONFIRMED = (
     "CONFIRMED by LEADS, NCIC or the record's owner, see the history; a lead only, it identifies a plate"
 )
@@ -136,11 +137,11 @@ def parse_dispose(request: pb.DisposeAlertRequest) -> StepRequest:
 
 def encode_alert(alert: Alert) -> pb.Alert:
     """`alert` for people: reasons to doubt and the notice are always there (II.A, III.B.3.r)."""
-    sighting = alert.sighting
+    sighting, withdrawn_at = alert.sighting, alert.withdrawn_at
     return pb.Alert(
         alert_id=str(alert.alert_id),
         warnings=_warnings(alert),
-        notice=_notice(alert.verification),
+        notice=_notice(alert),
         severity=pb.Severity.ValueType(loudest(alert.matches)),
         plate=sighting.plate,
         state=sighting.state,
@@ -158,6 +159,16 @@ def encode_alert(alert: Alert) -> pb.Alert:
         entries=[_entry(match) for match in alert.matches],
         acknowledged=alert.acknowledged,
         disposition=pb.Disposition.ValueType(alert.disposition),
+        withdraw_time=to_timestamp(withdrawn_at) if withdrawn_at else None,
+        withdrawn_entries=[
+            pb.WithdrawnEntry(
+                entry_id=str(match.entry.key.entry_id),
+                withdraw_time=to_timestamp(match.withdrawn.moment),
+                reason=pb.WithdrawReason.ValueType(match.withdrawn.reason),
+            )
+            for match in alert.matches
+            if match.withdrawn
+        ],
     )
 
 
@@ -178,8 +189,11 @@ def _warnings(alert: Alert) -> list[hit_pb2.HitWarning.ValueType]:
     return [hit_pb2.HitWarning.ValueType(number) for number in sorted(numbers)]
 
 
-def _notice(state: Verification) -> notice_pb2.Notice:
+def _notice(alert: Alert) -> notice_pb2.Notice:
+    state = alert.verification
     text = CONFIRMED if state == Verification.CONFIRMED else UNVERIFIED
+    # Also over a confirmation: whether it is newer than the withdrawal is in the history.
+    text = WITHDRAWN if alert.withdrawn_at else text
     return notice_pb2.Notice(
         lead_only=True, verification_state=notice_pb2.VerificationState.ValueType(state), text=text
     )

@@ -15,15 +15,19 @@ from services.alerts.core.model import (
     Place,
     Sighting,
     Vehicle,
+    WithdrawReason,
 )
+from services.alerts.store_withdrawals import Withdrawal
 
 MOST_HITS = 100
+MOST_WITHDRAWN = 5000
 MOST_PICTURE_BYTES = 512 * 1024
 _LONGEST = 200
 _POLE = 90
 _DATE_LINE = 180
 _CATEGORIES: frozenset[int] = frozenset(Category)
 _WARNINGS: frozenset[int] = frozenset(HitWarning)
+_REASONS: frozenset[int] = frozenset(WithdrawReason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,32 @@ def parse_hits(request: pb.RaiseAlertsRequest) -> tuple[ReportedHit, ...]:
     return tuple(hits)
 
 
+def parse_withdrawal(request: pb.WithdrawAlertsRequest) -> Withdrawal:
+    """The withdrawal that is asked for.
+
+    Raises:
+        InvalidFieldError: A field is missing or wrong, or there are no entries or too many.
+    """
+    checks = Checks()
+    if not 1 <= len(request.entry_ids) <= MOST_WITHDRAWN:
+        checks.note("entry_ids", f"1 to {MOST_WITHDRAWN} entries")
+    if request.match_revision < 1:
+        checks.note("match_revision", "must be positive")
+    known = request.reason in _REASONS
+    if not known:
+        checks.note("reason", "a reason of the contract")
+    withdrawal = Withdrawal(
+        intent_id=checks.uuid("intent_id", request.intent_id),
+        hot_list_id=checks.uuid("hot_list_id", request.hot_list_id),
+        match_revision=request.match_revision,
+        withdraw_time=checks.time(request, "withdraw_time"),
+        reason=WithdrawReason(request.reason) if known else WithdrawReason.CANCELLED,
+        entry_ids=tuple(checks.uuid(f"entry_ids[{n}]", one) for n, one in enumerate(request.entry_ids)),
+    )
+    checks.raise_if_any()
+    return withdrawal
+
+
 def _hit(message: pb.Hit, checks: Checks) -> ReportedHit:
     captured = message.captured_read
     if len(captured.crop_image) + len(captured.overview_image) > MOST_PICTURE_BYTES:
@@ -58,7 +88,10 @@ def _hit(message: pb.Hit, checks: Checks) -> ReportedHit:
         checks.note("matches", "at least one entry")
     sighting = _sighting(message, captured.read, checks.within("captured_read.read"))
     matches = tuple(_match(m, checks.within(f"matches[{n}]")) for n, m in enumerate(message.matches))
-    return ReportedHit(Hit(sighting, matches), captured.crop_image, captured.overview_image)
+    if message.match_revision < 0:
+        checks.note("match_revision", "0 or more")
+    hit = Hit(sighting, matches, message.match_revision)
+    return ReportedHit(hit, captured.crop_image, captured.overview_image)
 
 
 def _sighting(message: pb.Hit, read: read_pb2.Read, checks: Checks) -> Sighting:

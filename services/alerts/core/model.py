@@ -30,6 +30,16 @@ class HitWarning(IntEnum):
     STATE_UNKNOWN = 3
     OLD_LIST = 4
     LATE_CAPTURE = 5
+    LOOK_BACK = 20
+
+
+class WithdrawReason(IntEnum):
+    """Why an entry is listed no longer; numbers of alpr.alerts.v1.WithdrawReason."""
+
+    NOT_IN_VERSION = 1
+    CANCELLED = 2
+    EXPIRED = 3
+    SUSPENDED = 4
 
 
 class Severity(IntEnum):
@@ -116,12 +126,24 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """When an entry was taken off its list, and why."""
+
+    moment: datetime
+    reason: WithdrawReason
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
-    """An entry that a read matched, with the probability from 0 to 1 that the plate is the listed one."""
+    """An entry that a read matched, with the probability from 0 to 1 that the plate is the listed one.
+
+    `withdrawn` is None while the entry is listed.
+    """
 
     entry: Entry
     probability: float
     warnings: tuple[HitWarning, ...]
+    withdrawn: Withdrawn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +175,11 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A read and the entries that it matched, at least one."""
+    """A read and the entries that it matched, at least one, in the hot lists of `match_revision`."""
 
     sighting: Sighting
     matches: tuple[Match, ...]
+    match_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +198,12 @@ class Alert:
     def agencies(self) -> frozenset[str]:
         """ORIs of the agencies that may know of the alert: the sensor's and the lists'."""
         return frozenset(m.entry.list_agency_ori for m in self.matches) | {self.sighting.sensor_agency_ori}
+
+    @property
+    def withdrawn_at(self) -> datetime | None:
+        """When the last of the entries was taken off its list; None while one of them is listed."""
+        moments = [m.withdrawn.moment for m in self.matches if m.withdrawn]
+        return max(moments) if len(moments) == len(self.matches) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,9 @@ def severity_of(category: Category) -> Severity:
 
 
 def loudest(matches: Iterable[Match]) -> Severity:
-    """The severity of an alert with `matches`, of which there is at least one."""
-    return max(severity_of(match.entry.category) for match in matches)
+    """The severity of an alert with `matches`: of those that are listed still, and NOTICE when none is."""
+    listed = (severity_of(match.entry.category) for match in matches if match.withdrawn is None)
+    return max(listed, default=Severity.NOTICE)
 
 
 def most_severe_first(matches: Iterable[Match]) -> tuple[Match, ...]:

@@ -36,12 +36,17 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an alert is. `confirmation` is the number of the confirming step, None unless CONFIRMED."""
+    """How far an alert is.
+
+    `confirmation` is the number of the confirming step, None unless CONFIRMED. It is `outdated` when all
+    entries of the alert were taken off their lists after it.
+    """
 
     verification: Verification
     disposition: Disposition
     enforced: bool
     confirmation: int | None
+    outdated: bool = False
 
 
 def refusal_of(progress: Progress, step: StepRequest) -> Refusal | None:
@@ -72,7 +77,7 @@ def _next_states(state: Verification) -> frozenset[Verification]:
 def _refusal_of_disposition(progress: Progress, disposition: Disposition) -> Refusal | None:
     if disposition in ENFORCEMENT:
         confirmed = progress.verification == Verification.CONFIRMED and progress.confirmation is not None
-        return None if confirmed else Refusal.NOT_CONFIRMED
+        return None if confirmed and not progress.outdated else Refusal.NOT_CONFIRMED
     # An alert that LEADS or NCIC has confirmed was not false; who thinks so verifies again first.
     contradicts = disposition == Disposition.FALSE_ALARM and progress.verification == Verification.CONFIRMED
     return Refusal.WRONG_STATE if contradicts or disposition == Disposition.NONE else None

@@ -262,7 +262,8 @@ async def test_the_log_holds_the_digest_of_the_hit_as_it_is_in_the_table(
     alert_id = await one(writer, hit)
 
     row = await pool.fetchrow(
-        f"SELECT alert_id, hit_time, {SIGHTING_COLUMNS}, {MATCH_COLUMNS} FROM alerts.hit WHERE alert_id = $1",  # noqa: S608
+        f"SELECT alert_id, hit_time, {SIGHTING_COLUMNS}, {MATCH_COLUMNS}, match_revision"  # noqa: S608
+        " FROM alerts.hit WHERE alert_id = $1",
         alert_id,
     )
     details = await pool.fetchval(

@@ -12,8 +12,12 @@ import alpr
 CARRIES = {"alpr.type.v1.Read", "alpr.search.v1.FoundRead", "alpr.alerts.v1.Alert"}
 NOTICE = "alpr.type.v1.Notice"
 
-# Answers to the camera that took the picture: a sensor shows them to nobody.
-EXCEPTIONS = {"alpr.ocr.v1.RecognizeResponse", "alpr.ocr.v1.RecognizeStreamResponse"}
+# Answers to the camera that took the picture, and to the matcher, which compares: neither shows them to anybody.
+EXCEPTIONS = {
+    "alpr.ocr.v1.RecognizeResponse",
+    "alpr.ocr.v1.RecognizeStreamResponse",
+    "alpr.search.v1.FindForLookBackResponse",
+}
 
 
 def every_method() -> list[MethodDescriptor]:
