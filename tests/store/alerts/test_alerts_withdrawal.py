@@ -234,7 +234,8 @@ async def test_the_database_too_refuses_an_enforcement_on_an_outdated_confirmati
         await pool.execute(
             "INSERT INTO alerts.alert_step (alert_id, step_number, request_id, intent_id, step_time,"
             " account_id, agency_ori, kind, disposition, system, response_id, report_number,"
-            " confirmation_step, confirmation_state) VALUES ($1, 3, $2, $2, now(), 'x', 'x', 3, 1, '', '', '', 2, 3)",
+            " confirmation_step, confirmation_state)"
+            " VALUES ($1, 3, $2, $2, now(), 'x', 'x', 3, 1, '', '', '', 2, 3)",
             alert_id,
             uuid4(),
         )

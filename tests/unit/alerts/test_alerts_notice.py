@@ -12,7 +12,7 @@ import alpr
 CARRIES = {"alpr.type.v1.Read", "alpr.search.v1.FoundRead", "alpr.alerts.v1.Alert"}
 NOTICE = "alpr.type.v1.Notice"
 
-# Answers to the camera that took the picture, and to the matcher, which compares: neither shows them to anybody.
+# Answers to the camera that took the picture, and to the matcher, which compares: they show them to nobody.
 EXCEPTIONS = {
     "alpr.ocr.v1.RecognizeResponse",
     "alpr.ocr.v1.RecognizeStreamResponse",
