@@ -27,13 +27,10 @@ _PAUSE_SECONDS = 0.5
 # An approval is known to every service within about a second; a camera that comes sooner waits for it.
 _APPROVAL_SECONDS = 5.0
 _NOT_APPROVED = ErrorReason.Name(ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED)
-# UNKNOWN and INTERNAL are what the transport says of a stream whose process was killed.
-_COME_AGAIN = {
-    grpc.StatusCode.UNKNOWN,
-    grpc.StatusCode.INTERNAL,
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-}
+_COME_AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
+# What the transport says of a stream whose process was killed; a service that says it adds its reason.
+_BROKEN_OFF = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL}
+_REASON = "grpc-status-details-bin"
 
 Sent = tuple[pb.Frame, pb.RecognizeStreamResponse]
 
@@ -83,7 +80,7 @@ class Camera:
                         give_up = time.monotonic() + PATIENCE_SECONDS
                         yield sent
                 except grpc.aio.AioRpcError as error:
-                    if error.code() not in _COME_AGAIN or time.monotonic() > give_up:
+                    if not _comes_again(error) or time.monotonic() > give_up:
                         raise from_rpc_error(error) from None
                     self._on_wait("The ocr service cannot take frames just now; sending again")
                 else:
@@ -202,3 +199,9 @@ async def _each_of(pictures: Iterable[Picture] | AsyncIterator[Picture]) -> Asyn
     else:
         for picture in pictures:
             yield picture
+
+
+def _comes_again(error: grpc.aio.AioRpcError) -> bool:
+    if error.code() in _BROKEN_OFF:
+        return all(key != _REASON for key, _ in error.trailing_metadata() or ())
+    return error.code() in _COME_AGAIN

@@ -81,17 +81,17 @@ class FrameIntake:
                 reads = tuple(self.read_of(looked, n, sensor_id) for n in range(len(found.plates)))
                 return FrameAnswer(await self.keep(looked, reads), found.seconds, found.unreadable)
 
-    async def look(self, frame: Frame, sensor_id: str) -> Looked:
+    async def look(self, frame: Frame, sensor_id: str, seconds_left: float | None = None) -> Looked:
         """What is in a frame of a video. Nothing is stored or sent on.
 
         Raises:
-            OverloadedError: There is no room for it; nothing was done.
+            OverloadedError: It would be recognised too late, or there is no room for it; nothing was done.
             SensorNotApprovedError: Nothing was looked at (ENF-051 III.B.3.e).
             InvalidFieldError: No place is known (ENF-051 II.J); nothing was looked at.
             BadImageError: The image cannot be decoded.
         """
         place, received = self._allowed(frame, sensor_id)
-        with self._load.admitted(len(frame.image)) as ticket:
+        with self._load.admitted(len(frame.image), seconds_left) as ticket:
             async with self._slots:
                 return await self._look(frame, sensor_id, ticket, place, received)
 

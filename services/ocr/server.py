@@ -73,7 +73,7 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
         if options is None:
             answers = self._single_frames(requests, sensor_id, context, stopping)
         else:
-            answers = self._video_frames(requests, sensor_id, options, stopping)
+            answers = self._video_frames(requests, sensor_id, context, options)
         async with aclosing(answers):
             async for answer in answers:
                 yield answer
@@ -96,11 +96,12 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
         self,
         requests: AsyncIterator[pb.RecognizeStreamRequest],
         sensor_id: str,
+        context: Context,
         options: wire_video.VideoOptions,
-        stopping: Stopping,
     ) -> AsyncGenerator[pb.RecognizeStreamResponse]:
         async def look(request: pb.RecognizeStreamRequest) -> Taken:
-            return request.frame.frame_id, await self._look(request.frame, sensor_id)
+            looked = await self._look(request.frame, sensor_id, context.time_remaining())
+            return request.frame.frame_id, looked
 
         stream = VideoStream(
             self._intake,
@@ -110,16 +111,19 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
             frames_kept=options.frames_kept,
             open_passages=options.open_passages,
         )
-        async with aclosing(stream.answers(requests, look, stopping)) as answers:
+        async with aclosing(stream.answers(requests, look, stopping_of(context))) as answers:
             async for answer in answers:
                 if answer.error:
                     FRAMES.labels("failed").inc()
                 yield wire_video.to_stream_answer(answer)
 
-    async def _look(self, frame: pb.Frame, sensor_id: str) -> Looked | AlprError:
+    async def _look(
+        self, frame: pb.Frame, sensor_id: str, seconds_left: float | None
+    ) -> Looked | AlprError:
         """What is in a frame of a video, or why it failed."""
         try:
-            return await self._intake.look(wire.parse_frame(frame, self._clock.now()), sensor_id)
+            parsed = wire.parse_frame(frame, self._clock.now())
+            return await self._intake.look(parsed, sensor_id, seconds_left)
         except AlprError as error:
             return error
         except Exception:
