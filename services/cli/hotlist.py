@@ -3,20 +3,28 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.markup import escape
 
 from alpr.matcher.v1 import hot_list_service_pb2 as pb
 from alpr.matcher.v1 import hot_list_service_pb2_grpc as rpc
+from services.cli.locate import CommandError
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
 from services.cli.output import Output
 from services.cli.session import Session
-from services.cli.words import CATEGORY, FORMAT, SOURCE
+from services.cli.words import CATEGORY, FORMAT, SOURCE, UPLOAD_KIND
+from services.common.wire import to_timestamp
 
-app = typer.Typer(no_args_is_help=True, help="Hot lists: make, upload, activate, list.")
+app = typer.Typer(no_args_is_help=True, help="Hot lists: make, upload, approve, activate, compare, list.")
 _CHUNK_BYTES = 512 * 1024
+# As long as the matcher works on one: ten million rows take some ten minutes.
+_LONGEST_UPLOAD_S = 3600.0
+_WHOLE = pb.UploadHeader(kind=pb.UPLOAD_KIND_FULL)
 
 
 @app.command()
@@ -52,6 +60,19 @@ def upload(
     attestation: Annotated[
         str, typer.Option("--attest", help="Your words that it is lawful and current.")
     ] = "",
+    kind: Annotated[
+        str,
+        typer.Option("--kind", help="full (the whole list), add (new or changed entries) or remove."),
+    ] = "full",
+    base_version: Annotated[
+        int, typer.Option("--base", min=0, help="For add and remove: the version they change, the newest.")
+    ] = 0,
+    written: Annotated[
+        str, typer.Option("--written", help="When the source wrote the file, for instance 2026-11-25T06:00Z.")
+    ] = "",
+    expires: Annotated[
+        str, typer.Option("--expires", help="When reads shall no longer be compared with this version.")
+    ] = "",
     activate_now: Annotated[
         bool, typer.Option("--activate", help="Activate it when it is accepted.")
     ] = False,
@@ -62,12 +83,12 @@ def upload(
     """Uploads a version of a hot list: all of it or nothing."""
 
     async def work(session: Session, output: Output) -> None:
-        answer = await upload_version(session, hot_list, file, file_format, attestation)
-        output.result(
-            answer,
-            f"Version {answer.version}: {answer.row_count:,} rows accepted, {answer.added_count:,} new, "
-            f"{answer.removed_count:,} gone ({categories(answer)})",
-        )
+        part = pb.UploadHeader(kind=UPLOAD_KIND.number(kind), base_version=base_version)
+        for field, text in (("source_time", written), ("expire_time", expires)):
+            if text:
+                getattr(part, field).CopyFrom(parse_moment(text))
+        answer = await upload_version(session, hot_list, file, file_format, attestation, part)
+        output.result(answer, told(answer))
         if activate_now:
             activated = await activate_version(session, hot_list, answer.version)
             output.result(activated, f"Active from match revision {activated.match_revision}")
@@ -137,9 +158,22 @@ async def create_list(session: Session, name: str, source: str) -> pb.HotList:
 
 
 async def upload_version(
-    session: Session, hot_list_id: str, file: Path, file_format: str, attestation: str
+    session: Session,
+    hot_list_id: str,
+    file: Path,
+    file_format: str,
+    attestation: str,
+    part: pb.UploadHeader = _WHOLE,
 ) -> pb.UploadHotListVersionResponse:
     """What the matcher counted in `file`; the version is not active yet.
+
+    Args:
+        session: Whose call it is.
+        hot_list_id: The list.
+        file: The file.
+        file_format: Its layout in words.
+        attestation: The uploader's words that it is lawful and current.
+        part: What the file is to the list, and its moments; the other fields are filled in.
 
     Raises:
         CommandError: There is no such format.
@@ -154,9 +188,10 @@ async def upload_version(
         size_bytes=size,
         attestation=attestation,
     )
+    header.MergeFrom(part)
     stub = rpc.HotListServiceStub(session.channel("matcher"))
     answer: pb.UploadHotListVersionResponse = await session.call(
-        stub.UploadHotListVersion, _parts(header, file), deadline=600.0
+        stub.UploadHotListVersion, _parts(header, file), deadline=_LONGEST_UPLOAD_S
     )
     return answer
 
@@ -177,6 +212,34 @@ async def activate_version(
         stub.ActivateHotListVersion, request, deadline=120.0
     )
     return answer
+
+
+def told(answer: pb.UploadHotListVersionResponse) -> str:
+    """What became of an upload, in sentences."""
+    sentence = (
+        f"Version {answer.version}: {answer.row_count:,} rows accepted, {answer.added_count:,} new, "
+        f"{answer.removed_count:,} gone ({categories(answer)})"
+    )
+    for note in answer.notes:
+        sentence += f"\n  row {note.row}, column {escape(note.column)}: {escape(note.problem)}"
+    if answer.note_count > len(answer.notes):
+        sentence += f"\n  and {answer.note_count - len(answer.notes):,} more of such rows"
+    if answer.approval_needed:
+        sentence += "\n[bold]It removes so much that somebody else must approve it[/] (hotlist approve)"
+    return sentence
+
+
+def parse_moment(text: str) -> Timestamp:
+    """The moment that an ISO 8601 text names; without a zone it is this machine's.
+
+    Raises:
+        CommandError: It names none.
+    """
+    try:
+        return to_timestamp(datetime.fromisoformat(text).astimezone())
+    except (ValueError, OverflowError):
+        msg = f"'{text}' is no moment; write it like 2026-11-25T06:00:00Z"
+        raise CommandError(msg) from None
 
 
 def categories(answer: pb.UploadHotListVersionResponse) -> str:

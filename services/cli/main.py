@@ -2,7 +2,7 @@
 
 import typer
 
-from services.cli import account, alert, audit, hotlist, local, model, sensor
+from services.cli import account, alert, audit, hotlist, hotlist_history, local, model, sensor
 from services.cli.bootstrap import bootstrap
 from services.cli.capture import capture
 from services.cli.demo.command import demo
@@ -24,6 +24,8 @@ for command in (up, demo, doctor, bootstrap, token, capture, read, watch, search
 app.add_typer(account.app, name="account")
 app.add_typer(sensor.agency_app, name="agency")
 app.add_typer(sensor.app, name="sensor")
+for more in hotlist_history.COMMANDS:
+    hotlist.app.command()(more)
 app.add_typer(hotlist.app, name="hotlist")
 app.add_typer(local.app, name="local")
 app.add_typer(model.app, name="model")
