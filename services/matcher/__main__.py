@@ -44,8 +44,9 @@ from services.matcher.store_acts import ActStore
 from services.matcher.store_difference import DifferenceStore
 from services.matcher.store_history import HistoryStore
 from services.matcher.store_index import IndexStore
-from services.matcher.store_lists import CHANNEL, HotListStore
+from services.matcher.store_lists import HotListStore
 from services.matcher.store_local import LocalStore
+from services.matcher.store_revision import CHANNEL
 from services.matcher.store_scope import ScopeStore
 from services.matcher.store_versions import VersionStore
 

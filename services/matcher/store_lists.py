@@ -12,13 +12,11 @@ from services.matcher.core.hot_list import Act, HotList, Removal
 from services.matcher.errors import HotListNotFoundError
 from services.matcher.store_acts import claim
 from services.matcher.store_difference import LONGEST_DIFFERENCE_S, count_difference
+from services.matcher.store_revision import next_revision
 from services.matcher.store_versions import LAST_ACTIVE, LOCK
 
 if TYPE_CHECKING:
     import asyncpg
-
-CHANNEL: Final = "matcher_revision"
-"""What is notified after every change of what reads are compared with; the payload is the new revision."""
 
 _LIST: Final = (
     "SELECT l.hot_list_id, l.name, l.agency_ori, l.source, coalesce(l.active_version, 0) AS active_version,"
@@ -32,10 +30,6 @@ _PAGE: Final = f"{_LIST} WHERE l.agency_ori = $1 AND l.name > $2 ORDER BY l.name
 _INSERT: Final = (
     "INSERT INTO matcher.hot_list (hot_list_id, agency_ori, name, source, intent_id)"
     " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (agency_ori, name) DO NOTHING RETURNING true"
-)
-# The row lock makes the order of commits the order of revisions: no replica sees revision n + 1 without n.
-_NEXT_REVISION: Final = (
-    "UPDATE matcher.revision SET match_revision = match_revision + 1 WHERE only_row RETURNING match_revision"
 )
 _VERSION: Final = (
     "SELECT v.expire_time, v.immigration_file, a.account_id FROM matcher.hot_list_version AS v"
@@ -178,10 +172,9 @@ class HotListStore:
 
 async def _change(held: Connection, act: Act, version: int | None) -> int:
     """The next revision, at which reads are compared with `version` of the list, or with none of it."""
-    revision: int = await held.fetchval(_NEXT_REVISION)
+    revision = await next_revision(held)
     await held.execute(_SET_ACTIVE, act.hot_list_id, version, act.act_time if version else None)
     await held.execute(_ACTIVATION, revision, act.hot_list_id, version, act.intent_id, act.act_time)
-    await held.execute("SELECT pg_notify($1, $2)", CHANNEL, str(revision))
     return revision
 
 

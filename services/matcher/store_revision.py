@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from services.common.pg import Connection
-from services.matcher.store_lists import CHANNEL
+
+CHANNEL: Final = "matcher_revision"
+"""What is notified after every change of what reads are compared with; the payload is the new revision."""
 
 # The row lock makes the order of commits the order of revisions: no replica sees revision n + 1 without n.
 _NEXT: Final = (

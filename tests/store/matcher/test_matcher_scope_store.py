@@ -19,7 +19,8 @@ from services.matcher.core.hot_list import Act
 from services.matcher.core.scope import Agreement, AgreementNews, GroupMode, GroupRow, Partition, Scope
 from services.matcher.errors import HotListNotFoundError
 from services.matcher.store_index import IndexStore
-from services.matcher.store_lists import CHANNEL, HotListStore
+from services.matcher.store_lists import HotListStore
+from services.matcher.store_revision import CHANNEL
 from services.matcher.store_scope import ScopeStore
 from tests.support.databases import MigratedDatabase
 

@@ -19,7 +19,8 @@ from services.matcher.core.index import ListIndex
 from services.matcher.errors import HotListNotFoundError
 from services.matcher.store_acts import ActStore
 from services.matcher.store_index import IndexStore
-from services.matcher.store_lists import CHANNEL, HotListStore
+from services.matcher.store_lists import HotListStore
+from services.matcher.store_revision import CHANNEL
 from services.matcher.store_versions import VersionStore
 from tests.support.databases import MigratedDatabase
 
