@@ -40,7 +40,7 @@ _NAMED: Final = (
     " UNION ALL SELECT hot_list_id, agency_ori FROM matcher.local_list) AS l"
     " WHERE l.hot_list_id = ANY ($2::uuid[]) AND (l.agency_ori = $1 OR l.agency_ori IN"
     f" (SELECT a.list_agency_ori FROM ({_NEWEST_AGREEMENTS}) AS a"
-    " WHERE a.sensor_agency_ori = $1 AND a.in_force))"
+    " WHERE a.sensor_agency_ori = $1 AND a.in_force AND a.end_time > $3))"
 )
 _ROW: Final = (
     "INSERT INTO matcher.group_row (agency_ori, sensor_group, match_revision, mode, hot_list_ids, intent_id,"
@@ -71,7 +71,8 @@ class ScopeStore:
                 revision: int = await held.fetchval(_SET_AT, act.intent_id)
                 return revision
             named = sorted(row.hot_list_ids)
-            known = {one["hot_list_id"] for one in await held.fetch(_NAMED, row.agency_ori, named)}
+            found = await held.fetch(_NAMED, row.agency_ori, named, act.act_time)
+            known = {one["hot_list_id"] for one in found}
             for missing in (one for one in named if one not in known):
                 raise HotListNotFoundError("there is no such hot list", resource=str(missing))
             revision = await next_revision(held)
