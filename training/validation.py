@@ -23,6 +23,8 @@ _HEIGHT = 720
 # Seeds of trainings are small numbers; these plates are of another row.
 _SEED = 77_000_000
 _FEATHER = 0.08
+# Share of pictures that are upside down or mirrored: a reading must know that it may be wrong for that.
+_TURNED = 0.02
 _WIDEST_ERASED = 0.15
 
 
@@ -62,8 +64,21 @@ def drawn(data: Path, fonts: Path, count: int, start: int = 0) -> Iterator[Examp
         _lay(canvas, shot.image, left, top)
         quad = shot.quad + np.array([left, top], np.float32)
         low, high = quad.min(axis=0), quad.max(axis=0)
+        if rng.random() < _TURNED:
+            canvas, low, high = _turned(canvas, low, high, rng)
         box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
         yield Example(f"drawn-{number}", canvas, (Truth(box, plate.text, plate.issuer),), real=False)
+
+
+def _turned(
+    canvas: np.ndarray, low: np.ndarray, high: np.ndarray, rng: random.Random
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The picture upside down or mirrored, and the box's corners in it."""
+    size = np.array([canvas.shape[1], canvas.shape[0]], np.float32)
+    if rng.random() < 0.5:
+        return np.ascontiguousarray(canvas[::-1, ::-1]), size - high, size - low
+    moved = (np.array([size[0] - high[0], low[1]]), np.array([size[0] - low[0], high[1]]))
+    return np.ascontiguousarray(canvas[:, ::-1]), *moved
 
 
 def photographed(data: Path) -> Iterator[Example]:
