@@ -17,6 +17,7 @@ from services.matcher.core.hot_list import (
     NCIC_FORMATS,
     Act,
     Checked,
+    FileFormat,
     Finding,
     HotList,
     Removal,
@@ -24,7 +25,7 @@ from services.matcher.core.hot_list import (
     UploadKind,
     VersionSummary,
 )
-from services.matcher.core.scope import may_hold
+from services.matcher.core.scope import may_hold, takes_layout
 from services.matcher.errors import AbsentEntriesError, BadHotListError
 from services.matcher.spool import Spool
 from services.matcher.store_history import HistoryStore
@@ -118,7 +119,7 @@ class Uploads:
         taken = hot_list.immigration_file and header.format in NCIC_FORMATS
         rows = UploadedFile(file, header.format, ParseOptions(act.act_time.date(), immigration_file=taken))
         report = await asyncio.to_thread(rows.check)
-        findings = [*_wrong_rows(report), *_foreign(report, hot_list.source)]
+        findings = [*_wrong_rows(report), *_foreign(report, hot_list.source, header.format)]
         if not findings:
             try:
                 checked = Checked(_notes(report), report.left_out_count + report.doubtful_count, taken)
@@ -139,8 +140,10 @@ def _wrong_rows(report: FileReport) -> list[Finding]:
     return [Finding(one.row, one.column, one.problem) for one in report.errors]
 
 
-def _foreign(report: FileReport, source: Source) -> list[Finding]:
-    """What a list of that source can have no entries of (ENF-051 II.H)."""
+def _foreign(report: FileReport, source: Source, layout: FileFormat) -> list[Finding]:
+    """What cannot be in a list of that source (ENF-051 II.H)."""
+    if not takes_layout(source, layout):
+        return [Finding(0, "file", f"a list of {source.name} takes no file in the layout {layout.name}")]
     return [
         Finding(0, "category", f"a list of {source.name} has no entries of the category {category.name}")
         for category in sorted(report.categories)

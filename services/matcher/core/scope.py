@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from services.matcher.core.entry import Category, Source
+from services.matcher.core.hot_list import FileFormat
 
 
 class Partition(enum.IntEnum):
@@ -30,6 +31,8 @@ _MOTOR_CARRIER_SOURCES: Final = frozenset({Source.FEDERAL_DOT, Source.ICC})
 _MOTOR_CARRIER_CATEGORIES: Final = frozenset(
     {Category.SUSPENDED, Category.REVOKED, Category.EXPIRED_REGISTRATION, Category.OTHER}
 )
+# Layouts that are not one source's own.
+_MOTOR_CARRIER_LAYOUTS: Final = frozenset({FileFormat.CSV, FileFormat.JSON_LINES})
 
 
 class GroupMode(enum.IntEnum):
@@ -162,6 +165,14 @@ class Scope:
 def partition_of(source: Source) -> Partition:
     """The one partition in which lists of `source` are compared."""
     return Partition.MOTOR_CARRIER if source in _MOTOR_CARRIER_SOURCES else Partition.GENERAL
+
+
+def takes_layout(source: Source, layout: FileFormat) -> bool:
+    """True when a list of `source` may be made from a file of `layout` (ENF-051 II.H).
+
+    Files of NCIC, LEADS and SOS go into no Motor Carrier Safety list, whatever they are said to be.
+    """
+    return partition_of(source) is Partition.GENERAL or layout in _MOTOR_CARRIER_LAYOUTS
 
 
 def may_hold(source: Source, category: Category) -> bool:

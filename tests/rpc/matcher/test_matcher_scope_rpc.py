@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
+from alpr.matcher.v1 import hot_list_service_pb2 as lists_pb
 from alpr.matcher.v1 import scope_service_pb2 as pb
 from alpr.type.v1 import hit_pb2, sensor_pb2
 from alpr.type.v1.error_reason_pb2 import ErrorReason
@@ -234,6 +235,27 @@ async def test_a_motor_carrier_safety_sensor_meets_no_other_list(
 
     assert len(await hit_by(matcher, plate, SENSOR)) == 1
     assert not await hit_by(matcher, plate, SCALE_SENSOR)
+
+
+@pytest.mark.clause("II.H", "III.B.3.h")
+@pytest.mark.parametrize(
+    ("content", "changes"),
+    [
+        (csv_of("AB12345", category="STOLEN_VEHICLE"), {}),
+        (csv_of("AB12345", category="WANTED"), {}),
+        (b"15386VDE ILFMREVOKED DOT/032910 EXP/0721\n", {"format": lists_pb.HOT_LIST_FORMAT_IL_SOS}),
+    ],
+)
+async def test_crime_and_registration_files_do_not_get_into_motor_carrier_safety_lists(
+    ours: Person, content: bytes, changes: dict[str, Any]
+) -> None:
+    made = await ours.create(source=DOT)
+
+    error = await refused(ours.upload(made.hot_list_id, content, **changes))
+
+    assert error.reason == ErrorReason.ERROR_REASON_BAD_HOT_LIST
+    missing = await refused(ours.activate(made.hot_list_id, 1))
+    assert missing.reason == ErrorReason.ERROR_REASON_NOT_FOUND
 
 
 @pytest.mark.clause("II.H", "III.B.1")

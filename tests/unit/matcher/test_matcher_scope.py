@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matcher.core.entry import Category, Source
+from services.matcher.core.hot_list import FileFormat
 from services.matcher.core.scope import (
     OWN_ONLY,
     Agreement,
@@ -22,6 +23,7 @@ from services.matcher.core.scope import (
     Scope,
     may_hold,
     partition_of,
+    takes_layout,
 )
 
 ISP, CHICAGO, IDOT = "IL0160000", "ILCPD0000", "ILDOT0000"
@@ -141,6 +143,17 @@ def test_motor_carrier_safety_lists_say_nothing_of_crimes_and_persons() -> None:
         assert {one for one in Category if may_hold(source, one)} == allowed
     for source in CRIME:
         assert {one for one in Category if may_hold(source, one)} == set(Category)
+
+
+@pytest.mark.clause("II.H")
+def test_motor_carrier_safety_lists_take_no_file_in_a_layout_of_the_crime_files() -> None:
+    for source in SAFETY:
+        assert {one for one in FileFormat if takes_layout(source, one)} == {
+            FileFormat.CSV,
+            FileFormat.JSON_LINES,
+        }
+    for source in CRIME:
+        assert all(takes_layout(source, one) for one in FileFormat)
 
 
 def test_a_group_that_admits_only_named_lists_admits_no_list_that_is_made_later() -> None:
