@@ -216,6 +216,7 @@ class Alerts(alerts_grpc.AlertServiceServicer):
         self.hits: dict[tuple[str, str, int], alerts_pb.MatchedHit] = {}
         self.reads: dict[str, alerts_pb.Hit] = {}
         self.raised = 0
+        self.withdrawals: list[alerts_pb.WithdrawAlertsRequest] = []
 
     async def RaiseAlerts(self, request: alerts_pb.RaiseAlertsRequest, context: Any) -> Any:
         await self.door.enter(context)
@@ -229,6 +230,11 @@ class Alerts(alerts_grpc.AlertServiceServicer):
         ids = [f"alert-{hit.captured_read.read.read_id}" for hit in request.hits]
         return alerts_pb.RaiseAlertsResponse(alert_ids=ids)
 
+    async def WithdrawAlerts(self, request: alerts_pb.WithdrawAlertsRequest, context: Any) -> Any:
+        await self.door.enter(context)
+        self.withdrawals.append(request)
+        return alerts_pb.WithdrawAlertsResponse()
+
 
 class Archive(archive_grpc.ArchiveServiceServicer):
     """Keeps reads by id."""
@@ -236,6 +242,23 @@ class Archive(archive_grpc.ArchiveServiceServicer):
     def __init__(self) -> None:
         self.door = Neighbour()
         self.reads: dict[str, archive_pb.ArchivedRead] = {}
+        self.look_backs = Neighbour()
+        self.asked: list[archive_pb.FindForLookBackRequest] = []
+        self.refused = False
+
+    async def FindForLookBack(
+        self, request: archive_pb.FindForLookBackRequest, context: Any
+    ) -> AsyncIterator[archive_pb.FindForLookBackResponse]:
+        await self.look_backs.enter(context)
+        if self.refused:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no such act")
+        self.asked.append(request)
+        found = [one for key, one in sorted(self.reads.items()) if key > request.after_read_id]
+        older = [one for one in found if one.match_revision < request.match_revision]
+        wanted = [one for one in older if one.read.plate in request.plates or not request.plates]
+        yield archive_pb.FindForLookBackResponse(
+            reads=wanted[: request.page_size], has_more=len(wanted) > request.page_size
+        )
 
     async def AppendReads(self, request: archive_pb.AppendReadsRequest, context: Any) -> Any:
         await self.door.enter(context)

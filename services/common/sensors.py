@@ -64,6 +64,10 @@ class SensorRegistry:
         # A clock that was set back makes the last word look as if it were yet to come: no reason to trust it.
         return self._heard is not None and timedelta() <= self._clock.now() - self._heard <= _TRUSTED_FOR
 
+    def known(self, sensor_id: str) -> sensor_pb2.Sensor | None:
+        """The sensor as audit told it last, approved or not; not to be changed. For reads taken already."""
+        return self._sensors.get(sensor_id)
+
     def require_approved(self, sensor_id: str, capture_time: datetime) -> sensor_pb2.Sensor:
         """The sensor, approved for the moment of capture; not to be changed.
 

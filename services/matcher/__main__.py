@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
@@ -29,7 +30,9 @@ from services.matcher.app_history import History
 from services.matcher.app_index import IndexFollower
 from services.matcher.app_lists import HotLists
 from services.matcher.app_local import LocalLists
+from services.matcher.app_look_back import LookBack, LookBackTerms
 from services.matcher.app_reads import ReadIntake
+from services.matcher.app_replica import ReplicaReporter, RevisionsInUse
 from services.matcher.app_scope import Matrix
 from services.matcher.app_tally import LocalTally
 from services.matcher.app_uploads import Uploads
@@ -46,6 +49,7 @@ from services.matcher.store_history import HistoryStore
 from services.matcher.store_index import IndexStore
 from services.matcher.store_lists import HotListStore
 from services.matcher.store_local import LocalStore
+from services.matcher.store_look_back import LookBackStore
 from services.matcher.store_revision import CHANNEL
 from services.matcher.store_scope import ScopeStore
 from services.matcher.store_versions import VersionStore
@@ -71,21 +75,64 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     hot_lists, uploads, history = _lists(settings, pool, acts, index, clock)
     agreements = _add_scope(builder, audit, acts, ScopeStore(pool), index, clock)
     tally = _add_local_lists(builder, acts, LocalStore(pool), index, sensors, clock)
-    intake = ReadIntake(
-        sensors=sensors,
-        agreements=agreements,
-        lists=index,
-        archive=ArchiveClient(search),
-        alerts=AlertsClient(alerts),
-        tally=tally,
-        clock=clock,
-        settings=MatchSettings(minimum=settings.match_minimum_probability),
-    )
+    road = _Road(index, sensors, agreements, ArchiveClient(search), AlertsClient(alerts), RevisionsInUse())
+    intake = _intake(road, tally, clock, settings)
+    await _look_back(builder, road, LookBackStore(pool), clock, settings)
     matching = MatchServicer(intake, index, hot_lists, clock, settings.batches_in_flight)
     add_lists = lists_grpc.add_HotListServiceServicer_to_server
     builder.add("alpr.matcher.v1.HotListService", add_lists, HotListServicer(hot_lists, uploads, history))
     builder.add("alpr.matcher.v1.MatchService", match_grpc.add_MatchServiceServicer_to_server, matching)
     return builder.health_check(index.check)
+
+
+@dataclass(frozen=True, slots=True)
+class _Road:
+    """What a read passes, whether it comes from a camera or from the archive once more."""
+
+    index: IndexFollower
+    sensors: SensorRegistry
+    agreements: AgreementFollower
+    archive: ArchiveClient
+    alerts: AlertsClient
+    in_use: RevisionsInUse
+
+
+def _intake(road: _Road, tally: LocalTally, clock: Clock, settings: MatcherSettings) -> ReadIntake:
+    return ReadIntake(
+        sensors=road.sensors,
+        agreements=road.agreements,
+        lists=road.index,
+        archive=road.archive,
+        alerts=road.alerts,
+        tally=tally,
+        in_use=road.in_use,
+        clock=clock,
+        settings=MatchSettings(minimum=settings.match_minimum_probability),
+    )
+
+
+async def _look_back(
+    builder: ServerBuilder, road: _Road, store: LookBackStore, clock: Clock, settings: MatcherSettings
+) -> None:
+    """Has the other replicas know of this one, and draws the consequences of changes of the lists."""
+    reporter = ReplicaReporter(store, road.index, road.in_use)
+    builder.on_stop(reporter.leave)
+    with contextlib.suppress(AlprError):
+        await reporter.report()
+    builder.on_stop(_in_background(reporter.keep_reporting()))
+    matching = MatchSettings(minimum=settings.match_minimum_probability)
+    look_back = LookBack(
+        changes=store,
+        lists=road.index,
+        in_use=road.in_use,
+        sensors=road.sensors,
+        agreements=road.agreements,
+        archive=road.archive,
+        alerts=road.alerts,
+        clock=clock,
+        terms=LookBackTerms(settings.look_back_hours, matching),
+    )
+    builder.on_stop(_in_background(look_back.keep_looking()))
 
 
 def _add_local_lists(  # noqa: PLR0913, PLR0917 - wiring

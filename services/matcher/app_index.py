@@ -69,6 +69,11 @@ class IndexFollower:
             raise IndexBehindError("the hot lists in memory may be out of date", retry_after_ms=1000)
         return self._index
 
+    @property
+    def revision(self) -> int | None:
+        """The revision in memory, trusted or not; None while nothing is loaded."""
+        return self._index.revision if self._index else None
+
     async def check(self) -> None:
         """Returns while `current` answers; for health checks. Raises IndexBehindError."""
         self.current()

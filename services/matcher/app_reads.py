@@ -14,6 +14,7 @@ from alpr.type.v1 import read_pb2, sensor_pb2
 from services.common.clock import Clock
 from services.matcher import wire_hits
 from services.matcher.app_index import IndexFollower
+from services.matcher.app_replica import RevisionsInUse
 from services.matcher.core.index import Index, ListHeader
 from services.matcher.core.local import without_others_local
 from services.matcher.core.match import Match, MatchSettings, Sighting, find_all
@@ -24,6 +25,8 @@ from services.matcher.metrics import BATCH_READS, HITS, MATCHES, READS
 # camera's clock is wrong, or the retention period is over), and nothing is urgent: those hits wait for it.
 _PROMPT_FROM: Final = timedelta(minutes=-5)
 _PROMPT_UNTIL: Final = timedelta(hours=1)
+# Longer than any retention period can be set to.
+_NEVER_KEPT: Final = timedelta(days=3661)
 _PARTITIONS: Final = frozenset(one.value for one in Partition)
 _KEPT: Final = frozenset({read_pb2.READ_STATUS_STORED, read_pb2.READ_STATUS_DUPLICATE})
 
@@ -125,6 +128,7 @@ class ReadIntake:
         archive: Archive,
         alerts: AlertFeed,
         tally: Tally,
+        in_use: RevisionsInUse,
         clock: Clock,
         settings: MatchSettings,
     ) -> None:
@@ -134,14 +138,15 @@ class ReadIntake:
         self._archive = archive
         self._alerts = alerts
         self._tally = tally
+        self._in_use = in_use
         self._clock = clock
         self._settings = settings
 
     def admit(self, captures: Iterable[tuple[str, datetime | None]]) -> Mapping[str, sensor_pb2.Sensor]:
         """The sensors of a batch by id, from sensor id and capture time of each read.
 
-        Nothing else of the batch is looked at before (ENF-051 III.B.3.e). A read without a capture time
-        counts as captured now.
+        Nothing else of the batch is looked at before (ENF-051 III.B.3.e). A read without a capture time, or
+        with one that the archive never keeps, counts as captured now: it gets an answer of its own.
 
         Raises:
             SensorNotApprovedError: A sensor is unknown or was not approved when it captured a read.
@@ -149,7 +154,7 @@ class ReadIntake:
         """
         now = self._clock.now()
         return {
-            sensor_id: self._sensors.require_approved(sensor_id, captured or now)
+            sensor_id: self._sensors.require_approved(sensor_id, _moment_of_approval(captured, now))
             for sensor_id, captured in captures
         }
 
@@ -172,6 +177,16 @@ class ReadIntake:
         now = self._clock.now()
         checked = [_Checked(read, sensors[read.sensor_id]) for read in reads]
         index = self._lists.current()
+        with self._in_use.using(index.revision):
+            return await self._submit(checked, index, sensors, now)
+
+    async def _submit(
+        self,
+        checked: Sequence[_Checked],
+        index: Index,
+        sensors: Mapping[str, sensor_pb2.Sensor],
+        now: datetime,
+    ) -> BatchAnswer:
         self._agreements.require_heard((one.agency_ori for one in sensors.values()), index.scope, now)
         hits = await asyncio.to_thread(self._compare, checked, index, now)
         archived = [_archived(one, index.revision) for one in checked]
@@ -191,18 +206,25 @@ class ReadIntake:
         numbers = [n for n, one in enumerate(checked) if one.read.sighting is not None]
         sightings = [one.read.sighting for one in checked if one.read.sighting is not None]
         rules, headers = index.scope.rules_at(now), index.headers
-        by_sensor = {one.sensor.sensor_id: _allowed(one.sensor, rules, headers) for one in checked}
+        by_sensor = {one.sensor.sensor_id: allowed_lists(one.sensor, rules, headers) for one in checked}
         allowed = [by_sensor[checked[n].sensor.sensor_id] for n in numbers]
         found = find_all(sightings, index, allowed, now, self._settings)
         self._tally.note_compared(headers, allowed, found)
         return {
-            n: wire_hits.to_hit(checked[n].read.message, checked[n].sensor, matches)
+            n: wire_hits.to_hit(checked[n].read.message, checked[n].sensor, matches, index.revision)
             for n, matches in zip(numbers, found, strict=True)
             if matches
         }
 
 
-def _allowed(sensor: sensor_pb2.Sensor, rules: Rules, headers: Sequence[ListHeader]) -> frozenset[int]:
+def _moment_of_approval(captured: datetime | None, now: datetime) -> datetime:
+    """When the sensor must have been approved to take a read that says it was captured at `captured`."""
+    if captured is None or not now - _NEVER_KEPT < captured <= now - _PROMPT_FROM:
+        return now
+    return captured
+
+
+def allowed_lists(sensor: sensor_pb2.Sensor, rules: Rules, headers: Sequence[ListHeader]) -> frozenset[int]:
     """The numbers of the lists that reads of this sensor are compared with."""
     partition = sensor.partition or sensor_pb2.PARTITION_GENERAL
     if partition not in _PARTITIONS:

@@ -31,6 +31,13 @@ class IndexBehindError(DependencyUnavailableError):
     """The lists in memory may be more than 30 seconds behind the stored ones; no read is compared."""
 
 
+class LookBackRefusedError(AlprError):
+    """Audit knows of no act that allows the look-back; to ask again will not change that."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = ErrorReason.ERROR_REASON_NOT_FOUND
+
+
 class AbsentEntriesError(Exception):
     """An increment removes entries that its base version does not have; their number is `count`."""
 

@@ -17,3 +17,11 @@ INDEX_ENTRIES: Final = Gauge("platewarden_matcher_index_entries", "Entries of th
 LOCAL_SUSPENDED: Final = Counter(
     "platewarden_matcher_local_suspended", "Entries of local lists suspended for matching too much."
 )
+LOOK_BACKS: Final = Counter(
+    "platewarden_matcher_look_backs",
+    "Changes of hot lists that are looked back from, by how it ended.",
+    ["end"],
+)
+LOOK_BACK_READS: Final = Counter("platewarden_matcher_look_back_reads", "Archived reads compared again.")
+LOOK_BACK_HITS: Final = Counter("platewarden_matcher_look_back_hits", "Of those, reads that matched.")
+LOOK_BACK_OPEN: Final = Gauge("platewarden_matcher_look_back_open", "Changes not looked back from yet.")

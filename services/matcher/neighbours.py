@@ -26,9 +26,12 @@ from services.common.identity import AccessToken
 from services.matcher.app_acts import Intent, Plan
 from services.matcher.app_reads import ReadAnswer
 from services.matcher.core.local import Grounds
+from services.matcher.errors import LookBackRefusedError
 
 _AUDIT_DEADLINE_S: Final = 10.0
 _STORE_DEADLINE_S: Final = 20.0
+# Authorization, the question and 20,000 reads on their way.
+_LOOK_BACK_DEADLINE_S: Final = 120.0
 _HITS_A_CALL: Final = 100
 _READS_A_CALL: Final = 500
 # Under the 4 MiB that a gRPC server takes by default, with room for what wraps the parts.
@@ -91,6 +94,13 @@ class AlertsClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub: alerts_grpc.AlertServiceAsyncStub = alerts_grpc.AlertServiceStub(channel)
 
+    async def withdraw_alerts(self, withdrawal: alerts_pb.WithdrawAlertsRequest) -> None:
+        """Returns once the entries' alerts are withdrawn, on disk. Raises DependencyUnavailableError."""
+        try:
+            await self._stub.WithdrawAlerts(withdrawal, timeout=_STORE_DEADLINE_S)
+        except grpc.aio.AioRpcError as error:
+            raise _dependency_error("alerts", error) from None
+
     async def raise_alerts(self, hits: Sequence[alerts_pb.Hit]) -> None:
         """Returns once all hits are on disk. Raises DependencyUnavailableError."""
         try:
@@ -106,6 +116,27 @@ class ArchiveClient:
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub: archive_grpc.ArchiveServiceAsyncStub = archive_grpc.ArchiveServiceStub(channel)
+
+    async def find_for_look_back(
+        self, request: archive_pb.FindForLookBackRequest
+    ) -> tuple[Sequence[archive_pb.ArchivedRead], bool]:
+        """Reads of before a change, by read id, and whether there are more after them.
+
+        Raises:
+            LookBackRefusedError: Audit knows of no act that allows it.
+            DependencyUnavailableError: Ask again.
+        """
+        reads: list[archive_pb.ArchivedRead] = []
+        has_more = False
+        try:
+            async for part in self._stub.FindForLookBack(request, timeout=_LOOK_BACK_DEADLINE_S):
+                reads.extend(part.reads)
+                has_more = part.has_more
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                raise LookBackRefusedError("no recorded act allows the look-back") from None
+            raise _dependency_error("search", error) from None
+        return reads, has_more
 
     async def append(self, reads: Sequence[archive_pb.ArchivedRead]) -> tuple[ReadAnswer, ...]:
         """What became of each read, in their order. Raises DependencyUnavailableError."""

@@ -11,14 +11,15 @@ from services.matcher.core.match import Match
 
 
 def to_hit(
-    captured: read_pb2.CapturedRead, sensor: sensor_pb2.Sensor, matches: Sequence[Match]
+    captured: read_pb2.CapturedRead, sensor: sensor_pb2.Sensor, matches: Sequence[Match], revision: int
 ) -> alerts_pb.Hit:
-    """The hit of one read, with its pictures and every entry it matched (ENF-051 IV.C.1)."""
+    """The hit of one read, with its pictures and every entry of `revision` it matched (ENF-051 IV.C.1)."""
     hit = alerts_pb.Hit(
         captured_read=captured,
         matches=[_match(match) for match in matches],
         sensor_agency_ori=sensor.agency_ori,
         sensor_group=sensor.sensor_group,
+        match_revision=revision,
     )
     # The key of the stored image ends with the read; a hit lasts, and has pictures of its own.
     hit.captured_read.read.image.ClearField("image_key")

@@ -52,7 +52,7 @@ def captures_of(request: pb.SubmitReadsRequest) -> Iterator[tuple[str, datetime 
     """Sensor id and capture time of each read, unchecked but for their type; None for a time that is none."""
     for captured in request.reads:
         read = captured.read
-        is_timed = read.HasField("capture_time") and _is_time(read.capture_time)
+        is_timed = read.HasField("capture_time") and _is_moment(read.capture_time)
         yield read.sensor_id, to_datetime(read.capture_time) if is_timed else None
 
 
@@ -98,10 +98,7 @@ def to_response(batch_number: int, answer: BatchAnswer) -> pb.SubmitReadsRespons
 def _submitted(captured: read_pb2.CapturedRead) -> SubmittedRead:
     read = captured.read
     capture_time = to_datetime(read.capture_time) if read.HasField("capture_time") else None
-    sighting = None
-    if capture_time is not None:
-        states = tuple((one.state, one.probability) for one in read.states)
-        sighting = Sighting(_lattice(read), states, capture_time)
+    sighting = None if capture_time is None else sighting_of(read)
     complete = bool(
         capture_time is not None
         and read.HasField("place")
@@ -110,6 +107,12 @@ def _submitted(captured: read_pb2.CapturedRead) -> SubmittedRead:
         and uuid.UUID(read.read_id).int >> 80 == _milliseconds(capture_time)
     )
     return SubmittedRead(captured, read.sensor_id, capture_time, sighting, complete)
+
+
+def sighting_of(read: read_pb2.Read) -> Sighting:
+    """What matching needs of a read that has a capture time and whose form has been checked."""
+    states = tuple((one.state, one.probability) for one in read.states)
+    return Sighting(_lattice(read), states, to_datetime(read.capture_time))
 
 
 def _lattice(read: read_pb2.Read) -> Lattice:
@@ -152,9 +155,11 @@ def _check_identity(read: read_pb2.Read, report: Report) -> None:
 
 
 def _check_times(read: read_pb2.Read, report: Report) -> None:
-    for name in ("capture_time", "receive_time"):
-        if read.HasField(name) and not _is_time(getattr(read, name)):
-            report(f"read.{name}", "must lie between the years 2000 and 2100")
+    # A camera that has lost its clock is no broken sender: the archive says read by read what becomes of it.
+    if read.HasField("capture_time") and not _is_moment(read.capture_time):
+        report("read.capture_time", "must be a moment of the years 1 to 9999")
+    if read.HasField("receive_time") and not _is_time(read.receive_time):
+        report("read.receive_time", "must lie between the years 2000 and 2100")
     if not read.HasField("receive_time"):
         report("read.receive_time", "must be set by the service that received the read")
 
@@ -241,6 +246,14 @@ def _is_uuid(text: str) -> bool:
         return str(uuid.UUID(text)) == text and text != _NIL
     except ValueError:
         return False
+
+
+def _is_moment(stamp: Timestamp) -> bool:
+    try:
+        to_datetime(stamp)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_time(stamp: Timestamp) -> bool:
