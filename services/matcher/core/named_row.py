@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from services.matcher.core.dates import from_yyyymmdd
@@ -29,6 +30,7 @@ COLUMNS: Final = (
     "vehicle_color",
     "plate_type",
     "entry_date",
+    "expires_at",
 )
 REQUIRED: Final = ("plate", "category")
 DATE_COLUMN: Final = "entry_date"
@@ -37,6 +39,9 @@ _PLATE: Final = re.compile(r"[A-Z0-9]{1,12}")
 _PLATE_TYPE: Final = re.compile(r"(?:[A-Z0-9]{2})?")
 _YEAR: Final = re.compile(r"(?:[0-9]{4})?")
 _DATE: Final = re.compile(r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2})?")
+_MOMENT: Final = re.compile(
+    r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
 _SEPARATORS: Final = str.maketrans("", "", " -.")
 
 
@@ -55,6 +60,7 @@ def named_row(number: int, given: Mapping[str, str]) -> ListRow | RowError:
         plate_type=values["plate_type"],
         vehicle=Vehicle(values["vehicle_year"], *(values[name] for name in _CODES)),
         entry_date=from_yyyymmdd(values["entry_date"].replace("-", "")),
+        expires_at=datetime.fromisoformat(values["expires_at"]) if values["expires_at"] else None,
     )
 
 
@@ -69,8 +75,16 @@ def _wrong_column(values: Mapping[str, str]) -> str:
         **{name: is_vehicle_code(values[name]) for name in _CODES},
         "plate_type": _PLATE_TYPE.fullmatch(values["plate_type"]) is not None,
         "entry_date": _DATE.fullmatch(values["entry_date"]) is not None,
+        "expires_at": not values["expires_at"] or _is_moment(values["expires_at"]),
     }
     return next((name for name, good in checks.items() if not good), "")
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return _MOMENT.fullmatch(text) is not None and datetime.fromisoformat(text) is not None
+    except ValueError:  # no such day or hour
+        return False
 
 
 _PROBLEMS: Final = {
@@ -82,4 +96,5 @@ _PROBLEMS: Final = {
     **dict.fromkeys(_CODES, "the code is not at most 12 of A-Z, 0-9, '/' and '-'"),
     "plate_type": "the plate type is neither empty nor two of A-Z and 0-9",
     "entry_date": "the date has not the form 2026-11-23",
+    "expires_at": "the moment has not the form 2026-11-23T18:00Z or 2026-11-23T12:00-06:00",
 }

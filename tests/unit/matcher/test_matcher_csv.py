@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import string
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
@@ -111,6 +111,10 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
         ('plate,category\n"AB1,WANTED', [(2, "line")]),
         ("plate,category,plate_type\nAB1,WANTED,P", [(2, "plate_type")]),
         ("plate,category,entry_date\nAB1,WANTED,11/25/2026", [(2, "entry_date")]),
+        ("plate,category,expires_at\nAB1,WANTED,2026-12-01", [(2, "expires_at")]),
+        ("plate,category,expires_at\nAB1,WANTED,2026-12-01T18:00", [(2, "expires_at")]),
+        ("plate,category,expires_at\nAB1,WANTED,2026-02-30T18:00Z", [(2, "expires_at")]),
+        ("plate,category,expires_at\nAB1,WANTED,2999-01-01T00:00Z", [(2, "expires_at")]),
         ("plate,category\nAB1,WANTED\n# rows: 2", [(3, "trailer")]),
         ("plate,category\nAB1,WANTED\n# rows: 1\nAB2,WANTED", [(4, "line")]),
         ("plate,category\nAB1,WANTED\n# rows: 1\n# rows: 1", [(4, "line")]),
@@ -149,6 +153,14 @@ def test_a_date_that_cannot_be_right_is_dropped_with_a_note_and_the_plate_is_kep
     assert (note.row, note.column, note.kind) == (2, "entry_date", NoteKind.DOUBTFUL)
     assert isinstance(row, ListRow)
     assert (row.plate, row.entry_date) == ("AB1", None)
+
+
+@pytest.mark.parametrize("written", ["2026-12-01T18:00Z", "2026-12-01t12:00:00-06:00"])
+def test_the_end_of_an_entry_is_a_moment_with_its_zone(written: str) -> None:
+    (row,) = parsed(f"plate,category,expires_at\nAB1,WANTED,{written}")
+
+    assert isinstance(row, ListRow)
+    assert row.expires_at == datetime(2026, 12, 1, 18, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "cp037"])
