@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -134,6 +138,39 @@ async def test_a_units_entry_is_the_units_and_its_coordinator_may_take_off_what_
     assert not unseen
     assert removed.entry.entry_state == pb.LOCAL_ENTRY_STATE_REMOVED
     assert adding.code is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.timeout(240)  # starts the command four times
+@pytest.mark.clause("II.D", "IV.C.5")
+async def test_the_command_watches_shows_and_stops_watching(stack: Stack) -> None:
+    officer = await stack.audit.person(audit_pb.ROLE_USER)
+
+    async def platewarden(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
+        running = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).with_name("platewarden")),
+            *("local", *arguments, "--json"),
+            stdout=asyncio.subprocess.PIPE,
+            env={
+                **os.environ,
+                "PW_MATCHER_TARGET": f"127.0.0.1:{stack.matcher.user_port}",
+                "PW_CA_FILE": str(stack.matcher.world.tls.ca_file),
+                "PW_TOKEN": officer.token(),
+            },
+        )
+        said, _ = await running.communicate()
+        return running.returncode or 0, [json.loads(line) for line in said.splitlines()]
+
+    why = ("--case-kind", "cad", "--case", "2026-004711", "--offence", "HOMICIDE")
+    words = ("--purpose", "homicide investigation, victim's car seen leaving")
+    refused, (error,) = await platewarden("add", "abc-?23", "--category", "felony", *why)
+    done, (added,) = await platewarden("add", "abc-?23", "--category", "felony", "--unit", *why, *words)
+    _, (removed,) = await platewarden("remove", added["entry"]["entry_id"])
+    _, listed = await platewarden("list", "--all")
+
+    assert (refused, error["error"]["reason"]) == (1, "ERROR_REASON_PURPOSE_REQUIRED")
+    assert (done, added["entry"]["pattern"]) == (0, "ABC?23")
+    assert removed["entry"]["entry_state"] == "LOCAL_ENTRY_STATE_REMOVED"
+    assert listed == [removed["entry"]]
 
 
 @pytest.mark.clause("II.D")
