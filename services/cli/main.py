@@ -2,7 +2,18 @@
 
 import typer
 
-from services.cli import account, alert, audit, hotlist, hotlist_history, local, model, sensor
+from services.cli import (
+    account,
+    agreement,
+    alert,
+    audit,
+    hotlist,
+    hotlist_history,
+    local,
+    model,
+    scope,
+    sensor,
+)
 from services.cli.bootstrap import bootstrap
 from services.cli.capture import capture
 from services.cli.demo.command import demo
@@ -23,11 +34,13 @@ for command in (up, demo, doctor, bootstrap, token, capture, read, watch, search
     app.command()(command)
 app.add_typer(account.app, name="account")
 app.add_typer(sensor.agency_app, name="agency")
+app.add_typer(agreement.app, name="agreement")
 app.add_typer(sensor.app, name="sensor")
 for more in hotlist_history.COMMANDS:
     hotlist.app.command()(more)
 app.add_typer(hotlist.app, name="hotlist")
 app.add_typer(local.app, name="local")
+app.add_typer(scope.app, name="scope")
 app.add_typer(model.app, name="model")
 app.add_typer(alert.app, name="alert")
 app.add_typer(audit.app, name="audit")

@@ -14,7 +14,7 @@ from services.cli.account import stamp
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
 from services.cli.output import Output
 from services.cli.session import Session
-from services.cli.words import DEPLOYMENT, DEPLOYMENT_STATUS, PROVENANCE
+from services.cli.words import DEPLOYMENT, DEPLOYMENT_STATUS, PARTITION, PROVENANCE
 
 app = typer.Typer(no_args_is_help=True, help="Sensors: register, approve, suspend, list.")
 agency_app = typer.Typer(no_args_is_help=True, help="Agencies: register, list.")
@@ -31,6 +31,9 @@ def register(
     place: Annotated[str, typer.Option("--place", help="The place in words.")] = "",
     deployment: Annotated[str, typer.Option("--deployment", help="fixed, mobile or portable.")] = "fixed",
     provenance: Annotated[str, typer.Option("--provenance", help="own, partner or commercial.")] = "own",
+    partition: Annotated[
+        str, typer.Option("--partition", help="general, or motor-carrier for Motor Carrier Safety (II.H).")
+    ] = "general",
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -44,6 +47,7 @@ def register(
             sensor_group=group,
             deployment_type=DEPLOYMENT.number(deployment),
             provenance=PROVENANCE.number(provenance),
+            partition=PARTITION.number(partition),
             place=read_pb2.Place(latitude=latitude, longitude=longitude, description=place),
         )
         _print(await register_sensor(session, sensor), output)
@@ -97,13 +101,14 @@ def list_sensors(subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json =
             (
                 s.sensor_id,
                 s.sensor_group,
+                PARTITION.word(s.partition),
                 DEPLOYMENT.word(s.deployment_type),
                 DEPLOYMENT_STATUS.word(s.status),
                 s.place.description,
             )
             for s in sensors
         )
-        output.table(sensors, ("sensor", "group", "deployment", "status", "place"), rows)
+        output.table(sensors, ("sensor", "group", "partition", "deployment", "status", "place"), rows)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 

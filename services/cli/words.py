@@ -3,8 +3,8 @@
 from typing import Any
 
 from alpr.alerts.v1 import alert_service_pb2
-from alpr.audit.v1 import account_service_pb2, authorization_service_pb2
-from alpr.matcher.v1 import hot_list_service_pb2, local_list_service_pb2
+from alpr.audit.v1 import account_service_pb2, authorization_service_pb2, governance_service_pb2
+from alpr.matcher.v1 import hot_list_service_pb2, local_list_service_pb2, scope_service_pb2
 from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, read_pb2, sensor_pb2
 from services.cli.locate import CommandError
 
@@ -52,6 +52,10 @@ CERTIFICATION = Words(account_service_pb2.CertificationKind, "CERTIFICATION_KIND
 ACCOUNT_STATE = Words(account_service_pb2.AccountState, "ACCOUNT_STATE_", "state of accounts")
 DEPLOYMENT = Words(sensor_pb2.DeploymentType, "DEPLOYMENT_TYPE_", "deployment type")
 DEPLOYMENT_STATUS = Words(sensor_pb2.DeploymentStatus, "DEPLOYMENT_STATUS_", "deployment status")
+PARTITION = Words(sensor_pb2.Partition, "PARTITION_", "partition")
+GROUP_MODE = Words(scope_service_pb2.GroupMode, "GROUP_MODE_", "mode")
+DATA_CLASS = Words(governance_service_pb2.DataClass, "DATA_CLASS_", "class of data")
+AGREEMENT_STATE = Words(governance_service_pb2.AgreementState, "AGREEMENT_STATE_", "state of agreements")
 PROVENANCE = Words(sensor_pb2.Provenance, "PROVENANCE_", "provenance")
 READ_STATUS = Words(read_pb2.ReadStatus, "READ_STATUS_", "read status")
 # What audit refuses in words that an officer can act on.
