@@ -301,13 +301,14 @@ async def test_another_replica_follows_an_activation_within_a_second_or_two(matc
 
 
 async def test_activating_an_older_version_rolls_back(matcher: Matcher) -> None:
+    plates = [f"AB1234{n}" for n in range(9)]
     async with matcher.person() as person:
         made = await person.create()
-        await person.upload(made.hot_list_id, csv_of("AB12345", "CD12345"))
-        await person.upload(made.hot_list_id, csv_of("EF12345"))
+        await person.upload(made.hot_list_id, csv_of(*plates))
+        await person.upload(made.hot_list_id, csv_of(*plates, "EF12345"))
         newer = await person.activate(made.hot_list_id, 2)
         older = await person.activate(made.hot_list_id, 1)
 
-    assert (newer.hot_list.entry_count, older.hot_list.entry_count) == (1, 2)
+    assert (newer.hot_list.entry_count, older.hot_list.entry_count) == (10, 9)
     assert older.hot_list.latest_version == 2
     assert older.match_revision > newer.match_revision
