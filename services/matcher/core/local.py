@@ -20,6 +20,8 @@ MOST_WILDCARDS: Final = 200
 FEWEST_MATCHES: Final = 10
 """Below so many nothing is said of an entry: one car that passes a few times is no measure of it."""
 _LIMIT: Final = 10_000
+# As of a hot list; whoever takes hits relies on it.
+_LONGEST_NAME: Final = 100
 _NAMESPACE: Final = uuid.UUID("8f1f0c0e-55a4-5d1b-9a5e-4c1c6f1b7d20")
 
 
@@ -60,7 +62,7 @@ class Owner:
     @property
     def list_name(self) -> str:
         """How hits name the list. An account stands there by its id: no name is in a hit (IV.C.2)."""
-        return f"local list of {self.kind.name.lower()} {self.key}"
+        return f"local list of {self.kind.name.lower()} {self.key}"[:_LONGEST_NAME]
 
 
 @dataclass(frozen=True, slots=True)

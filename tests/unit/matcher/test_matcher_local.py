@@ -123,6 +123,7 @@ def test_every_owner_has_one_list_of_an_id_and_a_name_of_its_own() -> None:
     assert len({owner.hot_list_id for owner in owners}) == len(owners)
     assert Owner("IL0160000", OwnerKind.SENSOR, "a", "D1").hot_list_id == owners[4].hot_list_id
     assert owners[4].list_name == "local list of sensor a"
+    assert len(Owner("IL0160000", OwnerKind.UNIT, "U" * 200).list_name) == 100
 
 
 @dataclass(frozen=True)
