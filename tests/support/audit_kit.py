@@ -18,8 +18,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import authorization_service_pb2 as pb
+from alpr.audit.v1 import governance_service_pb2 as agency_pb
 from alpr.audit.v1.account_service_pb2_grpc import AccountServiceStub
 from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
+from alpr.audit.v1.governance_service_pb2_grpc import GovernanceServiceStub
 from alpr.type.v1 import justification_pb2
 from services.audit.__main__ import assemble
 from services.audit.bootstrap import found
@@ -121,6 +123,8 @@ class RunningAudit:
         unit: str = "D1",
         certifications: tuple[int, ...] = ALL_CERTIFICATIONS,
         enable: bool = True,
+        agency_ori: str = ORI,
+        email: str = "",
     ) -> Officer:
         """A new person of the agency with these roles, made the way that coordinators do."""
         subject = f"person-{uuid4()}"
@@ -130,8 +134,8 @@ class RunningAudit:
             issuer=self.issuer.iss,
             full_name=f"Officer {subject[-4:]}",
             badge_number=subject[-8:],
-            email=f"{subject}@{DOMAIN}",
-            agency_ori=ORI,
+            email=email or f"{subject}@{DOMAIN}",
+            agency_ori=agency_ori,
             unit=unit,
         )
         request = account_pb.CreateAccountRequest(request_id=request_id(), account=account)
@@ -147,6 +151,16 @@ class RunningAudit:
             change = account_pb.EnableAccountRequest(request_id=request_id(), account_id=made.account_id)
             await stub.EnableAccount(change, metadata=metadata)
         return Officer(self, subject, made.account_id)
+
+    async def head_of(self, ori: str, *roles: pb.Role.ValueType) -> Officer:
+        """The statewide coordinator of a new agency, with these roles besides, made by ours."""
+        domain, metadata = f"{ori.lower()}.illinois.gov", self.bearer(COORDINATOR)
+        agency = agency_pb.Agency(ori=ori, name=f"Agency {ori}", email_domains=[domain])
+        register = agency_pb.RegisterAgencyRequest(request_id=request_id(), agency=agency)
+        await self.people(GovernanceServiceStub).RegisterAgency(register, metadata=metadata)
+        return await self.person(
+            pb.ROLE_STATEWIDE_COORDINATOR, *roles, agency_ori=ori, unit="HQ", email=f"head@{domain}"
+        )
 
     async def certify(self, account_id: str, kind: int, life: timedelta) -> None:
         now = datetime.now(UTC)

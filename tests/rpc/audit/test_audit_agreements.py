@@ -12,16 +12,13 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
-from alpr.audit.v1.account_service_pb2_grpc import AccountServiceStub
 from alpr.audit.v1.governance_service_pb2_grpc import GovernanceServiceStub
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.audit.wire import page_token
 from services.common.wire import to_timestamp
 from tests.support.audit_kit import (
-    ALL_CERTIFICATIONS,
     COORDINATOR,
     ORI,
     OTHER_ORI,
@@ -42,36 +39,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def partners(audit: RunningAudit) -> dict[str, str]:
     """Subjects of the statewide coordinators of the agencies besides the founding one."""
-    return {ori: await a_partner(audit, ori) for ori in (OTHER_ORI, THIRD_ORI)}
-
-
-async def a_partner(audit: RunningAudit, ori: str) -> str:
-    """A new agency with a coordinator, the way the statewide coordinator makes them."""
-    metadata, domain = audit.bearer(COORDINATOR), f"agency{ori[-1]}.illinois.gov"
-    agency = agency_pb.Agency(ori=ori, name=f"Agency {ori}", email_domains=[domain])
-    register = agency_pb.RegisterAgencyRequest(request_id=request_id(), agency=agency)
-    await governance(audit).RegisterAgency(register, metadata=metadata)
-    subject, people = f"head-{ori}", audit.people(AccountServiceStub)
-    account = account_pb.Account(
-        subject=subject,
-        issuer=audit.issuer.iss,
-        full_name="Head One",
-        badge_number=f"B-{ori}",
-        email=f"head@{domain}",
-        agency_ori=ori,
-        unit="HQ",
-    )
-    create = account_pb.CreateAccountRequest(request_id=request_id(), account=account)
-    made = (await people.CreateAccount(create, metadata=metadata)).account
-    for kind in ALL_CERTIFICATIONS:
-        await audit.certify(made.account_id, kind, timedelta(days=300))
-    grant = account_pb.GrantRoleRequest(
-        request_id=request_id(), account_id=made.account_id, role=pb.ROLE_STATEWIDE_COORDINATOR
-    )
-    await people.GrantRole(grant, metadata=metadata)
-    enable = account_pb.EnableAccountRequest(request_id=request_id(), account_id=made.account_id)
-    await people.EnableAccount(enable, metadata=metadata)
-    return subject
+    return {ori: (await audit.head_of(ori)).subject for ori in (OTHER_ORI, THIRD_ORI)}
 
 
 def governance(audit: RunningAudit) -> Any:
