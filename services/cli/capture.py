@@ -1,4 +1,4 @@
-"""`platewarden capture`: send a photograph, a folder, a video file or a live camera as a sensor would."""
+"""`platewarden capture`: send pictures, video, a live camera or pushed messages, as a sensor would."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -17,6 +17,7 @@ from services.cli.lines import line_of_answer
 from services.cli.locate import CommandError, locate
 from services.cli.options import DATA_DIR, DataDir, Json, run
 from services.cli.output import Output
+from services.cli.push import push, secret_of
 from services.cli.sensor_channel import sensor_channel
 from services.cli.words import READ_STATUS
 
@@ -25,7 +26,8 @@ _MOST_WAITING = 16
 
 def capture(
     source: Annotated[
-        str, typer.Argument(help="A photograph, a folder of them, a video file, or rtsp://... of a camera.")
+        str,
+        typer.Argument(help="A photograph, a folder of them, a video file, rtsp://... of a camera, or JSON."),
     ],
     sensor: Annotated[str, typer.Option("--sensor", help="Id of the registered sensor.")],
     certificate: Annotated[
@@ -33,6 +35,19 @@ def capture(
         typer.Option("--cert", help="The sensor's certificate; made here for a stack of this machine."),
     ] = None,
     key: Annotated[Path | None, typer.Option("--key", help="Its private key.")] = None,
+    layout: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="The source is a JSON file of messages that cameras push: rekor, plate-recognizer, flock.",
+        ),
+    ] = "",
+    secret: Annotated[
+        Path | None,
+        typer.Option(
+            "--secret", help="File with the sensor's secret, for --from; made here for this machine's stack."
+        ),
+    ] = None,
     every: Annotated[
         float, typer.Option("--every", min=0, help="Seconds between frames of a video; 0 takes all.")
     ] = 0.1,
@@ -54,7 +69,7 @@ def capture(
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
 ) -> None:
-    """Sends pictures to the ocr service and prints what each one became.
+    """Sends pictures to the ocr service, or messages to its receiver, and prints what each one became.
 
     With --json one line for each picture: file, plates (text, score, box, corners, candidates), status.
     """
@@ -62,6 +77,10 @@ def capture(
     async def work(output: Output) -> None:
         place = _place(latitude, longitude)
         connection = locate(data_dir)
+        if layout:
+            shown = secret_of(connection, sensor, secret)
+            await push(connection, layout, sensor, _file(source), shown, output)
+            return
         files: dict[str, str] = {}
         sent = _noted(_until(pictures(source, every, real_time=real_time), seconds), files)
         feed = Feed(sent, most=_MOST_WAITING, live=is_live(source))
@@ -102,6 +121,14 @@ def _passage(plate: pb.RecognizedPlate) -> str:
     direction = read_pb2.TravelDirection.Name(passage.direction).removeprefix("TRAVEL_DIRECTION_").lower()
     words = f"{passage.frame_count} frame(s)"
     return f"{words}, {direction}  " if passage.direction else f"{words}  "
+
+
+def _file(source: str) -> Path:
+    file = Path(source)
+    if not file.is_file():
+        msg = f"{source} is no file"
+        raise CommandError(msg)
+    return file
 
 
 def _place(latitude: float | None, longitude: float | None) -> read_pb2.Place | None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# Sensors come to the ocr service at the address for machines, people at the other one.
-SERVICES = ("audit", "matcher", "search", "alerts", "ocr", "ocr_people")
+# Sensors come to the ocr service at the address for machines, people at the other one, and cameras that push
+# come to its receiver.
+SERVICES = ("audit", "matcher", "search", "alerts", "ocr", "ocr_people", "receiver")
 
 
 class CommandError(Exception):
@@ -55,7 +56,11 @@ def locate(data_dir: Path) -> Connection:
             raise CommandError("set PW_CA_FILE to the CA certificate of the services, next to PW_..._TARGET")
         return Connection(targets, Path(ca_file), None)
     stack = read_stack(data_dir)
-    ocr = {"ocr": stack.machine_targets["ocr"], "ocr_people": stack.targets["ocr"]}
+    ocr = {
+        "ocr": stack.machine_targets["ocr"],
+        "ocr_people": stack.targets["ocr"],
+        "receiver": stack.receiver_target,
+    }
     return Connection({**stack.targets, **ocr}, stack.ca_file, data_dir)
 
 
@@ -65,6 +70,7 @@ class Stack:
 
     targets: Mapping[str, str]
     machine_targets: Mapping[str, str]
+    receiver_target: str
     ca_file: Path
     admin_url: str
     bootstrap_environment: Mapping[str, str]
@@ -84,6 +90,7 @@ def read_stack(data_dir: Path) -> Stack:
         return Stack(
             targets=said["targets"],
             machine_targets=said["machine_targets"],
+            receiver_target=said["receiver_target"],
             ca_file=Path(said["ca_file"]),
             admin_url=said["admin_url"],
             bootstrap_environment=said["bootstrap_environment"],

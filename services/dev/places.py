@@ -13,6 +13,7 @@ DEFAULT_BASE_PORT = 7400
 # Number of each service: people's port and metrics port are 10 and 20 above the one of machines.
 NUMBERS: Mapping[str, int] = MappingProxyType({"audit": 1, "matcher": 2, "search": 3, "alerts": 4, "ocr": 5})
 _ISSUER = 6
+_RECEIVER = 7
 _POSTGRES = 10
 _PEOPLE = 10
 _METRICS = 20
@@ -56,6 +57,11 @@ class Places:
         return self.data_dir / "secrets"
 
     @property
+    def sensor_secrets(self) -> Path:
+        """A file with the secret of each sensor that pushes."""
+        return self.secrets / "sensors"
+
+    @property
     def environments(self) -> Path:
         """The environment of each service, for running one by hand."""
         return self.data_dir / "env"
@@ -91,7 +97,7 @@ class Places:
         Raises:
             OSError: One cannot be made.
         """
-        folders = (self.secrets, self.environments, self.logs, self.images, self.spool)
+        folders = (self.secrets, self.sensor_secrets, self.environments, self.logs, self.images, self.spool)
         for folder in (self.data_dir, *folders):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
@@ -120,6 +126,11 @@ class Ports:
     def people(self, number: int) -> int:
         """Server TLS and a token."""
         return self.base + _PEOPLE + number
+
+    @property
+    def receiver(self) -> int:
+        """HTTPS and a sensor's secret: cameras that push JSON, to the ocr service."""
+        return self.base + _RECEIVER
 
     def metrics(self, number: int) -> int:
         """Prometheus, plain HTTP."""

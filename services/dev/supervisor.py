@@ -291,6 +291,7 @@ class Supervisor:
             "targets": dict(self.targets),
             "machine_targets": dict(self.machine_targets),
             "metrics_targets": dict(self.metrics_targets),
+            "receiver_target": f"{HOST}:{self._ports.receiver}",
             "ca_file": str(self.ca_file),
             "admin_url": self.admin_url,
             "bootstrap_environment": founding_environment(self._world),

@@ -31,6 +31,7 @@ from services.ocr.engines import Engines
 from services.ocr.limits import Load
 from services.ocr.matcher_link import MatcherLink
 from services.ocr.models import ModelsError, known_versions
+from services.ocr.receiver.listen import listen
 from services.ocr.recognition import Recognizer
 from services.ocr.server import SERVICE, OcrServicer
 from services.ocr.store import ImageVault
@@ -79,6 +80,8 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
     builder.on_stop(recognizer.close)
     builder.on_stop(_in_background(vault.keep_removing()))
 
+    if settings.receiver_listen:
+        builder.on_stop(await listen(settings, sensors, vault, matcher, clock))
     intake = FrameIntake(
         sensors=sensors,
         recognizer=recognizer,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from services.common.config import Address, ReadableFile, ServiceSettings
 from services.ocr.models import PACKAGED
@@ -56,5 +56,33 @@ class OcrSettings(ServiceSettings):
     """Video: best frames of all streams that are held, in MiB; at more, reads are written early."""
     video_idle_seconds: Annotated[float, Field(gt=0, le=60)] = 2
     """Video: when no frame came for so long, what was seen until then is written."""
+    receiver_listen: Address = ""
+    """Address for cameras that push JSON: HTTPS, and a secret for each sensor. Empty: none."""
+    receiver_secrets_dir: Path | None = None
+    """Folder with a file for each sensor that pushes, named by its id: secrets of 32 characters or more."""
+    receiver_tls_cert: ReadableFile | None = None
+    """Certificate chain of the receiver, PEM, with the host name that cameras know; unset: `tls_cert`."""
+    receiver_tls_key: ReadableFile | None = None
+    receiver_megabytes: Annotated[int, Field(ge=1, le=64)] = 8
+    """Largest pushed message with its pictures, in MiB."""
+    receiver_in_flight: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Pushed messages at the same time; more are told to come again."""
+    receiver_replay_seconds: Annotated[int, Field(ge=1, le=3600)] = 300
+    """A signed message is taken so long before and after it was signed."""
+    receiver_oldest_hours: Annotated[float, Field(gt=0, le=24 * 3650)] = 24
+    """A message that is not signed is taken only when its reads were captured within so long."""
+    receiver_image_hosts: str = ""
+    """Hosts, separated by commas, from which pictures are fetched that a message names by address."""
     image_retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
     """Days that an image is kept after its day of capture (ENF-051 IV.E.1); set it as the archive's."""
+
+    @model_validator(mode="after")
+    def _receiver_keys_fit(self) -> Self:
+        if (self.receiver_tls_cert is None) != (self.receiver_tls_key is None):
+            raise ValueError("PW_RECEIVER_TLS_CERT and PW_RECEIVER_TLS_KEY go together")
+        return self
+
+    @property
+    def image_hosts(self) -> frozenset[str]:
+        """The hosts of `receiver_image_hosts`."""
+        return frozenset(host for one in self.receiver_image_hosts.split(",") if (host := one.strip()))

@@ -73,7 +73,11 @@ class MatcherLink:
                 sending them again is safe.
             AlprError: The matcher refused a read, for instance of a sensor that is no longer approved.
         """
-        submitted = [self._commit.submit(wire.to_captured_read(read)) for read in reads]
+        return await self.submit_messages([wire.to_captured_read(read) for read in reads])
+
+    async def submit_messages(self, reads: Sequence[read_pb2.CapturedRead]) -> tuple[Outcome, ...]:
+        """The same for reads that are messages already."""
+        submitted = [self._commit.submit(read) for read in reads]
         results = await asyncio.gather(*submitted, return_exceptions=True)
         outcomes = [one for one in results if isinstance(one, Outcome)]
         for one in results:

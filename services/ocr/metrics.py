@@ -8,6 +8,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 FRAMES: Final = Counter("ocr_frames", "Frames that were taken, by what became of them.", ["outcome"])
 PLATES: Final = Counter("ocr_plates", "Plates that were sent on, by what became of them.", ["status"])
+PUSHES: Final = Counter(
+    "ocr_pushes", "Messages that cameras pushed, by layout and status of the answer.", ["layout", "status"]
+)
 UNREADABLE: Final = Counter("ocr_unreadable_plates", "Plates that were found and not read surely enough.")
 FRAMES_REFUSED: Final = Counter(
     "ocr_frames_refused", "Frames that were refused for the load, by why.", ["why"]

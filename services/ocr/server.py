@@ -117,9 +117,7 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
                     FRAMES.labels("failed").inc()
                 yield wire_video.to_stream_answer(answer)
 
-    async def _look(
-        self, frame: pb.Frame, sensor_id: str, seconds_left: float | None
-    ) -> Looked | AlprError:
+    async def _look(self, frame: pb.Frame, sensor_id: str, seconds_left: float | None) -> Looked | AlprError:
         """What is in a frame of a video, or why it failed."""
         try:
             parsed = wire.parse_frame(frame, self._clock.now())
