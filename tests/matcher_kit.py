@@ -430,7 +430,7 @@ class Person:
         await self.upload(made.hot_list_id, csv_of(*plates))
         return (await self.activate(made.hot_list_id, 1)).hot_list
 
-    async def watch_for(self, pattern: str, **changes: Any) -> local_pb.AddLocalEntryResponse:
+    async def watch_for(self, pattern: str, /, **changes: Any) -> local_pb.AddLocalEntryResponse:
         """Puts `pattern` on the person's own list, for a day; `changes` replace fields of the request."""
         request = watch_request(pattern, **changes)
         return await self.local.AddLocalEntry(request, metadata=self.metadata, timeout=20)
@@ -444,7 +444,7 @@ class Person:
         return await self.local.ListLocalEntries(request, metadata=self.metadata, timeout=20)
 
 
-def watch_request(pattern: str, **changes: Any) -> local_pb.AddLocalEntryRequest:
+def watch_request(pattern: str, /, **changes: Any) -> local_pb.AddLocalEntryRequest:
     """A good request for the person's own list; `lives` says for how long."""
     lives = changes.pop("lives", timedelta(days=1))
     fields = {

@@ -105,6 +105,7 @@ class Tally(Protocol):
         self,
         headers: Sequence[ListHeader],
         allowed: Sequence[frozenset[int]],
+        plates: Sequence[str],
         found: Sequence[Sequence[Match]],
     ) -> None:
         """Notes reads that were compared; may be called from any thread."""
@@ -209,7 +210,8 @@ class ReadIntake:
         by_sensor = {one.sensor.sensor_id: allowed_lists(one.sensor, rules, headers) for one in checked}
         allowed = [by_sensor[checked[n].sensor.sensor_id] for n in numbers]
         found = find_all(sightings, index, allowed, now, self._settings)
-        self._tally.note_compared(headers, allowed, found)
+        plates = [checked[n].read.message.read.plate for n in numbers]
+        self._tally.note_compared(headers, allowed, plates, found)
         return {
             n: wire_hits.to_hit(checked[n].read.message, checked[n].sensor, matches, index.revision)
             for n, matches in zip(numbers, found, strict=True)
@@ -247,6 +249,7 @@ def _archived(one: _Checked, revision: int) -> archive_pb.ArchivedRead:
         sensor_group=one.sensor.sensor_group,
         provenance=one.sensor.provenance,
         match_revision=revision,
+        partition=one.sensor.partition,
     )
 
 

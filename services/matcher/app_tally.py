@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -24,13 +25,15 @@ from services.matcher.store_local import LocalStore
 log = structlog.get_logger()
 
 _FLUSH_EVERY_S: Final = 1.0
+_ONE_CAR: Final = timedelta(hours=1)
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LocalTally:
     """Counts in memory, adds up in the database, and suspends what matches more than 1 in 10,000 reads.
 
     The counts of all replicas come together in the database. A replica that dies takes a second's worth of
-    its own with it, and a read that is sent again counts again: an entry is judged a moment later, no more.
+    its own with it: an entry is judged a moment later, no more.
     """
 
     def __init__(self, acts: Acts, store: LocalStore, clock: Clock) -> None:
@@ -40,11 +43,13 @@ class LocalTally:
         self._lock = threading.Lock()
         self._reads: Counter[uuid.UUID] = Counter()
         self._matches: Counter[uuid.UUID] = Counter()
+        self._seen: dict[tuple[uuid.UUID, str], datetime] = {}
 
     def note_compared(
         self,
         headers: Sequence[ListHeader],
         allowed: Sequence[frozenset[int]],
+        plates: Sequence[str],
         found: Sequence[Sequence[Match]],
     ) -> None:
         """Notes reads that were compared; may be called from any thread.
@@ -52,6 +57,7 @@ class LocalTally:
         Args:
             headers: The lists by number.
             allowed: For each read the numbers of the lists that it was compared with.
+            plates: The plate of each read.
             found: For each read what it matched.
         """
         local = frozenset(number for number, header in enumerate(headers) if header.is_local)
@@ -61,8 +67,25 @@ class LocalTally:
         for numbers, times in Counter(allowed).items():
             for number in numbers & local:
                 reads[headers[number].hot_list_id] += times
-        ids = ({one.entry.entry_id for one in matches if one.header.is_local} for matches in found)
-        self._note(reads, Counter(entry_id for each in ids for entry_id in each))
+        matched = [
+            (one.entry.entry_id, plate)
+            for plate, matches in zip(plates, found, strict=True)
+            for one in matches
+            if one.header.is_local
+        ]
+        self._note(reads, Counter(entry_id for entry_id, plate in matched if self._is_new(entry_id, plate)))
+
+    def _is_new(self, entry_id: uuid.UUID, plate: str) -> bool:
+        """True for a plate that the entry did not match within the hour.
+
+        A car that ten cameras follow, or that stands before one, is one car, and no sign of a wide entry.
+        """
+        now = self._clock.now()
+        with self._lock:
+            is_new = now - self._seen.get((entry_id, plate), _LONG_AGO) >= _ONE_CAR
+            if is_new:
+                self._seen[entry_id, plate] = now
+        return is_new
 
     def _note(self, reads: Mapping[uuid.UUID, int], matches: Mapping[uuid.UUID, int]) -> None:
         with self._lock:
@@ -73,6 +96,8 @@ class LocalTally:
         with self._lock:
             taken = self._reads, self._matches
             self._reads, self._matches = Counter(), Counter()
+            oldest = self._clock.now() - _ONE_CAR
+            self._seen = {key: moment for key, moment in self._seen.items() if moment > oldest}
         return taken
 
     async def settle(self) -> int:

@@ -102,7 +102,7 @@ class LocalEntry:
         added_revision: From which revision reads are compared with it; also its version.
         ended_at: When it was taken off or suspended itself; None while neither happened.
         read_count: Reads that it was compared with.
-        match_count: Of those, how many it matched.
+        match_count: Of those, how many it matched; reads of one plate within an hour count as one.
     """
 
     entry_id: uuid.UUID

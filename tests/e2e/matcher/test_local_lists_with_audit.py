@@ -188,7 +188,8 @@ async def test_the_matcher_suspends_an_entry_in_its_own_name_and_the_log_says_so
 
     for tally in tallies:
         match = a_match(header, listed)
-        tally.note_compared([header], [frozenset({0})] * 12, [(match,)] * 6 + [()] * 6)
+        plates = [f"WIDE{n:03d}" for n in range(12)]
+        tally.note_compared([header], [frozenset({0})] * 12, plates, [(match,)] * 6 + [()] * 6)
     suspended = [await tally.settle() for tally in tallies]
 
     recorded = await last_entry(stack.audit)

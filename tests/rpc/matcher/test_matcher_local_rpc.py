@@ -23,6 +23,7 @@ from tests.matcher_kit import (
     OFFICER,
     ORI,
     OTHER_SENSOR,
+    SCALE_SENSOR,
     SENSOR,
     STRANGER,
     SUSPENDED_SENSOR,
@@ -176,6 +177,18 @@ async def test_a_sensors_list_meets_that_sensors_reads_and_no_others(matcher: Ma
     assert suspended.reason == ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED
 
 
+@pytest.mark.clause("II.H")
+async def test_no_local_list_meets_a_motor_carrier_safety_sensor(matcher: Matcher) -> None:
+    async with matcher.person() as person:
+        refused = await refusal(person.watch_for("TRUCK12", owner_kind=SENSOR_LIST, sensor_id=SCALE_SENSOR))
+        await person.watch_for("TRUCK12", owner_kind=UNIT_LIST)
+
+    hits = await hits_of(matcher, a_read("TRUCK12", sensor_id=SCALE_SENSOR), a_read("TRUCK12"))
+
+    assert refused.metadata["clauses"] == "II.H"
+    assert [hit.captured_read.read.sensor_id for hit in hits] == [SENSOR]
+
+
 @pytest.mark.clause("II.D")
 async def test_local_lists_of_one_agency_meet_no_read_of_anothers_sensors(matcher: Matcher) -> None:
     async with matcher.person(STRANGER) as stranger:
@@ -256,8 +269,9 @@ async def test_every_call_sent_again_gives_the_same_answer(matcher: Matcher) -> 
 async def test_what_is_outside_of_the_limits_is_refused_by_field(
     matcher: Matcher, changes: dict[str, Any], field: str
 ) -> None:
+    changes = dict(changes)
     async with matcher.person() as person:
-        error = await refusal(person.watch_for(**{"pattern": "ABC?23", **changes}))
+        error = await refusal(person.watch_for(changes.pop("pattern", "ABC?23"), **changes))
 
     assert error.code is grpc.StatusCode.INVALID_ARGUMENT
     assert [one.field for one in error.violations] == [field]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -57,9 +57,9 @@ def match(number: int, entry: int) -> Match:
     return Match(HEADERS[number], listed, 1.0, blank, blank, ())
 
 
-def a_tally(store: Any) -> LocalTally:
+def a_tally(store: Any, clock: ManualClock | None = None) -> LocalTally:
     acts: Any = None
-    return LocalTally(acts, store, ManualClock())
+    return LocalTally(acts, store, clock or ManualClock())
 
 
 @pytest.mark.clause("II.D")
@@ -71,6 +71,7 @@ async def test_reads_count_for_the_lists_that_they_were_compared_with_and_matche
     tally.note_compared(
         HEADERS,
         [everywhere, everywhere, third],
+        ["ABC1", "ABC2", "ABC3"],
         [(match(1, 10), match(1, 10), match(2, 20)), (match(0, 5),), (match(2, 20),)],
     )
     await tally.settle()
@@ -87,7 +88,7 @@ async def test_without_local_lists_nothing_is_stored() -> None:
     store = Store()
     tally = a_tally(store)
 
-    tally.note_compared(HEADERS[:1], [frozenset({0})], [(match(0, 5),)])
+    tally.note_compared(HEADERS[:1], [frozenset({0})], ["ABC1"], [(match(0, 5),)])
 
     assert await tally.settle() == 0
     assert store.counted == []
@@ -96,14 +97,37 @@ async def test_without_local_lists_nothing_is_stored() -> None:
 async def test_what_could_not_be_stored_is_counted_the_next_time_and_once() -> None:
     store = Store()
     tally = a_tally(store)
-    tally.note_compared(HEADERS, [frozenset({1})], [(match(1, 10),)])
+    tally.note_compared(HEADERS, [frozenset({1})], ["ABC1"], [(match(1, 10),)])
     store.down = True
     with pytest.raises(StorageUnavailableError):
         await tally.settle()
 
     store.down = False
-    tally.note_compared(HEADERS, [frozenset({1})], [()])
+    tally.note_compared(HEADERS, [frozenset({1})], ["ABC2"], [()])
     await tally.settle()
     await tally.settle()
 
     assert store.counted == [({uuid.UUID(int=2): 2}, {uuid.UUID(int=10): 1})]
+
+
+@pytest.mark.clause("II.D")
+async def test_reads_of_one_plate_within_an_hour_are_one_match_however_many_cameras_see_it() -> None:
+    store, clock = Store(), ManualClock()
+    tally = a_tally(store, clock)
+
+    def seen(*plates: str) -> None:
+        times = len(plates)
+        tally.note_compared(HEADERS, [frozenset({1})] * times, plates, [(match(1, 10),)] * times)
+
+    seen("ABC123", "ABC123", "ABC923")
+    await tally.settle()
+    clock.advance(timedelta(minutes=59))
+    seen("ABC123")
+    await tally.settle()
+    clock.advance(timedelta(minutes=1))
+    seen("ABC123", "ABC123")
+    await tally.settle()
+
+    entry = uuid.UUID(int=10)
+    assert [matches for _, matches in store.counted] == [{entry: 2}, {}, {entry: 1}]
+    assert [sum(reads.values()) for reads, _ in store.counted] == [3, 1, 2]
