@@ -16,7 +16,7 @@ from services.matcher.core.wildcard import ANY
 MOST_TEXTS: Final = 200_000
 """Texts that are asked for one by one; a change that needs more of them asks for every read."""
 MOST_PLATES: Final = 2_000
-"""Plates that are spelt out at all. Already some 400 of usual length are more than MOST_TEXTS."""
+"""Plates that are spelt out at all. Already some 330 of usual length are more than MOST_TEXTS."""
 _LONGEST: Final = 12
 _CHARACTERS: Final = string.ascii_uppercase + string.digits
 # What matching takes for equivalent, several in one plate included.
