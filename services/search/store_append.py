@@ -1,4 +1,4 @@
-"""Writing reads: the search_append login, which may execute archive.append_reads and nothing else."""
+"""Writing reads: the search_append login, which may execute append_reads and set_apart, and nothing else."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ _COLUMNS: Final[tuple[Callable[[NewRead], Any], ...]] = (
 )
 _PARAMETERS: Final = ", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 3))
 _APPEND: Final = f"SELECT status, status_reason FROM archive.append_reads({_PARAMETERS})"  # noqa: S608 -- $n only
+_SET_APART: Final = "SELECT archive.set_apart($1)"
 
 
 class AppendStore:
@@ -44,6 +45,7 @@ class AppendStore:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._apart: set[str] = set()
 
     async def append(self, reads: Sequence[JudgedRead]) -> list[AppendResult]:
         """What became of each read, in order, once the transaction is on disk.
@@ -52,6 +54,7 @@ class AppendStore:
             StorageUnavailableError: The database did not answer; whether it committed is unknown, and sending
                 the same reads again is safe.
         """
+        await self._set_apart({judged.read.sensor_id for judged in reads if judged.read.motor_carrier})
         columns = [[column(judged.read) for judged in reads] for column in _COLUMNS]
         shortcomings = [judged.shortcoming for judged in reads]
         originals = [judged.read.original if judged.shortcoming else None for judged in reads]
@@ -63,3 +66,13 @@ class AppendStore:
             )
             for judged, row in zip(reads, rows, strict=True)
         ]
+
+    async def _set_apart(self, sensor_ids: set[str]) -> None:
+        """Returns once the database has it that these are Motor Carrier Safety sensors (ENF-051 II.H).
+
+        Before their reads are stored: in between a question would see them.
+        """
+        if new := sensor_ids - self._apart:
+            async with connection(self._pool) as held:
+                await held.execute(_SET_APART, sorted(new))
+            self._apart |= new

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from alpr.search.v1 import archive_service_pb2 as pb
 from alpr.type.v1 import read_pb2
-from alpr.type.v1.sensor_pb2 import Provenance
+from alpr.type.v1.sensor_pb2 import Partition, Provenance
 from services.common.errors import FieldViolation
 from services.common.wire import parse_plate, parse_uuid, raise_violations, to_datetime
 from services.search.core.reads import AppendResult, Image, NewRead
@@ -71,6 +71,7 @@ def _violations(path: str, archived: pb.ArchivedRead) -> list[FieldViolation]:
         (bool(archived.agency_ori), "agency_ori", "must not be empty"),
         (bool(archived.sensor_group), "sensor_group", "must not be empty"),
         (archived.provenance in _PROVENANCES, "provenance", "must be set"),
+        (archived.partition in Partition.values(), "partition", "must be GENERAL or MOTOR_CARRIER"),
         (all(_is_short_text(text) for text in _texts(archived)), "read", "has a text too long, or with NUL"),
         (len(read.lattice.positions) <= _MOST_POSITIONS, "read.lattice", "has too many positions"),
         (len(read.image.image_key) in (0, _KEY_BYTES), "read.image.image_key", "must have 32 bytes or none"),
@@ -118,6 +119,7 @@ def _new_read(archived: pb.ArchivedRead) -> NewRead:
         sender_read_id=read.sender_read_id,
         image=_image(read.image) if read.HasField("image") else None,
         match_revision=archived.match_revision,
+        motor_carrier=archived.partition == Partition.PARTITION_MOTOR_CARRIER,
         original=archived.SerializeToString(),
     )
 

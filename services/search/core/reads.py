@@ -33,7 +33,8 @@ class NewRead:
     """A read as the matcher sent it. None stands for what may be missing from an incomplete one.
 
     `recognition` is a serialized alpr.type.v1.Read with lattice, states, types, plate box and corners only,
-    `original` the whole serialized message, for quarantine.
+    `original` the whole serialized message, for quarantine. `motor_carrier` is true for a sensor of the Motor
+    Carrier Safety system, whose reads no question about plates sees (ENF-051 II.H).
     """
 
     read_id: UUID
@@ -55,6 +56,7 @@ class NewRead:
     image: Image | None
     match_revision: int
     original: bytes
+    motor_carrier: bool = False
 
 
 def shortcoming(read: NewRead, now: datetime) -> str | None:

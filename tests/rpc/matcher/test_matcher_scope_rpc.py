@@ -235,6 +235,9 @@ async def test_a_motor_carrier_safety_sensor_meets_no_other_list(
 
     assert len(await hit_by(matcher, plate, SENSOR)) == 1
     assert not await hit_by(matcher, plate, SCALE_SENSOR)
+    archived = {one.read.sensor_id: one for one in matcher.world.archive.reads.values()}
+    assert archived[SENSOR].partition != sensor_pb2.PARTITION_MOTOR_CARRIER
+    assert archived[SCALE_SENSOR].partition == sensor_pb2.PARTITION_MOTOR_CARRIER
 
 
 @pytest.mark.clause("II.H", "III.B.3.h")

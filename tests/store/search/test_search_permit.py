@@ -397,7 +397,7 @@ async def test_each_login_may_execute_its_own_functions_and_no_other(connect: Co
     granted = {login: {row["proname"] for row in rows if row["login"] == login} for login in LOGINS}
 
     assert granted == {
-        "search_append": {"append_reads"},
+        "search_append": {"append_reads", "set_apart"},
         "search_question": {
             "find_plate",
             "plate_answer",
