@@ -1,4 +1,4 @@
-"""Look-back with the real audit, search and alerts services: from a car that went by to an alert and its end."""
+"""Look-back with the real audit, search and alerts services: from a car that went by to an alert."""
 
 from __future__ import annotations
 
