@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, ru
 from services.cli.output import Output
 from services.cli.session import Session
 from services.cli.words import CATEGORY, FORMAT, SOURCE, UPLOAD_KIND
-from services.common.wire import to_timestamp
+from services.common.wire import to_datetime, to_timestamp
 
 app = typer.Typer(no_args_is_help=True, help="Hot lists: make, upload, approve, activate, compare, list.")
 _CHUNK_BYTES = 512 * 1024
@@ -133,7 +133,7 @@ def list_lists(subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json = F
                 x.name,
                 x.hot_list_id,
                 SOURCE.word(x.source),
-                str(x.active_version or "-"),
+                active_of(x, datetime.now(UTC)),
                 f"{x.entry_count:,}",
                 str(x.latest_version or "-"),
             )
@@ -240,6 +240,12 @@ def parse_moment(text: str) -> Timestamp:
     except (ValueError, OverflowError):
         msg = f"'{text}' is no moment; write it like 2026-11-25T06:00:00Z"
         raise CommandError(msg) from None
+
+
+def active_of(hot_list: pb.HotList, now: datetime) -> str:
+    """The active version in words: "-" for none, and whether it has expired."""
+    expired = hot_list.HasField("expire_time") and to_datetime(hot_list.expire_time) <= now
+    return f"{hot_list.active_version or '-'}{' (expired)' if expired else ''}"
 
 
 def categories(answer: pb.UploadHotListVersionResponse) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alpr.matcher.v1 import hot_list_service_pb2 as pb
-from services.cli.hotlist import parse_moment, told
+from services.cli.hotlist import active_of, parse_moment, told
 from services.cli.hotlist_history import state_of, version_before
 from services.cli.locate import CommandError
 from services.common.wire import to_timestamp
@@ -43,6 +43,14 @@ def test_a_version_says_where_it_stands() -> None:
 
     states = [state_of(one) for one in (waiting, approved, a_version(1, 5), a_version(1, 5, active=True))]
     assert states == ["needs approval", "ready", "was active", "active"]
+
+
+def test_a_list_whose_version_has_expired_says_so() -> None:
+    used = pb.HotList(active_version=3, expire_time=to_timestamp(START))
+
+    told = [active_of(used, START - timedelta(seconds=1)), active_of(used, START)]
+    assert told == ["3", "3 (expired)"]
+    assert active_of(pb.HotList(), START) == "-"
 
 
 def test_a_moment_is_read_with_its_zone() -> None:
