@@ -1,6 +1,7 @@
 """The whole system on real processes: the demo's story, services killed under it, the proof of it."""
 
 import asyncio
+import base64
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -36,6 +38,7 @@ from services.dev.places import Places
 from services.dev.supervisor import Options, Supervisor
 
 pytestmark = pytest.mark.timeout(300)
+GOLDEN = Path(__file__).parents[2] / "golden"
 SERVICES = ("audit", "matcher", "search", "alerts", "ocr")
 
 
@@ -179,6 +182,37 @@ async def searched(folder: Path, plate: str) -> set[str]:
         stub = search_rpc.SearchServiceStub(session.channel("search"))
         answer = await session.call(stub.SearchReads, request)
     return {found.read.read_id for found in answer.reads}
+
+
+@pytest.mark.clause("II.B", "II.D", "IV.C.1")
+async def test_a_read_that_a_camera_pushes_is_compared_archived_and_found(
+    stack: Supervisor, folder: Path
+) -> None:
+    """With the command that does as the camera does; the plate is on the hot list of the story."""
+    scene, now = draw_scene(11), int(time.time() * 1000)
+    group = json.loads((GOLDEN / "ocr" / "push_rekor.json").read_text()) | {
+        "epoch_start": now,
+        "best_uuid": f"pushed-{now}",
+        "best_plate_number": scene.plate,
+        "candidates": [{"plate": scene.plate, "confidence": 93.0}, {"plate": "ZZ99", "confidence": 40.0}],
+        "vehicle_crop_jpeg": base64.b64encode(scene.image).decode(),
+    }
+    (folder / "pushed.json").write_text(json.dumps(group))
+    push = ("capture", str(folder / "pushed.json"), "--from", "rekor", "--sensor", SENSOR_ID, "--json")
+
+    sent = await asyncio.to_thread(platewarden, folder, *push)
+    again = await asyncio.to_thread(platewarden, folder, *push)
+
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    (read,), (same,) = (json.loads(one.stdout)["reads"] for one in (sent, again))
+    assert (read["status"], same["status"], same["read_id"]) == ("STORED", "DUPLICATE", read["read_id"])
+    assert read["read_id"] in await searched(folder, scene.plate)
+    database = await asyncpg.connect(stack.admin_url)
+    try:
+        hits = await database.fetchval("SELECT count(*) FROM alerts.hit WHERE read_id = $1", read["read_id"])
+    finally:
+        await database.close()
+    assert hits > 0
 
 
 @pytest.mark.clause("IV.C.5")
