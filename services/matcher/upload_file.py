@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from services.common.errors import FieldViolation
 from services.matcher.core.entry import Category, ListRow, NoteKind, Parsed, ParseOptions, RowError, RowNote
 from services.matcher.core.hot_list import FileFormat
 from services.matcher.core.hotlist_csv import parse_csv
@@ -26,7 +25,6 @@ MOST_ERRORS: Final = 1000
 """Wrong rows after which a file is looked at no further."""
 MOST_NOTES: Final = 1000
 """Notes that are kept; the others are counted."""
-_MOST_VIOLATIONS: Final = 100
 _PARSERS: Final[Mapping[FileFormat, Callable[[Iterable[bytes], ParseOptions], Iterator[Parsed]]]] = {
     FileFormat.IL_LEADS: parse_leads,
     FileFormat.CSV: parse_csv,
@@ -60,16 +58,6 @@ class FileReport:
     doubtful_count: int = 0
     notes: list[RowNote] = field(default_factory=list)
     categories: set[Category] = field(default_factory=set)
-
-    @property
-    def violations(self) -> tuple[FieldViolation, ...]:
-        """The first 100 errors as an answer carries them."""
-        return tuple(
-            FieldViolation(
-                f"row {error.row}, column {error.column}" if error.row else error.column, error.problem
-            )
-            for error in self.errors[:_MOST_VIOLATIONS]
-        )
 
 
 class UploadedFile:

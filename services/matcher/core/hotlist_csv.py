@@ -22,16 +22,17 @@ def parse_csv(lines: Iterable[bytes], options: ParseOptions) -> Iterator[Parsed]
     Lines are read as rows are asked for. Columns may stand in any order; those that are not required may be
     absent. A field holds no line end. After a wrong header nothing else is read.
     """
-    header: tuple[str, ...] | RowError | None = None
+    header: tuple[str, ...] | None = None
     count = RowCount()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         if header is None:
-            header = _header(number, line)
-            if isinstance(header, RowError):
-                yield header
+            names = _header(number, line)
+            if isinstance(names, RowError):
+                yield names
                 return
+            header = names
         elif trailer := _TRAILER.fullmatch(line):
             yield from count.end(number, int(trailer[1]))
         else:

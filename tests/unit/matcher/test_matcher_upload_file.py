@@ -196,8 +196,7 @@ def test_after_a_thousand_wrong_rows_a_file_is_looked_at_no_further() -> None:
     report = uploaded(b"1\n" * (MOST_ERRORS + 5) + ROW, FileFormat.NCIC_MN).check()
 
     assert (len(report.errors), report.stopped, report.row_count) == (MOST_ERRORS, True, 0)
-    assert len(report.violations) == 100
-    assert report.violations[0].field == "row 1, column line"
+    assert (report.errors[0].row, report.errors[0].column) == (1, "line")
 
 
 def test_notes_are_counted_all_and_the_first_thousand_kept() -> None:
