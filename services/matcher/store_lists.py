@@ -183,6 +183,8 @@ async def _removal(
 ) -> Removal:
     """What `version` removes of `compared`, or else of the one that reads were last compared with."""
     compared = compared or await held.fetchval(LAST_ACTIVE, list_id) or 0
+    if compared in (0, version):
+        return Removal(compared, 0, 0)
     await held.execute(f"SET LOCAL statement_timeout = '{LONGEST_DIFFERENCE_S}s'")
     difference = await count_difference(held, list_id, compared, version)
     entries = await held.fetchval(_ENTRY_COUNT, list_id, compared) or 0

@@ -223,8 +223,9 @@ async def _complete(held: Connection, list_id: uuid.UUID, version: int, compared
     """Writes what the version has come to."""
     counts = await held.fetch(_CATEGORIES, list_id, version, timeout=LONGEST_UPLOAD_S)
     categories, numbers = [row["category"] for row in counts], [row["entries"] for row in counts]
-    difference = await count_difference(held, list_id, compared, version)
-    summary = (sum(numbers), difference.added, difference.removed, categories, numbers)
+    told = await count_difference(held, list_id, compared, version) if compared else None
+    added, removed = (told.added, told.removed) if told else (sum(numbers), 0)
+    summary = (sum(numbers), added, removed, categories, numbers)
     await held.execute(_COMPLETE, list_id, version, *summary)
 
 
