@@ -37,7 +37,7 @@ from services.matcher.app_scope import Matrix
 from services.matcher.app_tally import LocalTally
 from services.matcher.app_uploads import Uploads
 from services.matcher.config import MatcherSettings
-from services.matcher.core.match import MatchSettings
+from services.matcher.core.settings import MatchSettings
 from services.matcher.neighbours import AlertsClient, ArchiveClient, AuditClient
 from services.matcher.server import HotListServicer, MatchServicer
 from services.matcher.server_local import LocalListServicer

@@ -45,8 +45,9 @@ class Lists(Protocol):
 class IndexFollower:
     """The index of this replica. `follow` runs for the life of the process."""
 
-    def __init__(self, lists: Lists, clock: Clock) -> None:
+    def __init__(self, lists: Lists, clock: Clock, home_state: str = "") -> None:
         self._lists = lists
+        self._home_state = home_state
         self._clock = clock
         self._index: Index | None = None
         self._newest_at = float("-inf")
@@ -114,7 +115,8 @@ class IndexFollower:
         loaded = self._index.loaded() if self._index else {}
         revision, lists = await self._lists.load(loaded)
         # Read after the lists: what is as new as a revision or newer may be used with it.
-        index = Index(revision, self._clock.now(), lists, await self._lists.scope())
+        scope, now = await self._lists.scope(), self._clock.now()
+        index = await asyncio.to_thread(Index, revision, now, lists, scope, self._index, self._home_state)
         async with self._changed:
             self._index, self._newest_at = index, asked_at
             self._changed.notify_all()

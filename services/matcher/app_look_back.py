@@ -29,7 +29,8 @@ from services.matcher.app_replica import RevisionsInUse
 from services.matcher.core.index import Index
 from services.matcher.core.local import EndReason
 from services.matcher.core.look_back import MOST_PLATES, ChangeKind, ListChange, texts_to_ask
-from services.matcher.core.match import Match, MatchSettings, find_all
+from services.matcher.core.match import Match, find_all
+from services.matcher.core.settings import MatchSettings
 from services.matcher.errors import LookBackRefusedError
 from services.matcher.metrics import LOOK_BACK_HITS, LOOK_BACK_OPEN, LOOK_BACK_READS, LOOK_BACKS
 from services.matcher.wire_reads import sighting_of

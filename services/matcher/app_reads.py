@@ -17,8 +17,10 @@ from services.matcher.app_index import IndexFollower
 from services.matcher.app_replica import RevisionsInUse
 from services.matcher.core.index import Index, ListHeader
 from services.matcher.core.local import without_others_local
-from services.matcher.core.match import Match, MatchSettings, Sighting, find_all
+from services.matcher.core.match import Match, find_all
 from services.matcher.core.scope import Partition, Rules, Scope
+from services.matcher.core.settings import MatchSettings
+from services.matcher.core.sighting import Sighting
 from services.matcher.metrics import BATCH_READS, HITS, MATCHES, READS
 
 # Hits of reads in this span of age are raised at once. Outside it the archive may still refuse the read (the

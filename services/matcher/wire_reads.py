@@ -20,8 +20,7 @@ from alpr.type.v1 import read_pb2
 from services.common.errors import FieldViolation
 from services.common.wire import raise_violations, to_datetime, to_timestamp
 from services.matcher.app_reads import BatchAnswer, SubmittedRead
-from services.matcher.core.lattice import Lattice
-from services.matcher.core.match import Sighting
+from services.matcher.core.sighting import Lattice, Sighting
 
 _MOST_READS: Final = 500
 _MOST_BYTES: Final = 4 << 20
@@ -112,7 +111,8 @@ def _submitted(captured: read_pb2.CapturedRead) -> SubmittedRead:
 def sighting_of(read: read_pb2.Read) -> Sighting:
     """What matching needs of a read that has a capture time and whose form has been checked."""
     states = tuple((one.state, one.probability) for one in read.states)
-    return Sighting(_lattice(read), states, to_datetime(read.capture_time))
+    plate_types = tuple((one.plate_type, one.probability) for one in read.plate_types)
+    return Sighting(_lattice(read), states, to_datetime(read.capture_time), plate_types)
 
 
 def _lattice(read: read_pb2.Read) -> Lattice:

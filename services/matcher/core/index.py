@@ -1,19 +1,29 @@
-"""The hot lists in memory. What is asked of them is small: the entries of one folded plate."""
+"""The hot lists in memory: every list packed by itself, and two tables over all of them.
+
+Large lists share one table, which is made anew when one of them changes; small lists, local ones among
+them, share another, which is made anew in a moment: an urgent entry does not wait for ten million others.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from services.matcher.core.entry import Category, Entry, Source, Vehicle
-from services.matcher.core.lattice import folded
+from services.matcher.core.columns import Columns, columns_of
+from services.matcher.core.entry import Entry, Source
+from services.matcher.core.grammar import Grammar, grammar_of
+from services.matcher.core.packed import packed
 from services.matcher.core.scope import Scope
+from services.matcher.core.table import Segment, Table
 
-_FIELD: Final = "\x1f"
-_ROW: Final = "\x1e"
+# NCIC writes the letter O as zero, and LEADS passes NCIC's records on: a 0 in such a list may be an O on
+# the plate.
+ENCODED: Final = frozenset({Source.NCIC, Source.LEADS})
+SMALL_LIST: Final = 20_000
+"""Lists of more entries are in the table of the large ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,49 +51,34 @@ class ListHeader:
 
 
 class ListIndex:
-    """The entries of one version of one list. Never changes once it is made.
+    """The entries of one version of one list. Never changes once it is made."""
 
-    One text a plate holds all of its entries: the collector has nothing to follow in a dict of texts, so a
-    million entries cost it nothing, and they are taken apart only when a plate is hit.
-    """
+    __slots__ = ("columns", "entry_count", "plate_count")
 
-    __slots__ = ("_packed", "entry_count")
-
-    def __init__(self, packed: Mapping[str, str], entry_count: int) -> None:
-        self._packed = packed
-        self.entry_count = entry_count
-
-    @property
-    def plate_count(self) -> int:
-        """Distinct plates, after folding."""
-        return len(self._packed)
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        self.entry_count = len(columns)
+        self.plate_count = columns.plate_count
+        """Distinct plates; O and 0 are one."""
 
     def find(self, plate: str) -> tuple[Entry, ...]:
-        """The entries whose folded plate is `plate`."""
-        packed = self._packed.get(plate)
-        return tuple(_unpacked(row) for row in packed.split(_ROW)) if packed else ()
+        """The entries of a plate without "?"; O and 0 are one."""
+        return tuple(self.columns.entry(row) for row in self.columns.rows_of(packed(plate)[0]))
 
 
 class ListIndexBuilder:
     """Makes a ListIndex from entries that come in parts."""
 
     def __init__(self) -> None:
-        self._packed: dict[str, str] = {}
-        self._count = 0
+        self._entries: list[Entry] = []
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Adds `entries`."""
-        packed = self._packed
-        for entry in entries:
-            plate, row = folded(entry.plate), _packed(entry)
-            before = packed.get(plate)
-            packed[plate] = row if before is None else f"{before}{_ROW}{row}"
-            self._count += 1
+        self._entries.extend(entries)
 
     def build(self) -> ListIndex:
         """The index of all that was added; the builder is of no more use."""
-        packed, self._packed = self._packed, {}
-        return ListIndex(packed, self._count)
+        return ListIndex(columns_of(self._entries))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +90,44 @@ class ActiveList:
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """A table over some of the lists; `numbers` are theirs in the index, in the order of its segments."""
+
+    table: Table
+    numbers: tuple[int, ...]
+
+
 class Index:
-    """All active lists at one revision. A list's number is its place in `lists`, in this index only."""
+    """All active lists at one revision. A list's number is its place in `lists`, in this index only.
 
-    revision: int
-    load_time: datetime
-    lists: tuple[ActiveList, ...]
-    scope: Scope = field(default_factory=Scope)
+    Making one takes a while and no lock; `like`, the index before it, gives it what has not changed.
+    """
 
-    @property
-    def headers(self) -> tuple[ListHeader, ...]:
+    __slots__ = ("grammar", "headers", "lists", "load_time", "revision", "scope", "tiers")
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what an index is made of
+        self,
+        revision: int,
+        load_time: datetime,
+        lists: tuple[ActiveList, ...],
+        scope: Scope | None = None,
+        like: Index | None = None,
+        home_state: str = "IL",
+    ) -> None:
+        self.revision = revision
+        self.load_time = load_time
+        self.lists = lists
+        self.scope = scope or Scope()
+        self.headers = tuple(one.header for one in lists)
         """The header of every list, by number."""
-        return tuple(one.header for one in self.lists)
+        order = sorted(range(len(lists)), key=lambda number: lists[number].header.hot_list_id)
+        large = [number for number in order if lists[number].entries.entry_count > SMALL_LIST]
+        small = [number for number in order if lists[number].entries.entry_count <= SMALL_LIST]
+        self.tiers: tuple[Tier, Tier] = (
+            _tier(lists, large, like.tiers[0] if like else None),
+            _tier(lists, small, like.tiers[1] if like else None),
+        )
+        self.grammar = _grammar(self.tiers[0].table, like, home_state)
 
     def loaded(self) -> Mapping[tuple[uuid.UUID, int], ListIndex]:
         """What is in memory by list and version, so that the next index makes only what is new."""
@@ -122,40 +143,30 @@ class Index:
         """Distinct plates of each list, summed over all lists."""
         return sum(one.entries.plate_count for one in self.lists)
 
+    @property
+    def index_bytes(self) -> int:
+        """Memory of the tables, without the entries."""
+        return sum(tier.table.index_bytes for tier in self.tiers)
 
-def _packed(entry: Entry) -> str:
-    vehicle = entry.vehicle
-    return _FIELD.join(
-        (
-            entry.entry_id.hex,
-            entry.plate,
-            entry.state,
-            str(entry.category.value),
-            entry.record_number,
-            entry.plate_type,
-            entry.entry_date.isoformat() if entry.entry_date else "",
-            str(int(entry.expires_at.timestamp())) if entry.expires_at else "",
-            vehicle.year,
-            vehicle.make,
-            vehicle.model,
-            vehicle.style,
-            vehicle.color,
-        )
+
+def _tier(lists: Sequence[ActiveList], numbers: Sequence[int], before: Tier | None) -> Tier:
+    segments = [
+        Segment(lists[number].entries.columns, lists[number].header.source in ENCODED) for number in numbers
+    ]
+    if before is not None and _same(before.table.segments, segments):
+        return Tier(before.table, tuple(numbers))
+    return Tier(Table(segments), tuple(numbers))
+
+
+def _same(before: Sequence[Segment], now: Sequence[Segment]) -> bool:
+    return len(before) == len(now) and all(
+        one.columns is other.columns and one.is_encoded == other.is_encoded
+        for one, other in zip(before, now, strict=True)
     )
 
 
-def _unpacked(row: str) -> Entry:
-    entry_id, plate, state, category, record_number, plate_type, entered, expires, *vehicle = row.split(
-        _FIELD
-    )
-    return Entry(
-        entry_id=uuid.UUID(entry_id),
-        plate=plate,
-        state=state,
-        category=Category(int(category)),
-        record_number=record_number,
-        vehicle=Vehicle(*vehicle),
-        plate_type=plate_type,
-        entry_date=date.fromisoformat(entered) if entered else None,
-        expires_at=datetime.fromtimestamp(int(expires), UTC) if expires else None,
-    )
+def _grammar(large: Table, like: Index | None, home_state: str) -> Grammar:
+    """The grammar; it follows the large lists, a few plates more or less say nothing of plates."""
+    if like is not None and like.tiers[0].table is large:
+        return like.grammar
+    return grammar_of((one.columns for one in large.segments), home_state)

@@ -1,51 +1,26 @@
-"""Compares a read with hot lists (ENF-051 IV.C.1). A match is a lead, never a fact (IV.C.2)."""
+"""Compares reads with hot lists (ENF-051 IV.C.1). A match is a lead, never a fact (IV.C.2)."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from services.matcher.core.entry import Entry, Source
-from services.matcher.core.index import ActiveList, Index, ListHeader
-from services.matcher.core.lattice import Lattice, folded_o
+import numpy as np
 
-# NCIC writes the letter O as zero, and LEADS passes NCIC's records on: a 0 in such a list may be an O on the
-# plate. I and 1 are only hard to see apart, so a match by them keeps its warning.
-_ENCODED: Final = frozenset({Source.NCIC, Source.LEADS})
-# How long after its upload a list is what its source says. The federal and state crime files come at least
-# daily; for motor carrier data a week is assumed.
-UPDATE_PERIOD: Final[Mapping[Source, timedelta]] = {
-    Source.NCIC: timedelta(days=1),
-    Source.LEADS: timedelta(days=1),
-    Source.SOS: timedelta(days=7),
-    Source.AGENCY: timedelta(days=30),
-    Source.FEDERAL_DOT: timedelta(days=7),
-    Source.ICC: timedelta(days=7),
-}
-LATE: Final = timedelta(minutes=15)
-# Probability that the plate is of the listed state when either side does not say. Assumed, not measured: high
-# enough to keep the match, low enough to stand behind one whose state was read.
-_STATE_PRIOR: Final = 0.5
-# States and countries among which the probability is spread that a read gives to none by name.
-_OTHER_STATES: Final = 60
-# The NCIC table's code for Nebraska is NB; cameras and people write NE.
-_SAME_STATE: Final = {"NE": "NB"}
+from services.matcher.core.batch import Batch, batch_of
+from services.matcher.core.budget import ratio_for
+from services.matcher.core.confusion import look_alike
+from services.matcher.core.doubts import DISAGREEMENTS, PLATE_DISAGREES, Doubt, doubts_of
+from services.matcher.core.entry import Entry
+from services.matcher.core.index import ENCODED, Index, ListHeader, Tier
+from services.matcher.core.search import Lists, search
+from services.matcher.core.settings import MatchSettings
+from services.matcher.core.sighting import Sighting
 
-
-class Doubt(enum.IntEnum):
-    """A reason to doubt a match; the numbers are those of alpr.type.v1.HitWarning."""
-
-    LOOK_ALIKE = 1
-    STATE_MISMATCH = 2
-    STATE_UNKNOWN = 3
-    OLD_LIST = 4
-    LATE_CAPTURE = 5
-    PLATE_TYPE_MISMATCH = 6
-    VEHICLE_MISMATCH = 7
-    OLD_ENTRY = 8
+_ANY: Final = "?"
 
 
 class Label(enum.IntEnum):
@@ -71,32 +46,6 @@ class Grade(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """What matching needs of a read: no place, no picture.
-
-    Attributes:
-        states: Issuing states with their probability, highest first; empty when nothing is known.
-        plate_types: Types of plate (alpr.type.v1.PlateType) with their probability; empty likewise.
-    """
-
-    lattice: Lattice
-    states: tuple[tuple[str, float], ...]
-    capture_time: datetime
-    plate_types: tuple[tuple[int, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MatchSettings:
-    """How bold matching is.
-
-    Attributes:
-        minimum: Least probability of a match, above 0.
-    """
-
-    minimum: float = 0.001
-
-
-@dataclass(frozen=True, slots=True)
 class Match:
     """An entry that a read may be, with the probability that it is, 0 to 1."""
 
@@ -108,25 +57,13 @@ class Match:
     doubts: tuple[Doubt, ...]
 
 
-def find_all(
-    sightings: Sequence[Sighting],
-    index: Index,
-    allowed: Sequence[frozenset[int]],
-    now: datetime,
-    settings: MatchSettings,
-) -> list[tuple[Match, ...]]:
-    """For every sighting what `find_matches` says; many at a time cost less. `allowed` is one for each."""
-    pairs = zip(sightings, allowed, strict=True)
-    return [find_matches(sighting, index, numbers, now, settings) for sighting, numbers in pairs]
-
-
 def find_matches(
     sighting: Sighting, index: Index, allowed: frozenset[int], now: datetime, settings: MatchSettings
 ) -> tuple[Match, ...]:
     """Every entry that the read may be, most probable first; one read may match many (IV.C.1).
 
-    An entry is kept when P(text) * P(state) is at least `settings.minimum`, where the best text counts as
-    certain: a plate that is listed as read is dropped for its state alone.
+    A plate that is listed as it was read is dropped for its state alone, however unsure the reader was of its
+    characters.
 
     Args:
         sighting: The read.
@@ -135,60 +72,104 @@ def find_matches(
         now: What ages, and what has expired, is counted to this moment.
         settings: How bold matching is.
     """
-    minimum = settings.minimum
-    lattice = sighting.lattice.folded()
-    texts = [(text, lattice.probability(text)) for text in lattice.likely(minimum)]
-    lists = [index.lists[number] for number in sorted(allowed)]
-    live = [one for one in lists if one.header.expires_at is None or now < one.header.expires_at]
-    found = [match for one in live for match in _in_list(sighting, one, texts, now, minimum)]
-    return tuple(sorted(found, key=lambda match: (-match.probability, match.entry.entry_id)))
+    return find_all([sighting], index, [allowed], now, settings)[0]
 
 
-def _in_list(
-    sighting: Sighting, one: ActiveList, texts: Iterable[tuple[str, float]], now: datetime, minimum: float
-) -> Iterator[Match]:
-    """The matches of one list; `texts` are folded texts of the read with their probability."""
-    encoded = one.header.source in _ENCODED
-    for text, folded_probability in texts:
-        for entry in one.entries.find(text):
-            if entry.expires_at and entry.expires_at <= now:
-                continue
-            exact = _reads_as(entry.plate, sighting.lattice.best, encoded)
-            likely = folded_probability if encoded else sighting.lattice.probability(entry.plate)
-            state = _state_probability(sighting.states, entry.state)
-            if (1.0 if exact else likely) * state >= minimum:
-                doubts = _doubts(sighting, one.header, entry, exact, now)
-                label = Label.EXACT if exact else Label.LATTICE
-                grade = Grade.SOUND if exact else Grade.CHECK
-                yield Match(one.header, entry, likely * state, label, grade, doubts)
+def find_all(
+    sightings: Sequence[Sighting],
+    index: Index,
+    allowed: Sequence[frozenset[int]],
+    now: datetime,
+    settings: MatchSettings,
+) -> list[tuple[Match, ...]]:
+    """For every sighting what `find_matches` says; many at a time cost less. `allowed` is one for each."""
+    matches: list[list[Match]] = [[] for _ in sightings]
+    scopes = {numbers: place for place, numbers in enumerate(dict.fromkeys(allowed))}
+    if any(scopes):
+        batch = batch_of(sightings, [scopes[numbers] for numbers in allowed])
+        for tier in index.tiers:
+            for (read, row), ratio in _found(batch, tier, index, [*scopes], settings).items():
+                place, local_row = tier.table.place_of(row)
+                # A small list cannot spend its share of the budget, so it takes none from the others.
+                sharing = len(allowed[read].intersection(index.tiers[0].numbers))
+                judge = _Judge(sightings[read], index, tier.numbers[place], sharing, now, settings)
+                matches[read].extend(judge.match(local_row, ratio))
+    return [
+        tuple(sorted(one, key=lambda match: (-match.probability, match.entry.entry_id))) for one in matches
+    ]
 
 
-def _reads_as(listed: str, read: str, encoded: bool) -> bool:
-    return listed == read or (encoded and folded_o(listed) == folded_o(read))
+def _found(
+    batch: Batch, tier: Tier, index: Index, scopes: Sequence[frozenset[int]], settings: MatchSettings
+) -> dict[tuple[int, int], float]:
+    """Ratio by read and row of the tier's table."""
+    if not len(tier.table):
+        return {}
+    counts = [index.lists[number].entries.entry_count for number in tier.numbers]
+    budget = settings.budget.checked
+    shown = [ratio_for(budget, count, index.grammar.usual) for count in counts]
+    least = np.maximum(np.array(shown, np.float32), np.float32(settings.least_ratio))
+    allowed = np.array([[number in one for number in tier.numbers] for one in scopes], dtype=np.uint8)
+    if not allowed.any():
+        return {}
+    knobs = settings.knobs(float(least[allowed.any(axis=0)].min()))
+    found = search(batch, tier.table, Lists(allowed, least), index.grammar, knobs)
+    ratios: dict[tuple[int, int], float] = {}
+    for read, row, ratio in zip(found.read.tolist(), found.row.tolist(), found.ratio.tolist(), strict=True):
+        # Two texts of a read lead to one row where its source writes O as 0: the plate bears either.
+        ratios[read, row] = ratios.get((read, row), 0.0) + ratio
+    return ratios
 
 
-def _state_probability(states: tuple[tuple[str, float], ...], listed: str) -> float:
-    if not states or not listed:
-        return _STATE_PRIOR
-    named = sum(value for state, value in states if _same(state) == _same(listed))
-    unnamed = max(0.0, 1.0 - sum(value for _, value in states)) / _OTHER_STATES
-    return min(1.0, named or unnamed)
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Says what one read and one list have with each other; `sharing` large lists share the budget of all."""
+
+    sighting: Sighting
+    index: Index
+    number: int
+    sharing: int
+    now: datetime
+    settings: MatchSettings
+
+    def match(self, row: int, ratio: float) -> tuple[Match, ...]:
+        """The match with a row, unless that or its list has expired."""
+        one = self.index.lists[self.number]
+        header, entry = one.header, one.entries.columns.entry(row)
+        if any(end is not None and end <= self.now for end in (header.expires_at, entry.expires_at)):
+            return ()
+        read = self.sighting.lattice.best
+        label = _label(entry.plate, read, header)
+        # What is found of a plate with "?" is a probability already.
+        probability = min(1.0, ratio) if label is Label.PARTIAL else self.settings.probability(ratio)
+        exact = label is Label.EXACT or (label is Label.PARTIAL and _fits(entry.plate, read))
+        doubts = doubts_of(self.sighting, header, entry, self.now, exact=exact)
+        return (Match(header, entry, probability, label, self._grade(label, probability, doubts), doubts),)
+
+    def _grade(self, label: Label, probability: float, doubts: tuple[Doubt, ...]) -> Grade:
+        """SOUND within the budget; what is inexact and disagrees besides is for people's eyes."""
+        budget = self.settings.budget
+        if label is Label.PARTIAL or (label is not Label.EXACT and DISAGREEMENTS & set(doubts)):
+            return Grade.CHECK
+        entries = self.index.lists[self.number].entries.entry_count
+        ratio = ratio_for(budget.sounding_of_one(self.sharing), entries, self.index.grammar.usual)
+        least = self.settings.probability(ratio)
+        if label is not Label.EXACT or PLATE_DISAGREES & set(doubts):
+            least = max(least, budget.least_sounding)
+        elif Doubt.STATE_UNKNOWN not in doubts:
+            least = min(least, budget.exact)
+        return Grade.SOUND if probability >= least else Grade.CHECK
 
 
-def _doubts(
-    sighting: Sighting, header: ListHeader, entry: Entry, exact: bool, now: datetime
-) -> tuple[Doubt, ...]:
-    state_known = bool(sighting.states and entry.state)
-    raised = {
-        Doubt.LOOK_ALIKE: not exact,
-        Doubt.STATE_MISMATCH: state_known and _same(sighting.states[0][0]) != _same(entry.state),
-        Doubt.STATE_UNKNOWN: not state_known,
-        # A list that is activated again is as old as its upload.
-        Doubt.OLD_LIST: now - header.upload_time > UPDATE_PERIOD[header.source],
-        Doubt.LATE_CAPTURE: now - sighting.capture_time > LATE,
-    }
-    return tuple(doubt for doubt, holds in raised.items() if holds)
+def _fits(pattern: str, text: str) -> bool:
+    return all(one in (_ANY, other) for one, other in zip(pattern, text, strict=False))
 
 
-def _same(state: str) -> str:
-    return _SAME_STATE.get(state, state)
+def _label(listed: str, read: str, header: ListHeader) -> Label:
+    if _ANY in listed:
+        return Label.PARTIAL
+    if header.source in ENCODED:
+        listed, read = listed.replace("O", "0"), read.replace("O", "0")
+    if listed == read:
+        return Label.EXACT
+    return Label.EQUIVALENT if look_alike(listed, read) else Label.LATTICE

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alpr.matcher.v1 import match_service_pb2 as pb
@@ -16,7 +16,9 @@ from alpr.type.v1 import read_pb2
 from services.common.errors import InvalidFieldError
 from services.matcher.core.entry import Category, Entry, Source, Vehicle
 from services.matcher.core.index import ActiveList, Index, ListHeader, ListIndexBuilder
-from services.matcher.core.match import Match, MatchSettings, Sighting, find_matches
+from services.matcher.core.match import Match, find_matches
+from services.matcher.core.settings import MatchSettings
+from services.matcher.core.sighting import Sighting
 from services.matcher.wire_reads import captures_of, parse_batch
 from tests.matcher_kit import a_read, batch
 
@@ -82,6 +84,7 @@ def a_list() -> ActiveList:
 
 
 @given(changed_reads())
+@settings(deadline=None)  # the first example compiles the search
 def test_any_read_is_refused_by_field_or_can_be_compared(captured: read_pb2.CapturedRead) -> None:
     request = pb.SubmitReadsRequest(reads=[captured])
     list(captures_of(request))
