@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -16,19 +17,28 @@ from services.matcher.core.plate_type import CLASSES
 _CODES: Final = np.array([same_state(short_code(state)) for state in STATES], dtype=np.uint16)
 # Countries besides the states among which a reader spreads what it gives to none.
 _OTHER_STATES: Final = 60
+_LEAST_REST: Final = 1e-6
 _STOLEN: Final = 1
 # What a listed vehicle carries besides its plate: record number, year, make, model, style, colour.
 _VEHICLE: Final = b"\x1f2019\x1fFORD\x1fFOC\x1f4D\x1fSIL"
 _DIGITS: Final = 9
 
 
-def columns_of(plates: Plates) -> Columns:
-    """A list of stolen vehicles with these plates, each with a record number and a vehicle of its own."""
-    count = len(plates)
+def columns_of(plates: Plates, more: Sequence[tuple[str, str]] = ()) -> Columns:
+    """A list of stolen vehicles with these plates, each with a record number and a vehicle of its own.
+
+    `more` are further plates with their states, empty where that is not known; their rows come last.
+    """
+    count = len(plates) + len(more)
     letters = np.frombuffer((" " + ALPHABET).encode(), dtype="S1")
     text = np.zeros((count, LONGEST), dtype="S1")
-    text[:, :PLACES] = letters[plates.classes]
+    text[: len(plates), :PLACES] = letters[plates.classes]
     text[text == b" "] = b""
+    plate = text.view(f"S{LONGEST}").ravel()
+    state = np.zeros(count, np.uint16)
+    state[: len(plates)] = _CODES[plates.states]
+    for row, (one, issuer) in enumerate(more, start=len(plates)):
+        plate[row], state[row] = one.encode(), same_state(short_code(issuer))
     tail = np.frombuffer(b"V%0*d" % (_DIGITS, 0) + _VEHICLE, np.uint8)
     rows = np.tile(tail, (count, 1))
     number = np.arange(count)
@@ -37,17 +47,24 @@ def columns_of(plates: Plates) -> Columns:
         rows[:, place] = digit + ord("0")
     return sorted_columns(
         RawColumns(
-            plate=text.view(f"S{LONGEST}").ravel(),
-            state=_CODES[plates.states],
+            plate=plate,
+            state=state,
             category=np.full(count, _STOLEN, np.uint8),
             plate_type=np.zeros(count, np.uint16),
             entry_date=np.full(count, NO_DATE, np.int32),
             expires_at=np.full(count, NEVER, np.int64),
-            entry_id=np.random.default_rng(0).integers(0, 256, (count, 16), dtype=np.uint8),
+            entry_id=_ids(count),
             text_size=np.full(count, rows.shape[1], np.uint8),
             text=rows.ravel(),
         )
     )
+
+
+def _ids(count: int) -> npt.NDArray[np.uint8]:
+    """Ids that begin with the number of the row, and end with chance."""
+    ids = np.random.default_rng(0).integers(0, 256, (count, 16), dtype=np.uint8)
+    ids[:, :8] = np.arange(count, dtype=np.int64).view(np.uint8).reshape(count, 8)
+    return ids
 
 
 def batch_of(reads: Reads, states: Floats) -> Batch:
@@ -92,7 +109,8 @@ def _states(states: Floats) -> tuple[npt.NDArray[np.uint16], Floats, npt.NDArray
 
 def _rest(shares: Floats, start: npt.NDArray[np.int32]) -> Floats:
     named = np.add.reduceat(shares, start[:-1])
-    return (np.maximum(0.0, 1.0 - named) / _OTHER_STATES).astype(np.float32)
+    # 0 would mean that nothing is known of the read's state.
+    return np.maximum((1.0 - named) / _OTHER_STATES, _LEAST_REST).astype(np.float32)
 
 
 def _starts(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
