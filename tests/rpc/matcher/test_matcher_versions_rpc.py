@@ -175,6 +175,55 @@ async def test_an_upload_in_quarantine_is_refused_again_without_its_file(matcher
     assert len(listed.uploads) == 1
 
 
+@pytest.mark.clause("III.B.3.d", "IV.A.5")
+async def test_an_upload_is_quarantined_though_its_outcome_is_recorded_only_later(matcher: Matcher) -> None:
+    content, upload, audit = b"plate,category\nAB12345,NONSENSE\n", new_id(), matcher.world.audit
+
+    async with matcher.person() as person:
+        made = await person.create()
+        audit.outcomes.down = True
+        try:
+            first = await refusal(person.upload(made.hot_list_id, content, request_id=upload))
+            results = audit.results(upload)
+        finally:
+            audit.outcomes.down = False
+        again = await refusal(person.upload(made.hot_list_id, content, request_id=upload))
+        listed = await quarantined(person, made)
+
+    assert first.reason == again.reason == ErrorReason.ERROR_REASON_BAD_HOT_LIST
+    assert (results, audit.results(upload)) == ([], [FAILED])
+    assert len(listed.uploads) == 1
+
+
+@pytest.mark.clause("IV.A.5")
+async def test_nothing_is_changed_or_shown_while_audit_is_away(matcher: Matcher) -> None:
+    audit, upload = matcher.world.audit, new_id()
+    async with matcher.person() as person, matcher.person(COLLEAGUE) as colleague:
+        made = await person.active_list(*TEN)
+        await person.upload(made.hot_list_id, csv_of(TEN[0]))
+        await refusal(person.upload(made.hot_list_id, b"nonsense", request_id=upload))
+        audit.intents.down = True
+        try:
+            errors = [
+                await refusal(call)
+                for call in (
+                    approve(colleague, made, 2),
+                    deactivate(person, made),
+                    allow_file_n(person, made, allowed=True),
+                    versions_of(person, made),
+                    difference(person, made, 1, 2),
+                    quarantined(person, made),
+                    report(person, upload),
+                )
+            ]
+        finally:
+            audit.intents.down = False
+        versions = (await versions_of(person, made)).versions
+
+    assert {one.reason for one in errors} == {ErrorReason.ERROR_REASON_AUDIT_UNAVAILABLE}
+    assert [(one.active, len(one.approvals)) for one in versions] == [(False, 0), (True, 0)]
+
+
 async def test_refused_uploads_come_newest_first_in_pages(matcher: Matcher) -> None:
     uploads = [new_id() for _ in range(5)]
     seen: list[str] = []
