@@ -20,13 +20,14 @@ from alpr.type.v1 import read_pb2
 from services.common.errors import FieldViolation
 from services.common.wire import raise_violations, to_datetime, to_timestamp
 from services.matcher.app_reads import BatchAnswer, SubmittedRead
-from services.matcher.core.sighting import Lattice, Sighting
+from services.matcher.core.sighting import Lattice, SeenVehicle, Sighting
 
 _MOST_READS: Final = 500
 _MOST_BYTES: Final = 4 << 20
 _MOST_CANDIDATES: Final = 16
 _MOST_CHARACTERS: Final = 36
 _MOST_STATES: Final = 100
+_MOST_VEHICLE: Final = 40
 _LARGEST_CROP: Final = 128 << 10
 _LARGEST_OVERVIEW: Final = 384 << 10
 # Probabilities are floats that were rounded one by one.
@@ -112,7 +113,8 @@ def sighting_of(read: read_pb2.Read) -> Sighting:
     """What matching needs of a read that has a capture time and whose form has been checked."""
     states = tuple((one.state, one.probability) for one in read.states)
     plate_types = tuple((one.plate_type, one.probability) for one in read.plate_types)
-    return Sighting(_lattice(read), states, to_datetime(read.capture_time), plate_types)
+    vehicle = SeenVehicle(make=read.vehicle.make, color=read.vehicle.color)
+    return Sighting(_lattice(read), states, to_datetime(read.capture_time), plate_types, vehicle)
 
 
 def _lattice(read: read_pb2.Read) -> Lattice:
@@ -139,6 +141,10 @@ def _check(captured: read_pb2.CapturedRead, at: str, wrong: list[FieldViolation]
     _check_lattice(read, report)
     _check_states(read, report)
     _check_image(read.image, report)
+    for name in ("make", "color"):
+        text = getattr(read.vehicle, name)
+        if len(text) > _MOST_VEHICLE or not text.isprintable():
+            report(f"read.vehicle.{name}", "must be at most 40 printable characters")
     if len(captured.crop_image) > _LARGEST_CROP:
         report("crop_image", "must be at most 128 KiB")
     if len(captured.overview_image) > _LARGEST_OVERVIEW:

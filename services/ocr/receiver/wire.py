@@ -31,6 +31,7 @@ def to_captured_read(
         plate=read.plate,
         lattice=_lattice(read),
         states=[_state(read.issuer)] if read.issuer else [],
+        vehicle=_vehicle(read.vehicle),
         plate_box=_box(read) if read.picture else None,
         image=_image(image) if image else None,
         model_version=read.reader,
@@ -58,6 +59,11 @@ def _state(issuer: Issuer) -> read_pb2.StateProbability:
     return read_pb2.StateProbability(
         state=issuer.state, country=issuer.country, probability=issuer.probability
     )
+
+
+def _vehicle(vehicle: tuple[str, str]) -> read_pb2.SeenVehicle | None:
+    make, color = vehicle
+    return read_pb2.SeenVehicle(make=make, color=color) if make or color else None
 
 
 def _box(read: PushedRead) -> read_pb2.Box | None:

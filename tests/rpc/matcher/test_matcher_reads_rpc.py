@@ -244,6 +244,8 @@ WRONG = {
     "read.image.sha256": changed(image=read_pb2.ImageRef(sha256=b"short")),
     "read.sender_read_id": changed(sender_read_id="x" * 129),
     "read.receive_time": changed(receive_time=None),
+    "read.vehicle.make": changed(vehicle=read_pb2.SeenVehicle(make="x" * 41)),
+    "read.vehicle.color": changed(vehicle=read_pb2.SeenVehicle(color="a\nb")),
 }
 
 

@@ -137,6 +137,7 @@ async def test_a_pushed_read_is_answered_200_when_picture_and_read_are_stored(ca
     assert (status, only(answer)) == (200, (read.read_id, "STORED"))
     assert (read.sensor_id, read.plate, read.model_version) == (FIXED, "ABC1234", "rekor-4.1.12")
     assert read.place == SURVEYED
+    assert read.vehicle == read_pb2.SeenVehicle(make="ford", color="blue")
     assert (read.states[0].state, read.states[0].probability) == ("IL", pytest.approx(0.81))
     assert [one.plate for one in read.lattice.candidates] == ["ABC1234", "A8C1234", "ABC123"]
     (stored,) = camera.ocr.stored()

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from alpr.matcher.v1 import match_service_pb2 as pb
 from alpr.type.v1 import read_pb2
 from services.common.errors import InvalidFieldError
+from services.matcher.core.doubts import Doubt
 from services.matcher.core.entry import Category, Entry, Source, Vehicle
 from services.matcher.core.index import ActiveList, Index, ListHeader, ListIndexBuilder
 from services.matcher.core.match import Match, find_matches
 from services.matcher.core.settings import MatchSettings
-from services.matcher.core.sighting import Sighting
+from services.matcher.core.sighting import SeenVehicle, Sighting
 from services.matcher.wire_reads import captures_of, parse_batch
 from tests.matcher_kit import a_read, batch
 
@@ -64,6 +65,7 @@ def changed_reads(draw: st.DrawFn) -> read_pb2.CapturedRead:
             read_pb2.Quad, upper_left=st.builds(read_pb2.Point, x=st.floats(), y=NUMBER)
         ),
         "plate_box": st.builds(read_pb2.Box, x=NUMBER, y=NUMBER, width=NUMBER, height=NUMBER),
+        "vehicle": st.builds(read_pb2.SeenVehicle, make=st.text(max_size=45), color=TEXT),
         "image": st.builds(read_pb2.ImageRef, sha256=st.binary(max_size=33), day=TEXT),
     }
     for name in draw(st.sets(st.sampled_from(sorted(anything)), max_size=4)):
@@ -99,6 +101,29 @@ def test_any_read_is_refused_by_field_or_can_be_compared(captured: read_pb2.Capt
         for match in found(read.sighting):
             assert math.isfinite(match.probability)
             assert 0 <= match.probability <= 1
+
+
+@pytest.mark.clause("IV.C.2")
+def test_the_vehicle_that_a_camera_saw_warns_of_a_hit_and_finds_none() -> None:
+    captured = a_read("AB1")
+    captured.read.vehicle.MergeFrom(read_pb2.SeenVehicle(make="Lexus", color="maroon"))
+
+    (read,) = parse_batch(pb.SubmitReadsRequest(reads=[captured]), None)
+
+    assert read.sighting is not None
+    assert read.sighting.vehicle == SeenVehicle("Lexus", "maroon")
+    (warned,) = find_in(read.sighting, Vehicle(make="GMC", color="GRY"))
+    (agreed,) = find_in(read.sighting, Vehicle(make="LEXS", color="MAR"))
+    assert Doubt.VEHICLE_MISMATCH in warned.doubts
+    assert Doubt.VEHICLE_MISMATCH not in agreed.doubts
+
+
+def find_in(sighting: Sighting, vehicle: Vehicle) -> tuple[Match, ...]:
+    builder = ListIndexBuilder()
+    builder.add([Entry(_ID, "AB1", "IL", Category.STOLEN_VEHICLE, "", vehicle)])
+    header = ListHeader(_ID, "x", "IL0160000", Source.LEADS, 1, NOW, NOW)
+    index = Index(1, NOW, (ActiveList(header, builder.build()),))
+    return find_matches(sighting, index, frozenset({0}), NOW, MatchSettings(0.05))
 
 
 @pytest.mark.parametrize("count", [0, 501])

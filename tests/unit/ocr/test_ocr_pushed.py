@@ -64,9 +64,19 @@ def test_a_group_of_rekor_gives_its_read() -> None:
     assert read.plate == "ABC1234"
     assert read.issuer == Issuer("IL", "US", 0.81)
     assert read.place is None
+    assert read.vehicle == ("ford", "blue")
     assert (read.picture, read.crop, read.reader) == (b"car", b"", "rekor-4.1.12")
     assert [text for text, _ in read.candidates] == ["ABC1234", "A8C1234", "ABC123"]
     assert [value for _, value in read.candidates] == pytest.approx([0.92, 0.08 * 84 / 126, 0.08 * 42 / 126])
+
+
+@pytest.mark.clause("IV.C.2")
+def test_a_make_or_colour_that_is_a_guess_is_not_taken() -> None:
+    guesses = {"make": [{"name": "ford", "confidence": 50}, {"name": "jeep", "confidence": 30}], "color": []}
+
+    assert rekor(vehicle=guesses)[0].vehicle == ("", "")
+    assert rekor(vehicle=None)[0].vehicle == ("", "")
+    assert rekor(vehicle={"make": [{"name": "x" * 41, "confidence": 99}]})[0].vehicle == ("", "")
 
 
 def test_an_alert_of_rekor_is_the_group_in_it() -> None:
@@ -106,6 +116,7 @@ def test_plates_of_plate_recognizer_share_their_picture_and_have_an_id_each() ->
     assert first.plate_box == (153, 91, 149, 34)
     assert first.issuer == Issuer("IL", "US", 0.755)
     assert dict(first.candidates) == pytest.approx({"ABC1234": 0.902, "ABCI234": 0.098})
+    assert (first.vehicle, second.vehicle) == (("Riley", "black"), ("", ""))
     assert (second.plate, second.sender_read_id) == ("XYZ99", "image.jpg#1")
     assert second.issuer == Issuer("", "BR", UNSTATED_ISSUER)
 

@@ -40,6 +40,7 @@ def parse_flock(body: bytes) -> tuple[PushedRead, ...]:
             crop=b"",
             picture=b"",
             picture_url=message.text("imageUrl"),
+            vehicle=("", ""),
             reader="flock",
         ),
     )

@@ -10,6 +10,8 @@ from typing import Final
 
 _PLATE: Final = re.compile(r"[A-Z0-9]{1,12}")
 _MOST_CANDIDATES: Final = 16
+_MORE_SURE_THAN_NOT: Final = 0.5
+_LONGEST_NAME: Final = 40
 _STATE_REGION: Final = re.compile(r"us-([a-z]{2})")
 UNSTATED_ISSUER: Final = 0.7
 """Probability of an issuer that a maker names without one: the lower of the accuracies that are simulated."""
@@ -55,6 +57,7 @@ class PushedRead:
         crop: Picture of the plate; empty when none came.
         picture: Picture of the vehicle or the scene; empty when none came.
         picture_url: Where the picture is to be fetched; empty when it came, or there is none.
+        vehicle: Make and colour in the maker's words where the camera is more sure than not; else empty.
         reader: What read it, for instance "rekor-4.1".
     """
 
@@ -68,6 +71,7 @@ class PushedRead:
     crop: bytes
     picture: bytes
     picture_url: str
+    vehicle: tuple[str, str]
     reader: str
 
 
@@ -97,6 +101,12 @@ def with_shares(best: str, confidences: Iterable[tuple[str, float]]) -> tuple[tu
     left = 1.0 - first
     shared = [(text, min(value, left * value / total)) for text, value in others if value > 0]
     return ((best, first), *shared)
+
+
+def likely_name(names: Iterable[tuple[str, float]]) -> str:
+    """The first name with a confidence above one half, 0 to 1; empty when there is none, or it is no name."""
+    likely = next((name for name, confidence in names if confidence > _MORE_SURE_THAN_NOT), "")
+    return likely if len(likely) <= _LONGEST_NAME else ""
 
 
 def issuer_of(region: str, probability: float) -> Issuer | None:

@@ -10,6 +10,7 @@ from services.ocr.core.pushed.model import (
     PushedRead,
     PushError,
     issuer_of,
+    likely_name,
     plate_text,
     with_shares,
 )
@@ -59,8 +60,14 @@ def _read(data: Fields, result: Fields, plate: str, name: str, picture: bytes) -
         crop=b"",
         picture=picture,
         picture_url="",
+        vehicle=(_named(result, "model_make", "make"), _named(result, "color", "color")),
         reader="plate-recognizer",
     )
+
+
+def _named(result: Fields, what: str, name: str) -> str:
+    names = result.objects(what, most=_MOST_CANDIDATES)
+    return likely_name((one.text(name), one.number("score", 0.0)) for one in names)
 
 
 def _box(box: Fields) -> tuple[float, float, float, float] | None:

@@ -15,6 +15,7 @@ from services.ocr.core.pushed.model import (
     PushedRead,
     PushError,
     issuer_of,
+    likely_name,
     plate_text,
     with_shares,
 )
@@ -71,8 +72,14 @@ def _read(group: Fields, best: Fields, plate: str) -> PushedRead:
         crop=best.base64("plate_crop_jpeg"),
         picture=group.base64("vehicle_crop_jpeg"),
         picture_url="",
+        vehicle=(_named(group.object("vehicle"), "make"), _named(group.object("vehicle"), "color")),
         reader=f"rekor-{version}" if version else "rekor",
     )
+
+
+def _named(vehicle: Fields, what: str) -> str:
+    names = vehicle.objects(what, most=_MOST_CANDIDATES)
+    return likely_name((one.text("name"), one.number("confidence", 0.0) / _PERCENT) for one in names)
 
 
 def _id(group: Fields) -> str:
