@@ -65,7 +65,13 @@ class SensorRegistry:
         return self._heard is not None and timedelta() <= self._clock.now() - self._heard <= _TRUSTED_FOR
 
     def known(self, sensor_id: str) -> sensor_pb2.Sensor | None:
-        """The sensor as audit told it last, approved or not; not to be changed. For reads taken already."""
+        """The sensor, approved or not; not to be changed. For reads that were taken already.
+
+        Raises:
+            SensorsUnknownError: Audit was not heard for 15 seconds; try again.
+        """
+        if not self.fresh:
+            raise SensorsUnknownError("the registry of sensors cannot be reached; try again")
         return self._sensors.get(sensor_id)
 
     def require_approved(self, sensor_id: str, capture_time: datetime) -> sensor_pb2.Sensor:

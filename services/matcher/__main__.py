@@ -132,7 +132,8 @@ async def _look_back(
         clock=clock,
         terms=LookBackTerms(settings.look_back_hours, matching),
     )
-    builder.on_stop(_in_background(look_back.keep_looking()))
+    for urgent in (True, False):
+        builder.on_stop(_in_background(look_back.keep_looking(urgent=urgent)))
 
 
 def _add_local_lists(  # noqa: PLR0913, PLR0917 - wiring

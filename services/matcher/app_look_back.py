@@ -53,8 +53,8 @@ _REASONS: Final = {
 class Changes(Protocol):
     """Where changes wait (services.matcher.store_look_back). All raise StorageUnavailableError."""
 
-    async def claim(self) -> ListChange | None:
-        """The change that has waited longest, for a minute nobody else's."""
+    async def claim(self, *, urgent: bool) -> ListChange | None:
+        """The change of an entry (`urgent`), or of a version, that has waited longest."""
 
     async def renew(self, revision: int) -> None:
         """Keeps the change for another minute."""
@@ -104,7 +104,7 @@ class Sensors(Protocol):
     """The registry of sensors."""
 
     def known(self, sensor_id: str) -> sensor_pb2.Sensor | None:
-        """The sensor, approved or not."""
+        """The sensor, approved or not. Raises DependencyUnavailableError when nothing is known of sensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class LookBackTerms:
 
 
 class LookBack:
-    """Draws the consequences of changes, one at a time; every replica may, and one of them does."""
+    """Draws the consequences of changes; every replica may, and one of them does."""
 
     def __init__(  # noqa: PLR0913 - the read road once more, from the archive
         self,
@@ -141,24 +141,27 @@ class LookBack:
         self._clock = clock
         self._terms = terms
 
-    async def keep_looking(self) -> None:
-        """Works for ever; what fails is noted and tried again."""
+    async def keep_looking(self, *, urgent: bool) -> None:
+        """Works for ever, an error is noted and tried again. Urgent entries wait for no list of millions."""
         while True:
             try:
-                if await self.work_once():
+                if await self.work_once(urgent=urgent):
                     continue
             except Exception as error:
                 log.warning("look_back_waits", error=type(error).__name__)
             await asyncio.sleep(_POLL_S)
 
-    async def work_once(self) -> bool:
+    async def work_once(self, *, urgent: bool) -> bool:
         """Works on the change that has waited longest; False when none is to be worked on now.
+
+        Args:
+            urgent: Changes of entries of local lists; else of versions of hot lists.
 
         Raises:
             StorageUnavailableError: The changes cannot be read or written.
         """
         LOOK_BACK_OPEN.set(await self._changes.open_count())
-        change = await self._changes.claim()
+        change = await self._changes.claim(urgent=urgent)
         if change is None:
             return False
         # Asked before the pass: what is compared during it was compared with the change.

@@ -23,7 +23,7 @@ _CLAIM: Final = (
     "UPDATE matcher.look_back AS l"  # noqa: S608 - constants
     f" SET next_at = clock_timestamp() + interval '{_LEASE}'"
     " WHERE match_revision = (SELECT match_revision FROM matcher.look_back"
-    " WHERE done_at IS NULL AND next_at <= clock_timestamp()"
+    " WHERE done_at IS NULL AND next_at <= clock_timestamp() AND (kind <> 1) = $1"
     " ORDER BY next_at, match_revision LIMIT 1 FOR UPDATE SKIP LOCKED)"
     " RETURNING match_revision, kind, hot_list_id, changed_id, intent_id, version, previous_version,"
     " coalesce(end_reason, 0) AS end_reason, changed_at, pass_count"
@@ -88,10 +88,13 @@ class LookBackStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def claim(self) -> ListChange | None:
-        """The change that has waited longest, for a minute nobody else's; None when all must wait."""
+    async def claim(self, *, urgent: bool) -> ListChange | None:
+        """The change of an entry (`urgent`), or else of a version, that has waited longest; None for none.
+
+        It is nobody else's for a minute.
+        """
         async with connection(self._pool) as held:
-            row = await held.fetchrow(_CLAIM)
+            row = await held.fetchrow(_CLAIM, urgent)
         return _change(row) if row else None
 
     async def renew(self, revision: int) -> None:

@@ -71,9 +71,14 @@ async def activate(pool: Pool, hot_list: HotList, version: int) -> int:
     return revision
 
 
+async def claim(store: LookBackStore) -> ListChange | None:
+    """What has waited longest, of an entry before of a version."""
+    return await store.claim(urgent=True) or await store.claim(urgent=False)
+
+
 async def claimed(store: LookBackStore, revision: int) -> ListChange:
     """The change of that revision; what others have left is put aside."""
-    while change := await store.claim():
+    while change := await claim(store):
         if change.revision == revision:
             return change
         await store.finish(change.revision, refused=False)
@@ -82,7 +87,7 @@ async def claimed(store: LookBackStore, revision: int) -> ListChange:
 
 async def settle(store: LookBackStore) -> None:
     """Ends what other tests have left to do."""
-    while change := await store.claim():
+    while change := await claim(store):
         await store.finish(change.revision, refused=False)
 
 
@@ -212,7 +217,7 @@ async def test_a_change_is_one_replicas_until_it_gives_it_back_or_dies(
     held = await claimed(store, revision)
     waiting = await store.open_count()
 
-    several = await asyncio.gather(*(store.claim() for _ in range(4)))
+    several = await asyncio.gather(*(claim(store) for _ in range(4)))
     await store.passed(revision)
     again = await claimed(store, revision)
     await fetch(
@@ -225,8 +230,19 @@ async def test_a_change_is_one_replicas_until_it_gives_it_back_or_dies(
 
     assert (held.pass_count, again.pass_count, taken_over.pass_count) == (0, 1, 1)
     assert several == [None] * 4
-    assert await store.claim() is None
+    assert await claim(store) is None
     assert await store.open_count() == waiting - 1
+
+
+async def test_an_entry_does_not_wait_for_a_version(pool: Pool, store: LookBackStore) -> None:
+    await settle(store)
+    version = await activate(pool, await a_list(pool, [row("AAA1")]), 1)
+    entry = an_entry()
+    _, urgent = await LocalStore(pool).add(an_act("local_list.add", entry.owner.hot_list_id), entry)
+
+    found = [await store.claim(urgent=True), await store.claim(urgent=True), await store.claim(urgent=False)]
+
+    assert [one and one.revision for one in found] == [urgent, None, version]
 
 
 async def test_a_postponed_change_waits(pool: Pool, store: LookBackStore) -> None:
@@ -235,9 +251,9 @@ async def test_a_postponed_change_waits(pool: Pool, store: LookBackStore) -> Non
     await claimed(store, revision)
 
     await store.postpone(revision, 0.5)
-    at_once = await store.claim()
+    at_once = await claim(store)
     await asyncio.sleep(0.6)
-    later = await store.claim()
+    later = await claim(store)
 
     assert at_once is None
     assert later is not None
