@@ -13,6 +13,8 @@ from services.alerts.core.model import (
     EntryKey,
     HitWarning,
     Match,
+    MatchGrade,
+    MatchLabel,
     Place,
     Sighting,
     Vehicle,
@@ -31,7 +33,8 @@ SIGHTING_COLUMNS = (
 MATCH_COLUMNS = (
     "entry_id, list_version, hot_list_id, hot_list_name, list_agency_ori, list_activated_at, source, "
     "category, listed_plate, listed_state, record_number, vehicle_year, vehicle_make, vehicle_model, "
-    "vehicle_style, vehicle_color, match_probability, warnings"
+    "vehicle_style, vehicle_color, match_probability, warnings, list_time, entry_date, plate_type, "
+    "match_label, match_grade"
 )
 
 
@@ -74,7 +77,11 @@ def sighting_values(sighting: Sighting) -> tuple[object, ...]:
 
 
 def match_of(row: Row) -> Match:
-    """The match in a row with MATCH_COLUMNS, `withdraw_time` and `reason`, null while the entry is listed."""
+    """The match in a row with MATCH_COLUMNS, `sounded`, and `withdraw_time` and `reason`.
+
+    The last two are null while the entry is listed. What sounded once in a passage is no mere check when a
+    further camera reads the plate worse.
+    """
     entry = Entry(
         key=EntryKey(row["entry_id"], row["list_version"]),
         hot_list_id=row["hot_list_id"],
@@ -93,12 +100,16 @@ def match_of(row: Row) -> Match:
             row["vehicle_style"],
             row["vehicle_color"],
         ),
+        list_time=row["list_time"],
+        entry_date=row["entry_date"],
+        plate_type=row["plate_type"],
     )
     withdrawn = None
     if row["withdraw_time"] is not None:
         withdrawn = Withdrawn(row["withdraw_time"], WithdrawReason(row["reason"]))
     warnings = tuple(HitWarning(code) for code in row["warnings"])
-    return Match(entry, row["match_probability"], warnings, withdrawn)
+    grade = MatchGrade.SOUND if row["sounded"] else MatchGrade.CHECK
+    return Match(entry, row["match_probability"], warnings, withdrawn, MatchLabel(row["match_label"]), grade)
 
 
 def match_values(match: Match) -> tuple[object, ...]:
@@ -123,6 +134,11 @@ def match_values(match: Match) -> tuple[object, ...]:
         vehicle.color,
         match.probability,
         [int(warning) for warning in match.warnings],
+        entry.list_time,
+        entry.entry_date,
+        entry.plate_type,
+        int(match.label),
+        int(match.grade),
     )
 
 

@@ -27,7 +27,10 @@ FROM alerts.alert a CROSS JOIN LATERAL (
 ) s WHERE a.alert_id = ANY($1::uuid[])
 """  # noqa: S608 - constants of this package
 _MATCHES = f"""
-SELECT e.alert_id, m.*, w.withdraw_time, w.reason FROM alerts.alert_entry e CROSS JOIN LATERAL (
+SELECT e.alert_id, m.*, w.withdraw_time, w.reason, EXISTS (
+    SELECT FROM alerts.hit h WHERE h.alert_id = e.alert_id AND h.entry_id = e.entry_id
+    AND h.list_version = e.list_version AND h.match_grade = 1
+) AS sounded FROM alerts.alert_entry e CROSS JOIN LATERAL (
     SELECT {MATCH_COLUMNS}, match_revision FROM alerts.hit h
     WHERE h.alert_id = e.alert_id AND h.entry_id = e.entry_id AND h.list_version = e.list_version
     ORDER BY h.capture_time DESC, h.read_id DESC LIMIT 1

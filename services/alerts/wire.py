@@ -220,4 +220,9 @@ def _entry(match: Match) -> hit_pb2.MatchedEntry:
             style=vehicle.style,
             color=vehicle.color,
         ),
+        list_time=to_timestamp(entry.list_time) if entry.list_time else None,
+        entry_date=entry.entry_date.isoformat() if entry.entry_date else "",
+        plate_type=entry.plate_type,
+        match_label=hit_pb2.MatchLabel.ValueType(match.label),
+        match_grade=hit_pb2.MatchGrade.ValueType(match.grade),
     )

@@ -1,6 +1,7 @@
 """RaiseAlerts requests into hits, with every check of them."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1 import hit_pb2, read_pb2
@@ -12,6 +13,8 @@ from services.alerts.core.model import (
     Hit,
     HitWarning,
     Match,
+    MatchGrade,
+    MatchLabel,
     Place,
     Sighting,
     Vehicle,
@@ -27,6 +30,7 @@ _POLE = 90
 _DATE_LINE = 180
 _CATEGORIES: frozenset[int] = frozenset(Category)
 _WARNINGS: frozenset[int] = frozenset(HitWarning)
+_LABELS: frozenset[int] = frozenset(MatchLabel)
 _REASONS: frozenset[int] = frozenset(WithdrawReason)
 
 
@@ -130,7 +134,15 @@ def _match(message: pb.MatchedHit, checks: Checks) -> Match:
     entry = _entry(message.entry, checks.within("entry"))
     # A warning of a later version of the contract is a reason to doubt that this version has no word for.
     warnings = tuple(HitWarning(number) for number in sorted(set(message.warnings)) if number in _WARNINGS)
-    return Match(entry, message.match_probability, warnings)
+    label = message.entry.match_label
+    return Match(
+        entry,
+        message.match_probability,
+        warnings,
+        label=MatchLabel(label) if label in _LABELS else MatchLabel.UNKNOWN,
+        # A grade of a later version is not taken for a reason to be silent.
+        grade=MatchGrade.CHECK if message.entry.match_grade == MatchGrade.CHECK else MatchGrade.SOUND,
+    )
 
 
 def _entry(message: hit_pb2.MatchedEntry, checks: Checks) -> Entry:
@@ -151,7 +163,18 @@ def _entry(message: hit_pb2.MatchedEntry, checks: Checks) -> Entry:
         state=checks.optional("state", message.state, longest=_LONGEST),
         record_number=checks.optional("record_number", message.record_number, longest=_LONGEST),
         vehicle=_vehicle(message.vehicle, checks.within("vehicle")),
+        list_time=checks.time(message, "list_time") if message.HasField("list_time") else None,
+        entry_date=_date(message.entry_date, checks),
+        plate_type=checks.optional("plate_type", message.plate_type, longest=_LONGEST),
     )
+
+
+def _date(text: str, checks: Checks) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        checks.note("entry_date", "empty or a day like 2026-11-25")
+        return None
 
 
 def _vehicle(vehicle: hit_pb2.ListedVehicle, checks: Checks) -> Vehicle:

@@ -55,4 +55,9 @@ def _entry(match: Match) -> hit_pb2.MatchedEntry:
             style=vehicle.style,
             color=vehicle.color,
         ),
+        list_time=to_timestamp(header.upload_time),
+        entry_date=entry.entry_date.isoformat() if entry.entry_date else "",
+        plate_type=entry.plate_type,
+        match_label=hit_pb2.MatchLabel.ValueType(match.label.value),
+        match_grade=hit_pb2.MatchGrade.ValueType(match.grade.value),
     )

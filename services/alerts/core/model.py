@@ -1,7 +1,7 @@
 """The words of the alerts service: hits, entries, alerts, steps. Numbers are those of the contract."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum
 from uuid import UUID
 
@@ -30,7 +30,27 @@ class HitWarning(IntEnum):
     STATE_UNKNOWN = 3
     OLD_LIST = 4
     LATE_CAPTURE = 5
+    PLATE_TYPE_MISMATCH = 6
+    VEHICLE_MISMATCH = 7
+    OLD_ENTRY = 8
     LOOK_BACK = 20
+
+
+class MatchLabel(IntEnum):
+    """How the plate read is like the listed one; numbers of alpr.type.v1.MatchLabel."""
+
+    UNKNOWN = 0
+    EXACT = 1
+    EQUIVALENT = 2
+    LATTICE = 3
+    PARTIAL = 4
+
+
+class MatchGrade(IntEnum):
+    """What a match is good for; numbers of alpr.type.v1.MatchGrade."""
+
+    SOUND = 1
+    CHECK = 2
 
 
 class WithdrawReason(IntEnum):
@@ -110,7 +130,13 @@ class EntryKey:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A hot-list entry as it stood when it was matched (ENF-051 II.D)."""
+    """A hot-list entry as it stood when it was matched (ENF-051 II.D).
+
+    Attributes:
+        list_time: When the list's source wrote it, or it was uploaded; None when nobody said.
+        entry_date: When the source entered it; None when unknown.
+        plate_type: NCIC code; empty when unknown.
+    """
 
     key: EntryKey
     hot_list_id: UUID
@@ -123,6 +149,9 @@ class Entry:
     state: str
     record_number: str
     vehicle: Vehicle
+    list_time: datetime | None = None
+    entry_date: date | None = None
+    plate_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +173,8 @@ class Match:
     probability: float
     warnings: tuple[HitWarning, ...]
     withdrawn: Withdrawn | None = None
+    label: MatchLabel = MatchLabel.UNKNOWN
+    grade: MatchGrade = MatchGrade.SOUND
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from services.alerts.core.floor import FLOOR
-from services.alerts.core.model import Category, HitWarning, Match, Severity
+from services.alerts.core.model import Category, HitWarning, Match, MatchGrade, Severity
 
 LATE_AFTER = timedelta(minutes=15)
 
@@ -40,9 +40,14 @@ def severity_of(category: Category) -> Severity:
     return Severity.HIGH if category in _HIGH else Severity.NOTICE
 
 
+def severity(match: Match) -> Severity:
+    """The severity of its category; NOTICE for a check only, for a wrong stop begins with a sound."""
+    return Severity.NOTICE if match.grade is MatchGrade.CHECK else severity_of(match.entry.category)
+
+
 def loudest(matches: Iterable[Match]) -> Severity:
     """The severity of an alert with `matches`: of those that are listed still, and NOTICE when none is."""
-    listed = (severity_of(match.entry.category) for match in matches if match.withdrawn is None)
+    listed = (severity(match) for match in matches if match.withdrawn is None)
     return max(listed, default=Severity.NOTICE)
 
 
@@ -62,4 +67,4 @@ def with_lateness(
 def _order(match: Match) -> tuple[int, int, float, str, int]:
     entry = match.entry
     key = (str(entry.key.entry_id), entry.key.list_version)
-    return (-severity_of(entry.category), _RANK[entry.category], -match.probability, *key)
+    return (-severity(match), _RANK[entry.category], -match.probability, *key)

@@ -96,6 +96,47 @@ async def test_a_subscriber_gets_the_alert_unverified_with_its_severity(rig) -> 
     await stream.close()
 
 
+@pytest.mark.clause("II.D", "III.B.3.o")
+async def test_an_alert_shows_ages_and_label_and_what_is_for_a_check_only_never_sounds(rig) -> None:
+    stream = await rig.subscribe("officer").live()
+    entry = entry_message(FELONY)
+    entry.list_time.FromJsonString("2026-11-24T06:00:00Z")
+    entry.entry_date, entry.plate_type, entry.vehicle.make = "2026-11-01", "TK", "DODG"
+    entry.match_label = hit_pb2.MATCH_LABEL_LATTICE
+    entry.match_grade = hit_pb2.MATCH_GRADE_CHECK
+    wrong = entry_message(FELONY)
+    wrong.entry_date = "yesterday"
+
+    (alert_id,) = await rig.raise_hits(hit_message(entry))
+    async with refused() as caught:
+        await rig.raise_hits(hit_message(wrong))
+    await stream.until(lambda s: bool(s.alerts))
+
+    assert stream.alerts[0].alert_id == alert_id
+    assert stream.alerts[0].severity == pb.SEVERITY_NOTICE
+    assert list(stream.alerts[0].entries) == [entry]
+    assert [one.field for one in caught[0].violations] == ["hits[0].matches[0].entry.entry_date"]
+    await stream.close()
+
+
+@pytest.mark.clause("III.B.3.o")
+async def test_what_sounded_once_is_no_mere_check_when_a_further_camera_reads_it_worse(rig) -> None:
+    stream = await rig.subscribe("officer").live()
+    sounding, worse = entry_message(FELONY), hit_pb2.MatchedEntry()
+    sounding.match_grade = hit_pb2.MATCH_GRADE_SOUND
+    worse.CopyFrom(sounding)
+    worse.match_grade = hit_pb2.MATCH_GRADE_CHECK
+    first, second = hit_message(sounding), hit_message(worse)
+    second.captured_read.read.plate = first.captured_read.read.plate
+
+    alerts = [*await rig.raise_hits(first), *await rig.raise_hits(second)]
+    await stream.until(lambda s: bool(s.alerts))
+
+    assert alerts[0] == alerts[1]
+    assert {one.severity for one in stream.alerts} == {pb.SEVERITY_URGENT}
+    await stream.close()
+
+
 async def test_the_same_hit_again_gives_the_same_alert_and_no_message(rig) -> None:
     stream = await rig.subscribe("officer").live()
     hit = hit_message()

@@ -519,12 +519,14 @@ async def test_a_version_expires_to_the_second_and_cannot_be_activated_after(mat
     assert error.metadata["state"] == "EXPIRED"
 
 
-async def test_a_list_is_as_old_as_its_sources_file(matcher: Matcher) -> None:
+@pytest.mark.clause("II.D")
+async def test_every_hit_says_how_old_list_and_entry_are(matcher: Matcher) -> None:
     written = datetime.now(UTC) - timedelta(days=3)
     read = a_read("AGE1234")
     async with matcher.person() as person:
         made = await person.create(source=1)
-        content = csv_of("AGE1234")
+        head = b"plate,state,category,record_number,plate_type,entry_date\n"
+        content = head + b"AGE1234,IL,STOLEN_VEHICLE,V26A1,PC,2024-11-01\n"
         await person.upload(made.hot_list_id, content, source_time=to_timestamp(written))
         active = await person.activate(made.hot_list_id, 1)
         async with matcher.reads_of("ocr") as stub:
@@ -532,7 +534,14 @@ async def test_a_list_is_as_old_as_its_sources_file(matcher: Matcher) -> None:
 
     assert active.hot_list.source_time == to_timestamp(written)
     hit = matcher.world.alerts.reads[read.read.read_id]
-    assert hit_pb2.HIT_WARNING_OLD_LIST in hit.matches[0].warnings
+    entry, warnings = hit.matches[0].entry, hit.matches[0].warnings
+    assert entry.list_time == to_timestamp(written)
+    assert (entry.entry_date, entry.plate_type) == ("2024-11-01", "PC")
+    assert (entry.match_label, entry.match_grade) == (
+        hit_pb2.MATCH_LABEL_EXACT,
+        hit_pb2.MATCH_GRADE_SOUND,
+    )
+    assert {hit_pb2.HIT_WARNING_OLD_LIST, hit_pb2.HIT_WARNING_OLD_ENTRY} <= set(warnings)
 
 
 @pytest.mark.clause("II.E")

@@ -20,6 +20,8 @@ from services.alerts.core.model import (
     EntryKey,
     HitWarning,
     Match,
+    MatchGrade,
+    MatchLabel,
     Place,
     Severity,
     Sighting,
@@ -80,6 +82,8 @@ def alert_of(*matches: Match, sensor_agency: str = OWN) -> Alert:
     [
         (Category, hit_pb2.HotListCategory, "HOT_LIST_CATEGORY_"),
         (HitWarning, hit_pb2.HitWarning, "HIT_WARNING_"),
+        (MatchLabel, hit_pb2.MatchLabel, "MATCH_LABEL_"),
+        (MatchGrade, hit_pb2.MatchGrade, "MATCH_GRADE_"),
         (Severity, alert_service_pb2.Severity, "SEVERITY_"),
         (Verification, notice_pb2.VerificationState, "VERIFICATION_STATE_"),
         (Disposition, alert_service_pb2.Disposition, "DISPOSITION_"),
@@ -107,6 +111,16 @@ def test_the_loudest_entry_stands_first_and_none_is_lost(found) -> None:
     assert severity_of(ordered[0].entry.category) == loudest(matches)
     severities = [severity_of(m.entry.category) for m in ordered]
     assert severities == sorted(severities, reverse=True)
+
+
+@pytest.mark.clause("III.B.3.o")
+def test_a_match_for_a_check_only_never_sounds_and_comes_after_what_does() -> None:
+    check = replace(match_of(Category.AMBER, number=1), grade=MatchGrade.CHECK)
+    sound = match_of(Category.WANTED, number=2)
+
+    assert loudest([check]) == Severity.NOTICE
+    assert loudest([check, sound]) == Severity.HIGH
+    assert most_severe_first([check, sound]) == (sound, check)
 
 
 @pytest.mark.clause("IV.D.2")
