@@ -27,5 +27,5 @@ async def next_revision(held: Connection) -> int:
 
 
 async def lock_revision(held: Connection) -> None:
-    """Keeps others from taking a revision until the transaction ends, before it is known that one is needed."""
+    """Keeps others from taking a revision until the transaction ends: before one is known to be needed."""
     await held.execute(_LOCK)

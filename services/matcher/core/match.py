@@ -6,7 +6,6 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import numpy as np
 
@@ -19,8 +18,7 @@ from services.matcher.core.index import ENCODED, Index, ListHeader, Tier
 from services.matcher.core.search import Lists, search
 from services.matcher.core.settings import MatchSettings
 from services.matcher.core.sighting import Sighting
-
-_ANY: Final = "?"
+from services.matcher.core.wildcard import fits, is_wildcard
 
 
 class Label(enum.IntEnum):
@@ -142,7 +140,7 @@ class _Judge:
         label = _label(entry.plate, read, header)
         # What is found of a plate with "?" is a probability already.
         probability = min(1.0, ratio) if label is Label.PARTIAL else self.settings.probability(ratio)
-        exact = label is Label.EXACT or (label is Label.PARTIAL and _fits(entry.plate, read))
+        exact = label is Label.EXACT or (label is Label.PARTIAL and fits(entry.plate, read))
         doubts = doubts_of(self.sighting, header, entry, self.now, exact=exact)
         return (Match(header, entry, probability, label, self._grade(label, probability, doubts), doubts),)
 
@@ -161,12 +159,8 @@ class _Judge:
         return Grade.SOUND if probability >= least else Grade.CHECK
 
 
-def _fits(pattern: str, text: str) -> bool:
-    return all(one in (_ANY, other) for one, other in zip(pattern, text, strict=False))
-
-
 def _label(listed: str, read: str, header: ListHeader) -> Label:
-    if _ANY in listed:
+    if is_wildcard(listed):
         return Label.PARTIAL
     if header.source in ENCODED:
         listed, read = listed.replace("O", "0"), read.replace("O", "0")
