@@ -20,8 +20,11 @@ from services.matcher.core.budget import ratio_for
 from services.matcher.core.columns import Columns
 from services.matcher.core.entry import Source
 from services.matcher.core.index import ActiveList, Index, ListHeader, ListIndex
+from services.matcher.core.match import find_all
 from services.matcher.core.search import Lists, search
 from services.matcher.core.settings import MatchSettings
+from services.matcher.core.sighting import Lattice, Sighting
+from services.matcher.snapshots import Snapshots
 
 _CHUNKS: Final = 3
 _ROUNDS: Final = 5
@@ -31,12 +34,13 @@ _IDLE_S: Final = 5.0
 _TURNS: Final = 3
 _KIB: Final = 1024
 _LIST: Final = uuid.uuid5(uuid.NAMESPACE_OID, "benchmark")
+_VERSION: Final = 1
 
 
 def header() -> ListHeader:
     """The header of the list that is measured."""
     now = datetime.now(UTC)
-    return ListHeader(_LIST, "benchmark", "ILISP0000", Source.AGENCY, 1, now, now)
+    return ListHeader(_LIST, "benchmark", "ILISP0000", Source.AGENCY, _VERSION, now, now)
 
 
 def index_of(columns: Columns, like: Index | None = None) -> Index:
@@ -124,16 +128,31 @@ async def _worst_stall(work: Callable[[], Awaitable[None]]) -> float:
     return worst
 
 
-def made_columns(world: World, entries: int) -> Columns:
-    """The list as columns."""
-    return columns_of(world.hot_list(entries))
+def write_snapshot(world: World, entries: int, folder: Path) -> None:
+    """Writes a made list to a snapshot file in `folder`."""
+    Snapshots(folder).save(_LIST, _VERSION, columns_of(world.hot_list(entries)))
 
 
-def write_snapshot(world: World, entries: int, file: Path) -> None:
-    """Writes the index of a made list to a snapshot file."""
-    raise NotImplementedError(world, entries, file)
+def load_snapshot(folder: Path) -> tuple[Index, dict[str, Any]]:
+    """The index of the snapshot file in `folder`, and what it cost until a read was answered.
+
+    Raises:
+        SystemExit: There is no good snapshot file.
+    """
+    warm = _one_read()
+    start, busy = time.perf_counter(), time.process_time()
+    columns = Snapshots(folder).load(_LIST, _VERSION)
+    if columns is None:
+        raise SystemExit("the snapshot was not loaded")
+    index = index_of(columns)
+    find_all([warm], index, [frozenset({0})], datetime.now(UTC), MatchSettings())
+    return index, {
+        "load_s": round(time.perf_counter() - start, 1),
+        "load_cpu_s": round(time.process_time() - busy, 1),
+        "rss_mb": resident_mb(),
+    }
 
 
-def load_snapshot(file: Path) -> tuple[Index, dict[str, Any]]:
-    """The index of a snapshot file, and what loading it cost; it has answered a read before."""
-    raise NotImplementedError(file)
+def _one_read() -> Sighting:
+    sure = tuple(((character, 0.99),) for character in "ABC1234")
+    return Sighting(Lattice("ABC1234", sure), (("IL", 0.99),), datetime.now(UTC))

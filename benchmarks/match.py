@@ -1,15 +1,15 @@
 """The matcher on ten million entries: memory, speed, swap, recall, the whole road, and three peers.
 
 `make bench NAME=match [DATA=folder]` prints one JSON line. Sizes are options of this file: `--entries`
-(10,000,000), `--recall-entries` (1,000,000), `--hits`, `--background`, `--stream-seconds`, and `--only part,part`
-with the parts scale, peers, recall, stream, real. The world that it measures in is made (`_match_world.py` says
+(10,000,000), `--recall-entries` (1,000,000), `--hits`, `--background`, `--stream-seconds`; `--only a,b` takes
+parts of scale, peers, recall, stream, real. The world that it measures in is made (`_match_world.py` says
 how); nobody's plates are in it.
 
     entries, bytes_per_entry    of the index; the entries' other data are in rss_mb
     rss_mb, load_s              a fresh process that has loaded the snapshot file and answered a read
     match_reads_per_s_core      in process, reads per second of processor time, with the service's thresholds;
                                 substitution_only_...: without dropped and invented characters
-    swap_worst_stall_ms         of an event loop while the index is made anew beside it; idle_...: without that
+    swap_worst_stall_ms         of an event loop while the index is made anew beside it; idle_...: else
     stream_reads_per_s          SubmitReads with everything behind it on disk (`_match_stream.py`)
     recall                      by state accuracy, at 10, 100, 300 and 1,000 false alarms per million reads
                                 (`_match_recall.py`); exact: best text, exact_state: best text and state,
@@ -49,18 +49,17 @@ _PEERS: Final = {
 def scale(options: argparse.Namespace) -> dict[str, Any]:
     """The index of `entries`: written by one process, loaded and measured by another."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "snapshot"
-        apart(_write, options.entries, file)
-        return apart(_measure, options.entries, file)
+        apart(_write, options.entries, Path(folder))
+        return apart(_measure, Path(folder))
 
 
-def _write(entries: int, file: Path) -> dict[str, Any]:
-    _match_scale.write_snapshot(World(), entries, file)
+def _write(entries: int, folder: Path) -> dict[str, Any]:
+    _match_scale.write_snapshot(World(), entries, folder)
     return {}
 
 
-def _measure(entries: int, file: Path) -> dict[str, Any]:
-    index, loaded = _match_scale.load_snapshot(file)
+def _measure(folder: Path) -> dict[str, Any]:
+    index, loaded = _match_scale.load_snapshot(folder)
     figures = {
         "entries": index.entry_count,
         "bytes_per_entry": round(index.index_bytes / index.entry_count, 2),
