@@ -13,6 +13,7 @@ import pytest
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "permit.json").read_text(encoding="utf-8"))
 PLATES = [question for question in GOLDEN["questions"] if question["kind"] == "plate"]
 IMAGES = [question for question in GOLDEN["questions"] if question["kind"] == "image"]
+LOOK_BACKS = [question for question in GOLDEN["questions"] if question["kind"] == "lookback"]
 PERMITS = GOLDEN["permits"]
 
 Connect = Callable[[str], Awaitable[asyncpg.Connection]]
@@ -47,6 +48,26 @@ async def test_the_database_spells_image_questions_as_audit_does(connect: Connec
     admin = await connect("admin")
 
     text = await admin.fetchval("SELECT archive.image_question($1)", UUID(question["arguments"]["read_id"]))
+
+    assert text == question["canonical"]
+
+
+@pytest.mark.parametrize("question", LOOK_BACKS, ids=name)
+async def test_the_database_spells_look_backs_as_audit_does(connect: Connect, question) -> None:
+    admin, arguments = await connect("admin"), question["arguments"]
+    after = arguments["after_read_id"]
+
+    text = await admin.fetchval(
+        "SELECT archive.look_back_question($1, $2, $3, $4, $5, $6, $7, $8)",
+        UUID(arguments["intent_id"]),
+        UUID(arguments["changed_id"]),
+        arguments["match_revision"],
+        arguments["from_us"],
+        arguments["to_us"],
+        arguments["plates"],
+        arguments["page_size"],
+        UUID(after) if after else None,
+    )
 
     assert text == question["canonical"]
 

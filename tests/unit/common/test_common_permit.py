@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from services.common.canonical import (
     AlertQuestion,
     ImageQuestion,
+    LookBackQuestion,
     PlateQuestion,
     Question,
     canonical_text,
+    plates_digest,
     question_digest,
     to_microseconds,
 )
@@ -30,10 +32,27 @@ def moment(microseconds: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
+def look_back(arguments: dict[str, Any]) -> LookBackQuestion:
+    after = arguments["after_read_id"]
+    return LookBackQuestion(
+        UUID(arguments["intent_id"]),
+        UUID(arguments["changed_id"]),
+        arguments["match_revision"],
+        moment(arguments["from_us"]),
+        moment(arguments["to_us"]),
+        len(arguments["plates"]),
+        plates_digest(arguments["plates"]),
+        arguments["page_size"],
+        UUID(after) if after else None,
+    )
+
+
 def question(kind: str, arguments: dict[str, Any]) -> Question:
     if kind == "image":
         return ImageQuestion(UUID(arguments["read_id"]))
     window = moment(arguments["from_us"]), moment(arguments["to_us"]), arguments["page_size"]
+    if kind == "lookback":
+        return look_back(arguments)
     if kind == "alerts":
         return AlertQuestion(UUID(arguments["alert_id"]) if arguments["alert_id"] else None, *window)
     before_us, before_id = arguments["before_us"], arguments["before_read_id"]
