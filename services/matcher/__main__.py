@@ -37,11 +37,11 @@ from services.matcher.app_scope import Matrix
 from services.matcher.app_tally import LocalTally
 from services.matcher.app_uploads import Uploads
 from services.matcher.config import MatcherSettings
-from services.matcher.core.settings import MatchSettings
 from services.matcher.neighbours import AlertsClient, ArchiveClient, AuditClient
 from services.matcher.server import HotListServicer, MatchServicer
 from services.matcher.server_local import LocalListServicer
 from services.matcher.server_scope import ScopeServicer
+from services.matcher.snapshots import Snapshots
 from services.matcher.spool import Spool
 from services.matcher.store_acts import ActStore
 from services.matcher.store_difference import DifferenceStore
@@ -53,6 +53,7 @@ from services.matcher.store_look_back import LookBackStore
 from services.matcher.store_revision import CHANNEL
 from services.matcher.store_scope import ScopeStore
 from services.matcher.store_versions import VersionStore
+from services.matcher.warm_up import warm_up
 
 # So long does the start wait for the lists; after it the server says NOT_SERVING until they are loaded.
 _FIRST_LOAD_S: Final = 20.0
@@ -107,7 +108,7 @@ def _intake(road: _Road, tally: LocalTally, clock: Clock, settings: MatcherSetti
         tally=tally,
         in_use=road.in_use,
         clock=clock,
-        settings=MatchSettings(minimum=settings.match_minimum_probability),
+        settings=settings.matching,
     )
 
 
@@ -120,7 +121,7 @@ async def _look_back(
     with contextlib.suppress(AlprError):
         await reporter.report()
     builder.on_stop(_in_background(reporter.keep_reporting()))
-    matching = MatchSettings(minimum=settings.match_minimum_probability)
+    matching = settings.matching
     look_back = LookBack(
         changes=store,
         lists=road.index,
@@ -181,7 +182,8 @@ async def _index(
     builder: ServerBuilder, settings: MatcherSettings, pool: Pool, clock: Clock
 ) -> IndexFollower:
     """The index, following the database, and loaded unless the database is away."""
-    index = IndexFollower(IndexStore(pool), clock)
+    await asyncio.to_thread(warm_up)
+    index = IndexFollower(IndexStore(pool, Snapshots(settings.snapshot_dir)), clock, settings.home_state)
     listener = Listener(settings.database_url, CHANNEL, index.wake)
     await listener.__aenter__()
     builder.on_stop(lambda: listener.__aexit__(None, None, None))

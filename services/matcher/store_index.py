@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from services.common.pg import Connection, Pool, connection
-from services.matcher.core.entry import Category, Entry, Source, Vehicle
+from services.matcher.core.columns import Columns
+from services.matcher.core.copied import CopiedEntries
+from services.matcher.core.entry import Entry, Source
 from services.matcher.core.index import ActiveList, ListHeader, ListIndex, ListIndexBuilder
 from services.matcher.core.scope import Scope
+from services.matcher.snapshots import Snapshots
 from services.matcher.store_local_index import read_local_lists
 from services.matcher.store_scope import read_scope
 
 if TYPE_CHECKING:
     import asyncpg
 
-_ENTRIES_A_STEP: Final = 2000
+_PART_BYTES: Final = 4 << 20
 _LONGEST_LOAD_S: Final = 600
 
 _REVISION: Final = "SELECT match_revision FROM matcher.revision WHERE only_row"
@@ -28,9 +31,12 @@ _ACTIVE: Final = (
     " FROM matcher.hot_list AS l JOIN matcher.hot_list_version AS v"
     " ON v.hot_list_id = l.hot_list_id AND v.version = l.active_version"
 )
+# The columns that core/copied.py reads.
 _ENTRIES: Final = (
-    "SELECT entry_id, plate, state, category, record_number, plate_type, entry_date, expires_at,"
-    " vehicle_year, vehicle_make, vehicle_model, vehicle_style, vehicle_color FROM matcher.hot_list_entry"
+    "SELECT entry_id, plate, state, category, plate_type, entry_date, expires_at,"
+    " concat_ws(E'\\x1f', record_number, vehicle_year, vehicle_make, vehicle_model, vehicle_style,"
+    " vehicle_color)"
+    " FROM matcher.hot_list_entry"
     " WHERE hot_list_id = $1 AND first_version <= $2 AND (last_version IS NULL OR last_version >= $2)"
 )
 
@@ -38,8 +44,9 @@ _ENTRIES: Final = (
 class IndexStore:
     """Reads the active lists in one snapshot."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, snapshots: Snapshots | None = None) -> None:
         self._pool = pool
+        self._snapshots = snapshots or Snapshots(None)
 
     async def revision(self) -> int:
         """The revision that the database is at."""
@@ -68,11 +75,22 @@ class IndexStore:
             lists = []
             for header in headers:
                 known = loaded.get((header.hot_list_id, header.version))
-                lists.append(ActiveList(header, known or await _entries(held, header)))
+                lists.append(ActiveList(header, known or await self._entries(held, header)))
             for header, entries in await read_local_lists(held):
                 known = loaded.get((header.hot_list_id, header.version))
                 lists.append(ActiveList(header, known or _local(entries)))
+        await asyncio.to_thread(self._snapshots.keep_only, [one.header.hot_list_id for one in lists])
         return revision, tuple(lists)
+
+    async def _entries(self, held: Connection, header: ListHeader) -> ListIndex:
+        """The entries of one list: from its snapshot, or else from the database, and then there is one."""
+        version = (header.hot_list_id, header.version)
+        kept = await asyncio.to_thread(self._snapshots.load, *version)
+        if kept is not None:
+            return ListIndex(kept)
+        columns = await _copied(held, header)
+        await asyncio.to_thread(self._snapshots.save, *version, columns)
+        return ListIndex(columns)
 
 
 async def _read_revision(held: Connection) -> int:
@@ -80,31 +98,51 @@ async def _read_revision(held: Connection) -> int:
     return revision
 
 
-async def _entries(held: Connection, header: ListHeader) -> ListIndex:
+async def _copied(held: Connection, header: ListHeader) -> Columns:
     """The entries of one list, packed in a thread while the loop goes on serving."""
-    builder = ListIndexBuilder()
-    cursor = await held.cursor(_ENTRIES, header.hot_list_id, header.version, timeout=_LONGEST_LOAD_S)
-    while rows := await cursor.fetch(_ENTRIES_A_STEP, timeout=_LONGEST_LOAD_S):
-        await asyncio.to_thread(_add, builder, rows)
-    return builder.build()
+    copied = CopiedEntries()
+
+    async def take(part: bytes) -> None:
+        await asyncio.to_thread(copied.add, part)
+
+    parts = _Gathered(take)
+    await held.copy_from_query(
+        _ENTRIES,
+        header.hot_list_id,
+        header.version,
+        output=parts.add,
+        format="binary",
+        timeout=_LONGEST_LOAD_S,
+    )
+    await parts.end()
+    return await asyncio.to_thread(copied.columns)
+
+
+class _Gathered:
+    """Hands small parts on in large ones: a thread for every few rows would take longer than the rows."""
+
+    def __init__(self, take: Callable[[bytes], Awaitable[None]]) -> None:
+        self._take = take
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    async def add(self, part: bytes) -> None:
+        """Takes a part."""
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size >= _PART_BYTES:
+            await self.end()
+
+    async def end(self) -> None:
+        """Hands on what is left."""
+        part, self._parts, self._size = b"".join(self._parts), [], 0
+        await self._take(part)
 
 
 def _local(entries: Iterable[Entry]) -> ListIndex:
     builder = ListIndexBuilder()
     builder.add(entries)
     return builder.build()
-
-
-def _add(builder: ListIndexBuilder, rows: list[asyncpg.Record]) -> None:
-    builder.add(_entry(row) for row in rows)
-
-
-def _entry(row: asyncpg.Record) -> Entry:
-    entry_id, plate, state, category, record_number, plate_type, entry_date, expires_at, *vehicle = row
-    listed = Vehicle(*vehicle)
-    return Entry(
-        entry_id, plate, state, Category(category), record_number, listed, plate_type, entry_date, expires_at
-    )
 
 
 def _header(row: asyncpg.Record) -> ListHeader:

@@ -72,10 +72,15 @@ class Columns:
     def __len__(self) -> int:
         return len(self.key)
 
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The names of the columns, in their order."""
+        return tuple(field.name for field in fields(cls))
+
     @property
     def size_bytes(self) -> int:
         """Memory of all columns."""
-        return sum(getattr(self, field.name).nbytes for field in fields(self))
+        return sum(getattr(self, name).nbytes for name in self.names())
 
     @property
     def plate_count(self) -> int:

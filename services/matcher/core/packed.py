@@ -76,15 +76,15 @@ def same_state(code: int) -> int:
     return NEBRASKA[1] if code == NEBRASKA[0] else code
 
 
-_CODE_OF_BYTE: Final = np.zeros(256, np.uint8)
+BYTE_CODES: Final = np.zeros(256, np.uint8)
 for _character, _code in CODE.items():
-    _CODE_OF_BYTE[ord(_character)] = _code
+    BYTE_CODES[ord(_character)] = _code
 
 
 def codes_of(texts: npt.NDArray[np.bytes_]) -> Codes:
     """(n, 12) codes of texts; 0 after the end, and for what is not in the alphabet."""
     fixed = np.ascontiguousarray(texts, dtype=f"S{LONGEST}")
-    return _CODE_OF_BYTE[fixed.view(np.uint8).reshape(len(fixed), LONGEST)]
+    return BYTE_CODES[fixed.view(np.uint8).reshape(len(fixed), LONGEST)]
 
 
 @compiled
