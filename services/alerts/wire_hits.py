@@ -134,14 +134,14 @@ def _match(message: pb.MatchedHit, checks: Checks) -> Match:
     entry = _entry(message.entry, checks.within("entry"))
     # A warning of a later version of the contract is a reason to doubt that this version has no word for.
     warnings = tuple(HitWarning(number) for number in sorted(set(message.warnings)) if number in _WARNINGS)
-    label = message.entry.match_label
+    label, is_check = message.entry.match_label, message.entry.match_grade == hit_pb2.MATCH_GRADE_CHECK
     return Match(
         entry,
         message.match_probability,
         warnings,
         label=MatchLabel(label) if label in _LABELS else MatchLabel.UNKNOWN,
         # A grade of a later version is not taken for a reason to be silent.
-        grade=MatchGrade.CHECK if message.entry.match_grade == MatchGrade.CHECK else MatchGrade.SOUND,
+        grade=MatchGrade.CHECK if is_check else MatchGrade.SOUND,
     )
 
 

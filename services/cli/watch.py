@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -15,7 +15,7 @@ from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.cli.options import DATA_DIR, As, DataDir, Json, run_signed_in
 from services.cli.output import Output
 from services.cli.session import Session, is_passing
-from services.cli.words import CATEGORY, WARNING
+from services.cli.words import CATEGORY, MATCH_LABEL, WARNING
 from services.common.errors import AlprError
 
 _PAUSE_SECONDS = 0.5
@@ -87,6 +87,20 @@ def show(message: pb.SubscribeAlertsResponse, output: Output) -> None:
         output.console.bell()
 
 
+def listing(entry: hit_pb2.MatchedEntry, now: datetime) -> str:
+    """How the plate is like the listed one and how old list and entry are, as far as that is known."""
+    parts = []
+    if entry.match_grade == hit_pb2.MATCH_GRADE_CHECK:
+        parts.append("to check only")
+    if entry.match_label:
+        parts.append(MATCH_LABEL.word(entry.match_label))
+    if entry.HasField("list_time"):
+        parts.append(f"list of {(now - entry.list_time.ToDatetime(UTC)) // timedelta(hours=1)} h ago")
+    if entry.entry_date:
+        parts.append(f"entered {escape(entry.entry_date)}")
+    return "".join(f", {part}" for part in parts)
+
+
 def alert_lines(alert: pb.Alert, *, fresh: bool) -> list[str]:
     """The alert in a few lines of rich markup; warnings stand first."""
     entry = alert.entries[0]
@@ -100,7 +114,7 @@ def alert_lines(alert: pb.Alert, *, fresh: bool) -> list[str]:
         f"  {escape(entry.hot_list_name)}" + (f"  [bold yellow]{', '.join(doubts)}[/]" if doubts else ""),
         f"  [bold yellow]{escape(alert.notice.text)}[/]",
         f"  listed {escape(entry.plate)} {escape(entry.state)}, record {escape(entry.record_number or '-')}, "
-        f"match {alert.match_probability:.0%}",
+        f"match {alert.match_probability:.0%}{listing(entry, datetime.now(UTC))}",
         f"  {escape(place)}, captured {max(0, int(age.total_seconds()))} s ago by {escape(alert.sensor_id)}"
         f"  [dim]alert {alert.alert_id}[/]",
     ]

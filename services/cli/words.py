@@ -40,6 +40,7 @@ class Words:
 CASE_KIND = Words(justification_pb2.CaseNumberKind, "CASE_NUMBER_KIND_", "case number kind")
 CATEGORY = Words(hit_pb2.HotListCategory, "HOT_LIST_CATEGORY_", "category")
 WARNING = Words(hit_pb2.HitWarning, "HIT_WARNING_", "warning")
+MATCH_LABEL = Words(hit_pb2.MatchLabel, "MATCH_LABEL_", "label of matches")
 SOURCE = Words(hit_pb2.HotListSource, "HOT_LIST_SOURCE_", "source")
 FORMAT = Words(hot_list_service_pb2.HotListFormat, "HOT_LIST_FORMAT_", "format")
 UPLOAD_KIND = Words(hot_list_service_pb2.UploadKind, "UPLOAD_KIND_", "kind of upload")

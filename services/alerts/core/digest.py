@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def hit_digest(values: Iterable[object]) -> str:
-    """SHA-256, in hexadecimal, of the columns of a hit in the order of the table.
+    """SHA-256, in hexadecimal, of the columns of a hit in the order in which the store names them.
 
     Each value is written as `byte length:text`, so that no two rows write the same text; times are RFC 3339
     in UTC with microseconds.
