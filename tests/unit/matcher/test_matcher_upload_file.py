@@ -204,9 +204,22 @@ def test_notes_are_counted_all_and_the_first_thousand_kept() -> None:
 
     report = uploaded((doubtful + left_out) * MOST_NOTES, FileFormat.NCIC_MN).check()
 
-    assert (report.row_count, report.doubtful_count, report.left_out_count) == (MOST_NOTES,) * 3
+    assert (report.row_count, report.left_out_count) == (MOST_NOTES, MOST_NOTES)
+    assert report.doubtful_count == MOST_NOTES + 1
     assert len(report.notes) == MOST_NOTES
     assert not report.errors
+
+
+@pytest.mark.clause("III.B.3.h")
+def test_rows_that_repeat_an_entry_are_counted_in_one_note_on_the_file() -> None:
+    other_vehicle, other_plate = ROW.replace(b"F0RD", b"GMC"), ROW.replace(b"ABC1230", b"ABC1231")
+
+    report = uploaded(ROW + other_vehicle + ROW + other_plate, FileFormat.NCIC_MN).check()
+
+    assert (report.row_count, report.doubtful_count, report.errors) == (4, 1, [])
+    assert [(one.row, one.column) for one in report.notes] == [(0, "file")]
+    assert report.notes[0].note.startswith("2 rows repeat")
+    assert uploaded(ROW + other_plate, FileFormat.NCIC_MN).check().notes == []
 
 
 @pytest.mark.clause("IV.C.2")
