@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -33,7 +36,7 @@ from tests.support.audit_kit import COORDINATOR, ORI, OTHER_ORI, Officer, Runnin
 from tests.support.databases import MigratedDatabase
 from tests.support.issuer import RunningIssuer
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 GROUP, SENSOR, SCALE = "expressway", "i90-mile12-east", "i80-scale-house-1"
 SHARED, SAFETY = "AB12345", "TRK4711"
@@ -128,7 +131,7 @@ def an_agreement() -> agency_pb.Agreement:
 async def compared(person: Person, until: int) -> Sequence[pb.ComparedList]:
     """What the group is compared with, once that is so many lists."""
     request = pb.ListComparedListsRequest(sensor_group=GROUP)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             found = await person.scope.ListComparedLists(request, metadata=person.metadata)
             if len(found.lists) == until:
@@ -160,7 +163,7 @@ async def test_a_hit_across_agencies_needs_both_their_heads_and_is_shown_to_both
     assert [feed.alerts for feed in feeds] == [[], []]
     await house.read(SHARED)
     for feed in feeds:
-        await feed.until(lambda one: bool(one.alerts))
+        await feed.until(lambda one: bool(one.alerts), 30)
 
     ending = agency_pb.EndAgreementRequest(
         request_id=new_id(), agreement_id=proposed.agreement_id, reason="the detail is over"
@@ -189,7 +192,7 @@ async def test_motor_carrier_safety_stays_apart_from_registration_to_alert(house
     await house.read(SAFETY, SENSOR)
     await house.read(SAFETY, SCALE)
     await house.read(SHARED, SENSOR)
-    await feed.until(lambda one: len(one.alerts) >= 2)
+    await feed.until(lambda one: len(one.alerts) >= 2, 30)
 
     seen: list[alerts_pb.Alert] = feed.alerts
     assert {(alert.plate, alert.sensor_id) for alert in seen} == {(SHARED, SENSOR), (SAFETY, SCALE)}
@@ -219,3 +222,54 @@ async def test_the_matrix_is_the_statewide_coordinators_and_its_change_is_in_the
     )
     shown = await manager.scope.ListSensorGroups(pb.ListSensorGroupsRequest(), metadata=manager.metadata)
     assert [list(one.hot_list_ids) for one in shown.sensor_groups] == [[listed.hot_list_id]]
+
+
+@pytest.mark.clause("III.B.1")
+async def test_the_command_line_makes_an_agreement_and_shows_what_it_lets_in(
+    house: House, tmp_path: Path
+) -> None:
+    async def platewarden(token: str, *arguments: str) -> list[dict[str, Any]]:
+        running = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).with_name("platewarden")),
+            *arguments,
+            "--json",
+            stdout=asyncio.subprocess.PIPE,
+            env={
+                **os.environ,
+                "PW_AUDIT_TARGET": house.audit.user_target,
+                "PW_MATCHER_TARGET": f"127.0.0.1:{house.matcher.user_port}",
+                "PW_CA_FILE": str(house.matcher.world.tls.ca_file),
+                "PW_TOKEN": token,
+            },
+        )
+        said, _ = await running.communicate()
+        assert running.returncode == 0
+        return [json.loads(line) for line in said.splitlines()]
+
+    ours, theirs = house.audit.token(COORDINATOR), house.other.token()
+    listed = await (await house.at_matcher(house.other)).active_list(SHARED)
+    (tmp_path / "signed.pdf").write_bytes(b"signed")
+    terms = ("--provider", ORI, "--recipient", OTHER_ORI, "--gives", "hot-list-hits", "--document")
+    until = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%MZ}"
+    period = ("--from", "2026-01-01T00:00Z", "--until", until)
+
+    (proposed,) = await platewarden(
+        ours, "agreement", "propose", *terms, str(tmp_path / "signed.pdf"), *period
+    )
+    (accepted,) = await platewarden(theirs, "agreement", "accept", proposed["agreement_id"])
+    coordinator = await house.held.enter_async_context(house.matcher.person(ours))
+    await compared(coordinator, until=1)
+    shown = await platewarden(ours, "scope", "show", GROUP)
+    await platewarden(ours, "scope", "set", GROUP, "--mode", "all-but", "--list", listed.hot_list_id)
+    rows, admitted = await asyncio.gather(
+        platewarden(ours, "scope", "list"), platewarden(ours, "scope", "show", GROUP)
+    )
+    (ended,) = await platewarden(theirs, "agreement", "end", proposed["agreement_id"], "--reason", "over")
+
+    assert accepted["state"] == "AGREEMENT_STATE_ACCEPTED"
+    assert [(one["hot_list_id"], one["agreement_ids"]) for one in shown] == [
+        (listed.hot_list_id, [proposed["agreement_id"]])
+    ]
+    assert [one["hot_list_ids"] for one in rows] == [[listed.hot_list_id]]
+    assert not admitted
+    assert await platewarden(ours, "agreement", "list") == [ended]

@@ -114,14 +114,14 @@ async def test_who_shares_nothing_waits_for_nobody() -> None:
 
 
 async def test_audits_word_is_believed_for_fifteen_seconds_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    feed, stored = Feed(), Stored()
+    feed, stored, clock = Feed(), Stored(), [100.0]
+    monkeypatch.setattr(app_agreements, "_monotonic", lambda: clock[0])
     async with following(feed, stored) as follower:
         feed.queue.put_nowait(some_news(1, snapshot=True))
         await tried(stored)
-        now = asyncio.get_running_loop().time()
 
-        for later, believed in ((14.0, True), (16.0, False)):
-            monkeypatch.setattr(app_agreements, "_monotonic", lambda later=later: now + later)
+        for now, believed in ((115.0, True), (115.1, False)):
+            clock[0] = now
             assert is_heard(follower) == believed
 
 
