@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from services.common.errors import AlreadyExistsError, NotPermittedError, WrongStateError
@@ -17,6 +18,8 @@ from services.matcher.store_versions import LAST_ACTIVE, LOCK
 
 if TYPE_CHECKING:
     import asyncpg
+
+_DAY: Final = timedelta(days=1)
 
 _LIST: Final = (
     "SELECT l.hot_list_id, l.name, l.agency_ori, l.source, coalesce(l.active_version, 0) AS active_version,"
@@ -37,6 +40,10 @@ _VERSION: Final = (
 )
 _ENTRY_COUNT: Final = (
     "SELECT entry_count FROM matcher.hot_list_version WHERE hot_list_id = $1 AND version = $2"
+)
+_ACTIVE_AT: Final = (
+    "SELECT version FROM matcher.activation WHERE hot_list_id = $1 AND version IS NOT NULL"
+    " AND activated_at <= $2 ORDER BY match_revision DESC LIMIT 1"
 )
 _APPROVED: Final = (
     "SELECT true FROM matcher.version_approval WHERE hot_list_id = $1 AND version = $2"
@@ -106,7 +113,7 @@ class HotListStore:
             state = await _lock(held, act.hot_list_id)
             found = await _read_version(held, act.hot_list_id, version)
             _check_version(found, state, act)
-            removal = await _removal(held, act.hot_list_id, version)
+            removal = await _removal(held, act, version)
             if removal.needs_approval(share) and not await held.fetchval(
                 _APPROVED, act.hot_list_id, version, removal.compared_version, act.account_id
             ):
@@ -129,10 +136,10 @@ class HotListStore:
         async with transaction(self._pool) as held:
             if not await claim(held, act):
                 approved = await held.fetchval(_APPROVED_BY, act.intent_id)
-                return await _removal(held, act.hot_list_id, version, approved)
+                return await _removal(held, act, version, approved)
             await _lock(held, act.hot_list_id)
             found = await _read_version(held, act.hot_list_id, version)
-            removal = await _removal(held, act.hot_list_id, version)
+            removal = await _removal(held, act, version)
             if found["account_id"] == act.account_id:
                 raise NotPermittedError(
                     "who uploaded a version cannot approve it", metadata={"clauses": "III.B.3.h"}
@@ -178,17 +185,23 @@ async def _change(held: Connection, act: Act, version: int | None) -> int:
     return revision
 
 
-async def _removal(
-    held: Connection, list_id: uuid.UUID, version: int, compared: int | None = None
-) -> Removal:
-    """What `version` removes of `compared`, or else of the one that reads were last compared with."""
+async def _removal(held: Connection, act: Act, version: int, compared: int | None = None) -> Removal:
+    """What `version` removes of `compared`, or else of the version that reads were last compared with.
+
+    Or of the one that they were compared with a day before, if that is the greater share: many small steps of
+    one day are a large one.
+    """
+    list_id = act.hot_list_id
     compared = compared or await held.fetchval(LAST_ACTIVE, list_id) or 0
-    if compared in (0, version):
-        return Removal(compared, 0, 0)
+    day_before = await held.fetchval(_ACTIVE_AT, list_id, act.act_time - _DAY) or 0
     await held.execute(f"SET LOCAL statement_timeout = '{LONGEST_DIFFERENCE_S}s'")
-    difference = await count_difference(held, list_id, compared, version)
-    entries = await held.fetchval(_ENTRY_COUNT, list_id, compared) or 0
-    return Removal(compared, difference.removed, entries)
+    worst = Removal(compared, 0, 0)
+    for other in {compared, day_before} - {0, version}:
+        difference = await count_difference(held, list_id, other, version)
+        entries = await held.fetchval(_ENTRY_COUNT, list_id, other)
+        if difference.removed * worst.compared_count > worst.removed * entries or not worst.removed:
+            worst = Removal(compared, difference.removed, entries)
+    return worst
 
 
 def _check_version(found: asyncpg.Record, state: asyncpg.Record, act: Act) -> None:

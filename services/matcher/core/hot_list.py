@@ -110,7 +110,13 @@ NOTHING_FOUND: Final = Checked()
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What a version removes of `compared_version`, which reads are or were last compared with; 0 is none."""
+    """What a version removes of what it takes the place of.
+
+    Attributes:
+        compared_version: Which reads are or were last compared with; 0 for none.
+        removed: Entries of it that go, or of the version of a day before when that is the greater share.
+        compared_count: Entries of the version that these are of.
+    """
 
     compared_version: int
     removed: int

@@ -231,6 +231,27 @@ async def test_a_version_needs_approval_when_more_than_the_share_goes(
 
 
 @pytest.mark.clause("III.B.3.h")
+async def test_many_small_steps_of_one_day_are_a_large_one(pool: Pool) -> None:
+    hot_list, store = await a_list(pool), HotListStore(pool)
+    rows = [row(f"A{n}") for n in range(20)]
+    for left in (20, 17, 15):
+        await upload(pool, hot_list, rows[:left])
+
+    def activation(version: int, after_h: int) -> Awaitable[object]:
+        moment = NOW + timedelta(hours=after_h)
+        act = an_act("hot_list.activate", hot_list.hot_list_id, moment=moment)
+        return store.activate(act, version, 0.2)
+
+    await activation(1, 0)
+    await activation(2, 30)
+    with pytest.raises(WrongStateError):
+        await activation(3, 31)
+    await activation(3, 55)
+
+    assert (await store.get(hot_list.hot_list_id)).active_version == 3
+
+
+@pytest.mark.clause("III.B.3.h")
 async def test_the_uploader_cannot_approve_and_an_approval_is_stored_once(pool: Pool) -> None:
     hot_list, store = await a_list(pool), HotListStore(pool)
     await upload(pool, hot_list, [row(f"A{n}") for n in range(10)])
