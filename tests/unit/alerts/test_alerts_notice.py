@@ -1,4 +1,4 @@
-"""Whatever shows a read or a hit says that it is a lead only."""
+"""Whatever shows a read, a hit or a listed plate says that it is a lead only."""
 
 import importlib
 from pathlib import Path
@@ -9,7 +9,12 @@ from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
 import alpr
 
-CARRIES = {"alpr.type.v1.Read", "alpr.search.v1.FoundRead", "alpr.alerts.v1.Alert"}
+CARRIES = {
+    "alpr.type.v1.Read",
+    "alpr.search.v1.FoundRead",
+    "alpr.alerts.v1.Alert",
+    "alpr.matcher.v1.ListedEntry",
+}
 NOTICE = "alpr.type.v1.Notice"
 
 # Answers to the camera that took the picture, and to the matcher, which compares: they show them to nobody.
@@ -50,6 +55,7 @@ def test_every_answer_that_shows_a_read_or_an_alert_carries_the_notice() -> None
 
     assert "alpr.search.v1.SearchReadsResponse" in showing
     assert "alpr.alerts.v1.SubscribeAlertsResponse" in showing
+    assert "alpr.matcher.v1.DiffHotListVersionsResponse" in showing
     assert lacking == EXCEPTIONS
 
 
