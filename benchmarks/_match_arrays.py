@@ -78,8 +78,7 @@ def batch_of(reads: Reads, states: Floats) -> Batch:
     order = np.argsort(-logs, axis=1, kind="stable")
     ranked = np.take_along_axis(logs, order, axis=1)
     named = np.isfinite(ranked)
-    codes, shares, state_start = _states(states)
-    return Batch(
+    batch = Batch(
         position_start=_starts(spelt.sum(axis=1)),
         choice_start=_starts(named.sum(axis=1)),
         choice_code=(order[named] + 1).astype(np.uint8),
@@ -89,13 +88,21 @@ def batch_of(reads: Reads, states: Floats) -> Batch:
         text_mask=np.zeros(0, np.uint16),
         text_pattern=np.zeros(0, np.int32),
         text_log=np.zeros(0, np.float32),
-        state_start=state_start,
-        state_code=codes,
-        state_share=shares,
-        state_rest=_rest(shares, state_start),
+        state_start=np.zeros(count + 1, np.int32),
+        state_code=np.zeros(0, np.uint16),
+        state_share=np.zeros(0, np.float32),
+        state_rest=np.zeros(count, np.float32),
         type_share=np.ones((count, CLASSES * 2), np.float32),
         scope=np.zeros(count, np.int32),
     )
+    return with_states(batch, states)
+
+
+def with_states(batch: Batch, states: Floats) -> Batch:
+    """The same reads by a camera that sees their states so."""
+    codes, shares, start = _states(states)
+    rest = _rest(shares, start)
+    return batch._replace(state_start=start, state_code=codes, state_share=shares, state_rest=rest)
 
 
 def _states(states: Floats) -> tuple[npt.NDArray[np.uint16], Floats, npt.NDArray[np.int32]]:

@@ -1,9 +1,9 @@
 """Lattices of our own reader, from labelled photographs, against a made list that their plates are put on.
 
 With the thresholds that the service takes for such a list: `shown` is the share of read plates whose
-entry is found within the budget of what is shown, `exact` that of best texts and best states which are
-right (states where the label names one). `others` counts reads that another entry of the list is found
-for.
+entry is found within the budget of what is shown; `exact` that of best texts which are right,
+`exact_state` with a best state that is right or not known from the label. `others` counts reads that
+another entry of the list is found for.
 """
 
 from __future__ import annotations
@@ -46,16 +46,15 @@ def measured(data: Path, entries: int) -> dict[str, Any]:
     right = [
         [m.entry.plate == text for m in matches] for (text, _, _), matches in zip(read, found, strict=True)
     ]
-    exact = [
-        text == one.lattice.best and (not state or (bool(one.states) and state == one.states[0][0]))
-        for text, state, one in read
-    ]
+    exact = [text == one.lattice.best for text, _, one in read]
+    state_right = [not state or (bool(one.states) and state == one.states[0][0]) for _, state, one in read]
     return {
         "data": data.name,
         "entries": entries,
         "plates": len(seen),
         "read": len(read),
         "exact": round(float(np.mean(exact)), 4),
+        "exact_state": round(float(np.mean(np.array(exact) & np.array(state_right))), 4),
         "shown": round(float(np.mean([any(one) for one in right])), 4),
         "others": sum(not all(one) for one in right),
         "labels": {label.name: sum(m.label is label for row in found for m in row) for label in Label},

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks._match_arrays import batch_of, columns_of
+from benchmarks._match_arrays import batch_of, columns_of, with_states
 from benchmarks._match_world import (
     CHUNK,
     CLASSES,
@@ -80,30 +80,36 @@ class Stage:
         self.knobs = MatchSettings().knobs(LEAST_RATIO)
         self._lists = Lists(np.ones((1, 1), np.uint8), np.full(1, LEAST_RATIO, np.float32))
 
-    def hits(self, accuracy: float) -> Iterator[Scores]:
-        """Reads of plates drawn from the list; only the right entry counts."""
+    def hits(self, accuracies: Sequence[float]) -> Iterator[list[Scores]]:
+        """Reads of plates drawn from the list, by accuracy; only the right entry counts."""
         rng = np.random.default_rng([2, self.sizes.entries])
         for chunk in chunks_of(self.sizes.hits):
             rows = rng.integers(0, self.sizes.entries, CHUNK)
-            yield self._scores(self.listed[rows], accuracy, chunk, "hit", rows)
+            yield self._scores(self.listed[rows], accuracies, chunk, "hit", rows)
 
-    def background(self, accuracy: float) -> Iterator[Scores]:
-        """Reads of passing plates that are not on the list; any entry counts."""
+    def background(self, accuracies: Sequence[float]) -> Iterator[list[Scores]]:
+        """Reads of passing plates that are not on the list, by accuracy; any entry counts."""
         for chunk in chunks_of(self.sizes.background):
             plates = self.world.passing_plates(chunk)
             plates = plates[~_among(_pairs(plates), self._pairs)]
-            yield self._scores(plates, accuracy, chunk, "background", None)
+            yield self._scores(plates, accuracies, chunk, "background", None)
 
-    def _scores(self, plates: Plates, accuracy: float, chunk: int, name: str, rows: Numbers | None) -> Scores:
+    def _scores(
+        self, plates: Plates, accuracies: Sequence[float], chunk: int, name: str, rows: Numbers | None
+    ) -> list[Scores]:
         reads = self.world.reads(plates, chunk, name)
-        states = self.world.states_seen(plates, accuracy, chunk, name)
-        found = search(batch_of(reads, states), self.table, self._lists, self.grammar, self.knobs)
-        best = np.full(len(plates), _NOT_FOUND, np.float32)
-        counts = np.ones(len(found.read), np.bool_)
-        if rows is not None:
-            counts = self._origin[found.row] == rows[found.read]
-        np.maximum.at(best, found.read[counts], found.ratio[counts])
-        return Scores(best, *self._simple(plates, reads.characters, states, rows is not None))
+        batch, scores = None, []
+        for accuracy in accuracies:
+            states = self.world.states_seen(plates, accuracy, chunk, name)
+            batch = batch_of(reads, states) if batch is None else with_states(batch, states)
+            found = search(batch, self.table, self._lists, self.grammar, self.knobs)
+            best = np.full(len(plates), _NOT_FOUND, np.float32)
+            counts = np.ones(len(found.read), np.bool_)
+            if rows is not None:
+                counts = self._origin[found.row] == rows[found.read]
+            np.maximum.at(best, found.read[counts], found.ratio[counts])
+            scores.append(Scores(best, *self._simple(plates, reads.characters, states, rows is not None)))
+        return scores
 
     def _simple(
         self, plates: Plates, characters: Floats, states: Floats, listed: bool
@@ -133,12 +139,13 @@ class Stage:
         }
 
 
-def measured(stage: Stage, accuracies: tuple[float, ...]) -> dict[str, Any]:
+def measured(stage: Stage, accuracies: Sequence[float]) -> dict[str, Any]:
     """The figures by state accuracy, and false alarms per million of the rules that have no threshold."""
     edit = stage.within_one_edit()
     figures: dict[str, Any] = {}
-    for accuracy in accuracies:
-        hits, background = _joined(stage.hits(accuracy)), _joined(stage.background(accuracy))
+    all_hits, all_background = [*stage.hits(accuracies)], [*stage.background(accuracies)]
+    for place, accuracy in enumerate(accuracies):
+        hits, background = (_joined([one[place] for one in rows]) for rows in (all_hits, all_background))
         thresholds = {budget: _threshold(background.best, budget) for budget in BUDGETS}
         figures[f"{accuracy:.2f}"] = {
             "exact": _share(hits.exact),
@@ -167,9 +174,8 @@ def _threshold(background: Floats, budget: int) -> float:
     return max(float(ranked[int(budget / _MILLION * len(ranked))]), _NOT_FOUND)
 
 
-def _joined(parts: Iterator[Scores]) -> Scores:
-    rows = list(parts)
-    return Scores(*(np.concatenate([getattr(one, name) for one in rows]) for name in Scores.__slots__))
+def _joined(parts: Sequence[Scores]) -> Scores:
+    return Scores(*(np.concatenate([getattr(one, name) for one in parts]) for name in Scores.__slots__))
 
 
 def _share(values: npt.NDArray[np.bool_]) -> float:
