@@ -346,6 +346,16 @@ async def test_a_form_of_plate_recognizer_brings_its_picture_and_each_plate_is_c
     assert len(camera.ocr.stored()) == 1
 
 
+@pytest.mark.clause("III.B.3.h")
+async def test_a_signature_is_not_taken_for_a_form_whose_picture_it_does_not_cover(camera: Camera) -> None:
+    body = json.dumps(plate_recognizer()).encode()
+
+    status, _ = await camera.push(_form(body, SCENE), "plate-recognizer", headers=signature(body))
+
+    assert status == 401
+    assert not camera.ocr.stored()
+
+
 async def test_a_message_without_plates_is_answered_204_and_nothing_is_stored(camera: Camera) -> None:
     message = plate_recognizer()
     message["data"]["results"] = []
