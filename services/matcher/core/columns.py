@@ -148,6 +148,10 @@ def sorted_columns(raw: RawColumns) -> Columns:
     """The columns of one list, sorted by key. Raises ValueError for a plate that is none."""
     count = len(raw.plate)
     codes = codes_of(raw.plate)
+    # Every byte of a plate is a character, and none stands behind an end.
+    size = np.char.str_len(raw.plate)
+    if not np.array_equal(np.count_nonzero(codes, axis=1), size):
+        raise ValueError("a plate is not 1 to 12 of A-Z, 0-9 and '?'")
     keys, o_masks = np.zeros(count, np.uint64), np.zeros(count, np.uint16)
     patterns = np.ones(count, np.int32)
     pack(codes, keys, o_masks, patterns)
