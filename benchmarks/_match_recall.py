@@ -35,6 +35,7 @@ LEAST_RATIO: Final = 0.001
 """Entries below it are not looked for: as far below certainty as a thousand per million reaches."""
 _MILLION: Final = 1e6
 _NOT_FOUND: Final = -1.0
+_LISTED_ONE_IN: Final = 2_000
 _BLIND: Final = 2_000
 """Background reads whose neighbours by one edit are counted; each has some 500."""
 
@@ -157,6 +158,7 @@ def measured(stage: Stage, accuracies: Sequence[float]) -> dict[str, Any]:
                 "exact_state": round(_MILLION * float(np.mean(background.exact_state))),
                 "edit1": edit["false_alarms"],
             },
+            "above_half": _above_half(hits.best, background.best),
             "found_at_all": _share(hits.best > _NOT_FOUND),
             "bound_over_measured": {
                 str(budget): round(stage.bound(over) / budget, 1)
@@ -172,6 +174,24 @@ def _threshold(background: Floats, budget: int) -> float:
     """The ratio that `budget` of a million background reads pass."""
     ranked = np.sort(background)[::-1]
     return max(float(ranked[int(budget / _MILLION * len(ranked))]), _NOT_FOUND)
+
+
+def _above_half(hits: Floats, background: Floats) -> dict[str, float]:
+    """Of matches that are called likelier than not: what the matcher says, and what is so.
+
+    One read in _LISTED_ONE_IN is of a listed plate, as MatchSettings takes it to be for a list of a million.
+    """
+    settings = MatchSettings()
+    weights = np.repeat([1 / _LISTED_ONE_IN / len(hits), 1 / len(background)], [len(hits), len(background)])
+    ratios = np.maximum(np.concatenate([hits, background]).astype(float), 0.0)
+    said = ratios * settings.listed / (1 + ratios * settings.listed)
+    sure = said > 1 / 2
+    right = weights * (np.arange(len(said)) < len(hits))
+    total = float(weights[sure].sum())
+    return {
+        "said": round(float((weights * said)[sure].sum()) / total, 3),
+        "right": round(float(right[sure].sum()) / total, 3),
+    }
 
 
 def _joined(parts: Sequence[Scores]) -> Scores:
