@@ -224,15 +224,27 @@ async def test_the_matrix_is_the_statewide_coordinators_and_its_change_is_in_the
     assert [list(one.hot_list_ids) for one in shown.sensor_groups] == [[listed.hot_list_id]]
 
 
+# The commands that stand in its input, one after another in one interpreter: most of a command is its start.
+COMMANDS = """
+import json, sys
+from services.cli.main import app
+for arguments in json.load(sys.stdin):
+    app([*arguments, "--json"], standalone_mode=False)
+    print("end", flush=True)
+"""
+
+
 @pytest.mark.clause("III.B.1")
 async def test_the_command_line_makes_an_agreement_and_shows_what_it_lets_in(
     house: House, tmp_path: Path
 ) -> None:
-    async def platewarden(token: str, *arguments: str) -> list[dict[str, Any]]:
+    async def platewarden(token: str, *commands: Sequence[str]) -> list[list[dict[str, Any]]]:
+        """What each command prints."""
         running = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).with_name("platewarden")),
-            *arguments,
-            "--json",
+            sys.executable,
+            "-c",
+            COMMANDS,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={
                 **os.environ,
@@ -242,34 +254,38 @@ async def test_the_command_line_makes_an_agreement_and_shows_what_it_lets_in(
                 "PW_TOKEN": token,
             },
         )
-        said, _ = await running.communicate()
+        said, _ = await running.communicate(json.dumps(commands).encode())
         assert running.returncode == 0
-        return [json.loads(line) for line in said.splitlines()]
+        parts = said.decode().split("end\n")[: len(commands)]
+        return [[json.loads(line) for line in part.splitlines()] for part in parts]
 
     ours, theirs = house.audit.token(COORDINATOR), house.other.token()
+    coordinator = await house.held.enter_async_context(house.matcher.person(ours))
     listed = await (await house.at_matcher(house.other)).active_list(SHARED)
     (tmp_path / "signed.pdf").write_bytes(b"signed")
-    terms = ("--provider", ORI, "--recipient", OTHER_ORI, "--gives", "hot-list-hits", "--document")
+    terms = ("--provider", ORI, "--recipient", OTHER_ORI, "--gives", "hot-list-hits")
     until = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%MZ}"
-    period = ("--from", "2026-01-01T00:00Z", "--until", until)
+    more = ("--document", str(tmp_path / "signed.pdf"), "--from", "2026-01-01T00:00Z", "--until", until)
 
-    (proposed,) = await platewarden(
-        ours, "agreement", "propose", *terms, str(tmp_path / "signed.pdf"), *period
-    )
-    (accepted,) = await platewarden(theirs, "agreement", "accept", proposed["agreement_id"])
-    coordinator = await house.held.enter_async_context(house.matcher.person(ours))
+    ((proposed,),) = await platewarden(ours, ("agreement", "propose", *terms, *more))
+    agreement_id = proposed["agreement_id"]
+    ((accepted,),) = await platewarden(theirs, ("agreement", "accept", agreement_id))
     await compared(coordinator, until=1)
-    shown = await platewarden(ours, "scope", "show", GROUP)
-    await platewarden(ours, "scope", "set", GROUP, "--mode", "all-but", "--list", listed.hot_list_id)
-    rows, admitted = await asyncio.gather(
-        platewarden(ours, "scope", "list"), platewarden(ours, "scope", "show", GROUP)
+    shown, _, rows, admitted, (ended,), agreements = await platewarden(
+        ours,
+        ("scope", "show", GROUP),
+        ("scope", "set", GROUP, "--mode", "all-but", "--list", listed.hot_list_id),
+        ("scope", "list"),
+        ("scope", "show", GROUP),
+        ("agreement", "end", agreement_id, "--reason", "over"),
+        ("agreement", "list"),
     )
-    (ended,) = await platewarden(theirs, "agreement", "end", proposed["agreement_id"], "--reason", "over")
 
     assert accepted["state"] == "AGREEMENT_STATE_ACCEPTED"
     assert [(one["hot_list_id"], one["agreement_ids"]) for one in shown] == [
-        (listed.hot_list_id, [proposed["agreement_id"]])
+        (listed.hot_list_id, [agreement_id])
     ]
     assert [one["hot_list_ids"] for one in rows] == [[listed.hot_list_id]]
     assert not admitted
-    assert await platewarden(ours, "agreement", "list") == [ended]
+    assert agreements == [ended]
+    assert ended["state"] == "AGREEMENT_STATE_ENDED"
