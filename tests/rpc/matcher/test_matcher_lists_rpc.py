@@ -273,7 +273,7 @@ async def test_lists_of_the_own_agency_come_in_pages_and_the_look_is_recorded(ma
 
 async def test_the_state_of_the_matcher_is_for_services_and_people(matcher: Matcher) -> None:
     async with matcher.person() as person:
-        await person.active_list("AB12345", "ABI2345")
+        await person.active_list("AB02345", "ABO2345")
         of_person = await person.matching.GetMatcherState(
             match_pb.GetMatcherStateRequest(), metadata=person.metadata, timeout=20
         )
