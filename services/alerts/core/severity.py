@@ -41,8 +41,14 @@ def severity_of(category: Category) -> Severity:
 
 
 def severity(match: Match) -> Severity:
-    """The severity of its category; NOTICE for a check only, for a wrong stop begins with a sound."""
-    return Severity.NOTICE if match.grade is MatchGrade.CHECK else severity_of(match.entry.category)
+    """The severity of its category; NOTICE for a check only, for a wrong stop begins with a sound.
+
+    What was captured more than 15 minutes ago never sounds as live: it is HIGH at most.
+    """
+    if match.grade is MatchGrade.CHECK:
+        return Severity.NOTICE
+    of_category = severity_of(match.entry.category)
+    return min(of_category, Severity.HIGH) if HitWarning.LATE_CAPTURE in match.warnings else of_category
 
 
 def loudest(matches: Iterable[Match]) -> Severity:

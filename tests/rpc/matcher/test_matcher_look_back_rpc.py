@@ -163,6 +163,7 @@ async def test_an_urgent_entry_finds_what_went_by_wildcards_and_all(matcher: Mat
 
     assert matcher.world.archive.asked[0].changed_id == added.entry.entry_id
     assert len(matcher.world.archive.asked[0].plates) == 36
+    assert [LOOK_BACK in found for found in warnings_of(matcher.world, read)] == [True]
     assert warnings_of(matcher.world, other) == []
 
 

@@ -260,6 +260,23 @@ async def test_withdrawals_are_permanent(
         await admin.close()
 
 
+@pytest.mark.clause("IV.D.2")
+async def test_what_was_captured_long_ago_does_not_sound_as_live(
+    writer: AlertWriter, store: AlertStore
+) -> None:
+    late, live = hit(entry_of(Category.AMBER)), hit(entry_of(Category.AMBER))
+    warnings = (HitWarning.LATE_CAPTURE, HitWarning.LOOK_BACK)
+    late = replace(late, matches=(replace(late.matches[0], warnings=warnings),))
+
+    severities = []
+    for made in (late, live):
+        alert = await store.alert(await one(writer, made))
+        assert alert is not None
+        severities.append(loudest(alert.matches))
+
+    assert severities == [Severity.HIGH, Severity.URGENT]
+
+
 async def test_a_hit_of_the_look_back_keeps_its_mark(writer: AlertWriter, store: AlertStore) -> None:
     made = hit(replace(entry_of(), key=EntryKey(uuid4(), 1)))
     marked = replace(made.matches[0], warnings=(HitWarning.LOOK_BACK,))
