@@ -24,6 +24,7 @@ from benchmarks._match_world import (
     chunks_of,
     packed,
 )
+from services.matcher.core.budget import DEFAULT_BUDGET, ratio_for
 from services.matcher.core.grammar import Grammar, grammar_of
 from services.matcher.core.search import Lists, search
 from services.matcher.core.settings import MatchSettings
@@ -126,6 +127,12 @@ class Stage:
         """Most false alarms per million that such a list can have above a ratio (core/budget.py)."""
         return self.sizes.entries * self.grammar.usual * _MILLION / ratio
 
+    def shown(self, hits: Floats, background: Floats) -> dict[str, float]:
+        """Recall and false alarms per million of what the service shows of such a list by default."""
+        least = ratio_for(DEFAULT_BUDGET.checked, self.sizes.entries, self.grammar.usual)
+        alarms = round(_MILLION * float(np.mean(background >= least)))
+        return {"recall": _share(hits >= least), "false_alarms": alarms}
+
     def within_one_edit(self) -> dict[str, float]:
         """Recall and false alarms of best texts within one edit of a listed one, whatever the state."""
         reads = self.world.passing_plates(0)[slice(0, _BLIND)]
@@ -158,6 +165,7 @@ def measured(stage: Stage, accuracies: Sequence[float]) -> dict[str, Any]:
                 "exact_state": round(_MILLION * float(np.mean(background.exact_state))),
                 "edit1": edit["false_alarms"],
             },
+            "shown": stage.shown(hits.best, background.best),
             "above_half": _above_half(hits.best, background.best),
             "found_at_all": _share(hits.best > _NOT_FOUND),
             "bound_over_measured": {
