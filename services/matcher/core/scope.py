@@ -122,11 +122,28 @@ class Rules:
 
     shared: frozenset[tuple[str, str, Partition]] = frozenset()
     rows: Mapping[tuple[str, str], GroupRow] = field(default_factory=dict)
+    # What was found last for a group, and in which headers: every batch asks again, and lists are thousands.
+    _found: dict[tuple[str, str, Partition], tuple[Sequence[ScopedList], frozenset[int]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def lists_for(
         self, agency_ori: str, sensor_group: str, partition: Partition, headers: Sequence[ScopedList]
     ) -> frozenset[int]:
-        """The numbers (places in `headers`) of the lists that reads of such a sensor are compared with."""
+        """The numbers (places in `headers`) of the lists that reads of such a sensor are compared with.
+
+        `headers` must not change while these rules are in use.
+        """
+        key = (agency_ori, sensor_group, partition)
+        known, numbers = self._found.get(key, ((), frozenset[int]()))
+        if known is not headers:
+            numbers = self._look_up(agency_ori, sensor_group, partition, headers)
+            self._found[key] = headers, numbers
+        return numbers
+
+    def _look_up(
+        self, agency_ori: str, sensor_group: str, partition: Partition, headers: Sequence[ScopedList]
+    ) -> frozenset[int]:
         row = self.rows.get((agency_ori, sensor_group))
         return frozenset(
             number
@@ -147,13 +164,18 @@ class Scope:
 
     agreements: tuple[Agreement, ...] = ()
     rows: tuple[GroupRow, ...] = ()
+    # The rules that were asked for last: they hold until an agreement begins or ends.
+    _last: list[Rules] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def rules_at(self, moment: datetime) -> Rules:
-        """The rules at `moment`: an agreement counts from its start to its end, to the second."""
-        return Rules(
-            shared=frozenset(_shared(one for one in self.agreements if one.is_in_effect(moment))),
-            rows={(row.agency_ori, row.sensor_group): row for row in self.rows},
-        )
+        """The rules at `moment`: an agreement counts from its start to before its end."""
+        shared = frozenset(_shared(one for one in self.agreements if one.is_in_effect(moment)))
+        for last in self._last:
+            if last.shared == shared:
+                return last
+        rules = Rules(shared, {(row.agency_ori, row.sensor_group): row for row in self.rows})
+        self._last[:] = [rules]
+        return rules
 
     def admits_others(self, agency_ori: str, moment: datetime) -> bool:
         """True when an agreement in effect lets lists of another agency meet this agency's sensors."""

@@ -191,6 +191,20 @@ def test_the_matrix_never_lets_in_what_partition_or_agency_keeps_out(
 
 
 @pytest.mark.clause("III.B.1")
+def test_rules_hold_until_an_agreement_begins_or_ends_or_the_lists_change() -> None:
+    scope = Scope((an_agreement(end=NOW + timedelta(hours=1)),))
+    before, now, after = (AList(CHICAGO),), (AList(ISP), AList(CHICAGO)), NOW + timedelta(hours=1)
+
+    assert scope.rules_at(NOW) is scope.rules_at(NOW + timedelta(minutes=59))
+    assert set(scope.rules_at(NOW).lists_for(ISP, GROUP, GENERAL, before)) == {0}
+    assert set(scope.rules_at(NOW).lists_for(ISP, GROUP, GENERAL, now)) == {0, 1}
+    assert set(scope.rules_at(NOW).lists_for(CHICAGO, GROUP, GENERAL, now)) == {1}
+    assert set(scope.rules_at(after).lists_for(ISP, GROUP, GENERAL, now)) == {0}
+    assert set(scope.rules_at(NOW).lists_for(ISP, GROUP, GENERAL, now)) == {0, 1}
+    assert scope == Scope(scope.agreements)
+
+
+@pytest.mark.clause("III.B.1")
 def test_only_an_agreement_in_effect_makes_an_agency_depend_on_audits_word() -> None:
     scope = Scope((an_agreement(),))
 
