@@ -154,10 +154,6 @@ class Rules:
         )
 
 
-OWN_ONLY: Final = Rules()
-"""No agreement, no matrix: what fails closed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Agreements and matrix as stored at one revision."""

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from services.matcher.core.entry import Category, Source
 from services.matcher.core.hot_list import FileFormat
 from services.matcher.core.scope import (
-    OWN_ONLY,
     Agreement,
     GroupMode,
     GroupRow,
@@ -71,9 +70,9 @@ def with_row(mode: GroupMode, *lists: AList, group: str = GROUP, agency: str = I
 def test_without_an_agreement_an_agencys_lists_meet_its_own_sensors_only() -> None:
     lists = (AList(ISP), AList(CHICAGO), AList(ISP, Source.AGENCY))
 
-    assert compared(OWN_ONLY, *lists) == {0, 2}
-    assert compared(OWN_ONLY, *lists, agency=CHICAGO) == {1}
-    assert compared(OWN_ONLY, *lists, agency=IDOT) == set()
+    assert compared(Rules(), *lists) == {0, 2}
+    assert compared(Rules(), *lists, agency=CHICAGO) == {1}
+    assert compared(Rules(), *lists, agency=IDOT) == set()
 
 
 @pytest.mark.clause("III.B.1")
