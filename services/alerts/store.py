@@ -26,11 +26,10 @@ FROM alerts.alert a CROSS JOIN LATERAL (
     ORDER BY h.capture_time DESC, h.read_id DESC LIMIT 1
 ) s WHERE a.alert_id = ANY($1::uuid[])
 """  # noqa: S608 - constants of this package
+# `sounded` too: as EXISTS it would be answered from one scan of all hits there ever were.
 _MATCHES = f"""
-SELECT e.alert_id, m.*, w.withdraw_time, w.reason, EXISTS (
-    SELECT FROM alerts.hit h WHERE h.alert_id = e.alert_id AND h.entry_id = e.entry_id
-    AND h.list_version = e.list_version AND h.match_grade = 1
-) AS sounded FROM alerts.alert_entry e CROSS JOIN LATERAL (
+SELECT e.alert_id, m.*, w.withdraw_time, w.reason, s.sounded IS NOT NULL AS sounded
+FROM alerts.alert_entry e CROSS JOIN LATERAL (
     SELECT {MATCH_COLUMNS}, match_revision FROM alerts.hit h
     WHERE h.alert_id = e.alert_id AND h.entry_id = e.entry_id AND h.list_version = e.list_version
     ORDER BY h.capture_time DESC, h.read_id DESC LIMIT 1
@@ -38,7 +37,11 @@ SELECT e.alert_id, m.*, w.withdraw_time, w.reason, EXISTS (
     SELECT w.withdraw_time, w.reason FROM alerts.withdrawal w
     WHERE w.entry_id = e.entry_id AND w.match_revision > m.match_revision
     ORDER BY w.match_revision LIMIT 1
-) w ON true WHERE e.alert_id = ANY($1::uuid[])
+) w ON true LEFT JOIN LATERAL (
+    SELECT true AS sounded FROM alerts.hit h
+    WHERE h.alert_id = e.alert_id AND h.entry_id = e.entry_id AND h.list_version = e.list_version
+    AND h.match_grade = 1 LIMIT 1
+) s ON true WHERE e.alert_id = ANY($1::uuid[])
 """  # noqa: S608 - constants of this package
 _STEPS = """
 SELECT step_time, account_id, verified_state, disposition, system, response_id
