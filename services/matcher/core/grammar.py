@@ -60,6 +60,8 @@ class GrammarArrays(NamedTuple):
         state_row: (SHORT_CODES,) the row of a state.
         mix: (SHORT_CODES,) how much each state counts among what a read may be besides a listed plate, 1 in
             all.
+        blank: (SHORT_CODES,) evidence for each state in a read that says nothing of it: how many plates
+            that pass are of the state, over the mean weighed by `mix`; in its first element the most of all.
     """
 
     bound: Floats
@@ -67,6 +69,7 @@ class GrammarArrays(NamedTuple):
     density: Floats
     state_row: npt.NDArray[np.uint8]
     mix: Floats
+    blank: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,8 @@ def grammar_of(lists: Iterable[Columns], home_state: str = "IL") -> Grammar:
         cells = state_row[columns.state].astype(np.int64) * PATTERNS + columns.pattern
         cell_counts += np.bincount(cells[len(columns.wild) :], minlength=len(cell_counts))
     counts = cell_counts.reshape(-1, PATTERNS)
-    weights = np.arange(1, len(table) + 1) ** -_NEXT_STATE
-    pooled = _TABLE_WEIGHT * np.average(list(table.values()), axis=0, weights=weights) + counts.sum(axis=0)
+    passing = _passing(list(table), home_state)
+    pooled = _TABLE_WEIGHT * np.average(list(table.values()), axis=0, weights=passing) + counts.sum(axis=0)
     pooled /= pooled.sum()
     shares = [pooled]
     for row, known in enumerate(table.values(), start=1):
@@ -105,13 +108,13 @@ def grammar_of(lists: Iterable[Columns], home_state: str = "IL") -> Grammar:
         weighed = _TABLE_WEIGHT * (_OWN_SHARE * known + _OTHERS_SHARE * pooled + _FREE_SHARE * _free())
         weighed += counts[row]
         shares.append(weighed / weighed.sum())
-    return _grammar(np.array(shares), state_row, _mix(list(table), home_state))
+    return _grammar(np.array(shares), state_row, *_mix(list(table), passing))
 
 
 _FREE_SHARE: Final = 1 - _OWN_SHARE - _OTHERS_SHARE
 
 
-def _grammar(shares: _Shares, state_row: npt.NDArray[np.uint8], mix: Floats) -> Grammar:
+def _grammar(shares: _Shares, state_row: npt.NDArray[np.uint8], mix: Floats, blank: Floats) -> Grammar:
     density = shares / _sizes()
     # The usual text: the mean over all plates, of the logarithm because short texts are far from the others.
     passing = shares[0] > 0
@@ -126,26 +129,41 @@ def _grammar(shares: _Shares, state_row: npt.NDArray[np.uint8], mix: Floats) -> 
         for depth in range(length - 1, -1, -1):
             below = bound[length, 2 << depth : 4 << depth].reshape(-1, 2)
             bound[length, 1 << depth : 2 << depth] = below.max(axis=1)
-    arrays = (bound.astype(np.float32), prior.astype(np.float32), density.astype(np.float32), state_row, mix)
+    arrays = (
+        bound.astype(np.float32),
+        prior.astype(np.float32),
+        density.astype(np.float32),
+        state_row,
+        mix,
+        blank,
+    )
     return Grammar(GrammarArrays(*arrays), usual)
 
 
-def _mix(states: Sequence[str], home: str) -> Floats:
-    """How much each state counts among what a read may be besides a listed plate.
+def _passing(states: Sequence[str], home: str) -> _Shares:
+    """How many plates that pass are of each state: three in four of the home state, the others by size."""
+    if home not in states:
+        return np.full(len(states), 1 / len(states))
+    shares = np.arange(1, len(states) + 1) ** -_NEXT_STATE
+    shares *= (1 - _HOME_SHARE) / shares.sum()
+    shares[states.index(home)] += _HOME_SHARE
+    return shares
 
-    Three plates in four are of the home state, the others of all states by their size; of these shares the
-    square roots are taken, because a reader's own probabilities know of the home state too. Flat without a
-    home state.
+
+def _mix(states: Sequence[str], shares: _Shares) -> tuple[Floats, Floats]:
+    """How much each state counts among what a read may be besides a listed plate, and `GrammarArrays.blank`.
+
+    The square roots of the shares that pass, because a reader's own probabilities know of the home state too.
     """
-    shares = np.arange(1, len(states) + 1) ** -_NEXT_STATE if home in states else np.ones(len(states))
-    shares = shares / shares.sum()
-    if home in states:
-        shares *= 1 - _HOME_SHARE
-        shares[states.index(home)] += _HOME_SHARE
     roots = np.sqrt(shares)
-    mix = np.full(SHORT_CODES, roots.min() / roots.sum(), np.float32)
-    mix[[short_code(state) for state in states]] = roots / roots.sum()
-    return mix
+    roots /= roots.sum()
+    codes = [short_code(state) for state in states]
+    mix = np.full(SHORT_CODES, roots.min(), np.float32)
+    mix[codes] = roots
+    blank = np.zeros(SHORT_CODES, np.float32)
+    blank[codes] = shares / np.sum(shares * roots)
+    blank[0] = blank.max()
+    return mix, blank
 
 
 def _table() -> dict[str, _Shares]:

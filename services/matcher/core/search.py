@@ -93,7 +93,7 @@ def _search(  # noqa: PLR0913, PLR0917 - compiled
     total = 0
     for read in range(len(batch.scope)):
         unit = _unit(batch, read, grammar)
-        slack = knobs.slack + _most_evidence(batch, read, unit)
+        slack = knobs.slack + _most_evidence(batch, read, grammar, unit)
         count = spell(batch, read, grammar, slack, knobs.unexplained, path, texts)
         count = add_whole(batch, read, texts, count)
         if knobs.dropped > 0:
@@ -186,12 +186,18 @@ def _judge(  # noqa: PLR0913, PLR0917 - compiled
         kind = batch.type_share[read, (tag >> np.uint32(TYPE_AT)) & np.uint32(_TYPE)]
         state = int(np.int64(tag & np.uint32(_STATE)))
         share, evidence = _evidence(batch, read, grammar, unit, state)
-        usual = grammar.density[grammar.state_row[state], texts.pattern[place]]
+        known = state if batch.state_rest[read] != 0 else 0
+        usual = grammar.density[grammar.state_row[known], texts.pattern[place]]
         # All else that it may be: the same text on a plate of another state or kind is something else.
         rest = max(weight - likely * share * kind * usual, _LEAST_REST)
         ratio = likely * evidence * kind / rest
         # The best text counts as certain: a plate that is listed as read is dropped for its state alone.
-        as_read = place == 0 and _probability(batch, read, state, knobs) * kind >= knobs.minimum
+        # Without a state a large list has every text: its budget decides.
+        as_read = (
+            place == 0
+            and batch.state_rest[read] != 0
+            and _probability(batch, read, state, knobs) * kind >= knobs.minimum
+        )
         if ratio >= lists.least_ratio[segment] or as_read:
             if total < len(found.read):
                 found.read[total], found.row[total], found.ratio[total] = read, row - 1, ratio
@@ -217,8 +223,10 @@ def _unit(batch: Batch, read: int, grammar: GrammarArrays) -> float:
 
 
 @compiled
-def _most_evidence(batch: Batch, read: int, unit: float) -> float:
+def _most_evidence(batch: Batch, read: int, grammar: GrammarArrays, unit: float) -> float:
     """Logarithm of the evidence for the state that has most, or 0 when that is less."""
+    if batch.state_rest[read] == 0:
+        return max(0.0, math.log(grammar.blank[0]))
     first = batch.state_start[read]
     if first == batch.state_start[read + 1]:
         return 0.0
@@ -241,9 +249,12 @@ def _evidence(
     batch: Batch, read: int, grammar: GrammarArrays, unit: float, state: int
 ) -> tuple[float, float]:
     """A state's share among what the read may be besides a listed plate, and the evidence for it."""
-    if state == 0 or batch.state_rest[read] == 0:
+    if state == 0:
         # Neither for nor against.
         return 0.0, 1.0
+    if batch.state_rest[read] == 0:
+        # What passes most speaks for the home state; nothing was seen that speaks against another.
+        return float(grammar.blank[state] * grammar.mix[state]), max(1.0, grammar.blank[state])
     for at in range(batch.state_start[read], batch.state_start[read + 1]):
         if batch.state_code[at] == state:
             evidence = batch.state_share[at] / unit

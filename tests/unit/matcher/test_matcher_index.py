@@ -189,6 +189,19 @@ def test_an_unsure_read_sounds_for_a_small_list_and_is_to_be_checked_for_a_large
     assert (small.grade, large.grade) == (Grade.SOUND, Grade.CHECK)
 
 
+def test_a_text_without_a_state_is_no_hit_of_a_large_list_of_which_any_text_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = Index(1, NOW, (active(1, entry("AB12345", state="WI")),))
+    seen = Sighting(Lattice("AB12345"), (), NOW)
+
+    small = find_matches(seen, index, frozenset({0}), NOW, MatchSettings())
+    monkeypatch.setattr(ListIndex, "entry_count", property(lambda _: 10_000_000), raising=False)
+    large = find_matches(seen, index, frozenset({0}), NOW, MatchSettings())
+
+    assert (len(small), len(large)) == (1, 0)
+
+
 def row(*values: bytes | None) -> bytes:
     fields = (struct.pack(">i", -1) if one is None else struct.pack(">i", len(one)) + one for one in values)
     return struct.pack(">h", len(values)) + b"".join(fields)

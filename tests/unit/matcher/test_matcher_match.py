@@ -222,7 +222,14 @@ def test_an_unknown_state_on_either_side_is_kept_with_its_warning(
     (match,) = found(sighting(certain("AB12345"), states), listed(("AB12345", state)))
 
     assert match.doubts == (Doubt.STATE_UNKNOWN,)
-    assert 0.05 < match.probability < 0.6
+    assert 0.05 < match.probability < 0.99
+
+
+def test_a_read_without_a_state_is_rather_of_the_home_state() -> None:
+    home, other = found(sighting(certain("AB12345"), ()), listed(("AB12345", "WI"), ("AB12345", "IL")))
+
+    assert (home.entry.state, other.entry.state) == ("IL", "WI")
+    assert home.probability > 2 * other.probability
 
 
 def test_nebraska_has_two_codes() -> None:
