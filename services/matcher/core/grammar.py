@@ -144,7 +144,7 @@ def _passing(states: Sequence[str], home: str) -> _Shares:
     """How many plates that pass are of each state: three in four of the home state, the others by size."""
     if home not in states:
         return np.full(len(states), 1 / len(states))
-    shares = np.arange(1, len(states) + 1) ** -_NEXT_STATE
+    shares: _Shares = np.arange(1, len(states) + 1, dtype=np.float64) ** -_NEXT_STATE
     shares *= (1 - _HOME_SHARE) / shares.sum()
     shares[states.index(home)] += _HOME_SHARE
     return shares
