@@ -73,6 +73,7 @@ def test_what_is_written_reads_back_in_any_order_of_columns(rows: list[ListRow],
             *values,
             row.plate_type,
             entered,
+            row.expires_at.isoformat() if row.expires_at else "",
         )
         writer.writerow(dict(zip(COLUMNS, fields, strict=True)))
 

@@ -84,4 +84,7 @@ def test_read_has_image_time_place_and_plate_and_nothing_about_who_drives() -> N
     assert names <= {
         "read_id", "sensor_id", "capture_time", "receive_time", "place", "plate", "lattice", "states",
         "plate_box", "image", "model_version", "sender_read_id", "plate_corners", "plate_types", "passage",
+        "vehicle",
     }  # fmt: skip
+    # What the camera saw of the vehicle corroborates a hit (IV.C.2); it has no number that leads to an owner.
+    assert {field.name for field in read_pb2.SeenVehicle.DESCRIPTOR.fields} == {"make", "color"}
