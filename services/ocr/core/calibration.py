@@ -93,7 +93,7 @@ class Calibration:
     table: tuple[tuple[float, float], ...] = ((0.0, 0.0), (1.0, 1.0))
     temperature: float = 1.0
     covered: float = 0.7
-    arrangement: float = 0.75
+    arrangement: float = 0.5
     issuer_temperature: float = 1.0
     kind_temperature: float = 1.0
     readable: float = 0.1
