@@ -16,7 +16,7 @@ from services.matcher.core.batch import Batch, Floats, Starts
 from services.matcher.core.compiled import compiled
 from services.matcher.core.grammar import Grammar, GrammarArrays
 from services.matcher.core.packed import ANY, LONGEST
-from services.matcher.core.settings import Knobs
+from services.matcher.core.settings import LEAST_SLACK, Knobs
 from services.matcher.core.spell import Path, Texts, add_slips, add_whole, new_path, new_texts, spell
 from services.matcher.core.table import (
     MASK_AT,
@@ -93,7 +93,7 @@ def _search(  # noqa: PLR0913, PLR0917 - compiled
     total = 0
     for read in range(len(batch.scope)):
         unit = _unit(batch, read, grammar)
-        slack = knobs.slack + _most_evidence(batch, read, grammar, unit)
+        slack = max(LEAST_SLACK, knobs.slack + _most_evidence(batch, read, grammar, unit))
         count = spell(batch, read, grammar, slack, knobs.unexplained, path, texts)
         count = add_whole(batch, read, texts, count)
         if knobs.dropped > 0:

@@ -8,15 +8,15 @@ from typing import Final, NamedTuple
 
 from services.matcher.core.budget import DEFAULT_BUDGET, Budget
 
-# What a read may be besides a listed plate is spelt out as far as one part in 150, or matches seem surer.
-_LEAST_SLACK: Final = 5.0
+LEAST_SLACK: Final = 5.0
+"""What a read may be besides a listed plate is spelt out as far as one part in 150, or matches seem surer."""
 
 
 class Knobs(NamedTuple):
     """What the search is told; see MatchSettings.
 
     Attributes:
-        slack: Minus the logarithm of the least ratio of any list, but at least _LEAST_SLACK.
+        slack: Minus the logarithm of the least ratio of any list.
         dropped, invented: 0 when texts of other lengths are not looked up.
     """
 
@@ -78,7 +78,7 @@ class MatchSettings:
         """The same for compiled code; `least_ratio` is that of the boldest list."""
         return Knobs(
             minimum=self.minimum,
-            slack=max(_LEAST_SLACK, -math.log(self.least_ratio if least_ratio is None else least_ratio)),
+            slack=-math.log(self.least_ratio if least_ratio is None else least_ratio),
             unexplained=self.unexplained,
             dropped=self.dropped if self.slips else 0.0,
             invented=self.invented if self.slips else 0.0,
