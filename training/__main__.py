@@ -68,7 +68,7 @@ def _characters(p: Places) -> list[list[str]]:
     return [
         _windows(p, "text", "text_b", _TEXT_CHUNKS, 21, *look),
         _windows(p, "real", "real_b", _REAL_CHUNKS, 77, *look),
-        _net(p, "characters", "text_*.npz", 110, "--real", "real_*.npz", "--real-share", 0.12),
+        _net(p, "characters", "text_*.npz", 235, "--real", "real_*.npz", "--real-share", 0.12),
         _export(p, "characters"),
     ]
 
@@ -77,14 +77,14 @@ def _issuer(p: Places) -> list[list[str]]:
     look = ("--corners", p.models / "corners.onnx")
     return [
         _windows(p, "issuer", "issuer", _ISSUER_CHUNKS, 31, *look, "--size", 4000),
-        _net(p, "issuer", "issuer_*.npz", 40),
+        _net(p, "issuer", "issuer_*.npz", 140),
         _export(p, "issuer"),
     ]
 
 
 def _detector(p: Places) -> list[list[str]]:
     common = ("--data", p.data, "--fonts", p.fonts, "--work", p.work / "detector")
-    train = _module("train_detector", *common, "--minutes", p.minutes or 94)
+    train = _module("train_detector", *common, "--minutes", p.minutes or 136)
     return [train, ["cp", str(p.work / "detector" / "detector.onnx"), str(p.models)]]
 
 

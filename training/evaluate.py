@@ -1,6 +1,6 @@
 """Measures a version of the models on validation plates, and shows its worst errors as pictures.
 
-python -m training.evaluate --models DIR --version plates-1 --data DIR --fonts DIR --out REPORT
+python -m training.evaluate --models DIR --version plates-2 --data DIR --fonts DIR --out REPORT
 
 Prints one JSON line a part (drawn plates, real photographs that no net was trained on) and writes REPORT.md
 with the same figures and REPORT.png with the errors most believed, each above what was meant / read.
