@@ -11,7 +11,19 @@ from alpr.matcher.v1 import local_list_service_pb2 as pb
 from alpr.matcher.v1 import local_list_service_pb2_grpc as rpc
 from alpr.type.v1 import hit_pb2, justification_pb2
 from services.cli.locate import CommandError
-from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
+from services.cli.options import (
+    DATA_DIR,
+    As,
+    CaseKind,
+    CaseNumber,
+    DataDir,
+    Json,
+    Offence,
+    OutsideAgency,
+    Purpose,
+    new_request_id,
+    run_signed_in,
+)
 from services.cli.output import Output
 from services.cli.session import Session
 from services.cli.words import CASE_KIND, CATEGORY, ENTRY_STATE, LIST_OWNER, UNSPECIFIED_CASE
@@ -22,23 +34,11 @@ app = typer.Typer(no_args_is_help=True, help="Local lists: watch for a plate, st
 @app.command()
 def add(
     pattern: Annotated[str, typer.Argument(help="The plate; ? stands for any one character (ABC?23).")],
-    kind: Annotated[
-        str,
-        typer.Option(
-            "--case-kind",
-            help="cad, field-report, tracs, i-case, crash-report, leads-ncic or outside-agency.",
-        ),
-    ] = "",
-    case_number: Annotated[str, typer.Option("--case", help="Case number (ENF-051 IV.C.5).")] = "",
-    outside_agency: Annotated[
-        str, typer.Option("--outside-agency", help="Whose case it is, for outside-agency.")
-    ] = "",
-    purpose: Annotated[
-        str, typer.Option("--purpose", help="The criminal nexus in words (ENF-051 IV.C.6); no names.")
-    ] = "",
-    offence: Annotated[
-        str, typer.Option("--offence", help="Offence code; `platewarden purposes` lists them.")
-    ] = "",
+    kind: CaseKind = "",
+    case_number: CaseNumber = "",
+    outside_agency: OutsideAgency = "",
+    purpose: Purpose = "",
+    offence: Offence = "",
     category: Annotated[
         str, typer.Option("--category", help="What it is about, for instance felony.")
     ] = "other",

@@ -26,6 +26,18 @@ As = Annotated[
         "--as", help="Subject to sign in as at the development issuer; elsewhere put a token into PW_TOKEN."
     ),
 ]
+CaseKind = Annotated[
+    str,
+    typer.Option(
+        "--case-kind", help="cad, field-report, tracs, i-case, crash-report, leads-ncic or outside-agency."
+    ),
+]
+CaseNumber = Annotated[str, typer.Option("--case", help="Case number (ENF-051 IV.C.5).")]
+OutsideAgency = Annotated[str, typer.Option("--outside-agency", help="Whose case it is, for outside-agency.")]
+Purpose = Annotated[
+    str, typer.Option("--purpose", help="The criminal nexus in words (ENF-051 IV.C.6); no names.")
+]
+Offence = Annotated[str, typer.Option("--offence", help="Offence code; `platewarden purposes` lists them.")]
 
 EXIT_REFUSED = 1
 EXIT_COMMAND = 2

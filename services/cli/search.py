@@ -13,7 +13,19 @@ from alpr.audit.v1 import authorization_service_pb2_grpc as audit_rpc
 from alpr.search.v1 import search_service_pb2 as pb
 from alpr.search.v1 import search_service_pb2_grpc as rpc
 from alpr.type.v1 import justification_pb2
-from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
+from services.cli.options import (
+    DATA_DIR,
+    As,
+    CaseKind,
+    CaseNumber,
+    DataDir,
+    Json,
+    Offence,
+    OutsideAgency,
+    Purpose,
+    new_request_id,
+    run_signed_in,
+)
 from services.cli.output import Output
 from services.cli.session import Session
 from services.cli.words import CASE_KIND, UNSPECIFIED_CASE
@@ -23,23 +35,11 @@ from services.common.receipts import receipt_to_json
 def search(
     plate: Annotated[str, typer.Argument(help="The plate; spaces and dashes are dropped.")],
     subject: As = "",
-    kind: Annotated[
-        str,
-        typer.Option(
-            "--case-kind",
-            help="cad, field-report, tracs, i-case, crash-report, leads-ncic or outside-agency.",
-        ),
-    ] = "",
-    case_number: Annotated[str, typer.Option("--case", help="Case number (ENF-051 IV.C.5).")] = "",
-    outside_agency: Annotated[
-        str, typer.Option("--outside-agency", help="Whose case it is, for outside-agency.")
-    ] = "",
-    purpose: Annotated[
-        str, typer.Option("--purpose", help="The criminal nexus in words (ENF-051 IV.C.6).")
-    ] = "",
-    offence: Annotated[
-        str, typer.Option("--offence", help="Offence code; `platewarden purposes` lists them.")
-    ] = "",
+    kind: CaseKind = "",
+    case_number: CaseNumber = "",
+    outside_agency: OutsideAgency = "",
+    purpose: Purpose = "",
+    offence: Offence = "",
     since: Annotated[datetime | None, typer.Option("--from", help="From this moment, UTC.")] = None,
     until: Annotated[datetime | None, typer.Option("--to", help="To this moment, UTC.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most rows of a page.")] = 100,

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +31,6 @@ _FIELD: Final = "\x1f"
 _EPOCH: Final = date(1970, 1, 1)
 NO_DATE: Final = np.iinfo(np.int32).min
 NEVER: Final = np.iinfo(np.int64).max
-
-Array: TypeAlias = npt.NDArray[np.generic]
 
 
 @dataclass(frozen=True, slots=True)
