@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from services.cli.locate import CommandError, Connection
+from services.cli.output import Output
 from services.cli.push import _messages, _picture_beside, push, secret_of
+from services.dev.pki import DevelopmentAuthority
 from services.dev.places import Places
+from services.ocr.core.pushed.credentials import signature_holds
 
 
 def connection(data_dir: Path | None) -> Connection:
@@ -89,3 +96,41 @@ def test_elsewhere_the_secret_must_be_named_and_not_be_empty(tmp_path: Path) -> 
 async def test_an_unknown_layout_is_answered_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="there are rekor, plate-recognizer, flock"):
         await push(connection(None), "other", "cam-1", tmp_path, b"", None)  # type: ignore[arg-type]
+
+
+async def test_a_message_is_signed_with_the_secret_and_sent_again_until_there_is_room(
+    tls: DevelopmentAuthority, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text('{"n": 1}')
+    came: list[tuple[str, str, bytes]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        came.append((request.path, request.headers["Platewarden-Signature"], await request.read()))
+        return web.json_response({}, status=503 if len(came) == 1 else 200)
+
+    async with asyncio.timeout(30):
+        runner, target = await _receiver(tls, take)
+        try:
+            known = Connection({"receiver": target}, tls.ca_file, None)
+            await push(known, "rekor", "cam-1", tmp_path / "a.json", b"secret", Output(as_json=True))
+        finally:
+            await runner.cleanup()
+
+    assert [path for path, _, _ in came] == ["/v1/rekor/cam-1"] * 2
+    for _, signature, body in came:
+        assert json.loads(body) == {"n": 1}
+        assert signature_holds(signature, body, [b"secret"], datetime.now(UTC), timedelta(minutes=5))
+
+
+async def _receiver(tls: DevelopmentAuthority, take: Any) -> tuple[web.AppRunner, str]:
+    """A server with the receiver's certificate, and where it is."""
+    application = web.Application()
+    application.router.add_post("/v1/{layout}/{sensor}", take)
+    certificate = tls.server("receiver")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.cert_file, certificate.key_file)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    await site.start()
+    return runner, f"127.0.0.1:{runner.addresses[0][1]}"
