@@ -62,3 +62,10 @@ def test_temperature_evens_out_and_sharpens() -> None:
     assert even[0] < 0.7 < sharp[0]
     assert sum(even) == pytest.approx(1)
     assert sum(sharp) == pytest.approx(1)
+
+
+def test_what_fits_better_turned_round_is_believed_less() -> None:
+    doubting = Calibration(weights=(*Calibration().weights[:-1], -2.0))
+
+    assert doubting.probability(replace(CLEAR, turned=0.5)) < doubting.probability(CLEAR)
+    assert replace(CLEAR, turned=9.0).values()[-1] == 1.0
