@@ -12,6 +12,7 @@ from services.cli import (
     local,
     model,
     scope,
+    search,
     sensor,
 )
 from services.cli.bootstrap import bootstrap
@@ -19,7 +20,7 @@ from services.cli.capture import capture
 from services.cli.demo.command import demo
 from services.cli.doctor import doctor
 from services.cli.read import read
-from services.cli.search import purposes, search
+from services.cli.search import purposes
 from services.cli.token import token
 from services.cli.up import up
 from services.cli.watch import watch
@@ -30,7 +31,7 @@ app = typer.Typer(
     help="An open automated licence plate reader in which every query has to answer for itself.",
     pretty_exceptions_enable=False,  # a traceback with local variables could show a plate or a token
 )
-for command in (up, demo, doctor, bootstrap, token, capture, read, watch, search, purposes):
+for command in (up, demo, doctor, bootstrap, token, capture, read, watch, purposes):
     app.command()(command)
 app.add_typer(account.app, name="account")
 app.add_typer(sensor.agency_app, name="agency")
@@ -44,6 +45,7 @@ app.add_typer(scope.app, name="scope")
 app.add_typer(model.app, name="model")
 app.add_typer(alert.app, name="alert")
 app.add_typer(audit.app, name="audit")
+app.add_typer(search.app, name="search")
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from services.cli.demo.material import Material, leads_file
 from services.cli.locate import CommandError, Connection
 from services.cli.options import new_request_id
 from services.cli.output import Output
+from services.cli.question import write_receipts
 from services.cli.sensor import approve_deployment, register_sensor
 from services.cli.sensor_channel import sensor_channel
 from services.cli.session import Session
@@ -211,7 +212,7 @@ class Story:
         )
         self._say("With case number and purpose:")
         search.show(answer, self._output)
-        search.write_receipts(answer, self._evidence)
+        write_receipts(answer, self._evidence)
         if not answer.reads:
             raise CommandError("the search found no read of the plate that was just stored")
         await self._try_the_database()

@@ -220,7 +220,7 @@ async def test_a_search_without_case_number_is_refused_on_the_command_line(
     stack: Supervisor, folder: Path
 ) -> None:
     refused = await asyncio.to_thread(
-        platewarden, folder, "search", "AB12345", "--as", cast.OFFICER.subject, "--json"
+        platewarden, folder, "search", "plate", "AB12345", "--as", cast.OFFICER.subject, "--json"
     )
 
     assert refused.returncode == 1

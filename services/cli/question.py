@@ -1,0 +1,173 @@
+"""What every question on the command line shares: who asks and why, window, receipts, notice."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Annotated, Any, Protocol, get_type_hints
+
+import typer
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from alpr.type.v1.justification_pb2 import Justification
+from alpr.type.v1.notice_pb2 import Notice
+from alpr.type.v1.receipt_pb2 import AuditReceipt
+from services.cli.options import (
+    DATA_DIR,
+    As,
+    CaseKind,
+    CaseNumber,
+    DataDir,
+    Json,
+    Offence,
+    OutsideAgency,
+    Purpose,
+    run_signed_in,
+)
+from services.cli.output import Output
+from services.cli.session import Session
+from services.cli.words import CASE_KIND, UNSPECIFIED_CASE
+from services.common.receipts import receipt_to_json
+
+
+class Answer(Protocol):
+    """What every answer to a question has."""
+
+    @property
+    def notice(self) -> Notice:
+        """What it is good for."""
+
+    @property
+    def question_receipt(self) -> AuditReceipt:
+        """Proof of the question."""
+
+    @property
+    def outcome_receipt(self) -> AuditReceipt:
+        """Proof of the answer."""
+
+    @property
+    def searched_from(self) -> Timestamp:
+        """Start of the window that was searched."""
+
+    @property
+    def searched_to(self) -> Timestamp:
+        """Its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Options of every question: who asks, and why."""
+
+    subject: As = ""
+    kind: CaseKind = ""
+    case_number: CaseNumber = ""
+    outside_agency: OutsideAgency = ""
+    purpose: Purpose = ""
+    offence: Offence = ""
+    receipts: Annotated[
+        Path | None,
+        typer.Option("--receipts", help="Write the receipts of question and answer into this folder."),
+    ] = None
+    data_dir: DataDir = DATA_DIR
+    as_json: Json = False
+
+    def justification(self) -> Justification:
+        """Case number and purpose as every question carries them."""
+        return Justification(
+            case_number_kind=CASE_KIND.number(self.kind) if self.kind else UNSPECIFIED_CASE,
+            case_number=self.case_number,
+            outside_agency=self.outside_agency,
+            purpose=self.purpose,
+            offence_code=self.offence,
+        )
+
+    def run(self, work: Callable[[Session, Output], Awaitable[None]]) -> None:
+        """Runs `work` with a session of the person who asks."""
+        run_signed_in(work, data_dir=self.data_dir, subject=self.subject, as_json=self.as_json)
+
+    def keep_receipts(self, answer: Answer) -> None:
+        """Writes the receipts where the person wants them, if anywhere."""
+        if self.receipts is not None:
+            write_receipts(answer, self.receipts)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Options of a question with a window of time."""
+
+    since: Annotated[datetime | None, typer.Option("--from", help="From this moment, UTC.")] = None
+    until: Annotated[datetime | None, typer.Option("--to", help="To this moment, UTC.")] = None
+
+    def set_in(self, request: Message) -> None:
+        """Sets the request's fields `from` and `to`, as far as the person gave them."""
+        for field, moment in (("from", self.since), ("to", self.until)):
+            if moment is not None:
+                stamp = Timestamp()
+                stamp.FromDatetime(moment)
+                getattr(request, field).CopyFrom(stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Options of a question that is answered in pages."""
+
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most rows of a page.")] = 100
+    token: Annotated[str, typer.Option("--page", help="Token of the next page, from the page before.")] = ""
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`command` as Typer takes it: a parameter that is a dataclass of options stands for those options."""
+    hints = get_type_hints(command, include_extras=True)
+    own: list[Parameter] = []
+    bundles: dict[str, Any] = {}
+    shared: list[Parameter] = []
+    for name, parameter in signature(command).parameters.items():
+        if is_dataclass(hints[name]):
+            bundles[name] = hints[name]
+            shared += _options(hints[name])
+        else:
+            own.append(parameter.replace(annotation=hints[name], kind=Parameter.KEYWORD_ONLY))
+
+    @wraps(command)
+    def expanded(**values: Any) -> None:
+        for name, bundle in bundles.items():
+            values[name] = bundle(**{field.name: values.pop(field.name) for field in fields(bundle)})
+        command(**values)
+
+    expanded.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]
+    expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared]}
+    return expanded
+
+
+def _options(bundle: Any) -> list[Parameter]:
+    hints = get_type_hints(bundle, include_extras=True)
+    return [
+        Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name])
+        for field in fields(bundle)
+    ]
+
+
+def write_receipts(answer: Answer, folder: Path) -> None:
+    """Writes the answer's two receipts into `folder` as question-<index>.json and outcome-<index>.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, receipt in (("question", answer.question_receipt), ("outcome", answer.outcome_receipt)):
+        path = folder / f"{name}-{receipt.log_index}.json"
+        path.write_text(json.dumps(receipt_to_json(receipt), indent=2) + "\n", encoding="utf-8")
+
+
+def show_notice(answer: Answer, output: Output) -> None:
+    """Prints first what the answer is good for."""
+    output.console.print(f"[bold yellow]{answer.notice.text}[/]")
+
+
+def show_record(answer: Answer, found: str, output: Output) -> None:
+    """Prints last what was searched and where its record stands; `found` is for instance "3 read(s)"."""
+    output.note(
+        f"{found} between {answer.searched_from.ToDatetime():%Y-%m-%d %H:%M} and "
+        f"{answer.searched_to.ToDatetime():%Y-%m-%d %H:%M} UTC; recorded as log entries "
+        f"{answer.question_receipt.log_index} (question) and {answer.outcome_receipt.log_index} (answer)"
+    )
