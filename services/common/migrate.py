@@ -1,7 +1,8 @@
 """Brings a service's schema up to date: `python -m services.common.migrate` (ADR-0009).
 
-A service's migrations are its files `sql/NNNN_name.sql`, run in the order of their numbers, each once and in
-a transaction of its own, together with its row in `<schema>.alembic_version`. There is no way back; a mistake
+A service's migrations are its files `sql/NNNN_name.sql`, run in the order of their numbers, which may leave gaps,
+each once and in a transaction of its own, together with its row in `<schema>.alembic_version`. A new file has the
+highest number. There is no way back; a mistake
 is mended by a further file. Two runs at once are safe: the second waits, and finds nothing to do.
 """
 
@@ -110,8 +111,10 @@ async def migrate(
 
 def _files(folder: Path) -> Sequence[Path]:
     files = sorted(path for path in folder.glob("*.sql") if _FILE_NAME.fullmatch(path.name))
-    if [path.name[:4] for path in files] != [f"{number:04}" for number in range(len(files))] or not files:
-        msg = f"the migrations in {folder} are not numbered 0000, 0001 and so on without a gap"
+    numbers = [path.name[:4] for path in files]
+    # Numbers may leave room for a topic's further files; a released one is followed by higher ones only.
+    if not files or numbers[0] != "0000" or len(set(numbers)) != len(numbers):
+        msg = f"the migrations in {folder} must begin with 0000 and have each number once"
         raise MigrationError(msg)
     return files
 

@@ -99,11 +99,17 @@ async def test_a_schema_of_a_newer_program_is_refused(url: str, folder: Path) ->
         await migrate(url, "matcher", folder=folder)
 
 
-async def test_a_gap_in_the_numbers_is_refused(url: str, folder: Path) -> None:
-    (folder / "0003_late.sql").write_text("SELECT 1;")
+async def test_a_number_that_is_there_twice_is_refused(url: str, folder: Path) -> None:
+    (folder / "0001_again.sql").write_text("SELECT 1;")
 
-    with pytest.raises(MigrationError, match="without a gap"):
+    with pytest.raises(MigrationError, match="each number once"):
         await migrate(url, "matcher", folder=folder)
+
+
+async def test_numbers_may_leave_room(url: str, folder: Path) -> None:
+    (folder / "0012_late.sql").write_text("SELECT 1;")
+
+    assert await migrate(url, "matcher", folder=folder) == "0012"
 
 
 async def test_a_login_gets_its_password_and_may_connect(url: str, folder: Path) -> None:
