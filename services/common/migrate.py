@@ -1,9 +1,9 @@
 """Brings a service's schema up to date: `python -m services.common.migrate` (ADR-0009).
 
-A service's migrations are its files `sql/NNNN_name.sql`, run in the order of their numbers, which may leave gaps,
-each once and in a transaction of its own, together with its row in `<schema>.alembic_version`. A new file has the
-highest number. There is no way back; a mistake
-is mended by a further file. Two runs at once are safe: the second waits, and finds nothing to do.
+A service's migrations are its files `sql/NNNN_name.sql`, run in the order of their numbers, each once and in
+a transaction of its own, together with its row in `<schema>.alembic_version`. Numbers may leave gaps; a new
+file has the highest. There is no way back; a mistake is mended by a further file. Two runs at once are safe:
+the second waits, and finds nothing to do.
 """
 
 import argparse
