@@ -14,6 +14,7 @@ from services.alerts.outbox import OutboxDrainer
 from services.alerts.pictures import Pictures
 from services.alerts.server import AlertServicer
 from services.alerts.store import AlertStore
+from services.alerts.store_dispositions import DispositionStore
 from services.alerts.store_outbox import OutboxStore
 from services.alerts.store_writer import AlertWriter, Change, Done
 from services.alerts.subscription import Pace, Subscriptions
@@ -52,7 +53,8 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     alerts = Alerts(store, writes, audit, pictures, clock)
     feed = Feed(store, ring_size=settings.feed_ring_size)
     subscriptions = Subscriptions(feed, store, sealer, clock, _pace(settings))
-    servicer = AlertServicer(alerts, subscriptions, _terms(settings, audit, clock, alerts), clock)
+    terms = _terms(settings, audit, clock, alerts)
+    servicer = AlertServicer(alerts, DispositionStore(pool), subscriptions, terms, clock)
     background = Background(database_url, feed, OutboxDrainer(OutboxStore(pool), audit))
     await background.start()
     builder = ServerBuilder(settings, name="alerts")

@@ -7,7 +7,9 @@ from services.alerts.app import Alerts
 from services.alerts.core.model import FeedKind, StepRequest
 from services.alerts.entitlement import Entitlement, EntitlementTerms
 from services.alerts.races import first_ending
+from services.alerts.store_dispositions import DispositionStore
 from services.alerts.subscription import Delivery, Subscriptions
+from services.alerts.wire_dispositions import encode_dispositions, parse_dispositions
 from services.alerts.wire_hits import parse_hits, parse_withdrawal
 from services.common.clock import Clock
 from services.common.errors import StoppingError, UnauthenticatedError
@@ -20,9 +22,15 @@ class AlertServicer(rpc.AlertServiceServicer):
     """See alert_service.proto."""
 
     def __init__(
-        self, alerts: Alerts, subscriptions: Subscriptions, terms: EntitlementTerms, clock: Clock
+        self,
+        alerts: Alerts,
+        dispositions: DispositionStore,
+        subscriptions: Subscriptions,
+        terms: EntitlementTerms,
+        clock: Clock,
     ) -> None:
         self._alerts = alerts
+        self._dispositions = dispositions
         self._subscriptions = subscriptions
         self._terms = terms
         self._clock = clock
@@ -40,6 +48,14 @@ class AlertServicer(rpc.AlertServiceServicer):
         require_service(context, "matcher")
         await self._alerts.withdraw(parse_withdrawal(request))
         return pb.WithdrawAlertsResponse()
+
+    async def ListDispositions(
+        self, request: pb.ListDispositionsRequest, context: Context
+    ) -> pb.ListDispositionsResponse:
+        """See alert_service.proto."""
+        require_service(context, "matcher")
+        page = await self._dispositions.page(*parse_dispositions(request))
+        return encode_dispositions(page)
 
     # A coroutine that writes, not a generator: a subscriber that does not read must not hold up its own end.
     async def SubscribeAlerts(  # type: ignore[override]
