@@ -13,9 +13,11 @@ import typer
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from alpr.search.v1.area_pb2 import Area, Circle, MapPoint, Polygon, SensorList
 from alpr.type.v1.justification_pb2 import Justification
 from alpr.type.v1.notice_pb2 import Notice
 from alpr.type.v1.receipt_pb2 import AuditReceipt
+from services.cli.locate import CommandError
 from services.cli.options import (
     DATA_DIR,
     As,
@@ -117,6 +119,65 @@ class Page:
 
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most rows of a page.")] = 100
     token: Annotated[str, typer.Option("--page", help="Token of the next page, from the page before.")] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Options of a question about a place."""
+
+    near: Annotated[
+        str, typer.Option("--near", help="LATITUDE,LONGITUDE,METRES: everywhere so near to that point.")
+    ] = ""
+    within: Annotated[
+        Path | None, typer.Option("--within", help="GeoJSON file with one polygon: everywhere inside it.")
+    ] = None
+    group: Annotated[str, typer.Option("--group", help="Wherever the sensors of this group were.")] = ""
+    sensors: Annotated[
+        str, typer.Option("--sensors", help="Wherever these sensors were; ids joined by commas.")
+    ] = ""
+
+    def area(self) -> Area | None:
+        """The place as questions carry it, None for everywhere.
+
+        Raises:
+            CommandError: More than one place, or one that cannot be read.
+        """
+        given = [one for one in (self.near, self.within, self.group, self.sensors) if one]
+        if len(given) > 1:
+            raise CommandError("a question has one place: choose --near, --within, --group or --sensors")
+        if self.near:
+            return Area(circle=_circle(self.near))
+        if self.within:
+            return Area(polygon=_polygon(self.within))
+        if self.sensors:
+            return Area(sensors=SensorList(sensor_ids=self.sensors.split(",")))
+        return Area(sensor_group=self.group) if self.group else None
+
+
+def _circle(text: str) -> Circle:
+    try:
+        latitude, longitude, metres = map(float, text.split(","))
+    except ValueError:
+        raise CommandError("--near takes LATITUDE,LONGITUDE,METRES, for instance 41.97,-87.9,500") from None
+    return Circle(center=MapPoint(latitude=latitude, longitude=longitude), radius_meters=metres)
+
+
+def _polygon(path: Path) -> Polygon:
+    """The one polygon of a GeoJSON file (RFC 7946), by itself or in a feature or collection."""
+    try:
+        shape = json.loads(path.read_text(encoding="utf-8"))
+        if shape["type"] == "FeatureCollection":
+            (shape,) = shape["features"]
+        if shape["type"] == "Feature":
+            shape = shape["geometry"]
+        (ring,) = shape["coordinates"]
+        corners = [MapPoint(latitude=latitude, longitude=longitude) for longitude, latitude, *_ in ring]
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError):
+        raise CommandError(f"{path} holds no GeoJSON with one polygon without holes") from None
+    # GeoJSON repeats the first corner at the end; the contract does not.
+    return Polygon(corners=corners[:-1] if corners[:1] == corners[-1:] else corners)
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
