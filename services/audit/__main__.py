@@ -8,6 +8,7 @@ from alpr.audit.v1.governance_service_pb2_grpc import add_GovernanceServiceServi
 from alpr.audit.v1.health_service_pb2_grpc import add_HealthServiceServicer_to_server
 from alpr.audit.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
+from alpr.audit.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
 from services.audit.app_accounts import Accounts
 from services.audit.app_act import Actor
 from services.audit.app_agreements import Agreements
@@ -17,6 +18,7 @@ from services.audit.app_gate import Gate
 from services.audit.app_log import Log
 from services.audit.app_look_back import LookBacks
 from services.audit.app_registry import Agencies, Sensors
+from services.audit.app_settings import Settings
 from services.audit.app_watch import Entitlements, Registry, Watch
 from services.audit.config import AuditSettings
 from services.audit.core.claims import Expected
@@ -24,6 +26,7 @@ from services.audit.policies import load as load_policies
 from services.audit.server import AuthorizationServicer
 from services.audit.server_governance import GovernanceServicer
 from services.audit.server_people import AccountServicer
+from services.audit.server_settings import SettingsServicer
 from services.audit.server_streams import HealthServicer, LogServicer, SensorServicer
 from services.audit.store_accounts import AccountStore
 from services.audit.store_agreements import AgreementStore
@@ -60,7 +63,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     verifier = TokenVerifier(ProviderKeys(settings.oidc_jwks_url), expected, settings.algorithms, clock)
     gate = Gate(journal, verifier, accounts, folder.policies, clock)
     actor = Actor(journal, gate)
-    terms = Terms(SettingStore(pool), folder.rules, permit_key)
+    settings_kept = SettingStore(pool, folder.retention)
+    terms = Terms(settings_kept, folder.rules, permit_key)
     authorizer = Authorizer(journal, gate, terms, clock)
     look_backs = LookBacks(journal, gate, terms, agreements, clock)
 
@@ -74,6 +78,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     agreed = Agreements(gate, actor, agreements)
     governance = GovernanceServicer(Agencies(gate, actor, accounts), agreed, agreement_watch)
     entitlements = HealthServicer(Entitlements(registry, gate, clock))
+    setting_watch = Watch(registry, sensors.revisions, lambda now: now.settings, settings_kept.since)
+    setting = SettingsServicer(Settings(gate, actor, settings_kept), setting_watch, permit_key)
     log = LogServicer(gate, journal, Exporter(journal, gate))
     builder.add(
         "alpr.audit.v1.AuthorizationService", add_AuthorizationServiceServicer_to_server, authorization
@@ -82,6 +88,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder.add("alpr.audit.v1.SensorService", add_SensorServiceServicer_to_server, sensor)
     builder.add("alpr.audit.v1.GovernanceService", add_GovernanceServiceServicer_to_server, governance)
     builder.add("alpr.audit.v1.HealthService", add_HealthServiceServicer_to_server, entitlements)
+    builder.add("alpr.audit.v1.SettingsService", add_SettingsServiceServicer_to_server, setting)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
     return builder
 

@@ -29,7 +29,7 @@ _BLIND_SECONDS = 5.0
 _HEARTBEAT_SECONDS = 3.0
 _LEASE_EVERY_SECONDS = 15.0
 LEASE = timedelta(seconds=60)
-_NOTHING = Revisions(-1, -1, -1)
+_NOTHING = Revisions(-1, -1, -1, -1)
 
 
 class Registry:

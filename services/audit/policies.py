@@ -10,6 +10,7 @@ from typing import Any
 
 from services.audit.core.justification import CaseNumberFormat, Prohibition, PurposeCode, Rules
 from services.audit.core.policy import Policies, PolicyError
+from services.audit.core.retention import RetentionPack
 from services.common.config import ConfigError
 
 CASE_NUMBER_KINDS = ("CAD", "FIELD_REPORT", "TRACS", "I_CASE", "CRASH_REPORT", "LEADS_NCIC", "OUTSIDE_AGENCY")
@@ -21,6 +22,7 @@ class PolicyFolder:
 
     policies: Policies
     rules: Rules
+    retention: RetentionPack
 
 
 def load(folder: Path) -> PolicyFolder:
@@ -32,8 +34,8 @@ def load(folder: Path) -> PolicyFolder:
     try:
         texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.cedar"))]
         schema = (folder / "platewarden.cedarschema").read_text(encoding="utf-8")
-        return PolicyFolder(Policies(texts, schema), _rules(folder))
-    except (PolicyError, OSError, KeyError, TypeError, tomllib.TOMLDecodeError, re.error) as error:
+        return PolicyFolder(Policies(texts, schema), _rules(folder), _retention(folder))
+    except (PolicyError, OSError, KeyError, TypeError, ValueError, re.error) as error:
         msg = f"PW_POLICY_DIR: the folder {folder} cannot be used: {error}"
         raise ConfigError(msg) from None
 
@@ -48,6 +50,10 @@ def _rules(folder: Path) -> Rules:
         vague=frozenset(purposes["vague"]["words"]),
         prohibited=tuple(_prohibition(one) for one in purposes["prohibited"]),
     )
+
+
+def _retention(folder: Path) -> RetentionPack:
+    return RetentionPack(**tomllib.loads((folder / "retention.toml").read_text(encoding="utf-8")))
 
 
 def _format(table: dict[str, Any]) -> CaseNumberFormat:

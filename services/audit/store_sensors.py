@@ -28,7 +28,9 @@ _SENSOR = """
 _BY_ID = _SENSOR + "WHERE sensor_id = $1"
 _PAGE = _SENSOR + "WHERE agency_ori = $1 AND sensor_id > $2 ORDER BY sensor_id LIMIT $3"
 _SINCE = _SENSOR + "WHERE revision > $1 AND revision <= $2 ORDER BY revision"
-_REVISIONS = "SELECT account_revision, sensor_revision, agreement_revision FROM audit.registry_head"
+_REVISIONS = (
+    "SELECT account_revision, sensor_revision, agreement_revision, setting_revision FROM audit.registry_head"
+)
 _CLAIM = "INSERT INTO audit.change (intent_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING true"
 # The row lock makes revision order equal commit order: a watcher never passes over one that commits late.
 _NEXT_REVISION = (
@@ -48,11 +50,12 @@ _DECIDE = """
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """How often accounts, sensors and agreements have changed."""
+    """How often accounts, sensors, agreements and settings have changed."""
 
     accounts: int
     sensors: int
     agreements: int
+    settings: int
 
 
 class SensorStore(Reader):
@@ -74,7 +77,7 @@ class SensorStore(Reader):
     async def revisions(self) -> Revisions:
         """The revisions as committed now."""
         row = (await self._fetch(_REVISIONS))[0]
-        return Revisions(row["account_revision"], row["sensor_revision"], row["agreement_revision"])
+        return Revisions(*row.values())
 
     async def register(self, intent_id: str, sensor: Sensor) -> None:
         """Registers the sensor, not yet approved.

@@ -27,6 +27,7 @@ ACTIONS = MappingProxyType(
                 "hot_list.diff",
                 "hot_list.list",
                 "hot_list.immigration_file",
+                "hot_list.tune",
                 "local_list.add",
                 "local_list.remove",
                 "local_list.show",
@@ -36,14 +37,23 @@ ACTIONS = MappingProxyType(
                 "scope.list",
             }
         ),
-        "search": frozenset({"reads.purge"}),
-        "ocr": frozenset({"model.list", "model.activate", "model.roll_back", "images.purge"}),
+        "search": frozenset(
+            {
+                "reads.purge",
+                "hold.place",
+                "hold.release",
+                "hold.list",
+                "purge.list",
+                "retention.check",
+            }
+        ),
+        "ocr": frozenset({"model.list", "model.activate", "model.roll_back"}),
     }
 )
 
 # Watching for a plate is a question that stays asked: it needs case number and purpose as any other (IV.C.5,
 # IV.C.6).
-_JUSTIFIED = frozenset({"local_list.add"})
+_JUSTIFIED = frozenset({"local_list.add", "hold.place"})
 
 
 # Acts of the matcher that bring entries which the reads of the last hours were not compared with (II.D).

@@ -104,3 +104,14 @@ async def test_no_other_login_reaches_the_schema(database: MigratedDatabase) -> 
     )
 
     assert {row["grantee"] for row in grants} <= {"audit_app", "audit_owner", "postgres"}
+
+
+@pytest.mark.clause("IV.E.1.b")
+async def test_a_setting_is_not_changed_without_an_act_on_record(pool: Pool) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await pool.fetchval("SELECT audit.set_retention(gen_random_uuid(), 90, 30)")
+    first = await pool.fetchval("SELECT entry_id FROM audit.log_leaf WHERE log_index = 0")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await pool.fetchval("SELECT audit.set_retention($1, 90, 30)", first)
+
+    assert await pool.fetchval("SELECT value FROM audit.setting WHERE name = 'retention_days'") == "90"

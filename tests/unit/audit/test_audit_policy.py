@@ -29,7 +29,10 @@ ACCOUNTS = {
     f"account.{act}" for act in ("create", "certify", "grant", "revoke", "enable", "suspend", "get", "list")
 }
 SENSORS = {"sensor.register", "sensor.approve", "sensor.suspend"}
-EVERYBODY = {"agency.list", "sensor.list"}
+EVERYBODY = {"agency.list", "sensor.list", "retention.get"}
+HELD = {"question.held", "question.heldimage"}
+HOLDS = {"hold.place", "hold.release"}
+PURGES = {"hold.list", "purge.list", "retention.check"}
 COORDINATION = (
     ACCOUNTS
     | SENSORS
@@ -39,20 +42,23 @@ COORDINATION = (
 SHARING = {"agreement.propose", "agreement.accept", "agreement.end", "scope.set"}
 OVERSIGHT = {"agreement.list", "scope.list"}
 MATRIX = {
-    Role.STATEWIDE_COORDINATOR: COORDINATION | SHARING | OVERSIGHT | {"agency.register"},
+    Role.STATEWIDE_COORDINATOR: COORDINATION | SHARING | OVERSIGHT | HOLDS | PURGES | {"agency.register"},
     Role.WORK_UNIT_COORDINATOR: COORDINATION | OVERSIGHT,
     Role.USER: QUESTIONS
+    | HELD
     | ALERTS
     | LOCAL
     | EVERYBODY
     | {"alert.dispose", "hot_list.list", "matcher.state", "model.list"},
     Role.TELECOM_CENTER: ALERTS | EVERYBODY | {"question.alerts", "matcher.state"},
     Role.SYSTEM_ADMINISTRATOR: EVERYBODY
+    | PURGES
+    | {"retention.set"}
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
-    Role.AUDITOR: EVERYBODY | OVERSIGHT | {"log.export", "account.list", "account.get"},
+    Role.AUDITOR: EVERYBODY | OVERSIGHT | PURGES | {"log.export", "account.list", "account.get"},
     Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | OVERSIGHT | {"matcher.state"},
 }
-SERVICE_ACTIONS = {"reads.purge", "look_back.run", "images.purge", "alert.escalate", "local_list.suspend"}
+SERVICE_ACTIONS = {"reads.purge", "look_back.run", "alert.escalate", "local_list.suspend", "hot_list.tune"}
 ACTIONS_OF_PEOPLE = sorted(set().union(*MATRIX.values()))
 OWN = Thing("x", agency=ORI, unit="D1", person="somebody-else")
 
@@ -107,7 +113,7 @@ def test_there_is_no_action_that_moves_a_camera() -> None:
 
 @pytest.mark.clause("III.D.1", "III.C.2.c")
 @pytest.mark.parametrize(
-    "action", sorted(QUESTIONS | ALERTS | LISTS | LOCAL | {"alert.dispose", "log.export"})
+    "action", sorted(QUESTIONS | HELD | ALERTS | LISTS | LOCAL | {"alert.dispose", "log.export"})
 )
 def test_without_training_there_is_no_data(action: str) -> None:
     untrained = person(
@@ -217,12 +223,11 @@ def test_roles_that_reach_beyond_a_unit_are_the_statewide_coordinators_to_give(r
 def test_a_service_acts_by_itself_only_in_its_own_ways(service: str, action: str) -> None:
     own = {
         "search": {"reads.purge", "look_back.run"},
-        "matcher": {"local_list.suspend"},
-        "ocr": {"images.purge"},
+        "matcher": {"local_list.suspend", "hot_list.tune"},
         "alerts": {"alert.escalate"},
     }
 
-    assert POLICIES.decide_service(service, action, Thing()).allowed == (action in own[service])
+    assert POLICIES.decide_service(service, action, Thing()).allowed == (action in own.get(service, set()))
 
 
 def test_no_service_may_do_by_itself_what_needs_a_person() -> None:
