@@ -68,13 +68,18 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
     }
 )
 
+# Schemas that check permits, each with keys of its own (ENF-051 III.E.5), and their owners.
+PERMIT_OWNERS: Mapping[str, str] = MappingProxyType(
+    {"archive": "archive_owner", "motor_carrier": "motor_carrier_owner"}
+)
+
 
 async def migrate(
     admin_url: str,
     service: str,
     *,
     logins: Mapping[str, str] | None = None,
-    permit_keys: Sequence[bytes] = (),
+    permit_keys: Mapping[str, Sequence[bytes]] | None = None,
     folder: Path | None = None,
 ) -> str:
     """The number of the last migration of `service`, once it and all before it are in the database.
@@ -83,8 +88,8 @@ async def migrate(
         admin_url: The database to migrate, and a user of it who may create roles and schemas.
         service: A key of `SCHEMAS`.
         logins: Passwords by login role of the service; each also gets CONNECT on the database.
-        permit_keys: Only for search: the keys of permits, 32 bytes each, that the archive is to accept from
-            now on; every other one is forgotten. Empty leaves them as they are.
+        permit_keys: Only for search: by data set (see `PERMIT_OWNERS`) the keys of permits, 32 bytes each,
+            that it is to accept from now on; every other one is forgotten. No key leaves them as they are.
         folder: Where the SQL files are, if not in the service's own folder.
 
     Raises:
@@ -99,8 +104,9 @@ async def migrate(
                 await _upgrade(admin_url, SCHEMAS[service], files)
                 for name, password in (logins or {}).items():
                     await set_login(admin, name, password)
-                if permit_keys:
-                    await _set_permit_keys(admin, permit_keys)
+                for data_set, keys in (permit_keys or {}).items():
+                    if keys:
+                        await _set_permit_keys(admin, data_set, keys)
             break
         except (MigrationError, asyncpg.PostgresError) as error:
             if not tries_left or not _is_clash(error):
@@ -214,12 +220,13 @@ def _is_clash(error: BaseException) -> bool:
     )
 
 
-async def _set_permit_keys(admin: Connection, keys: Sequence[bytes]) -> None:
+async def _set_permit_keys(admin: Connection, data_set: str, keys: Sequence[bytes]) -> None:
     async with admin.transaction():
-        await admin.execute(f"SET LOCAL ROLE {quoted(SCHEMAS['search'].owner)}")
-        await admin.execute("DELETE FROM archive.permit_key WHERE key <> ALL ($1::bytea[])", keys)
+        await admin.execute(f"SET LOCAL ROLE {quoted(PERMIT_OWNERS[data_set])}")
+        await admin.execute(f"SET LOCAL search_path = {quoted(data_set)}")
+        await admin.execute("DELETE FROM permit_key WHERE key <> ALL ($1::bytea[])", keys)
         await admin.execute(
-            "INSERT INTO archive.permit_key (key) SELECT unnest($1::bytea[]) ON CONFLICT DO NOTHING", keys
+            "INSERT INTO permit_key (key) SELECT unnest($1::bytea[]) ON CONFLICT DO NOTHING", keys
         )
 
 
@@ -257,6 +264,13 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[],
         help="for search: a key of permits; give it twice while keys change",
     )
+    parser.add_argument(
+        "--mcs-permit-key-file",
+        type=Path,
+        action="append",
+        default=[],
+        help="for search: the same for the Motor Carrier Safety data set",
+    )
     parser.add_argument("--create-database", action="store_true", help="make the database if it is not there")
     parsed = parser.parse_args(arguments)
     if not parsed.admin_url:
@@ -265,14 +279,17 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 async def _main(arguments: argparse.Namespace) -> None:
-    keys = [read_key(path, "--permit-key-file") for path in arguments.permit_key_file]
+    keys = {
+        "archive": [read_key(path, "--permit-key-file") for path in arguments.permit_key_file],
+        "motor_carrier": [read_key(path, "--mcs-permit-key-file") for path in arguments.mcs_permit_key_file],
+    }
     if arguments.create_database:
         await create_database(arguments.admin_url)
     logins = dict(arguments.login)
     for service in arguments.service:
         mine = {name: word for name, word in logins.items() if name.startswith(f"{service}_")}
         number = await migrate(
-            arguments.admin_url, service, logins=mine, permit_keys=keys if service == "search" else ()
+            arguments.admin_url, service, logins=mine, permit_keys=keys if service == "search" else None
         )
         print(f"{service}: schema is at {number}")
 

@@ -12,12 +12,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from services.common.config import StartError
 from services.common.database import with_login
 from services.common.issuers import DEVELOPMENT_ACR, DEVELOPMENT_ISSUER
+from services.common.keyfile import read_key
 from services.dev.files import write_secret
 from services.dev.issuer import AUDIENCE
 from services.dev.pki import DevelopmentAuthority
 from services.dev.places import HOST, NUMBERS, Places, Ports, default_model_dir
 
 LOG_ORIGIN = "development.platewarden.invalid/log"
+_SEARCH_LOGINS = (
+    "search_append",
+    "search_question",
+    "search_purge",
+    "search_mcs_append",
+    "search_mcs_question",
+    "search_mcs_purge",
+)
 _IDENTITY = ("PW_OIDC_ISSUER", "PW_OIDC_JWKS_URL", "PW_OIDC_REQUIRED_ACR")
 
 
@@ -55,6 +64,11 @@ class World:
         """Shared by audit and the archive's migration alone."""
         return self.key_file("permit-key")
 
+    @property
+    def mcs_permit_key_file(self) -> Path:
+        """The same for the Motor Carrier Safety data set (ENF-051 III.E.5)."""
+        return self.key_file("mcs-permit-key")
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
@@ -85,7 +99,7 @@ def platewarden_stages() -> Stages:
         (_spec("audit", ("audit_app",), _audit),),
         (
             _spec("alerts", ("alerts_app",), _alerts),
-            _spec("search", ("search_append", "search_question", "search_purge"), _search),
+            _spec("search", _SEARCH_LOGINS, _search),
         ),
         (_spec("matcher", ("matcher_app",), _matcher),),
         (_spec("ocr", (), _ocr),),
@@ -121,6 +135,12 @@ def founding_environment(world: World) -> dict[str, str]:
     }
 
 
+def permit_keys(world: World) -> Mapping[str, Sequence[bytes]]:
+    """The keys of permits by data set, as the migration of search takes them."""
+    files = {"archive": world.permit_key_file, "motor_carrier": world.mcs_permit_key_file}
+    return {data_set: [read_key(file, "permit key")] for data_set, file in files.items()}
+
+
 def _spec(
     name: str, logins: tuple[str, ...], environment: Callable[[World], Mapping[str, str]]
 ) -> ServiceSpec:
@@ -133,6 +153,7 @@ def _audit(world: World) -> Mapping[str, str]:
         "PW_OIDC_AUDIENCE": AUDIENCE,
         "PW_OIDC_ALGORITHMS": "RS256,ES256",
         "PW_PERMIT_KEY_FILE": str(world.permit_key_file),
+        "PW_MCS_PERMIT_KEY_FILE": str(world.mcs_permit_key_file),
         **_identity(world),
         **founding_environment(world),
     }
@@ -179,6 +200,9 @@ def _search(world: World) -> Mapping[str, str]:
         "PW_APPEND_DATABASE_URL": world.login_url("search_append"),
         "PW_QUESTION_DATABASE_URL": world.login_url("search_question"),
         "PW_PURGE_DATABASE_URL": world.login_url("search_purge"),
+        "PW_MCS_APPEND_DATABASE_URL": world.login_url("search_mcs_append"),
+        "PW_MCS_QUESTION_DATABASE_URL": world.login_url("search_mcs_question"),
+        "PW_MCS_PURGE_DATABASE_URL": world.login_url("search_mcs_purge"),
         "PW_TOKEN_KEY_FILE": str(world.key_file("search-token-key")),
         "PW_IMAGE_STORE_DIR": str(world.places.images),
     }

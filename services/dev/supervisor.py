@@ -19,7 +19,6 @@ import structlog
 from services.common.client import ClientTls
 from services.common.config import StartError
 from services.common.database import DatabaseError, create_database, database_of, with_database
-from services.common.keyfile import read_key
 from services.common.migrate import migrate
 from services.dev.child import Child, LogFile
 from services.dev.datadir import require_ports, taken
@@ -35,6 +34,7 @@ from services.dev.specs import (
     World,
     environment_of,
     founding_environment,
+    permit_keys,
     platewarden_stages,
 )
 
@@ -220,7 +220,7 @@ class Supervisor:
         for spec in self._specs:
             if spec.logins:
                 logins = {login: self._world.password(login) for login in spec.logins}
-                keys = [read_key(self._world.permit_key_file, "permit key")] if spec.name == "search" else []
+                keys = permit_keys(self._world) if spec.name == "search" else None
                 await migrate(url, spec.name, logins=logins, permit_keys=keys)
 
     async def _start_issuer(self) -> None:

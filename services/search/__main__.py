@@ -16,10 +16,12 @@ from services.common.keyfile import read_key
 from services.common.pg import open_pool
 from services.common.server import ServerBuilder, run, serve
 from services.search.app import Search
-from services.search.append import Archive
+from services.search.append import Archive, DataSets
 from services.search.audit_gateway import AuditGateway
 from services.search.config import SearchSettings
 from services.search.look_back import LookBack
+from services.search.motor_carrier import open_motor_carrier
+from services.search.road import QuestionRoad
 from services.search.server import ArchiveServer, SearchServer
 from services.search.store_append import AppendStore
 from services.search.store_look_back import LookBackStore
@@ -50,15 +52,17 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
 
     questions = QuestionStore(question_pool)
     audit = AuditGateway(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)
-    search = Search(audit, questions, token_key)
+    road = QuestionRoad(audit, questions)
+    search = Search(road, token_key)
     look_back = LookBack(audit, LookBackStore(question_pool))
-    archive = Archive(AppendStore(append_pool), SystemClock())
+    motor_carrier = await open_motor_carrier(settings, SystemClock())
+    archive = DataSets(Archive(AppendStore(append_pool), SystemClock()), motor_carrier.archive)
     upkeep = HourlyUpkeep(UpkeepStore(purge_pool))
 
     await upkeep.start()
     await questions.warm_up(size)
     return (
-        ServerBuilder(settings, name="search")
+        motor_carrier.closed_with(ServerBuilder(settings, name="search"))
         .add(_ARCHIVE, add_ArchiveServiceServicer_to_server, ArchiveServer(archive, look_back))
         .add(_SEARCH, add_SearchServiceServicer_to_server, SearchServer(search))
         .health_check(questions.check)
@@ -67,7 +71,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
         .on_stop(append_pool.close)
         .on_stop(channel.close)
         .on_stop(upkeep.stop)
-        .on_stop(search.close)
+        .on_stop(road.close)
         .on_stop(look_back.close)
         .on_stop(archive.close)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from itertools import islice
 from typing import Final, Protocol
@@ -56,3 +57,33 @@ class Archive:
                 return [error]
             return [result for batch in batches for result in await self._flush([batch])]
         return [list(islice(results, len(batch))) for batch in batches]
+
+
+class DataSets:
+    """Two archives that never meet (ENF-051 II.H): each read goes into the one of its sensor."""
+
+    def __init__(self, general: Archive, motor_carrier: Archive) -> None:
+        self._archives = (general, motor_carrier)
+
+    async def append(self, reads: tuple[NewRead, ...]) -> list[AppendResult]:
+        """What became of each read, in order, once all are on disk.
+
+        Raises:
+            StorageUnavailableError: Not all are known to be stored; sending all again is safe.
+        """
+        parts = [tuple(read for read in reads if read.motor_carrier is apart) for apart in (False, True)]
+        stored = await asyncio.gather(
+            *(archive.append(part) for archive, part in zip(self._archives, parts, strict=True) if part),
+            return_exceptions=True,
+        )
+        # After both: a caller that hears of one failure must not send again while the other still writes.
+        for one in stored:
+            if isinstance(one, BaseException):
+                raise one
+        answers = iter(stored)
+        by_part = [iter(next(answers)) if part else iter(()) for part in parts]  # type: ignore[arg-type]
+        return [next(by_part[read.motor_carrier]) for read in reads]
+
+    async def close(self) -> None:
+        """Returns when all calls have their answer; nothing more is taken."""
+        await asyncio.gather(*(archive.close() for archive in self._archives))

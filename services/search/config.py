@@ -19,6 +19,12 @@ class SearchSettings(ServiceSettings):
     """DSN of search_question."""
     purge_database_url: str = Field(min_length=1, repr=False)
     """DSN of search_purge."""
+    mcs_append_database_url: str = Field(min_length=1, repr=False)
+    """DSN of search_mcs_append; the Motor Carrier Safety data set has logins of its own (ENF-051 II.H)."""
+    mcs_question_database_url: str = Field(min_length=1, repr=False)
+    """DSN of search_mcs_question."""
+    mcs_purge_database_url: str = Field(min_length=1, repr=False)
+    """DSN of search_mcs_purge."""
     audit_target: Annotated[Address, Field(min_length=1)]
     audit_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
     """Longest that audit may take for one answer; later it counts as unreachable, and nothing is shown."""
@@ -28,12 +34,15 @@ class SearchSettings(ServiceSettings):
     """Connections for questions, all made and warmed at the start."""
 
     @model_validator(mode="after")
-    def _three_logins(self) -> Self:
+    def _own_logins(self) -> Self:
         """Each login may do one thing only; an administrator's DSN would undo all that the schema guards."""
         for name, login in (
             ("append", "search_append"),
             ("question", "search_question"),
             ("purge", "search_purge"),
+            ("mcs_append", "search_mcs_append"),
+            ("mcs_question", "search_mcs_question"),
+            ("mcs_purge", "search_mcs_purge"),
         ):
             if urlsplit(getattr(self, f"{name}_database_url")).username != login:
                 raise ValueError(f"PW_{name.upper()}_DATABASE_URL must log in as {login}")

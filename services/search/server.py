@@ -11,14 +11,14 @@ from alpr.search.v1.search_service_pb2_grpc import SearchServiceServicer
 from services.common.identity import Context, require_service, require_token
 from services.search import wire_append, wire_look_back, wire_search
 from services.search.app import Search
-from services.search.append import Archive
+from services.search.append import DataSets
 from services.search.look_back import LookBack
 
 
 class ArchiveServer(ArchiveServiceServicer):
     """See archive_service.proto."""
 
-    def __init__(self, archive: Archive, look_back: LookBack) -> None:
+    def __init__(self, archive: DataSets, look_back: LookBack) -> None:
         self._archive = archive
         self._look_back = look_back
 

@@ -1,9 +1,9 @@
-"""Writing reads: the search_append login, which may execute append_reads and set_apart, and nothing else."""
+"""Writing reads: the search_append and search_mcs_append logins may execute append_reads and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from services.common.pg import Pool, connection
 from services.search.core.reads import AppendResult, JudgedRead, NewRead, content_digest
@@ -36,16 +36,15 @@ _COLUMNS: Final[tuple[Callable[[NewRead], Any], ...]] = (
     lambda read: read.match_revision,
 )
 _PARAMETERS: Final = ", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 3))
-_APPEND: Final = f"SELECT status, status_reason FROM archive.append_reads({_PARAMETERS})"  # noqa: S608 -- $n only
-_SET_APART: Final = "SELECT archive.set_apart($1)"
+_APPEND: Final = f"SELECT status, status_reason FROM %s.append_reads({_PARAMETERS})"  # noqa: S608 -- $n only
 
 
 class AppendStore:
-    """Stores reads for good."""
+    """Stores reads of one data set for good; `schema` is the data set's (ENF-051 II.H)."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, schema: Literal["archive", "motor_carrier"] = "archive") -> None:
         self._pool = pool
-        self._apart: set[str] = set()
+        self._append = _APPEND % schema
 
     async def append(self, reads: Sequence[JudgedRead]) -> list[AppendResult]:
         """What became of each read, in order, once the transaction is on disk.
@@ -54,25 +53,14 @@ class AppendStore:
             StorageUnavailableError: The database did not answer; whether it committed is unknown, and sending
                 the same reads again is safe.
         """
-        await self._set_apart({judged.read.sensor_id for judged in reads if judged.read.motor_carrier})
         columns = [[column(judged.read) for judged in reads] for column in _COLUMNS]
         shortcomings = [judged.shortcoming for judged in reads]
         originals = [judged.read.original if judged.shortcoming else None for judged in reads]
         async with connection(self._pool) as held:
-            rows = await held.fetch(_APPEND, *columns, shortcomings, originals)
+            rows = await held.fetch(self._append, *columns, shortcomings, originals)
         return [
             AppendResult(
                 judged.read.read_id, row["status"], row["status_reason"] or _REASONS.get(row["status"], "")
             )
             for judged, row in zip(reads, rows, strict=True)
         ]
-
-    async def _set_apart(self, sensor_ids: set[str]) -> None:
-        """Returns once the database has it that these are Motor Carrier Safety sensors (ENF-051 II.H).
-
-        Before their reads are stored: in between a question would see them.
-        """
-        if new := sensor_ids - self._apart:
-            async with connection(self._pool) as held:
-                await held.execute(_SET_APART, sorted(new))
-            self._apart |= new

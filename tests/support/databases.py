@@ -19,10 +19,18 @@ from services.common.migrate import SCHEMAS, migrate
 # Every login of every service has this password in tests.
 PASSWORD = "test-password"  # noqa: S105
 PERMIT_KEY = bytes(range(32))
+MCS_PERMIT_KEY = bytes(range(32, 64))
 LOGINS = {
     "audit": ("audit_app",),
     "matcher": ("matcher_app",),
-    "search": ("search_append", "search_question", "search_purge"),
+    "search": (
+        "search_append",
+        "search_question",
+        "search_purge",
+        "search_mcs_append",
+        "search_mcs_question",
+        "search_mcs_purge",
+    ),
     "alerts": ("alerts_app",),
 }
 
@@ -81,7 +89,7 @@ class Databases:
         url = with_database(self._admin_url, name)
         await create_database(url)
         for service in services:
-            keys = [PERMIT_KEY] if service == "search" else []
+            keys = {"archive": [PERMIT_KEY], "motor_carrier": [MCS_PERMIT_KEY]} if service == "search" else {}
             logins = dict.fromkeys(LOGINS[service], PASSWORD)
             await migrate(url, service, logins=logins, permit_keys=keys)
         return name

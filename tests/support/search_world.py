@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import grpc
@@ -33,7 +33,7 @@ from services.dev.pki import DevelopmentAuthority
 from services.search.__main__ import assemble
 from services.search.config import SearchSettings
 from tests.support.databases import MigratedDatabase
-from tests.support.search_kit import ORI, Permit, Plate, canonical, now, us
+from tests.support.search_kit import ORI, General, Permit, canonical, now, us
 
 ACCOUNT = "0f0e0d0c-0b0a-4908-8706-050403020100"
 OFFICER = "officer-token"
@@ -87,20 +87,14 @@ class TestAudit(AuthorizationServiceServicer):
     def _authorize(self, request: audit_pb.AuthorizeRequest) -> audit_pb.AuthorizeResponse:
         if request.question.HasField("look_back"):
             return self._authorize_look_back(request.question.look_back)
-        asked = request.question.plate
+        asked = request.question.archive
         start = now() - timedelta(days=90)
         if asked.HasField("from"):
             start = max(start, to_datetime(getattr(asked, "from")))
         end = min(now(), to_datetime(asked.to)) if asked.HasField("to") else now()
-        question = Plate(
-            asked.plate,
-            us(start),
-            us(end),
-            asked.page_size,
-            us(to_datetime(asked.before_time)) if asked.HasField("before_time") else None,
-            UUID(asked.before_read_id) if asked.before_read_id else None,
-        )
-        return self._allow(Permit(question.canonical(), from_us=us(start), to_us=us(end)), start, end)
+        named = tuple((one.name, one.value) for one in asked.arguments)
+        question = General(asked.kind, named, (), us(start), us(end), asked.page_size)
+        return self._allow(Permit(question.canonical(), asked.kind, us(start), us(end)), start, end)
 
     def _authorize_look_back(self, asked: audit_pb.LookBackQuestion) -> audit_pb.AuthorizeResponse:
         start, end = to_datetime(getattr(asked, "from")), to_datetime(asked.to)
@@ -221,6 +215,9 @@ def environment(
         "PW_APPEND_DATABASE_URL": database.url("search_append"),
         "PW_QUESTION_DATABASE_URL": database.url("search_question"),
         "PW_PURGE_DATABASE_URL": database.url("search_purge"),
+        "PW_MCS_APPEND_DATABASE_URL": database.url("search_mcs_append"),
+        "PW_MCS_QUESTION_DATABASE_URL": database.url("search_mcs_question"),
+        "PW_MCS_PURGE_DATABASE_URL": database.url("search_mcs_purge"),
         "PW_AUDIT_TARGET": f"127.0.0.1:{audit_port}",
         "PW_AUDIT_TIMEOUT_SECONDS": "1.5",
         "PW_TOKEN_KEY_FILE": str(key_file),

@@ -36,6 +36,9 @@ async def archive_database(migrated_database: Callable[..., Awaitable[MigratedDa
     purge = await archive.connect("search_purge")
     await purge.execute("SELECT archive.ensure_partitions(2)")
     await purge.close()
+    purge = await archive.connect("search_mcs_purge")
+    await purge.execute("SELECT motor_carrier.ensure_partitions(2)")
+    await purge.close()
     return archive
 
 
@@ -63,6 +66,21 @@ async def append(
     """Appends reads through the search_append login, from the contract's messages."""
     async with asyncpg.create_pool(archive_database.database.url("search_append"), min_size=1) as pool:
         store = AppendStore(pool)
+
+        async def append_all(reads: Sequence[archive_pb.ArchivedRead]) -> list[AppendResult]:
+            parsed = parse_append(archive_pb.AppendReadsRequest(reads=reads))
+            return await store.append([JudgedRead(read, shortcoming(read, now())) for read in parsed])
+
+        yield append_all
+
+
+@pytest_asyncio.fixture
+async def append_apart(
+    archive_database: ArchiveDatabase,
+) -> AsyncIterator[Callable[[Sequence[archive_pb.ArchivedRead]], Awaitable[list[AppendResult]]]]:
+    """The same for the Motor Carrier Safety data set, through its own login."""
+    async with asyncpg.create_pool(archive_database.database.url("search_mcs_append"), min_size=1) as pool:
+        store = AppendStore(pool, "motor_carrier")
 
         async def append_all(reads: Sequence[archive_pb.ArchivedRead]) -> list[AppendResult]:
             parsed = parse_append(archive_pb.AppendReadsRequest(reads=reads))
