@@ -9,8 +9,8 @@ from uuid import UUID
 
 from PIL import Image, ImageDraw
 
+from services.search.core.pictures import PlateBox, crop_and_overview
 from services.search.core.report import LogEntry, Mark, Report, ReportedRead, Why
-from services.search.pictures import PlateBox, pictures_of
 
 MADE = datetime(2026, 11, 25, 21, 4, tzinfo=UTC)
 ACCOUNT = "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -73,4 +73,4 @@ def report(*reads: ReportedRead, **changes: Any) -> Report:
 
 def pictured(number: int, **changes: Any) -> ReportedRead:
     """A read with both pictures."""
-    return reported(number, pictures=pictures_of(jpeg(), BOX), **changes)
+    return reported(number, pictures=crop_and_overview(jpeg(), BOX), **changes)

@@ -8,13 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """JPEG of the plate and of the whole scene, as small as they are shown; empty where there is none."""
-
-    crop: bytes
-    overview: bytes
+from services.search.core.pictures import Pictures
 
 
 NO_PICTURES: Final = Pictures(b"", b"")

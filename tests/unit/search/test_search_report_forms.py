@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import pypdfium2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.search.core.map import draw_map
@@ -20,10 +20,9 @@ from services.search.core.report_csv import COLUMNS, to_csv
 from services.search.core.report_geojson import to_geojson
 from services.search.core.timeline import timeline_of
 from services.search.outlines import united_states
-from services.search.pictures import PlateBox, pictures_of
 from services.search.report_html import to_html
 from services.search.report_pdf import to_pdf
-from tests.support.search_report import ACCOUNT, BOX, MADE, NOTICE, jpeg, pictured, report, reported
+from tests.support.search_report import ACCOUNT, MADE, NOTICE, pictured, report, reported
 
 HOSTILE = '<script>alert(1)</script><img src="file:///etc/passwd"/>&amp;"\'</svg>'
 FORMS = {
@@ -206,6 +205,7 @@ def test_places_have_letters_by_their_reads() -> None:
     assert [letter(n) for n in (0, 25, 26, 27, 701, 702)] == ["A", "Z", "AA", "AB", "ZZ", "AAA"]
 
 
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(st.floats(-90, 90), st.floats(-180, 180)),
@@ -253,28 +253,3 @@ def test_places_beyond_the_tenth_share_a_lane() -> None:
     assert len(timeline.lanes) == 11
     assert timeline.lanes[-1].name == "4 more places"
     assert len(timeline.lanes[-1].moments) == 4
-
-
-def test_a_picture_of_a_report_is_small_and_tells_nothing_beside_its_pixels() -> None:
-    pictures = pictures_of(jpeg(4000, 3000), BOX)
-
-    assert pictures.crop.startswith(b"\xff\xd8")
-    assert len(pictures.overview) < 200_000
-    assert b"Exif" not in pictures.overview
-
-
-@pytest.mark.parametrize("stored", [b"", b"no picture", jpeg()[:2000], b"GIF89a" + bytes(40)])
-def test_what_is_no_picture_gives_none(stored: bytes) -> None:
-    pictures = pictures_of(stored, BOX)
-
-    assert (pictures.crop, pictures.overview) == (b"", b"")
-
-
-@pytest.mark.parametrize(
-    "box", [PlateBox(0, 0, 0, 0), PlateBox(9000, 9000, 5, 5), PlateBox(float("nan"), 0, 5, 5)]
-)
-def test_a_box_that_is_none_gives_the_scene_alone(box: PlateBox) -> None:
-    pictures = pictures_of(jpeg(), box)
-
-    assert not pictures.crop
-    assert pictures.overview
