@@ -10,7 +10,6 @@ from uuid import UUID
 
 from services.search.core.pictures import Pictures
 
-
 NO_PICTURES: Final = Pictures(b"", b"")
 
 
