@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
-from datetime import datetime
-
-from google.protobuf.message import Message
 
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import log_service_pb2 as log_pb
@@ -18,14 +15,8 @@ from services.audit.app_log import Receipt
 from services.audit.core.entry import Field
 from services.audit.core.justification import CASE_NUMBER_LENGTH, PURPOSE_LENGTH, Justification
 from services.audit.core.person import Role
-from services.audit.core.question import (
-    AskedAlerts,
-    AskedImage,
-    AskedLookBack,
-    AskedPlate,
-    AskedQuestion,
-)
 from services.audit.store_log import StoredEntry
+from services.audit.wire_question import parse_question
 from services.common.errors import FieldViolation, InvalidFieldError
 from services.common.wire import parse_moment, parse_text, parse_uuid, raise_violations, to_timestamp
 
@@ -34,10 +25,6 @@ Wrong = list[FieldViolation]
 _ACTION = re.compile(r"[a-z][a-z0-9_]*(?:[.][a-z][a-z0-9_]*)+")
 _DETAIL = re.compile(r"[a-z0-9_.-]{1,63}")
 _ORI = re.compile(r"[A-Z0-9]{9}")
-_PLATE = re.compile(r"[A-Z0-9]{2,12}")
-_MOST_ROWS = 1000
-_MOST_LOOK_BACK_ROWS = 20_000
-_MOST_PLATES = 200_000
 _MOST_DETAILS = 32
 _MOST_DETAIL = 2000
 _MOST_RESOURCE = 200
@@ -52,7 +39,7 @@ def parse_authorize(request: pb.AuthorizeRequest, service: str) -> Asked:
     parse_uuid("request_id", request.request_id, wrong)
     if request.first_authorization_id:
         parse_uuid("first_authorization_id", request.first_authorization_id, wrong)
-    question = _question(request.question, wrong)
+    question = parse_question(request.question, service, wrong)
     return Asked(
         service=service,
         request_id=clean(request.request_id, 36),
@@ -77,87 +64,6 @@ def _justification(given: justification_pb2.Justification) -> Justification:
         purpose=clean(given.purpose, PURPOSE_LENGTH[1] + 1),
         offence_code=clean(given.offence_code, _MOST_ACTION),
     )
-
-
-def _question(question: pb.Question, wrong: Wrong) -> AskedQuestion | None:
-    match question.WhichOneof("kind"):
-        case "plate":
-            return _plate(question.plate, wrong)
-        case "image":
-            return AskedImage(parse_uuid("question.image.read_id", question.image.read_id, wrong))
-        case "alerts":
-            return _alerts(question.alerts, wrong)
-        case "look_back":
-            return _look_back(question.look_back, wrong)
-        case _:
-            wrong.append(FieldViolation("question", "must be one of plate, image, alerts and look_back"))
-            return None
-
-
-def _plate(asked: pb.PlateQuestion, wrong: Wrong) -> AskedPlate:
-    path = "question.plate"
-    if not _PLATE.fullmatch(asked.plate):
-        wrong.append(FieldViolation(f"{path}.plate", "must be 2 to 12 of A-Z and 0-9"))
-    start, end = _moment(f"{path}.from", asked, wrong), _moment(f"{path}.to", asked, wrong)
-    _check_order(path, start, end, wrong)
-    before_time = _moment(f"{path}.before_time", asked, wrong)
-    before_read_id = None
-    if asked.before_read_id:
-        before_read_id = parse_uuid(f"{path}.before_read_id", asked.before_read_id, wrong)
-    if (before_time is None) != (before_read_id is None):
-        wrong.append(FieldViolation(f"{path}.before_read_id", "must be set together with before_time"))
-    _check_rows(f"{path}.page_size", asked.page_size, wrong)
-    return AskedPlate(asked.plate, start, end, asked.page_size, before_time, before_read_id)
-
-
-def _alerts(asked: pb.AlertQuestion, wrong: Wrong) -> AskedAlerts:
-    path = "question.alerts"
-    alert_id = parse_uuid(f"{path}.alert_id", asked.alert_id, wrong) if asked.alert_id else None
-    start, end = _moment(f"{path}.from", asked, wrong), _moment(f"{path}.to", asked, wrong)
-    _check_order(path, start, end, wrong)
-    if alert_id is None:
-        _check_rows(f"{path}.page_size", asked.page_size, wrong)
-    return AskedAlerts(alert_id, start, end, asked.page_size)
-
-
-def _look_back(asked: pb.LookBackQuestion, wrong: Wrong) -> AskedLookBack:
-    path = "question.look_back"
-    start, end = parse_moment(f"{path}.from", asked, wrong), parse_moment(f"{path}.to", asked, wrong)
-    _check_order(path, start, end, wrong)
-    after = parse_uuid(f"{path}.after_read_id", asked.after_read_id, wrong) if asked.after_read_id else None
-    checks = (
-        ("match_revision", asked.match_revision > 0, "must be positive"),
-        ("plate_count", 0 <= asked.plate_count <= _MOST_PLATES, f"must be 0 to {_MOST_PLATES}"),
-        ("plates_sha256", len(asked.plates_sha256) == _DIGEST_BYTES, "must be a SHA-256"),
-        ("page_size", 1 <= asked.page_size <= _MOST_LOOK_BACK_ROWS, f"must be 1 to {_MOST_LOOK_BACK_ROWS}"),
-    )
-    wrong += [FieldViolation(f"{path}.{name}", text) for name, holds, text in checks if not holds]
-    return AskedLookBack(
-        intent_id=parse_uuid(f"{path}.intent_id", asked.intent_id, wrong),
-        changed_id=parse_uuid(f"{path}.changed_id", asked.changed_id, wrong),
-        match_revision=asked.match_revision,
-        start=start,
-        end=end,
-        plate_count=asked.plate_count,
-        plates_sha256=asked.plates_sha256,
-        page_size=asked.page_size,
-        after_read_id=after,
-    )
-
-
-def _moment(path: str, message: Message, wrong: Wrong) -> datetime | None:
-    """The moment in an optional field."""
-    return parse_moment(path, message, wrong) if message.HasField(path.rpartition(".")[2]) else None
-
-
-def _check_order(path: str, start: datetime | None, end: datetime | None, wrong: Wrong) -> None:
-    if start and end and start >= end:
-        wrong.append(FieldViolation(f"{path}.to", "must be after from"))
-
-
-def _check_rows(path: str, rows: int, wrong: Wrong) -> None:
-    if not 1 <= rows <= _MOST_ROWS:
-        wrong.append(FieldViolation(path, f"must be 1 to {_MOST_ROWS}"))
 
 
 def parse_intent(request: pb.RecordIntentRequest, service: str) -> Intended:

@@ -12,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
 
+LONGEST_ARGUMENT = 2000
+"""Characters of a value that stands in the log as it is."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -53,7 +56,8 @@ class LookBackQuestion:
     """Which reads that hot lists older than `match_revision` were compared with may be of these plates?
 
     `plates_sha256` is what `plates_digest` gives; a `plate_count` of 0 asks for reads of every plate.
-    `after_read_id` is the last read of the page before, or None.
+    `after_read_id` is the last read of the page before, or None; `motor_carrier` asks the Motor Carrier Safety
+    data set instead of the archive.
     """
 
     intent_id: UUID
@@ -65,13 +69,28 @@ class LookBackQuestion:
     plates_sha256: bytes
     page_size: int
     after_read_id: UUID | None = None
+    motor_carrier: bool = False
 
 
-Question: TypeAlias = PlateQuestion | ImageQuestion | AlertQuestion | LookBackQuestion
+@dataclass(frozen=True, slots=True)
+class ArchiveQuestion:
+    """A question to the archive of reads of the kind `kind`, in the window from `from_time` to `to_time`.
+
+    `arguments` are names and values in the order of the kind; a value is what `argument_value` gives.
+    """
+
+    kind: str
+    from_time: datetime
+    to_time: datetime
+    page_size: int
+    arguments: tuple[tuple[str, str], ...]
+
+
+Question: TypeAlias = PlateQuestion | ImageQuestion | AlertQuestion | LookBackQuestion | ArchiveQuestion
 
 
 def question_kind(question: Question) -> str:
-    """The kind as it stands in canonical text and permit: "plate", "image", "alerts" or "lookback"."""
+    """The kind as it stands in canonical text and permit, for instance "plate" or "lookback"."""
     match question:
         case PlateQuestion():
             return "plate"
@@ -80,7 +99,9 @@ def question_kind(question: Question) -> str:
         case AlertQuestion():
             return "alerts"
         case LookBackQuestion():
-            return "lookback"
+            return "mcslookback" if question.motor_carrier else "lookback"
+        case ArchiveQuestion():
+            return question.kind
 
 
 def canonical_text(question: Question) -> str:
@@ -97,6 +118,11 @@ def question_digest(question: Question) -> bytes:
 def plates_digest(plates: Sequence[str]) -> bytes:
     """SHA-256 of the plates of a look-back in their order, joined by commas, 32 bytes."""
     return hashlib.sha256(",".join(plates).encode()).digest()
+
+
+def argument_value(text: str) -> str:
+    """`text` as the value of an argument: itself, or SHA-256 in hexadecimal of what is too long."""
+    return text if len(text) <= LONGEST_ARGUMENT else hashlib.sha256(text.encode()).hexdigest()
 
 
 def to_microseconds(moment: datetime) -> int:
@@ -127,6 +153,13 @@ def _fields(question: Question) -> list[tuple[str, str]]:
             ]
         case LookBackQuestion():
             return _look_back_fields(question)
+        case ArchiveQuestion():
+            return [
+                ("from_us", str(to_microseconds(question.from_time))),
+                ("to_us", str(to_microseconds(question.to_time))),
+                ("page_size", str(question.page_size)),
+                *question.arguments,
+            ]
 
 
 def _look_back_fields(question: LookBackQuestion) -> list[tuple[str, str]]:

@@ -9,17 +9,16 @@ from uuid import uuid4
 import grpc
 
 from alpr.audit.v1 import authorization_service_pb2 as pb
-from alpr.type.v1.justification_pb2 import Justification
 from alpr.type.v1.receipt_pb2 import AuditReceipt
 from services.common.canonical import plates_digest
 from services.common.errors import AlprError, AuditUnavailableError, from_rpc_error
-from services.common.identity import AccessToken
 from services.common.wire import to_datetime, to_timestamp
-from services.search.core.answer import AnswerSummary, Authorization, PlateQuestion
+from services.search.core.answer import AnswerSummary, Authorization
 from services.search.core.look_back import LookBackQuestion
 
 if TYPE_CHECKING:
     from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceAsyncStub
+    from services.search.road import RoadRequest
 
 # What audit says of the person or the question. Every other failure is audit's own, and the officer is told
 # that the question was not recorded.
@@ -37,17 +36,6 @@ _NOT_RECORDED: Final = "the audit service did not record the question, so it was
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
-    """One question of one person, as it goes to audit. `justification` passes through unread."""
-
-    request_id: str
-    token: AccessToken
-    justification: Justification
-    question: PlateQuestion
-    first_authorization_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Receipts:
     """Proof that question and outcome stand in the log."""
 
@@ -62,7 +50,7 @@ class AuditGateway:
         self._stub = stub
         self._timeout = timeout_seconds
 
-    async def authorize(self, request: AuthorizationRequest) -> Authorization:
+    async def authorize(self, request: RoadRequest) -> Authorization:
         """Audit's permission for the question, with the window that it clamped.
 
         Raises:
@@ -73,7 +61,7 @@ class AuditGateway:
             request_id=request.request_id,
             access_token=request.token.reveal(),
             justification=request.justification,
-            question=pb.Question(plate=_plate_question(request.question)),
+            question=pb.Question(archive=_archive_question(request)),
             first_authorization_id=request.first_authorization_id,
         )
         return await self._authorize(message)
@@ -144,19 +132,17 @@ def _refusal(error: grpc.aio.AioRpcError) -> AlprError:
     return refusal if refusal.code in _REFUSALS else AuditUnavailableError(_NOT_RECORDED)
 
 
-def _plate_question(question: PlateQuestion) -> pb.PlateQuestion:
-    message = pb.PlateQuestion(plate=question.plate, page_size=question.page_size)
+def _archive_question(request: RoadRequest) -> pb.ArchiveQuestion:
+    message = pb.ArchiveQuestion(
+        kind=request.kind,
+        arguments=[pb.QuestionArgument(name=name, value=value) for name, value in request.arguments],
+        page_size=request.page_size,
+    )
     # Left out by the caller means left out here: audit sets the window once, and a retry that repeats the
     # request repeats it to the letter. `from` is a word of Python's, so the field goes by its name.
-    for name, moment in (
-        ("from", question.from_time),
-        ("to", question.to_time),
-        ("before_time", question.before_time),
-    ):
+    for name, moment in (("from", request.from_time), ("to", request.to_time)):
         if moment is not None:
             getattr(message, name).CopyFrom(to_timestamp(moment))
-    if question.before_read_id is not None:
-        message.before_read_id = str(question.before_read_id)
     return message
 
 

@@ -8,11 +8,12 @@ from typing import Final, Protocol
 
 import structlog
 
-from services.common.errors import AlprError, AuditUnavailableError, StorageUnavailableError
+from services.common.errors import AuditUnavailableError, StorageUnavailableError
 from services.search.audit_gateway import Receipts
 from services.search.core.answer import AnswerSummary, Authorization, rows_digest
 from services.search.core.look_back import LookBackQuestion, OlderRead
 from services.search.errors import PermitRefusedError
+from services.search.failure_reports import FailureReports
 
 log = structlog.get_logger()
 
@@ -58,7 +59,7 @@ class LookBack:
         self._audit = audit
         self._questions = questions
         self._free = asyncio.Semaphore(_AT_ONCE)
-        self._reports: set[asyncio.Task[None]] = set()
+        self._failures = FailureReports(audit)
 
     async def reads_before(self, request_id: str, question: LookBackQuestion) -> LookBackAnswer:
         """One page of the reads; audit has recorded question and outcome.
@@ -76,7 +77,7 @@ class LookBack:
                 await self._audit.record_outcome(authorization, answer)
             except BaseException:
                 # Also when the matcher goes away. The question stands in the log; its end shall too.
-                self._in_background(authorization)
+                self._failures.report(authorization)
                 raise
             reads = await self._questions.take(authorization)
         if rows_digest(one.read.read_id for one in reads) != answer.rows_digest:
@@ -85,7 +86,7 @@ class LookBack:
 
     async def close(self) -> None:
         """Returns when audit has been told of the failures that are still on their way to it."""
-        await asyncio.gather(*self._reports)
+        await self._failures.close()
 
     async def _put(self, authorization: Authorization, question: LookBackQuestion) -> AnswerSummary:
         try:
@@ -95,15 +96,3 @@ class LookBack:
             raise AuditUnavailableError(
                 "the archive does not accept the audit service's permit, so nothing was asked; try again"
             ) from error
-
-    def _in_background(self, authorization: Authorization) -> None:
-        task = asyncio.create_task(self._report_failure(authorization))
-        self._reports.add(task)
-        task.add_done_callback(self._reports.discard)
-
-    async def _report_failure(self, authorization: Authorization) -> None:
-        try:
-            await self._audit.record_failure(authorization)
-        except AlprError as error:
-            # Audit's reconciler finds a question without an end.
-            log.warning("failure_not_recorded", error=type(error).__name__)

@@ -8,25 +8,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Final
-from uuid import UUID
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
-from services.common.canonical import to_microseconds
+from services.common.canonical import ArchiveQuestion, canonical_text, to_microseconds
 from services.common.pg import Connection, Pool, connection
-from services.search.core.answer import AnswerSummary, Authorization, FoundRead, PlateQuestion
+from services.search.core.answer import AnswerSummary, Authorization, FoundRead
 from services.search.errors import PermitRefusedError
 
-_FIND_PLATE: Final = "SELECT archive.find_plate($1, $2, $3, $4, $5, $6, $7)"
-_PLATE_ANSWER: Final = (
-    "SELECT row_count, rows_digest, has_more FROM archive.plate_answer($1, $2, $3, $4, $5, $6, $7)"
-)
-_FOUND_READS: Final = """
+if TYPE_CHECKING:
+    from services.search.road import Put
+
+_ANSWER: Final = "SELECT row_count, rows_digest, has_more FROM archive.general_answer($1, $2, $3)"
+_READS: Final = """
 SELECT read_id, capture_time, receive_time, plate, sensor_id, agency_ori, sensor_group, provenance, latitude,
        longitude, place, recognition, model_version, sender_read_id, image_sha256, image_day,
-       image_media_type, image_size
-  FROM archive.found_reads($1)"""
+       image_media_type, image_size, state, confidence
+  FROM archive.general_reads($1, $2)"""
+_COMPUTED: Final = "SELECT answer FROM archive.general_computed($1, $2)"
 _WARM_UP: Final = "SELECT archive.warm_up()"
 
 
@@ -40,50 +40,45 @@ async def asking(pool: Pool) -> AsyncIterator[Connection]:
         raise PermitRefusedError("the archive did not accept the permit") from error
 
 
-def _arguments(authorization: Authorization, question: PlateQuestion) -> tuple[str | int | UUID | None, ...]:
-    before = question.before_time
-    return (
-        authorization.permit,
-        question.plate,
-        to_microseconds(authorization.from_time),
-        to_microseconds(authorization.to_time),
-        question.page_size,
-        to_microseconds(before) if before else None,
-        question.before_read_id,
-    )
-
-
 class QuestionStore:
     """Puts questions with a permit, and gives out their answers."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def put(self, authorization: Authorization, question: PlateQuestion) -> AnswerSummary:
+    async def put(self, authorization: Authorization, question: ArchiveQuestion, put: Put) -> AnswerSummary:
         """The summary of the answer to `question`, once the use of the permit is on disk.
 
-        The window is the authorization's. A permit that an earlier try of the same call used gives the answer
-        that it gave then: the question does not run again.
+        A permit that an earlier try of the same call used gives the answer that it gave then: the question
+        does not run again.
 
         Raises:
             PermitRefusedError: The database does not accept the permit for this question.
             StorageUnavailableError: The database did not answer.
         """
-        arguments = _arguments(authorization, question)
+        places = ", ".join(f"${number}" for number in range(1, 5 + len(put.arguments)))
+        find = f"SELECT archive.{put.function}({places})"
+        window = to_microseconds(question.from_time), to_microseconds(question.to_time)
         # Refused may mean forged, expired, for another question, or used. Only a used one has an answer, so
         # the second statement refuses again in every other case.
         async with connection(self._pool) as held:
             with suppress(asyncpg.InsufficientPrivilegeError):
-                await held.execute(_FIND_PLATE, *arguments)
+                await held.execute(find, authorization.permit, *window, question.page_size, *put.arguments)
         async with asking(self._pool) as held:
-            rows = await held.fetch(_PLATE_ANSWER, *arguments)
+            rows = await held.fetch(_ANSWER, authorization.permit, question.kind, canonical_text(question))
         return AnswerSummary(*rows[0].values())
 
-    async def take(self, authorization: Authorization) -> list[FoundRead]:
-        """The reads of the answer, newest first. Errors as for `put`."""
+    async def reads(self, authorization: Authorization, kind: str) -> list[FoundRead]:
+        """The reads of the answer, in its order. Errors as for `put`."""
         async with asking(self._pool) as held:
-            rows = await held.fetch(_FOUND_READS, authorization.permit)
+            rows = await held.fetch(_READS, authorization.permit, kind)
         return [FoundRead(*row.values()) for row in rows]
+
+    async def computed(self, authorization: Authorization, kind: str) -> str | None:
+        """The computed answer's text, None when it is not there any more. Errors as for `put`."""
+        async with asking(self._pool) as held:
+            rows = await held.fetch(_COMPUTED, authorization.permit, kind)
+        return rows[0]["answer"] if rows else None
 
     async def warm_up(self, connections: int) -> None:
         """Returns when so many connections have planned the question: 20 to 50 ms that no officer waits for.

@@ -30,8 +30,34 @@ def canonical(*fields: tuple[str, str]) -> str:
 
 
 @dataclass(frozen=True)
+class General:
+    """A question of the general form: names and values, and the typed arguments of archive.find_<kind>."""
+
+    kind: str
+    named: tuple[tuple[str, str], ...] = ()
+    typed: tuple[object, ...] = ()
+    from_us: int = field(default_factory=lambda: us(now() - timedelta(days=89)))
+    to_us: int = field(default_factory=lambda: us(now() + timedelta(minutes=1)))
+    page_size: int = 100
+
+    def canonical(self) -> str:
+        return canonical(
+            ("kind", self.kind),
+            ("from_us", str(self.from_us)),
+            ("to_us", str(self.to_us)),
+            ("page_size", str(self.page_size)),
+            *self.named,
+        )
+
+    def arguments(self) -> tuple[object, ...]:
+        return (self.from_us, self.to_us, self.page_size, *self.typed)
+
+
+@dataclass(frozen=True)
 class Plate:
-    """A plate question with the arguments of archive.find_plate."""
+    """A question for the reads of a plate, with the arguments of archive.find_reads."""
+
+    kind = "reads"
 
     plate: str = "AB1234"
     from_us: int = field(default_factory=lambda: us(now() - timedelta(days=89)))
@@ -42,23 +68,24 @@ class Plate:
 
     def canonical(self) -> str:
         return canonical(
-            ("kind", "plate"),
-            ("plate", self.plate),
+            ("kind", "reads"),
             ("from_us", str(self.from_us)),
             ("to_us", str(self.to_us)),
             ("page_size", str(self.page_size)),
+            ("plate", self.plate or ""),
             ("before_us", "" if self.before_us is None else str(self.before_us)),
             ("before_read_id", str(self.before_read_id or "")),
         )
 
     def arguments(self) -> tuple[object, ...]:
-        return (self.plate, self.from_us, self.to_us, self.page_size, self.before_us, self.before_read_id)
+        return (self.from_us, self.to_us, self.page_size, self.plate, self.before_us, self.before_read_id)
 
 
 @dataclass(frozen=True)
 class Image:
     """An image question."""
 
+    kind = "image"
     read_id: UUID
 
     def canonical(self) -> str:
@@ -69,6 +96,7 @@ class Image:
 class LookBack:
     """A look-back with the arguments of archive.find_for_look_back."""
 
+    kind = "lookback"
     plates: tuple[str, ...] = ()
     match_revision: int = 8
     from_us: int = field(default_factory=lambda: us(now() - timedelta(days=1)))
@@ -110,7 +138,7 @@ class Permit:
     """A permit before it is sealed; every field may be changed to see what the archive says."""
 
     question: str
-    kind: str = "plate"
+    kind: str = "reads"
     from_us: int = 0
     to_us: int = 2**52
     agencies: tuple[str, ...] = (ORI,)
@@ -143,10 +171,9 @@ class Permit:
         return body + "|" + hmac.digest(self.key, body.encode(), "sha256").hex()
 
 
-def permit_for(question: Plate | Image | LookBack, **changes: object) -> str:
+def permit_for(question: General | Plate | Image | LookBack, **changes: object) -> str:
     """A permit for `question`; `changes` as the fields of Permit."""
-    kind = {Plate: "plate", Image: "image", LookBack: "lookback"}[type(question)]
-    return replace(Permit(question.canonical(), kind=kind), **changes).text()  # type: ignore[arg-type]
+    return replace(Permit(question.canonical(), kind=question.kind), **changes).text()  # type: ignore[arg-type]
 
 
 def uuid7(captured: datetime, seed: str = "") -> UUID:

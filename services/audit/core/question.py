@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.audit.core.entry import rfc3339
+from services.audit.core.question_kinds import action_of_kind
 from services.common import canonical
 
 
@@ -52,9 +53,21 @@ class AskedLookBack:
     plates_sha256: bytes
     page_size: int
     after_read_id: UUID | None
+    motor_carrier: bool = False
 
 
-AskedQuestion = AskedPlate | AskedImage | AskedAlerts | AskedLookBack
+@dataclass(frozen=True, slots=True)
+class AskedArchive:
+    """A question to the archive of reads; unset bounds as for a plate. `arguments` are names and values."""
+
+    kind: str
+    start: datetime | None
+    end: datetime | None
+    page_size: int
+    arguments: tuple[tuple[str, str], ...]
+
+
+AskedQuestion = AskedPlate | AskedImage | AskedAlerts | AskedLookBack | AskedArchive
 
 _ACTIONS = {
     AskedPlate: "question.plate",
@@ -74,18 +87,15 @@ class Window:
 
 def action_of(question: AskedQuestion) -> str:
     """The action by which the policies know this kind of question."""
-    return _ACTIONS[type(question)]
+    return action_of_kind(question.kind) if isinstance(question, AskedArchive) else _ACTIONS[type(question)]
 
 
 def asked_text(question: AskedQuestion) -> str:
     """The question as it came, unset bounds left empty; the same question gives the same text at any time."""
-    lines = [action_of(question)]
-    for field in fields(question):
-        value = getattr(question, field.name)
-        text = value.hex() if isinstance(value, bytes) else str(value or "")
-        text = rfc3339(value) if isinstance(value, datetime) else text
-        lines.append(f"{field.name}:{text}")
-    return "\n".join(lines)
+    named = [(field.name, getattr(question, field.name)) for field in fields(question)]
+    if isinstance(question, AskedArchive):
+        named = [*named[:-1], *question.arguments]
+    return "\n".join((action_of(question), *(f"{name}:{_text(value)}" for name, value in named)))
 
 
 def window_of(question: AskedQuestion, now: datetime, retention: timedelta) -> Window:
@@ -96,7 +106,7 @@ def window_of(question: AskedQuestion, now: datetime, retention: timedelta) -> W
     """
     oldest = now - retention
     match question:
-        case AskedPlate():
+        case AskedPlate() | AskedArchive():
             return Window(max(question.start or oldest, oldest), question.end or now)
         case AskedImage():
             return Window(oldest, now)
@@ -129,4 +139,19 @@ def within(question: AskedQuestion, window: Window) -> canonical.Question:
                 question.plates_sha256,
                 question.page_size,
                 question.after_read_id,
+                question.motor_carrier,
             )
+        case AskedArchive():
+            return canonical.ArchiveQuestion(
+                question.kind, window.start, window.end, question.page_size, question.arguments
+            )
+
+
+def _text(value: object) -> str:
+    match value:
+        case datetime():
+            return rfc3339(value)
+        case bytes():
+            return value.hex()
+        case _:
+            return str(value or "")

@@ -37,7 +37,10 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSummary:
-    """How many reads the kept answer has, SHA-256 of their ids in order, and whether there are older ones."""
+    """How many rows the kept answer has, the digest of what leaves, and whether there is more.
+
+    The digest is SHA-256 of the read ids in their order, or of the computed answer's text.
+    """
 
     row_count: int
     rows_digest: bytes
@@ -66,6 +69,8 @@ class FoundRead:
     image_day: date
     image_media_type: str
     image_size: int
+    state: str | None = None
+    confidence: float | None = None
 
 
 def rows_digest(read_ids: Iterable[UUID]) -> bytes:

@@ -21,10 +21,12 @@ class PageTokenError(ValueError):
 class AskedQuestion:
     """What was asked. Every page of an answer repeats it; page_size may change (AIP-158).
 
-    Times are microseconds since the epoch, None where the caller left them out.
+    `arguments` are those of the question but for the position. Times are microseconds since the epoch, None
+    where the caller left them out.
     """
 
-    plate: str
+    kind: str
+    arguments: tuple[tuple[str, str], ...]
     from_us: int | None
     to_us: int | None
 
@@ -69,6 +71,6 @@ def open_token(key: bytes, question: AskedQuestion, token: str) -> PagePosition:
 
 
 def _mac(key: bytes, question: AskedQuestion, body: bytes) -> bytes:
-    # JSON of a fixed shape: no plate or time can be read as the neighbouring field.
-    asked = json.dumps([question.plate, question.from_us, question.to_us]).encode()
-    return hmac.digest(key, b"platewarden.search.page/v1\n" + asked + b"\n" + body, "sha256")
+    # JSON of a fixed shape: no argument or time can be read as the neighbouring field.
+    asked = json.dumps([question.kind, question.arguments, question.from_us, question.to_us]).encode()
+    return hmac.digest(key, b"platewarden.search.page/v2\n" + asked + b"\n" + body, "sha256")

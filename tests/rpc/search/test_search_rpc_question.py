@@ -69,10 +69,11 @@ async def test_audit_gets_the_question_the_reason_and_the_officers_own_token(wor
     assert asked.request_id == request.request_id
     assert asked.access_token == OFFICER
     assert asked.justification == request.justification
-    assert asked.question.plate.plate == plate
-    assert asked.question.plate.page_size == 7
-    assert getattr(asked.question.plate, "from") == getattr(request, "from")
-    assert not asked.question.plate.HasField("to")
+    sent = asked.question.archive
+    assert (sent.kind, sent.page_size) == ("reads", 7)
+    assert {one.name: one.value for one in sent.arguments if one.value} == {"plate": plate}
+    assert getattr(sent, "from") == getattr(request, "from")
+    assert not sent.HasField("to")
     assert asked.first_authorization_id == ""
 
 

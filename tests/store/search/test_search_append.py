@@ -165,7 +165,7 @@ async def test_append_login_can_do_nothing_but_append(connect) -> None:
     for statement in (
         "SELECT archive.ensure_partitions(2)",
         "SELECT archive.warm_up()",
-        "SELECT archive.found_reads('x')",
+        "SELECT archive.general_reads('x', 'reads')",
         "SELECT * FROM archive.read",
         "SELECT * FROM archive.quarantine",
         "INSERT INTO archive.read DEFAULT VALUES",

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "permit.json").read_text(encoding="utf-8"))
-PLATES = [question for question in GOLDEN["questions"] if question["kind"] == "plate"]
+GENERAL = [question for question in GOLDEN["questions"] if "named" in question["arguments"]]
 IMAGES = [question for question in GOLDEN["questions"] if question["kind"] == "image"]
 LOOK_BACKS = [question for question in GOLDEN["questions"] if question["kind"] == "lookback"]
 PERMITS = GOLDEN["permits"]
@@ -23,19 +23,21 @@ def name(golden: dict[str, str]) -> str:
     return golden["name"]
 
 
-@pytest.mark.parametrize("question", PLATES, ids=name)
-async def test_the_database_spells_plate_questions_as_audit_does(connect: Connect, question) -> None:
+@pytest.mark.parametrize("question", GENERAL, ids=name)
+async def test_the_database_spells_general_questions_as_audit_does(connect: Connect, question) -> None:
     admin, arguments = await connect("admin"), question["arguments"]
-    before = arguments["before_read_id"]
+    lines = [
+        await admin.fetchval("SELECT archive.canonical_line($1, archive.argument_value($2))", *named)
+        for named in arguments["named"]
+    ]
 
     text = await admin.fetchval(
-        "SELECT archive.plate_question($1, $2, $3, $4, $5, $6)",
-        arguments["plate"],
+        "SELECT archive.general_question($1, $2, $3, $4, VARIADIC $5)",
+        question["kind"],
         arguments["from_us"],
         arguments["to_us"],
         arguments["page_size"],
-        arguments["before_us"],
-        UUID(before) if before else None,
+        lines,
     )
 
     assert text == question["canonical"]
@@ -106,6 +108,9 @@ async def test_the_database_reads_the_fields_of_golden_permits(connect: Connect,
 async def test_golden_permits_ended_long_ago_and_open_nothing(connect: Connect, permit) -> None:
     login = await connect("search_question")
 
-    for statement in ("SELECT archive.found_reads($1)", "SELECT archive.find_image($1, gen_random_uuid())"):
+    for statement in (
+        "SELECT archive.general_reads($1, 'reads')",
+        "SELECT archive.find_image($1, gen_random_uuid())",
+    ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="the permit does not allow this"):
             await login.fetch(statement, permit["text"])

@@ -125,7 +125,7 @@ async def test_a_permit_is_used_once_and_only_for_its_kind(append, connect: Conn
     await login.execute(FIND, permit, *question.arguments())
 
     await refused(login, FIND, permit, *question.arguments())
-    await refused(login, "SELECT * FROM archive.found_reads($1)", permit)
+    await refused(login, "SELECT * FROM archive.general_reads($1, 'reads')", permit)
     await refused(login, READS, permit_for(Plate(plate)))
     assert len(await login.fetch(READS, permit)) == 1
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from services.common.canonical import (
     AlertQuestion,
+    ArchiveQuestion,
     ImageQuestion,
     LookBackQuestion,
     PlateQuestion,
     Question,
+    argument_value,
     canonical_text,
     plates_digest,
     question_digest,
@@ -55,6 +57,9 @@ def question(kind: str, arguments: dict[str, Any]) -> Question:
         return look_back(arguments)
     if kind == "alerts":
         return AlertQuestion(UUID(arguments["alert_id"]) if arguments["alert_id"] else None, *window)
+    if "named" in arguments:
+        named = tuple((name, argument_value(value)) for name, value in arguments["named"])
+        return ArchiveQuestion(kind, *window, named)
     before_us, before_id = arguments["before_us"], arguments["before_read_id"]
     return PlateQuestion(
         arguments["plate"],

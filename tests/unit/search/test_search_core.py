@@ -22,7 +22,7 @@ from services.search.wire_append import parse_append
 from tests.support.search_kit import archived_read
 
 KEY = bytes(range(32))
-ASKED = AskedQuestion("AB1234", None, 1_795_000_000_000_000)
+ASKED = AskedQuestion("reads", (("plate", "AB1234"),), None, 1_795_000_000_000_000)
 POSITION = PagePosition(
     account_id="0f0e0d0c-0b0a-4908-8706-050403020100",
     first_authorization_id="5b6f8f0a-6f1e-4d43-9d0c-0c6b5d3c2b1a",
@@ -53,10 +53,11 @@ def test_a_page_token_gives_back_its_position() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        replace(ASKED, plate="AB1235"),
+        replace(ASKED, arguments=(("plate", "AB1235"),)),
+        replace(ASKED, kind="read"),
         replace(ASKED, from_us=1),
         replace(ASKED, to_us=None),
-        AskedQuestion("AB1234", 1_795_000_000_000_000, None),
+        AskedQuestion("reads", (("plate", "AB1234"),), 1_795_000_000_000_000, None),
     ],
 )
 def test_a_page_token_is_bound_to_its_question(other: AskedQuestion) -> None:

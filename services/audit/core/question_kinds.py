@@ -1,0 +1,45 @@
+"""The kinds of questions to the archive of reads.
+
+A new kind needs a row here, and its action `question.<kind>` in `policy/platewarden.cedarschema`, in a policy
+that permits it and in the gates that it must pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionKind:
+    """Limits of a kind of question: rows of one page, at most."""
+
+    most_rows: int = 1000
+
+
+KINDS = MappingProxyType(
+    {
+        "reads": QuestionKind(),
+        "read": QuestionKind(1),
+        "stakeout": QuestionKind(),
+        "convoy": QuestionKind(),
+        "pattern": QuestionKind(),
+        "summary": QuestionKind(),
+        "corridor": QuestionKind(),
+        "compare": QuestionKind(),
+        "evidence": QuestionKind(1),
+        "export": QuestionKind(),
+        "report": QuestionKind(),
+        "mcsreads": QuestionKind(),
+        "mcsimage": QuestionKind(1),
+    }
+)
+# Permits of these kinds open the Motor Carrier Safety data set, and are signed with its own key (ENF-051 III.E.5).
+MOTOR_CARRIER_KINDS = frozenset({"mcsreads", "mcsimage", "mcslookback"})
+ASKED_THROUGH = "search"
+"""The one service that asks the archive of reads."""
+
+
+def action_of_kind(kind: str) -> str:
+    """The action by which policies know this kind of question."""
+    return f"question.{kind}"
