@@ -81,8 +81,10 @@ class AlertServicer(rpc.AlertServiceServicer):
     async def GetAlert(self, request: pb.GetAlertRequest, context: Context) -> pb.GetAlertResponse:
         """See alert_service.proto."""
         found = await self._alerts.look(wire.parse_get(request), _token(context))
+        alert = wire.encode_alert(found.alert)
         return pb.GetAlertResponse(
-            alert=wire.encode_alert(found.alert),
+            alert=alert,
+            notice=alert.notice,
             crop_image=found.crop,
             overview_image=found.overview,
             history=[wire.encode_step(step) for step in found.history],

@@ -60,6 +60,7 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
             plates=wire.to_recognized_plates(answer.reads),
             recognition_time=wire.to_duration(answer.seconds),
             unreadable_count=len(answer.unreadable),
+            notice=wire.NOTICE,
         )
 
     async def RecognizeStream(
@@ -146,6 +147,7 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
             recognition_time=wire.to_duration(answer.seconds),
             unreadable_count=len(answer.unreadable),
             sightings=wire_video.to_sightings(answer),
+            notice=wire.NOTICE,
         )
 
 

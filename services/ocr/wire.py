@@ -9,7 +9,7 @@ from typing import Final
 from google.protobuf.duration_pb2 import Duration
 
 from alpr.ocr.v1 import ocr_service_pb2 as pb
-from alpr.type.v1 import read_pb2
+from alpr.type.v1 import notice_pb2, read_pb2
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.common.errors import AlprError, FieldViolation
 from services.common.wire import parse_moment, parse_text, raise_violations, to_timestamp
@@ -28,6 +28,12 @@ _LONGEST_PLATE: Final = 12
 # What the models call a state of the United States, before its two letters; and whatever they do not know.
 _STATE_OF: Final = "US-"
 _UNKNOWN_ISSUER: Final = "ZZ"
+NOTICE: Final = notice_pb2.Notice(
+    lead_only=True,
+    verification_state=notice_pb2.VERIFICATION_STATE_NEW,
+    text="UNVERIFIED. Read by machine: a lead only, not actionable by itself. Look at the picture first.",
+)
+"""What a reading is good for (ENF-051 III.B.3.r); stands beside every plate that goes back to a sensor."""
 DIRECTIONS: Final = {
     Direction.UNKNOWN: read_pb2.TRAVEL_DIRECTION_UNSPECIFIED,
     Direction.APPROACHING: read_pb2.TRAVEL_DIRECTION_APPROACHING,

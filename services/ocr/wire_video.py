@@ -109,6 +109,7 @@ def to_stream_answer(answer: VideoAnswer) -> pb.RecognizeStreamResponse:
         error=wire.to_frame_error(answer.error) if answer.error else None,
         sightings=[_to_sighting(seen) for seen in answer.seen],
         open_passages=[to_open_passage(one) for one in answer.open_passages],
+        notice=None if answer.error else wire.NOTICE,
     )
 
 
