@@ -16,10 +16,11 @@ from services.common.keyfile import read_key
 from services.common.pg import open_pool
 from services.common.server import ServerBuilder, run, serve
 from services.search.app import Search
-from services.search.append import Archive
+from services.search.append import Archive, DataSets
 from services.search.audit_gateway import AuditGateway
 from services.search.config import SearchSettings
 from services.search.look_back import LookBack
+from services.search.motor_carrier import open_motor_carrier
 from services.search.road import QuestionRoad
 from services.search.server import ArchiveServer, SearchServer
 from services.search.store_append import AppendStore
@@ -54,13 +55,14 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     road = QuestionRoad(audit, questions)
     search = Search(road, token_key)
     look_back = LookBack(audit, LookBackStore(question_pool))
-    archive = Archive(AppendStore(append_pool), SystemClock())
+    motor_carrier = await open_motor_carrier(settings, SystemClock())
+    archive = DataSets(Archive(AppendStore(append_pool), SystemClock()), motor_carrier.archive)
     upkeep = HourlyUpkeep(UpkeepStore(purge_pool))
 
     await upkeep.start()
     await questions.warm_up(size)
     return (
-        ServerBuilder(settings, name="search")
+        motor_carrier.closed_with(ServerBuilder(settings, name="search"))
         .add(_ARCHIVE, add_ArchiveServiceServicer_to_server, ArchiveServer(archive, look_back))
         .add(_SEARCH, add_SearchServiceServicer_to_server, SearchServer(search))
         .health_check(questions.check)
