@@ -33,6 +33,8 @@ from alpr.matcher.v1 import local_list_service_pb2_grpc as local_grpc
 from alpr.matcher.v1 import match_service_pb2 as match_pb
 from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
 from alpr.matcher.v1 import scope_service_pb2_grpc as scope_grpc
+from alpr.matcher.v1 import tuning_service_pb2 as tuning_pb
+from alpr.matcher.v1 import tuning_service_pb2_grpc as tuning_grpc
 from alpr.search.v1 import archive_service_pb2 as archive_pb
 from alpr.search.v1 import archive_service_pb2_grpc as archive_grpc
 from alpr.type.v1 import hit_pb2, justification_pb2, read_pb2, sensor_pb2
@@ -124,7 +126,7 @@ class Audit(audit_grpc.AuthorizationServiceServicer, sensors_grpc.SensorServiceS
     """Knows four people and three sensors, and keeps intents and outcomes by request id."""
 
     # Acts of the matcher itself, without a person.
-    own_acts = frozenset({"local_list.suspend", "look_back.run"})
+    own_acts = frozenset({"local_list.suspend", "hot_list.tune", "look_back.run"})
     people = {  # noqa: RUF012 - never changed
         MANAGER: ("manager", ORI, True),
         COLLEAGUE: ("colleague", ORI, True),
@@ -217,6 +219,20 @@ class Alerts(alerts_grpc.AlertServiceServicer):
         self.reads: dict[str, alerts_pb.Hit] = {}
         self.raised = 0
         self.withdrawals: list[alerts_pb.WithdrawAlertsRequest] = []
+        # What people found, one a position of the feed.
+        self.judged: list[alerts_pb.JudgedAlert] = []
+        self.epoch = 7
+
+    async def ListDispositions(self, request: alerts_pb.ListDispositionsRequest, context: Any) -> Any:
+        await self.door.enter(context)
+        start = request.after_position if request.epoch == self.epoch else 0
+        page = self.judged[start : start + request.page_size]
+        return alerts_pb.ListDispositionsResponse(
+            alerts=page,
+            last_position=start + len(page),
+            epoch=self.epoch,
+            has_more=len(page) == request.page_size,
+        )
 
     async def RaiseAlerts(self, request: alerts_pb.RaiseAlertsRequest, context: Any) -> Any:
         await self.door.enter(context)
@@ -397,6 +413,7 @@ class Person:
         self.local: local_grpc.LocalListServiceAsyncStub = local_grpc.LocalListServiceStub(channel)
         self.matching: match_grpc.MatchServiceAsyncStub = match_grpc.MatchServiceStub(channel)
         self.scope: scope_grpc.ScopeServiceAsyncStub = scope_grpc.ScopeServiceStub(channel)
+        self.tuning: tuning_grpc.TuningServiceAsyncStub = tuning_grpc.TuningServiceStub(channel)
         self.metadata = (bearer(token),) if token else ()
 
     async def create(self, name: str = "", request_id: str = "", source: int = 2) -> lists_pb.HotList:
@@ -429,6 +446,10 @@ class Person:
         made = await self.create(source=source)
         await self.upload(made.hot_list_id, csv_of(*plates))
         return (await self.activate(made.hot_list_id, 1)).hot_list
+
+    async def tuning_of(self, hot_list_id: str) -> tuning_pb.GetHotListTuningResponse:
+        request = tuning_pb.GetHotListTuningRequest(hot_list_id=hot_list_id)
+        return await self.tuning.GetHotListTuning(request, metadata=self.metadata, timeout=20)
 
     async def watch_for(self, pattern: str, /, **changes: Any) -> local_pb.AddLocalEntryResponse:
         """Puts `pattern` on the person's own list, for a day; `changes` replace fields of the request."""

@@ -9,6 +9,7 @@ from services.cli import (
     audit,
     hotlist,
     hotlist_history,
+    hotlist_show,
     local,
     model,
     scope,
@@ -37,7 +38,7 @@ app.add_typer(account.app, name="account")
 app.add_typer(sensor.agency_app, name="agency")
 app.add_typer(agreement.app, name="agreement")
 app.add_typer(sensor.app, name="sensor")
-for more in hotlist_history.COMMANDS:
+for more in (hotlist_show.show, *hotlist_history.COMMANDS):
     hotlist.app.command()(more)
 app.add_typer(hotlist.app, name="hotlist")
 app.add_typer(local.app, name="local")

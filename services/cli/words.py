@@ -4,7 +4,12 @@ from typing import Any
 
 from alpr.alerts.v1 import alert_service_pb2
 from alpr.audit.v1 import account_service_pb2, authorization_service_pb2, governance_service_pb2
-from alpr.matcher.v1 import hot_list_service_pb2, local_list_service_pb2, scope_service_pb2
+from alpr.matcher.v1 import (
+    hot_list_service_pb2,
+    local_list_service_pb2,
+    scope_service_pb2,
+    tuning_service_pb2,
+)
 from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, read_pb2, sensor_pb2
 from services.cli.locate import CommandError
 
@@ -44,6 +49,7 @@ MATCH_LABEL = Words(hit_pb2.MatchLabel, "MATCH_LABEL_", "label of matches")
 SOURCE = Words(hit_pb2.HotListSource, "HOT_LIST_SOURCE_", "source")
 FORMAT = Words(hot_list_service_pb2.HotListFormat, "HOT_LIST_FORMAT_", "format")
 UPLOAD_KIND = Words(hot_list_service_pb2.UploadKind, "UPLOAD_KIND_", "kind of upload")
+BUDGET = Words(tuning_service_pb2.BudgetKind, "BUDGET_KIND_", "budget")
 LIST_OWNER = Words(local_list_service_pb2.LocalListOwnerKind, "LOCAL_LIST_OWNER_KIND_", "owner of lists")
 ENTRY_STATE = Words(local_list_service_pb2.LocalEntryState, "LOCAL_ENTRY_STATE_", "state of entries")
 VERIFICATION = Words(notice_pb2.VerificationState, "VERIFICATION_STATE_", "state of verification")

@@ -16,6 +16,7 @@ from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
 from alpr.matcher.v1 import local_list_service_pb2_grpc as local_grpc
 from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
 from alpr.matcher.v1 import scope_service_pb2_grpc as scope_grpc
+from alpr.matcher.v1 import tuning_service_pb2_grpc as tuning_grpc
 from services.common import logs
 from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
@@ -28,19 +29,22 @@ from services.matcher.app_acts import Acts
 from services.matcher.app_agreements import AgreementFollower
 from services.matcher.app_history import History
 from services.matcher.app_index import IndexFollower
+from services.matcher.app_list_tally import ListTally
 from services.matcher.app_lists import HotLists
 from services.matcher.app_local import LocalLists
 from services.matcher.app_look_back import LookBack, LookBackTerms
-from services.matcher.app_reads import ReadIntake
+from services.matcher.app_reads import ReadIntake, Tally
 from services.matcher.app_replica import ReplicaReporter, RevisionsInUse
 from services.matcher.app_scope import Matrix
 from services.matcher.app_tally import LocalTally
+from services.matcher.app_tuning import Tuner, TuningView
 from services.matcher.app_uploads import Uploads
 from services.matcher.config import MatcherSettings
 from services.matcher.neighbours import AlertsClient, ArchiveClient, AuditClient
 from services.matcher.server import HotListServicer, MatchServicer
 from services.matcher.server_local import LocalListServicer
 from services.matcher.server_scope import ScopeServicer
+from services.matcher.server_tuning import TuningServicer
 from services.matcher.snapshots import Snapshots
 from services.matcher.spool import Spool
 from services.matcher.store_acts import ActStore
@@ -52,6 +56,7 @@ from services.matcher.store_local import LocalStore
 from services.matcher.store_look_back import LookBackStore
 from services.matcher.store_revision import CHANNEL
 from services.matcher.store_scope import ScopeStore
+from services.matcher.store_tuning import TuningStore
 from services.matcher.store_versions import VersionStore
 from services.matcher.warm_up import warm_up
 
@@ -75,9 +80,10 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     builder.on_stop(_in_background(acts.keep_settling()))
     hot_lists, uploads, history = _lists(settings, pool, acts, index, clock)
     agreements = _add_scope(builder, audit, acts, ScopeStore(pool), index, clock)
-    tally = _add_local_lists(builder, acts, LocalStore(pool), index, sensors, clock)
+    local_tally = _add_local_lists(builder, acts, LocalStore(pool), index, sensors, clock)
     road = _Road(index, sensors, agreements, ArchiveClient(search), AlertsClient(alerts), RevisionsInUse())
-    intake = _intake(road, tally, clock, settings)
+    tally = _add_tuning(builder, road.alerts, acts, pool, clock, settings)
+    intake = _intake(road, (local_tally, tally), clock, settings)
     await _look_back(builder, road, LookBackStore(pool), clock, settings)
     matching = MatchServicer(intake, index, hot_lists, clock, settings.batches_in_flight)
     add_lists = lists_grpc.add_HotListServiceServicer_to_server
@@ -98,14 +104,14 @@ class _Road:
     in_use: RevisionsInUse
 
 
-def _intake(road: _Road, tally: LocalTally, clock: Clock, settings: MatcherSettings) -> ReadIntake:
+def _intake(road: _Road, tallies: tuple[Tally, ...], clock: Clock, settings: MatcherSettings) -> ReadIntake:
     return ReadIntake(
         sensors=road.sensors,
         agreements=road.agreements,
         lists=road.index,
         archive=road.archive,
         alerts=road.alerts,
-        tally=tally,
+        tallies=tallies,
         in_use=road.in_use,
         clock=clock,
         settings=settings.matching,
@@ -151,6 +157,25 @@ def _add_local_lists(  # noqa: PLR0913, PLR0917 - wiring
     add = local_grpc.add_LocalListServiceServicer_to_server
     builder.add("alpr.matcher.v1.LocalListService", add, servicer)
     tally = LocalTally(acts, store, clock)
+    builder.on_stop(_in_background(tally.keep_settling()))
+    return tally
+
+
+def _add_tuning(  # noqa: PLR0913, PLR0917 - wiring
+    builder: ServerBuilder,
+    alerts: AlertsClient,
+    acts: Acts,
+    pool: Pool,
+    clock: Clock,
+    settings: MatcherSettings,
+) -> ListTally:
+    """Puts the budgets of lists right, shows them, and keeps the count that this stands on."""
+    store, budget = TuningStore(pool), settings.matching.budget
+    tuner = Tuner(alerts=alerts, store=store, acts=acts, clock=clock, budget=budget)
+    builder.on_stop(_in_background(tuner.keep_tuning()))
+    servicer = TuningServicer(TuningView(acts, HotListStore(pool), store, budget))
+    builder.add("alpr.matcher.v1.TuningService", tuning_grpc.add_TuningServiceServicer_to_server, servicer)
+    tally = ListTally(store, clock)
     builder.on_stop(_in_background(tally.keep_settling()))
     return tally
 

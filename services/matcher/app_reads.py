@@ -101,7 +101,7 @@ class AlertFeed(Protocol):
 
 
 class Tally(Protocol):
-    """Where it is counted how much the entries of local lists match."""
+    """Where it is counted how much lists and entries match."""
 
     def note_compared(
         self,
@@ -130,7 +130,7 @@ class ReadIntake:
         lists: IndexFollower,
         archive: Archive,
         alerts: AlertFeed,
-        tally: Tally,
+        tallies: Sequence[Tally],
         in_use: RevisionsInUse,
         clock: Clock,
         settings: MatchSettings,
@@ -140,7 +140,7 @@ class ReadIntake:
         self._lists = lists
         self._archive = archive
         self._alerts = alerts
-        self._tally = tally
+        self._tallies = tallies
         self._in_use = in_use
         self._clock = clock
         self._settings = settings
@@ -213,7 +213,8 @@ class ReadIntake:
         allowed = [by_sensor[checked[n].sensor.sensor_id] for n in numbers]
         found = find_all(sightings, index, allowed, now, self._settings)
         plates = [checked[n].read.message.read.plate for n in numbers]
-        self._tally.note_compared(headers, allowed, plates, found)
+        for tally in self._tallies:
+            tally.note_compared(headers, allowed, plates, found)
         return {
             n: wire_hits.to_hit(checked[n].read.message, checked[n].sensor, matches, index.revision)
             for n, matches in zip(numbers, found, strict=True)

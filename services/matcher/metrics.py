@@ -17,6 +17,10 @@ INDEX_ENTRIES: Final = Gauge("platewarden_matcher_index_entries", "Entries of th
 LOCAL_SUSPENDED: Final = Counter(
     "platewarden_matcher_local_suspended", "Entries of local lists suspended for matching too much."
 )
+VERDICTS: Final = Counter("platewarden_matcher_verdicts", "Judgements of alerts heard, by alert and list.")
+TUNINGS: Final = Counter(
+    "platewarden_matcher_tunings", "Budgets of lists put right, by whether tightened or relaxed.", ["way"]
+)
 LOOK_BACKS: Final = Counter(
     "platewarden_matcher_look_backs",
     "Changes of hot lists that are looked back from, by how it ended.",

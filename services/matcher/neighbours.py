@@ -101,6 +101,21 @@ class AlertsClient:
         except grpc.aio.AioRpcError as error:
             raise _dependency_error("alerts", error) from None
 
+    async def list_dispositions(
+        self, after_position: int, epoch: int, page_size: int
+    ) -> alerts_pb.ListDispositionsResponse:
+        """What people found of alerts after that position. Raises DependencyUnavailableError."""
+        request = alerts_pb.ListDispositionsRequest(
+            after_position=after_position, epoch=epoch, page_size=page_size
+        )
+        try:
+            answer: alerts_pb.ListDispositionsResponse = await self._stub.ListDispositions(
+                request, timeout=_STORE_DEADLINE_S
+            )
+        except grpc.aio.AioRpcError as error:
+            raise _dependency_error("alerts", error) from None
+        return answer
+
     async def raise_alerts(self, hits: Sequence[alerts_pb.Hit]) -> None:
         """Returns once all hits are on disk. Raises DependencyUnavailableError."""
         try:

@@ -13,6 +13,7 @@ from services.matcher.core.copied import CopiedEntries
 from services.matcher.core.entry import Entry, Source
 from services.matcher.core.index import ActiveList, ListHeader, ListIndex, ListIndexBuilder
 from services.matcher.core.scope import Scope
+from services.matcher.core.tuning import Tuning
 from services.matcher.snapshots import Snapshots
 from services.matcher.store_local_index import read_local_lists
 from services.matcher.store_scope import read_scope
@@ -24,10 +25,16 @@ _PART_BYTES: Final = 4 << 20
 _LONGEST_LOAD_S: Final = 600
 
 _REVISION: Final = "SELECT match_revision FROM matcher.revision WHERE only_row"
+_FACTOR: Final = (
+    "(SELECT n.factor FROM matcher.tuning AS n WHERE n.hot_list_id = l.hot_list_id AND n.budget = {}"
+    " ORDER BY n.number DESC LIMIT 1)"
+)
 # A list is as old as its source's file, where that is known: to upload it again does not make it younger.
 _ACTIVE: Final = (
-    "SELECT l.hot_list_id, l.name, l.agency_ori, l.source, l.active_version, l.activated_at,"
-    " coalesce(v.source_time, v.upload_time) AS upload_time, v.expire_time"
+    "SELECT l.hot_list_id, l.name, l.agency_ori, l.source, l.active_version,"  # noqa: S608 - constants
+    " l.activated_at,"
+    " coalesce(v.source_time, v.upload_time) AS upload_time, v.expire_time,"
+    f" coalesce({_FACTOR.format(1)}, 1) AS sounding, coalesce({_FACTOR.format(2)}, 1) AS checked"
     " FROM matcher.hot_list AS l JOIN matcher.hot_list_version AS v"
     " ON v.hot_list_id = l.hot_list_id AND v.version = l.active_version"
 )
@@ -155,4 +162,5 @@ def _header(row: asyncpg.Record) -> ListHeader:
         upload_time=row["upload_time"],
         activated_at=row["activated_at"],
         expires_at=row["expire_time"],
+        tuning=Tuning(row["sounding"], row["checked"]),
     )

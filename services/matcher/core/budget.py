@@ -45,6 +45,21 @@ class Budget:
 DEFAULT_BUDGET: Final = Budget()
 
 
+def surer(probability: float, factor: float) -> float:
+    """`probability` with its odds divided by a list's `factor` below 1; never less than it was."""
+    odds = probability / (1 - probability) / min(1.0, factor)
+    return odds / (1 + odds)
+
+
+def least_of(factor: float) -> float:
+    """What must be the probability of anything that sounds for a list whose estimate is believed so.
+
+    The estimate says of a small list that it raises no false alarms at all; where it does, to believe it half
+    is not enough.
+    """
+    return 1 - min(1.0, factor)
+
+
 def ratio_for(per_million: float, entries: int, usual: float) -> float:
     """The ratio above which a list of so many entries raises that many false alarms per million reads.
 

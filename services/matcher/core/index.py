@@ -18,6 +18,7 @@ from services.matcher.core.grammar import Grammar, grammar_of
 from services.matcher.core.packed import packed
 from services.matcher.core.scope import Scope
 from services.matcher.core.table import Segment, Table
+from services.matcher.core.tuning import UNTUNED, Tuning
 
 # NCIC writes the letter O as zero, and LEADS passes NCIC's records on: a 0 in such a list may be an O on
 # the plate.
@@ -36,6 +37,7 @@ class ListHeader:
         expires_at: From this second on the whole list matches nothing; None when it does not expire.
         is_local: True for a local list (`core/local.py`).
         sensor_id: The one sensor whose reads it is compared with; empty for all that scope lets in.
+        tuning: How far the estimate of its false alarms is believed (`core/tuning.py`).
     """
 
     hot_list_id: uuid.UUID
@@ -48,6 +50,7 @@ class ListHeader:
     expires_at: datetime | None = None
     is_local: bool = False
     sensor_id: str = ""
+    tuning: Tuning = UNTUNED
 
 
 class ListIndex:

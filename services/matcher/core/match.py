@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from services.matcher.core.batch import Batch, batch_of
-from services.matcher.core.budget import ratio_for
+from services.matcher.core.budget import least_of, ratio_for, surer
 from services.matcher.core.confusion import look_alike
 from services.matcher.core.doubts import DISAGREEMENTS, PLATE_DISAGREES, Doubt, doubts_of
 from services.matcher.core.entry import Entry
@@ -104,9 +104,15 @@ def _found(
     if not len(tier.table):
         return {}
     counts = [index.lists[number].entries.entry_count for number in tier.numbers]
-    budget = settings.budget.checked
-    shown = [ratio_for(budget, count, index.grammar.usual) for count in counts]
-    least = np.maximum(np.array(shown, np.float32), np.float32(settings.least_ratio))
+    factors = [index.lists[number].header.tuning.checked for number in tier.numbers]
+    shown = [
+        max(
+            ratio_for(settings.budget.checked * factor, count, index.grammar.usual),
+            settings.least_ratio / min(1.0, factor),
+        )
+        for factor, count in zip(factors, counts, strict=True)
+    ]
+    least = np.array(shown, np.float32)
     allowed = np.array([[number in one for number in tier.numbers] for one in scopes], dtype=np.uint8)
     if not allowed.any():
         return {}
@@ -149,13 +155,15 @@ class _Judge:
         budget = self.settings.budget
         if label is Label.PARTIAL or (label is not Label.EXACT and DISAGREEMENTS & set(doubts)):
             return Grade.CHECK
-        entries = self.index.lists[self.number].entries.entry_count
-        ratio = ratio_for(budget.sounding_of_one(self.sharing), entries, self.index.grammar.usual)
-        least = self.settings.probability(ratio)
+        one = self.index.lists[self.number]
+        factor, entries = one.header.tuning.sounding, one.entries.entry_count
+        per_million = budget.sounding_of_one(self.sharing) * factor
+        ratio = ratio_for(per_million, entries, self.index.grammar.usual)
+        least = max(self.settings.probability(ratio), least_of(factor))
         if label is not Label.EXACT or PLATE_DISAGREES & set(doubts):
-            least = max(least, budget.least_sounding)
+            least = max(least, surer(budget.least_sounding, factor))
         elif Doubt.STATE_UNKNOWN not in doubts:
-            least = min(least, budget.exact)
+            least = min(least, surer(budget.exact, factor))
         return Grade.SOUND if probability >= least else Grade.CHECK
 
 
