@@ -64,7 +64,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     gate = Gate(journal, verifier, accounts, folder.policies, clock)
     actor = Actor(journal, gate)
     settings_kept = SettingStore(pool, folder.retention)
-    terms = Terms(settings_kept, folder.rules, permit_key)
+    terms = Terms(settings_kept, folder.rules, permit_key, settings.mcs_permit_key())
     authorizer = Authorizer(journal, gate, terms, clock)
     look_backs = LookBacks(journal, gate, terms, agreements, clock)
 

@@ -18,6 +18,7 @@ from services.audit.core.justification import Justification, PurposeCode, Rules
 from services.audit.core.person import Role
 from services.audit.core.policy import Decision, Thing
 from services.audit.core.question import AskedQuestion, Window, action_of, asked_text, window_of, within
+from services.audit.core.question_kinds import MOTOR_CARRIER_KINDS
 from services.audit.errors import EntryNotFoundError
 from services.audit.store_log import StoredEntry
 from services.audit.store_settings import SettingStore
@@ -113,11 +114,16 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms questions are allowed: settings, rules for justifications, the key of permits."""
+    """On what terms questions are allowed: settings, rules for justifications, the keys of permits."""
 
     settings: SettingStore
     rules: Rules
     permit_key: bytes = field(repr=False)
+    mcs_permit_key: bytes = field(repr=False)
+
+    def key_of(self, kind: str) -> bytes:
+        """The key that signs permits of the kind: the Motor Carrier Safety data set has its own (III.E.5)."""
+        return self.mcs_permit_key if kind in MOTOR_CARRIER_KINDS else self.permit_key
 
 
 class Authorizer:
@@ -129,7 +135,7 @@ class Authorizer:
         self._settings = terms.settings
         self._rules = terms.rules
         self._clock = clock
-        self._permit_key = terms.permit_key
+        self._terms = terms
 
     def catalogue(self) -> Sequence[PurposeCode]:
         """The codes that a purpose may name, by code."""
@@ -171,7 +177,7 @@ class Authorizer:
         }
         key = f"authorize/{asked.service}/{person.account.account_id}/{asked.request_id}"
         stored = await self._log.append(Draft(EntryKind.QUERY, key, values))
-        return authorization_of(stored, actor_of(person), self._permit_key, self._clock.now())
+        return authorization_of(stored, actor_of(person), self._terms, self._clock.now())
 
     async def _check_first(self, asked: Asked, person: Person) -> None:
         """A further page cites a question of the same person through the same service."""
@@ -284,7 +290,7 @@ class Recorder:
         return (await self._log.checkpoint()).size
 
 
-def authorization_of(stored: StoredEntry, actor: Actor, permit_key: bytes, now: datetime) -> Authorization:
+def authorization_of(stored: StoredEntry, actor: Actor, terms: Terms, now: datetime) -> Authorization:
     """The authorization as its entry says, for the first request and for one that comes again alike.
 
     Raises:
@@ -310,7 +316,7 @@ def authorization_of(stored: StoredEntry, actor: Actor, permit_key: bytes, now: 
     )
     return Authorization(
         authorization_id=entry.entry_id,
-        permit=permit_text(permit, permit_key),
+        permit=permit_text(permit, terms.key_of(permit.kind)),
         actor=actor,
         agency_oris=permit.agency_oris,
         window=Window(start, end),

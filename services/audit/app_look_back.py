@@ -63,7 +63,7 @@ class LookBacks:
         values = {**attempt.values(), **await self._values(question, act, window, decision)}
         key = f"authorize/{asked.service}/{actor.account_id}/{asked.request_id}"
         stored = await self._log.append(Draft(EntryKind.QUERY, key, values))
-        return authorization_of(stored, actor, self._terms.permit_key, self._clock.now())
+        return authorization_of(stored, actor, self._terms, self._clock.now())
 
     async def _act(self, question: AskedLookBack) -> StoredEntry:
         """The recorded act that changed what the question says."""

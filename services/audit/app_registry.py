@@ -6,7 +6,7 @@ from services.audit.app_act import Act, Actor, Call
 from services.audit.app_gate import Attempt, Gate
 from services.audit.core.entry import rfc3339
 from services.audit.core.policy import Thing
-from services.audit.core.registry import Agency, Approval, DeploymentStatus, Sensor
+from services.audit.core.registry import Agency, Approval, DeploymentStatus, Partition, Sensor
 from services.audit.errors import AgencyNotFoundError, UnknownSensorError
 from services.audit.store_accounts import AccountStore
 from services.audit.store_sensors import SensorStore
@@ -62,9 +62,10 @@ class Sensors:
             SensorExistsError: Its id is taken.
         """
         thing = Thing(sensor.sensor_id, agency=sensor.agency_ori)
-        attempt = Attempt("", "sensor.register", resource=sensor.sensor_id, request_id=call.request_id)
+        action = _action("register", sensor)
+        attempt = Attempt("", action, resource=sensor.sensor_id, request_id=call.request_id)
         async with self._gate.recording(attempt):
-            self._gate.permit(await self._gate.person(call.token, attempt), "sensor.register", thing)
+            self._gate.permit(await self._gate.person(call.token, attempt), action, thing)
         place = sensor.place
         details = {
             "sensor_group": sensor.sensor_group,
@@ -73,17 +74,19 @@ class Sensors:
             "provenance": sensor.provenance.value,
             "partition": sensor.partition.value,
         }
-        act = Act("sensor.register", thing, details)
+        act = Act(action, thing, details)
         await self._actor.carry_out(act, call, attempt, lambda intent: self._store.register(intent, sensor))
         return await self._sensor(sensor.sensor_id)
 
     async def decide(self, call: Call, sensor_id: str, approval: Approval) -> Sensor:
         """The sensor, its deployment approved or suspended."""
-        action = "sensor.approve" if approval.status is DeploymentStatus.APPROVED else "sensor.suspend"
-        attempt = Attempt("", action, resource=sensor_id, request_id=call.request_id)
+        verb = "approve" if approval.status is DeploymentStatus.APPROVED else "suspend"
+        attempt = Attempt("", f"sensor.{verb}", resource=sensor_id, request_id=call.request_id)
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
             sensor = await self._sensor(sensor_id)
+            action = _action(verb, sensor)
+            attempt.note(action=action)
             thing = Thing(sensor_id, agency=sensor.agency_ori)
             self._gate.permit(person, action, thing)
         bounds = {"approved_from": approval.approved_from, "approved_until": approval.approved_until}
@@ -104,3 +107,8 @@ class Sensors:
         if sensor is None:
             raise UnknownSensorError("there is no such sensor", resource=sensor_id)
         return sensor
+
+
+def _action(verb: str, sensor: Sensor) -> str:
+    """Sensors of the Motor Carrier Safety system are its supervisors' business (ENF-051 III.E.1)."""
+    return f"mcs_sensor.{verb}" if sensor.partition is Partition.MOTOR_CARRIER else f"sensor.{verb}"

@@ -48,6 +48,8 @@ class AuditSettings(ServiceSettings):
     """Ed25519 private key, PEM (PKCS #8)."""
     permit_key_file: ReadableFile
     """32 random bytes in hexadecimal, shared with the archive's migration alone."""
+    mcs_permit_key_file: ReadableFile
+    """The same for the Motor Carrier Safety data set, with another key (ENF-051 III.E.5)."""
     policy_dir: Path = POLICY_FOLDER
     """Folder of Cedar policies, purpose catalogue and case number formats."""
 
@@ -107,12 +109,17 @@ class AuditSettings(ServiceSettings):
         Raises:
             ConfigError: The file holds something else.
         """
-        try:
-            key = bytes.fromhex(self.permit_key_file.read_text(encoding="ascii").strip())
-        except (OSError, ValueError):
-            key = b""
-        if len(key) != _PERMIT_KEY_BYTES:
-            raise ConfigError("PW_PERMIT_KEY_FILE must hold 32 bytes in hexadecimal")
+        return _permit_key(self.permit_key_file, "PW_PERMIT_KEY_FILE")
+
+    def mcs_permit_key(self) -> bytes:
+        """The permit key of the Motor Carrier Safety data set, 32 bytes.
+
+        Raises:
+            ConfigError: The file holds something else, or the key of all other permits.
+        """
+        key = _permit_key(self.mcs_permit_key_file, "PW_MCS_PERMIT_KEY_FILE")
+        if key == self.permit_key():
+            raise ConfigError("PW_MCS_PERMIT_KEY_FILE must hold another key than PW_PERMIT_KEY_FILE")
         return key
 
 
@@ -129,6 +136,17 @@ def read_signer(origin: str, file: Path) -> Signer:
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigError("PW_LOG_SIGNING_KEY_FILE must hold an Ed25519 private key in PEM")
     return Signer(origin, key)
+
+
+def _permit_key(file: Path, variable: str) -> bytes:
+    try:
+        key = bytes.fromhex(file.read_text(encoding="ascii").strip())
+    except (OSError, ValueError):
+        key = b""
+    if len(key) != _PERMIT_KEY_BYTES:
+        msg = f"{variable} must hold 32 bytes in hexadecimal"
+        raise ConfigError(msg)
+    return key
 
 
 def _is_loopback(host: str) -> bool:

@@ -34,7 +34,7 @@ from services.common.clock import Clock, SystemClock
 from services.common.errors import AlprError, from_rpc_error
 from services.common.wire import to_timestamp
 from services.dev.pki import DevelopmentAuthority
-from tests.support.databases import PERMIT_KEY, MigratedDatabase, fetch
+from tests.support.databases import MCS_PERMIT_KEY, PERMIT_KEY, MigratedDatabase, fetch
 from tests.support.issuer import RunningIssuer
 
 ORI = "IL0000001"
@@ -69,6 +69,7 @@ def founding(issuer: str) -> Founding:
 def write_keys(folder: Path) -> tuple[Path, Path]:
     """Files of a new signing key and of the tests' permit key."""
     signing, permit = folder / "signing.pem", folder / "permit.hex"
+    (folder / "mcs-permit.hex").write_text(MCS_PERMIT_KEY.hex(), encoding="ascii")
     key = Ed25519PrivateKey.generate()
     signing.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     permit.write_text(PERMIT_KEY.hex(), encoding="ascii")
@@ -241,6 +242,7 @@ def settings_for(
         log_origin=ORIGIN,
         log_signing_key_file=signing,
         permit_key_file=permit,
+        mcs_permit_key_file=permit.with_name("mcs-permit.hex"),
     )
 
 

@@ -45,6 +45,8 @@ ACTIONS = MappingProxyType(
                 "hold.list",
                 "purge.list",
                 "retention.check",
+                "sensor.health",
+                "mcs_sensor.health",
             }
         ),
         "ocr": frozenset({"model.list", "model.activate", "model.roll_back"}),

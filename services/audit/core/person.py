@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +17,12 @@ class Role(StrEnum):
     SYSTEM_ADMINISTRATOR = "SYSTEM_ADMINISTRATOR"
     AUDITOR = "AUDITOR"
     HOT_LIST_MANAGER = "HOT_LIST_MANAGER"
+    CVEO = "CVEO"
+    CVEO_SUPERVISOR = "CVEO_SUPERVISOR"
+
+
+MOTOR_CARRIER_ROLES = frozenset({Role.CVEO, Role.CVEO_SUPERVISOR})
+"""Roles of the Motor Carrier Safety system; they reach nothing else (II.H)."""
 
 
 class CertificationKind(StrEnum):
@@ -27,6 +32,7 @@ class CertificationKind(StrEnum):
     LEADS = "LEADS"
     SECURITY_AWARENESS = "SECURITY_AWARENESS"
     BACKGROUND_CHECK = "BACKGROUND_CHECK"
+    MOTOR_CARRIER_TRAINING = "MOTOR_CARRIER_TRAINING"
 
 
 class AccountState(StrEnum):
@@ -83,7 +89,7 @@ class Account:
 
 
 def missing(account: Account, moment: datetime) -> tuple[str, ...]:
-    """What the account lacks to be enabled, sorted (III.B.3.a, III.B.3.b, III.C.2.b, III.C.2.c, IV.A.4)."""
+    """What the account lacks to be enabled, sorted (III.B.3.a-b, III.C.2.b-c, III.D.1, III.E.4, IV.A.4)."""
     profile = account.profile
     texts = {
         "full_name": profile.full_name,
@@ -92,10 +98,17 @@ def missing(account: Account, moment: datetime) -> tuple[str, ...]:
         "unit": profile.unit,
     }
     empty = [name for name, text in texts.items() if not text]
-    lapsed = [kind.lower() for kind in _all_but(account.in_force(moment))]
+    held = account.in_force(moment)
+    lapsed = [kind.lower() for kind in _needed(account.roles) if kind not in held]
     roles = [] if account.roles else ["role"]
     return tuple(sorted([*empty, *lapsed, *roles]))
 
 
-def _all_but(present: Iterable[CertificationKind]) -> list[CertificationKind]:
-    return [kind for kind in CertificationKind if kind not in set(present)]
+def _needed(roles: frozenset[Role]) -> list[CertificationKind]:
+    """What must be in force for these roles. Each system has a course of its own (III.D.1, III.E.4)."""
+    spared = set()
+    if roles and roles <= MOTOR_CARRIER_ROLES:
+        spared.add(CertificationKind.ALPR_TRAINING)
+    if not roles & MOTOR_CARRIER_ROLES:
+        spared.add(CertificationKind.MOTOR_CARRIER_TRAINING)
+    return [kind for kind in CertificationKind if kind not in spared]

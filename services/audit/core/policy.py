@@ -66,6 +66,7 @@ class Policies:
             "leads": CertificationKind.LEADS in held,
             "awareness": CertificationKind.SECURITY_AWARENESS in held,
             "background": CertificationKind.BACKGROUND_CHECK in held,
+            "motor_carrier": CertificationKind.MOTOR_CARRIER_TRAINING in held,
         }
         return self._decide(_entity("Person", account.account_id, attributes), action, thing)
 

@@ -34,7 +34,7 @@ KINDS = MappingProxyType(
         "mcsimage": QuestionKind(1),
     }
 )
-# Permits of these kinds open the Motor Carrier Safety data set, and are signed with its own key (ENF-051 III.E.5).
+# Permits of these kinds open the Motor Carrier Safety data set and are signed with its key (ENF-051 III.E.5).
 MOTOR_CARRIER_KINDS = frozenset({"mcsreads", "mcsimage", "mcslookback"})
 ASKED_THROUGH = "search"
 """The one service that asks the archive of reads."""

@@ -19,6 +19,7 @@ ADVICE = MappingProxyType(
         "III.C.2.a": "This belongs to another unit. Ask that unit's or the statewide coordinator.",
         "III.C.2.b": "Your account is not enabled yet. Ask your coordinator to complete and enable it.",
         "III.D.1": _LAPSED.format(what="ALPR training", act="Complete it"),
+        "III.E.4": _LAPSED.format(what="Motor Carrier Safety training", act="Complete it"),
         "IV.A.1": "The system may not be used for this purpose, by anybody.",
         "IV.A.2": "Your account is suspended. Speak with your coordinator.",
         "IV.A.4": _LAPSED.format(what="LEADS certification", act="Renew it"),

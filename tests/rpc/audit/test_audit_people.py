@@ -113,11 +113,11 @@ async def test_nobody_grants_to_himself(audit: RunningAudit) -> None:
     assert "III.B.3.g" in error.metadata["clauses"]
 
 
-@pytest.mark.clause("III.B.3.b", "III.C.2.b", "III.C.2.c", "III.D.1", "IV.A.4")
+@pytest.mark.clause("III.B.3.b", "III.C.2.b", "III.C.2.c", "III.D.1", "III.E.4", "IV.A.4")
 @pytest.mark.parametrize("lacking", ALL_CERTIFICATIONS)
 async def test_an_account_that_lacks_something_is_not_enabled(audit: RunningAudit, lacking: int) -> None:
     held = tuple(kind for kind in ALL_CERTIFICATIONS if kind != lacking)
-    officer = await audit.person(pb.ROLE_USER, certifications=held, enable=False)
+    officer = await audit.person(pb.ROLE_USER, pb.ROLE_CVEO, certifications=held, enable=False)
     request = account_pb.EnableAccountRequest(request_id=request_id(), account_id=officer.account_id)
 
     error = await refused(accounts(audit).EnableAccount(request, metadata=audit.bearer(COORDINATOR)))
@@ -125,6 +125,25 @@ async def test_an_account_that_lacks_something_is_not_enabled(audit: RunningAudi
     name = account_pb.CertificationKind.Name(lacking).removeprefix("CERTIFICATION_KIND_").lower()
     assert error.code is grpc.StatusCode.FAILED_PRECONDITION
     assert error.metadata["missing"] == name
+
+
+@pytest.mark.clause("III.D.1", "III.E.4")
+@pytest.mark.parametrize(
+    ("role", "spared"),
+    [
+        (pb.ROLE_USER, account_pb.CERTIFICATION_KIND_MOTOR_CARRIER_TRAINING),
+        (pb.ROLE_CVEO, account_pb.CERTIFICATION_KIND_ALPR_TRAINING),
+    ],
+)
+async def test_an_account_needs_no_course_of_a_system_that_its_roles_do_not_reach(
+    audit: RunningAudit, role: pb.Role.ValueType, spared: int
+) -> None:
+    held = tuple(kind for kind in ALL_CERTIFICATIONS if kind != spared)
+
+    officer = await audit.person(role, certifications=held)
+
+    own = await accounts(audit).GetAccount(account_pb.GetAccountRequest(), metadata=officer.metadata)
+    assert own.account.state == account_pb.ACCOUNT_STATE_ENABLED
 
 
 @pytest.mark.clause("III.C.2.a", "III.B.3.l")

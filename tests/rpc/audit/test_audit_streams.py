@@ -95,15 +95,47 @@ async def test_a_sensor_is_of_the_motor_carrier_safety_system_only_when_it_is_re
     audit: RunningAudit,
 ) -> None:
     coordinator = audit.bearer(COORDINATOR)
+    supervisor = (await audit.person(pb.ROLE_CVEO_SUPERVISOR)).metadata
     apart = new_sensor(partition=sensor_pb2.PARTITION_MOTOR_CARRIER)
 
-    one = (await sensors(audit).RegisterSensor(apart, metadata=coordinator)).sensor
+    one = (await sensors(audit).RegisterSensor(apart, metadata=supervisor)).sensor
     other = (await sensors(audit).RegisterSensor(new_sensor(), metadata=coordinator)).sensor
     unknown = await refused(sensors(audit).RegisterSensor(new_sensor(partition=9), metadata=coordinator))
 
     assert one.partition == sensor_pb2.PARTITION_MOTOR_CARRIER
     assert other.partition == sensor_pb2.PARTITION_GENERAL
     assert [violation.field for violation in unknown.violations] == ["sensor.partition"]
+
+
+@pytest.mark.clause("III.E.1")
+@pytest.mark.parametrize(
+    "mounted",
+    [
+        sensor_pb2.DEPLOYMENT_TYPE_FIXED,
+        sensor_pb2.DEPLOYMENT_TYPE_MOBILE,
+        sensor_pb2.DEPLOYMENT_TYPE_PORTABLE,
+    ],
+)
+async def test_a_motor_carrier_safety_deployment_is_the_cveo_supervisors_to_approve_and_nobody_elses(
+    audit: RunningAudit, mounted: int
+) -> None:
+    supervisor, officer = [await audit.person(role) for role in (pb.ROLE_CVEO_SUPERVISOR, pb.ROLE_CVEO)]
+    apart = new_sensor(partition=sensor_pb2.PARTITION_MOTOR_CARRIER, deployment_type=mounted)
+    sensor_id, general = apart.sensor.sensor_id, new_sensor()
+    await sensors(audit).RegisterSensor(apart, metadata=supervisor.metadata)
+    await sensors(audit).RegisterSensor(general, metadata=audit.bearer(COORDINATOR))
+
+    for stranger in (audit.bearer(COORDINATOR), officer.metadata):
+        error = await refused(sensors(audit).ApproveDeployment(approval(sensor_id), metadata=stranger))
+        assert error.metadata["clauses"] == "III.B.3.l"
+        assert (await last_entry(audit))["action"] == "mcs_sensor.approve"
+    foreign = approval(general.sensor.sensor_id)
+    error = await refused(sensors(audit).ApproveDeployment(foreign, metadata=supervisor.metadata))
+    approved = await sensors(audit).ApproveDeployment(approval(sensor_id), metadata=supervisor.metadata)
+
+    assert error.metadata["clauses"] == "III.B.3.l"
+    assert approved.sensor.status == sensor_pb2.DEPLOYMENT_STATUS_APPROVED
+    assert (await last_entry(audit))["action"] == "mcs_sensor.approve"
 
 
 @pytest.mark.clause("III.B.3.e", "III.B.3.f")

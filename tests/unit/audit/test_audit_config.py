@@ -34,6 +34,7 @@ def environment(
         "LOG_ORIGIN": "audit.example.gov/log",
         "LOG_SIGNING_KEY_FILE": signing,
         "PERMIT_KEY_FILE": permit,
+        "MCS_PERMIT_KEY_FILE": permit.with_name("mcs-permit.hex"),
     }
     for name, value in usual.items():
         monkeypatch.setenv(f"PW_{name}", str(value))
@@ -60,6 +61,7 @@ def test_complete_settings_are_taken(environment: pytest.MonkeyPatch) -> None:
         "LOG_ORIGIN",
         "LOG_SIGNING_KEY_FILE",
         "PERMIT_KEY_FILE",
+        "MCS_PERMIT_KEY_FILE",
         "DATABASE_URL",
     ],
 )
@@ -133,3 +135,15 @@ def test_a_key_of_another_kind_stops_the_start(environment: pytest.MonkeyPatch, 
         settings.signer()
     with pytest.raises(ConfigError, match="PW_PERMIT_KEY_FILE"):
         settings.permit_key()
+
+
+@pytest.mark.clause("III.E.5")
+def test_the_motor_carrier_safety_permits_need_a_key_of_their_own(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = AuditSettings.from_environment()
+    environment.setenv("PW_MCS_PERMIT_KEY_FILE", str(settings.permit_key_file))
+
+    assert settings.mcs_permit_key() != settings.permit_key()
+    with pytest.raises(ConfigError, match="PW_MCS_PERMIT_KEY_FILE must hold another key"):
+        AuditSettings.from_environment().mcs_permit_key()

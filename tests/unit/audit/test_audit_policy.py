@@ -9,7 +9,15 @@ import pytest
 
 from services.audit.config import POLICY_FOLDER
 from services.audit.core.actions import ACTIONS
-from services.audit.core.person import Account, AccountState, Certification, CertificationKind, Profile, Role
+from services.audit.core.person import (
+    MOTOR_CARRIER_ROLES,
+    Account,
+    AccountState,
+    Certification,
+    CertificationKind,
+    Profile,
+    Role,
+)
 from services.audit.core.policy import Policies, PolicyError, Thing
 from services.audit.core.refusal import ADVICE, advice
 from services.audit.policies import load
@@ -33,9 +41,12 @@ EVERYBODY = {"agency.list", "sensor.list", "retention.get"}
 HELD = {"question.held", "question.heldimage"}
 HOLDS = {"hold.place", "hold.release"}
 PURGES = {"hold.list", "purge.list", "retention.check"}
+APART = {"question.mcsreads", "question.mcsimage"}
+APART_SENSORS = {f"mcs_sensor.{act}" for act in ("register", "approve", "suspend", "health")}
 COORDINATION = (
     ACCOUNTS
     | SENSORS
+    | {"sensor.health"}
     | EVERYBODY
     | {"matcher.state", "model.list", "hot_list.list", "local_list.remove", "local_list.show"}
 )
@@ -53,10 +64,12 @@ MATRIX = {
     Role.TELECOM_CENTER: ALERTS | EVERYBODY | {"question.alerts", "matcher.state"},
     Role.SYSTEM_ADMINISTRATOR: EVERYBODY
     | PURGES
-    | {"retention.set"}
+    | {"retention.set", "sensor.health"}
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
     Role.AUDITOR: EVERYBODY | OVERSIGHT | PURGES | {"log.export", "account.list", "account.get"},
     Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | OVERSIGHT | {"matcher.state"},
+    Role.CVEO: EVERYBODY | APART,
+    Role.CVEO_SUPERVISOR: EVERYBODY | APART | APART_SENSORS,
 }
 SERVICE_ACTIONS = {"reads.purge", "look_back.run", "alert.escalate", "local_list.suspend", "hot_list.tune"}
 ACTIONS_OF_PEOPLE = sorted(set().union(*MATRIX.values()))
@@ -121,6 +134,34 @@ def test_without_training_there_is_no_data(action: str) -> None:
     )
 
     assert clauses(untrained, action) == ("III.D.1",)
+
+
+@pytest.mark.clause("III.E.4")
+@pytest.mark.parametrize("action", sorted(APART | APART_SENSORS))
+def test_without_its_own_training_there_is_nothing_of_motor_carrier_safety(action: str) -> None:
+    untrained = person(*Role, without=CertificationKind.MOTOR_CARRIER_TRAINING)
+    alpr_only = person(Role.CVEO_SUPERVISOR, without=CertificationKind.ALPR_TRAINING)
+
+    assert clauses(untrained, action) == ("III.E.4",)
+    assert clauses(alpr_only, action) == ()
+
+
+@pytest.mark.clause("II.H", "III.E.5")
+def test_the_roles_of_motor_carrier_safety_and_all_others_share_no_read_and_no_list() -> None:
+    theirs = MATRIX[Role.CVEO] | MATRIX[Role.CVEO_SUPERVISOR]
+    others = set().union(*(actions for role, actions in MATRIX.items() if role not in MOTOR_CARRIER_ROLES))
+
+    assert theirs & others == EVERYBODY
+    assert not any(clauses(person(*MOTOR_CARRIER_ROLES), action) == () for action in others - EVERYBODY)
+    assert not any(
+        clauses(person(*(set(Role) - MOTOR_CARRIER_ROLES)), action) == () for action in APART | APART_SENSORS
+    )
+
+
+@pytest.mark.clause("IV.A.4")
+@pytest.mark.parametrize("action", sorted(APART))
+def test_without_leads_certification_motor_carrier_safety_answers_nothing(action: str) -> None:
+    assert clauses(person(Role.CVEO, without=CertificationKind.LEADS), action) == ("IV.A.4",)
 
 
 @pytest.mark.clause("IV.A.4")
@@ -210,7 +251,7 @@ def test_a_work_unit_coordinator_reaches_the_own_unit_only() -> None:
 @pytest.mark.clause("III.B.3.l")
 @pytest.mark.parametrize("role", sorted(Role))
 def test_roles_that_reach_beyond_a_unit_are_the_statewide_coordinators_to_give(role: Role) -> None:
-    narrow = {Role.USER, Role.TELECOM_CENTER, Role.HOT_LIST_MANAGER}
+    narrow = {Role.USER, Role.TELECOM_CENTER, Role.HOT_LIST_MANAGER, Role.CVEO}
     thing = replace(OWN, role=role.value)
 
     assert (not clauses(person(Role.WORK_UNIT_COORDINATOR), "account.grant", thing)) == (role in narrow)
