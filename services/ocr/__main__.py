@@ -10,6 +10,7 @@ import grpc
 import structlog
 
 from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
+from alpr.audit.v1.settings_service_pb2_grpc import SettingsServiceStub
 from alpr.matcher.v1.match_service_pb2_grpc import MatchServiceStub
 from alpr.ocr.v1.ocr_service_pb2_grpc import add_OcrServiceServicer_to_server
 from services.common import logs
@@ -19,6 +20,7 @@ from services.common.config import ConfigError
 from services.common.errors import SensorsUnknownError, WrongStateError
 from services.common.keyfile import read_key
 from services.common.objects import FileObjectStore, ObjectStore
+from services.common.retention import RetentionFollower
 from services.common.sensors import SensorRegistry
 from services.common.server import ServerBuilder, run, serve
 from services.ocr.app import FrameIntake
@@ -54,7 +56,7 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
     engines = await _engines(settings)
     kek = read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE")
     objects = FileObjectStore(settings.image_store_dir)
-    vault = ImageVault(objects, kek, clock, retention_days=settings.image_retention_days)
+    vault = ImageVault(objects, kek, clock, retention_days=lambda: retention.current.days)
     await vault.check()
     builder = ServerBuilder(settings, name="ocr")
 
@@ -64,6 +66,9 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
         return made
 
     audit = channel("audit", settings.audit_target)
+    retention = RetentionFollower(SettingsServiceStub(audit))
+    retention.start()
+    builder.on_stop(retention.stop)
     sensors = SensorRegistry(SensorServiceStub(audit), clock)
     await sensors.start()
     builder.on_stop(sensors.stop)
@@ -78,7 +83,7 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
     builder.on_stop(_in_background(roll_out.keep_following()))
     recognizer = Recognizer(engines, roll_out.version_for, workers=settings.recognition_workers)
     builder.on_stop(recognizer.close)
-    builder.on_stop(_in_background(vault.keep_removing()))
+    builder.on_stop(_in_background(vault.keep_forgetting()))
 
     if settings.receiver_listen:
         builder.on_stop(await listen(settings, sensors, vault, matcher, clock))
@@ -93,7 +98,7 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
     )
     servicer = OcrServicer(intake, roll_out, clock, video_settings(settings))
     builder.add(SERVICE, add_OcrServiceServicer_to_server, servicer)
-    builder.health_check(lambda: _sensors_known(sensors))
+    builder.health_check(lambda: _audit_heard(sensors, retention))
     builder.health_check(lambda: _models_here(roll_out))
     return builder
 
@@ -133,12 +138,12 @@ async def _models_here(roll_out: ModelRollOut) -> None:
     roll_out.version_for("")
 
 
-async def _sensors_known(sensors: SensorRegistry) -> None:
+async def _audit_heard(sensors: SensorRegistry, retention: RetentionFollower) -> None:
     """Returns when audit has been heard; without it every frame would be refused."""
     waited = 0.0
-    while not sensors.fresh:
+    while not (sensors.fresh and retention.is_known):
         if waited >= _FIRST_WORD_SECONDS:
-            raise SensorsUnknownError("the registry of sensors has not been heard")
+            raise SensorsUnknownError("the registry of sensors or the retention period has not been heard")
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
         waited += _LOOK_EVERY_SECONDS
 

@@ -73,8 +73,6 @@ class OcrSettings(ServiceSettings):
     """A message that is not signed is taken only when its reads were captured within so long."""
     receiver_image_hosts: str = ""
     """Hosts, separated by commas, from which pictures are fetched that a message names by address."""
-    image_retention_days: Annotated[int, Field(ge=1, le=3650)] = 90
-    """Days that an image is kept after its day of capture (ENF-051 IV.E.1); set it as the archive's."""
 
     @model_validator(mode="after")
     def _receiver_keys_fit(self) -> Self:

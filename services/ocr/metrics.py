@@ -25,4 +25,3 @@ RECOGNITION_SECONDS: Final = Histogram(
 BATCH_READS: Final = Histogram(
     "ocr_batch_reads", "Reads of a batch sent to the matcher.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
-DAYS_REMOVED: Final = Counter("ocr_image_days_removed", "Days of images removed after the retention period.")

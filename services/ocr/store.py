@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Final
 
@@ -10,7 +11,7 @@ import structlog
 
 from services.common.clock import Clock
 from services.common.config import ConfigError
-from services.common.errors import NotFoundError, StorageUnavailableError
+from services.common.errors import AuditUnavailableError, NotFoundError, StorageUnavailableError
 from services.common.imagecrypt import (
     SealError,
     image_key,
@@ -20,30 +21,32 @@ from services.common.imagecrypt import (
     wrap_day_key,
 )
 from services.common.objects import ObjectStore
-from services.ocr.metrics import DAYS_REMOVED
 
 log = structlog.get_logger()
 
 _ROOT: Final = "days"
 _MOST_KEYS_AT_HAND: Final = 8
-_SWEEP_EVERY_SECONDS: Final = 3600.0
+_FORGET_EVERY_SECONDS: Final = 60.0
 
 
 class ImageVault:
-    """Puts images into the object store.
+    """Puts images into the object store. Search removes them with their day; its key is forgotten here.
 
     Args:
         objects: Where they lie, `days/<day>/<sha256>`, beside the wrapped key of the day, `days/<day>/key`.
         kek: Key-encryption key, 32 bytes.
         clock: Tells which days are over.
-        retention_days: Days that an image is kept after its day.
+        retention_days: Gives the days that an image is kept after its day, as they are set now; raises
+            AuditUnavailableError while they are not known.
     """
 
-    def __init__(self, objects: ObjectStore, kek: bytes, clock: Clock, *, retention_days: int) -> None:
+    def __init__(
+        self, objects: ObjectStore, kek: bytes, clock: Clock, *, retention_days: Callable[[], int]
+    ) -> None:
         self._objects = objects
         self._kek = kek
         self._clock = clock
-        self._kept = timedelta(days=retention_days)
+        self._retention_days = retention_days
         self._day_keys: dict[date, bytes] = {}
 
     async def check(self) -> None:
@@ -63,7 +66,11 @@ class ImageVault:
             raise ConfigError(f"PW_IMAGE_STORE_DIR: {error.message}") from None
 
     def keeps(self, day: date) -> bool:
-        """Whether images of `day` are still kept."""
+        """Whether images of `day` are still kept.
+
+        Raises:
+            AuditUnavailableError: Nobody has said yet how long.
+        """
         return day >= self._oldest()
 
     async def store(self, day: date, sha256: bytes, image: bytes) -> bytes:
@@ -81,31 +88,25 @@ class ImageVault:
         await self._objects.put(f"{_ROOT}/{day.isoformat()}/{sha256.hex()}", sealed)
         return key
 
-    async def remove_old_days(self) -> int:
-        """The number of days whose images and key are gone for good now (ENF-051 IV.E.1)."""
-        removed = 0
-        for name in await self._objects.children(_ROOT):
-            if date.fromisoformat(name) >= self._oldest():
-                continue
-            objects = await self._objects.delete_prefix(f"{_ROOT}/{name}")
-            self._day_keys.pop(date.fromisoformat(name), None)
-            log.info("image_day_removed", day=name, objects=objects)
-            DAYS_REMOVED.inc()
-            removed += 1
-        return removed
+    def forget_old_keys(self) -> int:
+        """The number of keys of days that are over, which are no more in this process (ENF-051 IV.E.1)."""
+        over = [day for day in self._day_keys if not self.keeps(day)]
+        for day in over:
+            del self._day_keys[day]
+        return len(over)
 
-    async def keep_removing(self) -> None:
-        """Removes old days at once and then every hour; never returns."""
+    async def keep_forgetting(self) -> None:
+        """Forgets keys of days that are over, for ever; never returns."""
         while True:
+            await asyncio.sleep(_FORGET_EVERY_SECONDS)
             try:
-                await self.remove_old_days()
-            except Exception:
-                # What could not be removed now must be removed later.
-                log.exception("image_removal_failed")
-            await asyncio.sleep(_SWEEP_EVERY_SECONDS)
+                if forgotten := self.forget_old_keys():
+                    log.info("day_keys_forgotten", keys=forgotten)
+            except AuditUnavailableError:
+                continue
 
     def _oldest(self) -> date:
-        return self._clock.now().date() - self._kept
+        return self._clock.now().date() - timedelta(days=self._retention_days())
 
     async def _day_key(self, day: date) -> bytes:
         at_hand = self._day_keys.get(day)

@@ -25,6 +25,7 @@ from alpr.audit.v1 import authorization_service_pb2 as acts_pb
 from alpr.audit.v1 import authorization_service_pb2_grpc as acts_grpc
 from alpr.audit.v1 import sensor_service_pb2 as audit_pb
 from alpr.audit.v1 import sensor_service_pb2_grpc as audit_grpc
+from alpr.audit.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
 from alpr.matcher.v1 import match_service_pb2 as match_pb
 from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
 from alpr.ocr.v1 import ocr_service_pb2 as pb
@@ -40,6 +41,7 @@ from services.ocr.__main__ import build
 from services.ocr.config import OcrSettings
 from services.ocr.engine import Engine
 from services.ocr.models import PACKAGED, ModelSet, known_versions
+from tests.support.settings import SystemSettings
 from tools import assets
 
 FIXED, MOBILE, SUSPENDED = "i90-mile12-east", "isp-unit-0417", "i57-mile03-north"
@@ -231,6 +233,7 @@ class Neighbours:
     tls: DevelopmentAuthority
     audit: Audit = field(default_factory=Audit)
     acts: Acts = field(default_factory=Acts)
+    system: SystemSettings = field(default_factory=SystemSettings)
     matcher: Matcher = field(default_factory=Matcher)
     audit_target: str = ""
     matcher_target: str = ""
@@ -255,6 +258,7 @@ class Neighbours:
         if name == "audit":
             audit_grpc.add_SensorServiceServicer_to_server(self.audit, server)
             acts_grpc.add_AuthorizationServiceServicer_to_server(self.acts, server)
+            add_SettingsServiceServicer_to_server(self.system, server)
         else:
             match_grpc.add_MatchServiceServicer_to_server(self.matcher, server)
         files = self.tls.server(name)

@@ -138,7 +138,7 @@ async def videos(
         # The frames of these tests have been looked at: nobody is asked about sensors or plates.
         sensors=cast(Any, None),
         recognizer=cast(Any, None),
-        vault=ImageVault(FileObjectStore(folder / "images"), bytes(32), clock, retention_days=90),
+        vault=ImageVault(FileObjectStore(folder / "images"), bytes(32), clock, retention_days=lambda: 90),
         matcher=link,
         clock=clock,
         load=Load(workers=1, most_bytes=1 << 20),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from datetime import UTC, date, datetime, timedelta
 
@@ -227,3 +228,19 @@ async def test_frame_older_than_the_retention_period_is_answered_so_and_not_kept
     assert not answered.read.HasField("image")
     assert ocr.stored() == []
     assert ocr.matcher.batches == []
+
+
+@pytest.mark.clause("IV.E.1.a")
+async def test_a_shorter_retention_period_counts_within_seconds(ocr: World) -> None:
+    frame, _ = scene_frame(0, at=datetime.now(UTC) - timedelta(days=40))
+    before = (await ocr.recognize(frame)).plates[0].status
+    ocr.neighbours.system.days = 30
+
+    try:
+        async with asyncio.timeout(5):
+            while (await ocr.recognize(frame)).plates[0].status != read_pb2.READ_STATUS_OUT_OF_RETENTION:
+                await asyncio.sleep(0.1)
+    finally:
+        ocr.neighbours.system.days = 90
+
+    assert before == read_pb2.READ_STATUS_STORED
