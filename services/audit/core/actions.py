@@ -39,6 +39,17 @@ ACTIONS = MappingProxyType(
         ),
         "search": frozenset(
             {
+                "dissemination.export",
+                "dissemination.evidence",
+                "dissemination.share",
+                "dissemination.government",
+                "dissemination.public",
+                "dissemination.everything",
+                "dissemination.list",
+                "dissemination.delete",
+                "dissemination.correct",
+                "dissemination.tell",
+                "evidence.list",
                 "reads.purge",
                 "hold.place",
                 "hold.release",
@@ -55,7 +66,20 @@ ACTIONS = MappingProxyType(
 
 # Watching for a plate is a question that stays asked: it needs case number and purpose as any other (IV.C.5,
 # IV.C.6).
-_JUSTIFIED = frozenset({"local_list.add", "hold.place"})
+_JUSTIFIED = frozenset(
+    {
+        "local_list.add",
+        "hold.place",
+        # What leaves is for a case, and what its recipient wants it for is a purpose like any other (IV.B).
+        "dissemination.export",
+        "dissemination.evidence",
+        "dissemination.share",
+        "dissemination.government",
+        "dissemination.public",
+        "dissemination.everything",
+        "dissemination.correct",
+    }
+)
 
 
 # Acts of the matcher that bring entries which the reads of the last hours were not compared with (II.D).

@@ -28,6 +28,7 @@ KINDS = MappingProxyType(
         "corridor": QuestionKind(),
         "compare": QuestionKind(),
         "evidence": QuestionKind(1),
+        "evidencecopy": QuestionKind(1),
         "export": QuestionKind(),
         "report": QuestionKind(),
         "mcsreads": QuestionKind(),
