@@ -43,6 +43,14 @@ HOLDS = {"hold.place", "hold.release"}
 PURGES = {"hold.list", "purge.list", "retention.check"}
 APART = {"question.mcsreads", "question.mcsimage"}
 APART_SENSORS = {f"mcs_sensor.{act}" for act in ("register", "approve", "suspend", "health")}
+EXPORTS = {"dissemination.export", "dissemination.evidence", "dissemination.share", "question.evidencecopy"}
+EXPORTS_OF_THE_HEAD = {
+    "dissemination.government",
+    "dissemination.public",
+    "dissemination.everything",
+    "question.export",
+}
+REGISTER = {"dissemination.list", "dissemination.delete", "dissemination.tell", "evidence.list"}
 COORDINATION = (
     ACCOUNTS
     | SENSORS
@@ -53,20 +61,32 @@ COORDINATION = (
 SHARING = {"agreement.propose", "agreement.accept", "agreement.end", "scope.set"}
 OVERSIGHT = {"agreement.list", "scope.list"}
 MATRIX = {
-    Role.STATEWIDE_COORDINATOR: COORDINATION | SHARING | OVERSIGHT | HOLDS | PURGES | {"agency.register"},
-    Role.WORK_UNIT_COORDINATOR: COORDINATION | OVERSIGHT,
+    Role.STATEWIDE_COORDINATOR: COORDINATION
+    | SHARING
+    | OVERSIGHT
+    | HOLDS
+    | PURGES
+    | EXPORTS_OF_THE_HEAD
+    | REGISTER
+    | {"agency.register"},
+    Role.WORK_UNIT_COORDINATOR: COORDINATION | OVERSIGHT | REGISTER,
     Role.USER: QUESTIONS
     | HELD
     | ALERTS
     | LOCAL
     | EVERYBODY
-    | {"alert.dispose", "hot_list.list", "matcher.state", "model.list"},
+    | EXPORTS
+    | REGISTER
+    | {"alert.dispose", "dissemination.correct", "hot_list.list", "matcher.state", "model.list"},
     Role.TELECOM_CENTER: ALERTS | EVERYBODY | {"question.alerts", "matcher.state"},
     Role.SYSTEM_ADMINISTRATOR: EVERYBODY
     | PURGES
     | {"retention.set", "sensor.health"}
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
-    Role.AUDITOR: EVERYBODY | OVERSIGHT | PURGES | {"log.export", "account.list", "account.get"},
+    Role.AUDITOR: EVERYBODY
+    | OVERSIGHT
+    | PURGES
+    | {"log.export", "account.list", "account.get", "dissemination.list", "evidence.list"},
     Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | OVERSIGHT | {"matcher.state"},
     Role.CVEO: EVERYBODY | APART,
     Role.CVEO_SUPERVISOR: EVERYBODY | APART | APART_SENSORS,
@@ -126,7 +146,17 @@ def test_there_is_no_action_that_moves_a_camera() -> None:
 
 @pytest.mark.clause("III.D.1", "III.C.2.c")
 @pytest.mark.parametrize(
-    "action", sorted(QUESTIONS | HELD | ALERTS | LISTS | LOCAL | {"alert.dispose", "log.export"})
+    "action",
+    sorted(
+        QUESTIONS
+        | HELD
+        | ALERTS
+        | LISTS
+        | LOCAL
+        | EXPORTS
+        | EXPORTS_OF_THE_HEAD
+        | {"alert.dispose", "log.export"}
+    ),
 )
 def test_without_training_there_is_no_data(action: str) -> None:
     untrained = person(
