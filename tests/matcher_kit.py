@@ -271,7 +271,8 @@ class Archive(archive_grpc.ArchiveServiceServicer):
         self.asked.append(request)
         found = [one for key, one in sorted(self.reads.items()) if key > request.after_read_id]
         older = [one for one in found if one.match_revision < request.match_revision]
-        wanted = [one for one in older if one.read.plate in request.plates or not request.plates]
+        asked = [one for one in older if (one.partition or 1) == (request.partition or 1)]
+        wanted = [one for one in asked if one.read.plate in request.plates or not request.plates]
         yield archive_pb.FindForLookBackResponse(
             reads=wanted[: request.page_size], has_more=len(wanted) > request.page_size
         )

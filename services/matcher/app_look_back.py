@@ -30,6 +30,7 @@ from services.matcher.core.index import Index
 from services.matcher.core.local import EndReason
 from services.matcher.core.look_back import MOST_PLATES, ChangeKind, ListChange, texts_to_ask
 from services.matcher.core.match import Match, find_all
+from services.matcher.core.scope import Partition, partition_of
 from services.matcher.core.settings import MatchSettings
 from services.matcher.errors import LookBackRefusedError
 from services.matcher.metrics import LOOK_BACK_HITS, LOOK_BACK_OPEN, LOOK_BACK_READS, LOOK_BACKS
@@ -251,7 +252,15 @@ class LookBack:
             capture_until=to_timestamp(self._clock.now() + _FAST_CLOCK),
             plates=texts,
             page_size=_READS_A_PAGE,
+            partition=sensor_pb2.Partition.ValueType(self._partition(change)),
         )
+
+    def _partition(self, change: ListChange) -> Partition:
+        """The data set in which the changed list is compared (ENF-051 II.H)."""
+        sources = (
+            one.source for one in self._lists.current().headers if one.hot_list_id == change.hot_list_id
+        )
+        return next(map(partition_of, sources), Partition.GENERAL)
 
     async def _raise(self, change: ListChange, reads: Sequence[archive_pb.ArchivedRead]) -> None:
         """Raises what matches. Counts as a batch under way: a later change waits for it as for any other."""

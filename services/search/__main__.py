@@ -13,21 +13,27 @@ from services.common.client import service_channel
 from services.common.clock import SystemClock
 from services.common.config import StartError
 from services.common.keyfile import read_key
+from services.common.objects import FileObjectStore
 from services.common.pg import open_pool
 from services.common.server import ServerBuilder, run, serve
 from services.search.app import Search
+from services.search.app_read import OneRead
 from services.search.append import Archive, DataSets
 from services.search.audit_gateway import AuditGateway
 from services.search.config import SearchSettings
+from services.search.images import ReadImages
 from services.search.look_back import LookBack
 from services.search.motor_carrier import open_motor_carrier
 from services.search.road import QuestionRoad
-from services.search.server import ArchiveServer, SearchServer
+from services.search.server import ArchiveServer
+from services.search.server_search import SearchServer
 from services.search.store_append import AppendStore
+from services.search.store_image import ImageKeyStore
 from services.search.store_look_back import LookBackStore
 from services.search.store_question import QuestionStore
 from services.search.store_upkeep import UpkeepStore
 from services.search.upkeep import HourlyUpkeep
+from services.search.wire_read import plate_box
 
 _ARCHIVE = archive_service_pb2.DESCRIPTOR.services_by_name["ArchiveService"].full_name
 _SEARCH = search_service_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
@@ -54,8 +60,11 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     audit = AuditGateway(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)
     road = QuestionRoad(audit, questions)
     search = Search(road, token_key)
-    look_back = LookBack(audit, LookBackStore(question_pool))
+    images = ReadImages(FileObjectStore(settings.image_store_dir))
+    one_read = OneRead(road, ImageKeyStore(question_pool), images, plate_box)
     motor_carrier = await open_motor_carrier(settings, SystemClock())
+    apart = LookBackStore(motor_carrier.questions, motor_carrier.schema)
+    look_back = LookBack(audit, LookBackStore(question_pool), apart)
     archive = DataSets(Archive(AppendStore(append_pool), SystemClock()), motor_carrier.archive)
     upkeep = HourlyUpkeep(UpkeepStore(purge_pool))
 
@@ -64,7 +73,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     return (
         motor_carrier.closed_with(ServerBuilder(settings, name="search"))
         .add(_ARCHIVE, add_ArchiveServiceServicer_to_server, ArchiveServer(archive, look_back))
-        .add(_SEARCH, add_SearchServiceServicer_to_server, SearchServer(search))
+        .add(_SEARCH, add_SearchServiceServicer_to_server, SearchServer(search, one_read))
         .health_check(questions.check)
         .on_stop(purge_pool.close)
         .on_stop(question_pool.close)

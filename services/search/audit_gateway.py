@@ -10,11 +10,13 @@ import grpc
 
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.type.v1.receipt_pb2 import AuditReceipt
+from alpr.type.v1.sensor_pb2 import PARTITION_GENERAL, PARTITION_MOTOR_CARRIER
 from services.common.canonical import plates_digest
 from services.common.errors import AlprError, AuditUnavailableError, from_rpc_error
 from services.common.wire import to_datetime, to_timestamp
 from services.search.core.answer import AnswerSummary, Authorization
 from services.search.core.look_back import LookBackQuestion
+from services.search.core.look_back_pictures import LookBackPictureQuestion
 
 if TYPE_CHECKING:
     from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceAsyncStub
@@ -76,6 +78,21 @@ class AuditGateway:
         asked = _look_back_question(question)
         return await self._authorize(
             pb.AuthorizeRequest(request_id=request_id, question=pb.Question(look_back=asked))
+        )
+
+    async def authorize_look_back_pictures(
+        self, request_id: str, question: LookBackPictureQuestion
+    ) -> Authorization:
+        """Audit's permission to open pictures for the hits of a look-back. Errors as for the look-back."""
+        asked = pb.LookBackPictureQuestion(
+            intent_id=str(question.intent_id),
+            changed_id=str(question.changed_id),
+            read_ids=map(str, question.read_ids),
+            to=to_timestamp(question.to_time),
+        )
+        getattr(asked, "from").CopyFrom(to_timestamp(question.from_time))
+        return await self._authorize(
+            pb.AuthorizeRequest(request_id=request_id, question=pb.Question(look_back_pictures=asked))
         )
 
     async def _authorize(self, message: pb.AuthorizeRequest) -> Authorization:
@@ -156,6 +173,7 @@ def _look_back_question(question: LookBackQuestion) -> pb.LookBackQuestion:
         plates_sha256=plates_digest(question.plates),
         page_size=question.page_size,
         after_read_id=str(question.after_read_id or ""),
+        partition=PARTITION_MOTOR_CARRIER if question.motor_carrier else PARTITION_GENERAL,
     )
     getattr(message, "from").CopyFrom(to_timestamp(question.from_time))
     return message

@@ -53,11 +53,17 @@ class LookBackAnswer:
 
 
 class LookBack:
-    """Audit first, then the archive, then audit again, then the matcher; one page at a time."""
+    """Audit first, then the archive, then audit again, then the matcher; one page at a time.
 
-    def __init__(self, audit: Audit, questions: Questions) -> None:
+    Args:
+        audit: Says whether it may be asked.
+        questions: Where the archive is asked.
+        motor_carrier: Where the Motor Carrier Safety data set is asked (ENF-051 II.H).
+    """
+
+    def __init__(self, audit: Audit, questions: Questions, motor_carrier: Questions) -> None:
         self._audit = audit
-        self._questions = questions
+        self._questions = {False: questions, True: motor_carrier}
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._failures = FailureReports(audit)
 
@@ -79,7 +85,7 @@ class LookBack:
                 # Also when the matcher goes away. The question stands in the log; its end shall too.
                 self._failures.report(authorization)
                 raise
-            reads = await self._questions.take(authorization)
+            reads = await self._questions[question.motor_carrier].take(authorization)
         if rows_digest(one.read.read_id for one in reads) != answer.rows_digest:
             raise StorageUnavailableError("the answer changed while it was being given; ask again")
         return LookBackAnswer(tuple(reads), answer.has_more)
@@ -90,7 +96,7 @@ class LookBack:
 
     async def _put(self, authorization: Authorization, question: LookBackQuestion) -> AnswerSummary:
         try:
-            return await self._questions.put(authorization, question)
+            return await self._questions[question.motor_carrier].put(authorization, question)
         except PermitRefusedError as error:
             log.exception("permit_refused", authorization_id=authorization.authorization_id)
             raise AuditUnavailableError(

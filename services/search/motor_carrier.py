@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from services.common.clock import Clock
 from services.common.pg import Pool, open_pool
@@ -14,7 +14,7 @@ from services.search.store_append import AppendStore
 from services.search.store_upkeep import UpkeepStore
 from services.search.upkeep import HourlyUpkeep
 
-SCHEMA: Final = "motor_carrier"
+_SCHEMA: Final = "motor_carrier"
 # Some thousand reads a day of a few scale houses: nobody waits for a warmed connection.
 _QUESTION_CONNECTIONS: Final = 2
 
@@ -26,18 +26,20 @@ class MotorCarrier:
     Attributes:
         archive: Where its reads go.
         questions: Connections of the login that may ask.
+        schema: Where its functions are.
     """
 
     archive: Archive
     questions: Pool
+    schema: Literal["motor_carrier"]
     upkeep: HourlyUpkeep
     pools: tuple[Pool, ...]
 
     def closed_with(self, builder: ServerBuilder) -> ServerBuilder:
-        """`builder`, which closes everything here when the server has stopped."""
+        """`builder`, which closes everything here but the archive when the server has stopped."""
         for pool in self.pools:
             builder.on_stop(pool.close)
-        return builder.on_stop(self.upkeep.stop).on_stop(self.archive.close)
+        return builder.on_stop(self.upkeep.stop)
 
 
 async def open_motor_carrier(settings: SearchSettings, clock: Clock) -> MotorCarrier:
@@ -58,7 +60,7 @@ async def open_motor_carrier(settings: SearchSettings, clock: Clock) -> MotorCar
     purge = await open_pool(
         settings.mcs_purge_database_url, application_name="search-mcs-purge", min_size=1, max_size=2
     )
-    upkeep = HourlyUpkeep(UpkeepStore(purge, SCHEMA))
+    upkeep = HourlyUpkeep(UpkeepStore(purge, _SCHEMA))
     await upkeep.start()
-    archive = Archive(AppendStore(append, SCHEMA), clock)
-    return MotorCarrier(archive, questions, upkeep, (append, questions, purge))
+    archive = Archive(AppendStore(append, _SCHEMA), clock)
+    return MotorCarrier(archive, questions, _SCHEMA, upkeep, (append, questions, purge))

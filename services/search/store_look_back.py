@@ -1,9 +1,9 @@
-"""Look-backs in the archive: the search_question login, as for every other question."""
+"""Look-backs: the search_question and search_mcs_question logins, as for every other question."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import Final, Literal
 
 import asyncpg
 
@@ -13,20 +13,21 @@ from services.search.core.answer import AnswerSummary, Authorization, FoundRead
 from services.search.core.look_back import LookBackQuestion, OlderRead
 from services.search.store_question import asking
 
-_FIND: Final = "SELECT archive.find_for_look_back($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-_ANSWER: Final = "SELECT row_count, rows_digest, has_more FROM archive.look_back_answer($1)"
+_FIND: Final = "SELECT %s.find_for_look_back($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_ANSWER: Final = "SELECT row_count, rows_digest, has_more FROM %s.look_back_answer($1)"
 _READS: Final = """
 SELECT read_id, capture_time, receive_time, plate, sensor_id, agency_ori, sensor_group, provenance, latitude,
        longitude, place, recognition, model_version, sender_read_id, image_sha256, image_day,
        image_media_type, image_size, match_revision
-  FROM archive.look_back_reads($1)"""
+  FROM %s.look_back_reads($1)"""
 
 
 class LookBackStore:
-    """Puts look-backs with a permit, and gives out their answers."""
+    """Puts look-backs to one data set with a permit, and gives out their answers; `schema` is that set's."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, schema: Literal["archive", "motor_carrier"] = "archive") -> None:
         self._pool = pool
+        self._find, self._answer, self._reads = _FIND % schema, _ANSWER % schema, _READS % schema
 
     async def put(self, authorization: Authorization, question: LookBackQuestion) -> AnswerSummary:
         """The summary of the answer, once the use of the permit is on disk, within its window.
@@ -41,15 +42,15 @@ class LookBackStore:
         # refuses again in every other case.
         async with connection(self._pool) as held:
             with suppress(asyncpg.InsufficientPrivilegeError):
-                await held.execute(_FIND, *_arguments(authorization, question))
+                await held.execute(self._find, *_arguments(authorization, question))
         async with asking(self._pool) as held:
-            rows = await held.fetch(_ANSWER, authorization.permit)
+            rows = await held.fetch(self._answer, authorization.permit)
         return AnswerSummary(*rows[0].values())
 
     async def take(self, authorization: Authorization) -> list[OlderRead]:
         """The reads of the answer, by read id. Errors as for `put`."""
         async with asking(self._pool) as held:
-            rows = await held.fetch(_READS, authorization.permit)
+            rows = await held.fetch(self._reads, authorization.permit)
         return [
             OlderRead(FoundRead(*values), revision) for *values, revision in (row.values() for row in rows)
         ]

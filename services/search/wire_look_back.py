@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from alpr.search.v1 import archive_service_pb2 as pb
-from alpr.type.v1.sensor_pb2 import Provenance
+from alpr.type.v1.sensor_pb2 import Partition, Provenance
 from services.common.errors import FieldViolation
 from services.common.wire import parse_moment, parse_uuid, raise_violations
 from services.search.core.look_back import MOST_PLATES, MOST_ROWS, LookBackQuestion, OlderRead
@@ -38,6 +38,7 @@ def parse_look_back(request: pb.FindForLookBackRequest) -> tuple[str, LookBackQu
         after_read_id=parse_uuid("after_read_id", request.after_read_id, wrong)
         if request.after_read_id
         else None,
+        motor_carrier=request.partition == Partition.PARTITION_MOTOR_CARRIER,
     )
     checks = (
         (question.match_revision > 0, "match_revision", "must be positive"),
@@ -45,6 +46,7 @@ def parse_look_back(request: pb.FindForLookBackRequest) -> tuple[str, LookBackQu
         (len(question.plates) <= MOST_PLATES, "plates", f"must be at most {MOST_PLATES}"),
         (all(map(_PLATE.fullmatch, question.plates)), "plates", "must each be 1 to 12 of A-Z and 0-9"),
         (1 <= question.page_size <= MOST_ROWS, "page_size", f"must be 1 to {MOST_ROWS}"),
+        (request.partition in Partition.values(), "partition", "must be GENERAL or MOTOR_CARRIER"),
     )
     raise_violations([*wrong, *(FieldViolation(name, text) for holds, name, text in checks if not holds)])
     return request.request_id, question

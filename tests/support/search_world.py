@@ -24,7 +24,7 @@ from alpr.audit.v1.authorization_service_pb2_grpc import (
 from alpr.search.v1 import search_service_pb2 as search_pb
 from alpr.search.v1.archive_service_pb2_grpc import ArchiveServiceStub
 from alpr.search.v1.search_service_pb2_grpc import SearchServiceStub
-from alpr.type.v1 import justification_pb2, receipt_pb2
+from alpr.type.v1 import justification_pb2, receipt_pb2, sensor_pb2
 from services.common.client import ClientTls, bearer, service_channel
 from services.common.errors import AlprError, to_status
 from services.common.server import ServerBuilder
@@ -32,7 +32,7 @@ from services.common.wire import to_datetime, to_timestamp
 from services.dev.pki import DevelopmentAuthority
 from services.search.__main__ import assemble
 from services.search.config import SearchSettings
-from tests.support.databases import MigratedDatabase
+from tests.support.databases import MCS_PERMIT_KEY, PERMIT_KEY, MigratedDatabase
 from tests.support.search_kit import ORI, General, Permit, canonical, now, us
 
 ACCOUNT = "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -98,8 +98,10 @@ class TestAudit(AuthorizationServiceServicer):
 
     def _authorize_look_back(self, asked: audit_pb.LookBackQuestion) -> audit_pb.AuthorizeResponse:
         start, end = to_datetime(getattr(asked, "from")), to_datetime(asked.to)
+        apart = asked.partition == sensor_pb2.PARTITION_MOTOR_CARRIER
+        kind = "mcslookback" if apart else "lookback"
         question = canonical(
-            ("kind", "lookback"),
+            ("kind", kind),
             ("intent_id", asked.intent_id),
             ("changed_id", asked.changed_id),
             ("match_revision", str(asked.match_revision)),
@@ -110,10 +112,11 @@ class TestAudit(AuthorizationServiceServicer):
             ("page_size", str(asked.page_size)),
             ("after_read_id", asked.after_read_id),
         )
-        return self._allow(Permit(question, "lookback", us(start), us(end)), start, end)
+        return self._allow(Permit(question, kind, us(start), us(end)), start, end)
 
     def _allow(self, permit: Permit, start: datetime, end: datetime) -> audit_pb.AuthorizeResponse:
-        permit = replace(permit, account_id=self.account)
+        key = MCS_PERMIT_KEY if permit.kind.startswith("mcs") else PERMIT_KEY
+        permit = replace(permit, account_id=self.account, key=key)
         response = audit_pb.AuthorizeResponse(
             authorization_id=str(permit.permit_id),
             permit=self.change_permit(permit),

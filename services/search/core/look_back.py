@@ -25,6 +25,7 @@ class LookBackQuestion:
         plates: Texts that a wanted plate may have been read as; none ask for reads of every plate.
         page_size: 1 to MOST_ROWS.
         after_read_id: Last read of the page before.
+        motor_carrier: Asks the Motor Carrier Safety data set instead of the archive (ENF-051 II.H).
     """
 
     intent_id: UUID
@@ -35,6 +36,7 @@ class LookBackQuestion:
     plates: tuple[str, ...]
     page_size: int
     after_read_id: UUID | None = None
+    motor_carrier: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,14 +85,16 @@ async def house(
         held.push_async_callback(rig.stop)
         other = await audit.head_of(OTHER_ORI, MANAGER, USER)
         await a_sensor(audit, SENSOR)
-        await a_sensor(audit, SCALE, partition=sensors.PARTITION_MOTOR_CARRIER)
+        supervisor = await audit.person(audit_pb.ROLE_CVEO_SUPERVISOR)
+        apart = sensors.PARTITION_MOTOR_CARRIER
+        await a_sensor(audit, SCALE, by=supervisor.subject, partition=apart)
         world = await held.enter_async_context(a_world(tls, database, tmp_path))
         world.targets.update(audit=audit.target, alerts=f"127.0.0.1:{rig.server.port}")
         matcher = await held.enter_async_context(a_matcher(world))
         yield House(audit, rig, matcher, other, held)
 
 
-async def a_sensor(audit: RunningAudit, sensor_id: str, **changes: Any) -> None:
+async def a_sensor(audit: RunningAudit, sensor_id: str, by: str = COORDINATOR, **changes: Any) -> None:
     """Registers a sensor of the founding agency and approves where it stands."""
     sensor = sensors.Sensor(
         sensor_id=sensor_id,
@@ -103,7 +105,7 @@ async def a_sensor(audit: RunningAudit, sensor_id: str, **changes: Any) -> None:
         place=read_pb2.Place(latitude=41.9, longitude=-87.9, description="I-90 at mile 12"),
         **changes,
     )
-    stub, metadata = audit.people(SensorServiceStub), audit.bearer(COORDINATOR)
+    stub, metadata = audit.people(SensorServiceStub), audit.bearer(by)
     await stub.RegisterSensor(
         sensor_pb.RegisterSensorRequest(request_id=new_id(), sensor=sensor), metadata=metadata
     )

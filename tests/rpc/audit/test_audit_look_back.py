@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ import grpc
 import pytest
 
 from alpr.audit.v1 import authorization_service_pb2 as pb
+from alpr.type.v1 import sensor_pb2
 from services.common.canonical import LookBackQuestion, question_digest
 from services.common.permit import Permit, permit_text
 from services.common.wire import to_datetime, to_timestamp
@@ -26,7 +28,7 @@ from tests.support.audit_kit import (
     refused,
     request_id,
 )
-from tests.support.databases import PERMIT_KEY
+from tests.support.databases import MCS_PERMIT_KEY, PERMIT_KEY
 
 PLATES = hashlib.sha256(b"AB1234,A81234").digest()
 
@@ -106,6 +108,22 @@ async def test_the_permit_is_bound_to_the_look_back(audit: RunningAudit) -> None
         to_datetime(answer.expires_at),
     )
     assert answer.permit == permit_text(permit, PERMIT_KEY)
+
+
+@pytest.mark.clause("II.H", "III.E.5")
+async def test_a_look_back_into_motor_carrier_safety_has_a_permit_of_its_own_kind_and_key(
+    audit: RunningAudit,
+) -> None:
+    hot_list_id = str(uuid4())
+    _, intent_id = await activated(audit, hot_list_id)
+    asked = look_back(intent_id, hot_list_id, partition=sensor_pb2.PARTITION_MOTOR_CARRIER)
+
+    answer = await authorizations(audit).Authorize(asked)
+
+    body, _, mac = answer.permit.rpartition("|")
+    assert body.split("|")[3] == "mcslookback"
+    assert mac == hmac.digest(MCS_PERMIT_KEY, body.encode(), "sha256").hex()
+    assert (await last_entry(audit))["question"].startswith("kind:11:mcslookback\n")
 
 
 @pytest.mark.clause("IV.C.5")

@@ -10,10 +10,11 @@ import pytest
 
 from alpr.search.v1.archive_service_pb2 import AppendReadsRequest
 from alpr.search.v1.archive_service_pb2_grpc import ArchiveServiceStub
-from alpr.type.v1.read_pb2 import ReadStatus
+from alpr.type.v1.read_pb2 import READ_STATUS_DUPLICATE, READ_STATUS_STORED, ReadStatus
 from services.common.client import bearer
 from services.common.errors import from_rpc_error
 from tests.support.search_kit import archived_read, now
+from tests.support.search_motor_carrier import scale_read
 
 
 async def test_append_answers_every_read_in_order(world) -> None:
@@ -78,3 +79,41 @@ async def test_a_malformed_read_is_refused_with_its_place_in_the_request(world) 
 
     assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert [one.field for one in from_rpc_error(error.value).violations] == ["reads[1].agency_ori"]
+
+
+@pytest.mark.clause("II.H")
+async def test_one_call_may_hold_reads_of_both_data_sets_and_each_goes_into_its_own(world) -> None:
+    reads = [archived_read(plate="TWO1"), scale_read("TWO1"), archived_read(plate="TWO1"), scale_read("TWO1")]
+    reads[3].read.ClearField("image")
+
+    answer = await world.archive.AppendReads(AppendReadsRequest(reads=reads), timeout=20)
+    again = await world.archive.AppendReads(AppendReadsRequest(reads=reads[:3]), timeout=20)
+
+    assert [one.read_id for one in answer.results] == [one.read.read_id for one in reads]
+    assert [ReadStatus.Name(one.status)[12:] for one in answer.results] == [
+        "STORED",
+        "STORED",
+        "STORED",
+        "QUARANTINED",
+    ]
+    assert {one.status for one in again.results} == {READ_STATUS_DUPLICATE}
+    for schema, read, other in (("archive", reads[0], reads[1]), ("motor_carrier", reads[1], reads[0])):
+        statement = f"SELECT read_id::text FROM {schema}.read WHERE plate = 'TWO1'"  # noqa: S608
+        kept = {row["read_id"] for row in await world.admin(statement)}
+        assert read.read.read_id in kept
+        assert other.read.read_id not in kept
+
+
+@pytest.mark.clause("II.H")
+async def test_reads_of_one_data_set_are_stored_while_the_other_cannot_be_written(world) -> None:
+    await world.admin("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA motor_carrier FROM search_mcs_append")
+    try:
+        one = await world.archive.AppendReads(
+            AppendReadsRequest(reads=[archived_read(plate="TWO2")]), timeout=20
+        )
+        with pytest.raises(grpc.aio.AioRpcError):
+            await world.archive.AppendReads(AppendReadsRequest(reads=[scale_read("TWO2")]), timeout=20)
+    finally:
+        await world.admin("GRANT EXECUTE ON FUNCTION motor_carrier.append_reads TO search_mcs_append")
+
+    assert [result.status for result in one.results] == [READ_STATUS_STORED]

@@ -13,9 +13,11 @@ import pytest
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.search.v1 import archive_service_pb2 as pb
 from alpr.search.v1.archive_service_pb2_grpc import ArchiveServiceStub
+from alpr.type.v1 import sensor_pb2
 from services.common.errors import AuditUnavailableError, NotFoundError, from_rpc_error
 from services.common.wire import to_timestamp
 from tests.support.search_kit import archived_read, now
+from tests.support.search_motor_carrier import scale_read
 from tests.support.search_world import World
 
 
@@ -154,3 +156,21 @@ async def test_a_malformed_question_is_sent_back_by_field(world: World, field: s
     assert error.code is grpc.StatusCode.INVALID_ARGUMENT
     assert field in [one.field for one in error.violations]
     assert not world.audit.asked
+
+
+@pytest.mark.clause("II.D", "II.H")
+async def test_a_look_back_asks_the_data_set_of_the_changed_list_alone(world: World) -> None:
+    plate = f"S{uuid4().hex[:8].upper()}"
+    one, apart = archived_read(plate=plate), scale_read(plate)
+    await store(world, one, apart)
+
+    seen = []
+    for partition in (sensor_pb2.PARTITION_GENERAL, sensor_pb2.PARTITION_MOTOR_CARRIER):
+        (part,) = await found(world, request(plate, partition=partition))
+        seen.append([archived.read.read_id for archived in part.reads])
+
+    assert seen == [[one.read.read_id], [apart.read.read_id]]
+    assert world.audit.asked[-1].question.look_back.partition == sensor_pb2.PARTITION_MOTOR_CARRIER
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await found(world, request(plate, partition=9))
+    assert [one.field for one in from_rpc_error(error.value).violations] == ["partition"]
