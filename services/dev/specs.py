@@ -26,6 +26,7 @@ _SEARCH_LOGINS = (
     "search_mcs_append",
     "search_mcs_question",
     "search_mcs_purge",
+    "search_register",
 )
 _IDENTITY = ("PW_OIDC_ISSUER", "PW_OIDC_JWKS_URL", "PW_OIDC_REQUIRED_ACR")
 
@@ -203,6 +204,8 @@ def _search(world: World) -> Mapping[str, str]:
         "PW_MCS_APPEND_DATABASE_URL": world.login_url("search_mcs_append"),
         "PW_MCS_QUESTION_DATABASE_URL": world.login_url("search_mcs_question"),
         "PW_MCS_PURGE_DATABASE_URL": world.login_url("search_mcs_purge"),
+        "PW_REGISTER_DATABASE_URL": world.login_url("search_register"),
+        "PW_EVIDENCE_KEK_FILE": str(world.key_file("search-evidence-kek")),
         "PW_TOKEN_KEY_FILE": str(world.key_file("search-token-key")),
         "PW_IMAGE_STORE_DIR": str(world.places.images),
     }

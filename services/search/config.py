@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -25,9 +26,18 @@ class SearchSettings(ServiceSettings):
     """DSN of search_mcs_question."""
     mcs_purge_database_url: str = Field(min_length=1, repr=False)
     """DSN of search_mcs_purge."""
+    register_database_url: str = Field(min_length=1, repr=False)
+    """DSN of search_register, which keeps the register of what left (ENF-051 III.B.3.m)."""
     audit_target: Annotated[Address, Field(min_length=1)]
     audit_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
     """Longest that audit may take for one answer; later it counts as unreachable, and nothing is shown."""
+    image_store_dir: Path
+    """Root of the image store, where ocr puts the pictures of reads; search opens them with a permit only."""
+    evidence_kek_file: ReadableFile
+    """Key that the keys of kept evidence packages are wrapped with: 32 bytes as hexadecimal digits. Whoever
+    loses it loses the packages."""
+    home_state: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "IL"
+    """Agencies whose ORI begins otherwise are of another state, and need a declaration (625 ILCS 5/2-130)."""
     token_key_file: ReadableFile
     """Key that seals page tokens: 32 bytes as hexadecimal digits, the same for all replicas."""
     question_connections: Annotated[int, Field(ge=1, le=100)] = 8
@@ -43,6 +53,7 @@ class SearchSettings(ServiceSettings):
             ("mcs_append", "search_mcs_append"),
             ("mcs_question", "search_mcs_question"),
             ("mcs_purge", "search_mcs_purge"),
+            ("register", "search_register"),
         ):
             if urlsplit(getattr(self, f"{name}_database_url")).username != login:
                 raise ValueError(f"PW_{name.upper()}_DATABASE_URL must log in as {login}")

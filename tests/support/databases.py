@@ -30,6 +30,7 @@ LOGINS = {
         "search_mcs_append",
         "search_mcs_question",
         "search_mcs_purge",
+        "search_register",
     ),
     "alerts": ("alerts_app",),
 }

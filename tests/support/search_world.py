@@ -51,6 +51,8 @@ class TestAudit(AuthorizationServiceServicer):
     def __init__(self) -> None:
         self.asked: list[audit_pb.AuthorizeRequest] = []
         self.outcomes: list[audit_pb.RecordOutcomeRequest] = []
+        self.intents: list[audit_pb.RecordIntentRequest] = []
+        self.intent_error: AlprError | None = None
         self.refusal: AlprError | None = None
         self.outcome_error: AlprError | None = None
         self.silent = False
@@ -59,6 +61,7 @@ class TestAudit(AuthorizationServiceServicer):
         self.change_response: Callable[[audit_pb.AuthorizeResponse], None] = lambda _: None
         self.before_outcome: Callable[[], Awaitable[None]] = _nothing
         self._authorized: dict[str, audit_pb.AuthorizeResponse] = {}
+        self._intended: dict[str, audit_pb.RecordIntentResponse] = {}
 
     async def Authorize(self, request: audit_pb.AuthorizeRequest, context: Any) -> audit_pb.AuthorizeResponse:  # noqa: N802
         self.asked.append(request)
@@ -66,6 +69,18 @@ class TestAudit(AuthorizationServiceServicer):
         if request.request_id not in self._authorized:
             self._authorized[request.request_id] = self._authorize(request)
         return self._authorized[request.request_id]
+
+    async def RecordIntent(  # noqa: N802
+        self, request: audit_pb.RecordIntentRequest, context: Any
+    ) -> audit_pb.RecordIntentResponse:
+        self.intents.append(request)
+        await self._misbehave(self.intent_error, context)
+        if request.request_id not in self._intended:
+            actor = audit_pb.Actor(account_id=self.account, agency_ori=ORI)
+            self._intended[request.request_id] = audit_pb.RecordIntentResponse(
+                intent_id=str(uuid4()), actor=actor
+            )
+        return self._intended[request.request_id]
 
     async def RecordOutcome(  # noqa: N802
         self, request: audit_pb.RecordOutcomeRequest, context: Any
@@ -207,8 +222,10 @@ def environment(
 ) -> dict[str, str]:
     """Environment of a search process."""
     files, key_file = tls.server("search"), folder / "token.key"
-    if not key_file.exists():
-        key_file.write_text(secrets.token_hex(32))
+    evidence_file = folder / "evidence.key"
+    for file in (key_file, evidence_file):
+        if not file.exists():
+            file.write_text(secrets.token_hex(32))
     return {
         "PW_LISTEN": "127.0.0.1:0",
         "PW_USER_LISTEN": "127.0.0.1:0",
@@ -221,9 +238,12 @@ def environment(
         "PW_MCS_APPEND_DATABASE_URL": database.url("search_mcs_append"),
         "PW_MCS_QUESTION_DATABASE_URL": database.url("search_mcs_question"),
         "PW_MCS_PURGE_DATABASE_URL": database.url("search_mcs_purge"),
+        "PW_REGISTER_DATABASE_URL": database.url("search_register"),
+        "PW_EVIDENCE_KEK_FILE": str(evidence_file),
         "PW_AUDIT_TARGET": f"127.0.0.1:{audit_port}",
         "PW_AUDIT_TIMEOUT_SECONDS": "1.5",
         "PW_TOKEN_KEY_FILE": str(key_file),
+        "PW_IMAGE_STORE_DIR": str(folder / "images"),
         "PW_QUESTION_CONNECTIONS": "2",
         "PW_SHUTDOWN_GRACE_SECONDS": "2",
     }
