@@ -17,6 +17,11 @@ MOST_READS: Final = 500
 _MOST_POSITIONS: Final = 64
 _KEY_BYTES: Final = 32
 _LONGEST_TEXT: Final = 200
+_RECOGNITION: Final = {"lattice", "states", "plate_box", "plate_corners", "plate_types", "passage"}
+# A copy without these takes a third of the time of putting the others together.
+_STORED_APART: Final = tuple(
+    field.name for field in read_pb2.Read.DESCRIPTOR.fields if field.name not in _RECOGNITION
+)
 _PROVENANCES: Final = {
     Provenance.PROVENANCE_OWN: "OWN",
     Provenance.PROVENANCE_PARTNER: "PARTNER",
@@ -126,14 +131,12 @@ def _new_read(archived: pb.ArchivedRead) -> NewRead:
 
 def _recognition(read: read_pb2.Read) -> bytes:
     """What the recogniser said beside the plate: nobody searches it, so it stays one piece."""
-    return read_pb2.Read(
-        lattice=read.lattice,
-        states=read.states,
-        plate_box=read.plate_box if read.HasField("plate_box") else None,
-        plate_corners=read.plate_corners if read.HasField("plate_corners") else None,
-        plate_types=read.plate_types,
-        passage=read.passage if read.HasField("passage") else None,
-    ).SerializeToString()
+    kept = read_pb2.Read()
+    kept.CopyFrom(read)
+    for name in _STORED_APART:
+        kept.ClearField(name)  # type: ignore[arg-type]
+    kept.DiscardUnknownFields()
+    return kept.SerializeToString()
 
 
 def _confidence(read: read_pb2.Read) -> float | None:
