@@ -1,18 +1,19 @@
-"""Use case: the reads of a plate, page by page."""
+"""Use case: reads of plates and places, page by page."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from alpr.type.v1.justification_pb2 import Justification
-from services.common.canonical import to_microseconds
+from services.common.canonical import argument_value, to_microseconds
 from services.common.identity import AccessToken
 from services.search.audit_gateway import Receipts
-from services.search.core.answer import Authorization, FoundRead, PlateQuestion
+from services.search.core.answer import Authorization, FoundRead
 from services.search.core.moments import from_microseconds
 from services.search.core.pages import AskedQuestion, PagePosition, PageTokenError, open_token, seal
+from services.search.core.questions import ReadsQuestion
 from services.search.errors import BadPageTokenError
 from services.search.road import Answered, Put, QuestionRoad, RoadRequest
 
@@ -21,12 +22,12 @@ _KIND = "reads"
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search as it was asked; times in UTC, None where left out."""
+    """A search as it was asked; `page_token` is "" for a first page."""
 
     request_id: str
     token: AccessToken
     justification: Justification
-    question: PlateQuestion
+    question: ReadsQuestion
     page_token: str
 
 
@@ -47,8 +48,8 @@ class Search:
         self._road = road
         self._token_key = token_key
 
-    async def reads_of_plate(self, request: SearchRequest) -> SearchAnswer:
-        """One page of a plate's reads.
+    async def page_of_reads(self, request: SearchRequest) -> SearchAnswer:
+        """One page of the reads that are asked for, newest first.
 
         Raises:
             BadPageTokenError: The page token is not of this person and question.
@@ -90,47 +91,39 @@ def _following(position: PagePosition | None, answered: Answered, reads: list[Fo
     )
 
 
-def _asked(question: PlateQuestion) -> AskedQuestion:
+def _asked(question: ReadsQuestion) -> AskedQuestion:
     return AskedQuestion(
         kind=_KIND,
-        arguments=(("plate", question.plate),),
+        arguments=question.named(),
         from_us=_microseconds(question.from_time),
         to_us=_microseconds(question.to_time),
     )
 
 
 def _road_request(request: SearchRequest, position: PagePosition | None) -> RoadRequest:
-    question = _page(request.question, position)
-    before_us = _microseconds(question.before_time)
+    """The question for one page; a further page keeps the window of the first, whatever the time is."""
+    question = request.question
+    named = question.named()
+    recorded = [(name, argument_value(value)) for name, value in named]
+    values = [value for _, value in named]
+    before_us = position.before_us if position else None
+    before_id = UUID(position.before_read_id) if position else None
     return RoadRequest(
         request_id=request.request_id,
         token=request.token,
         justification=request.justification,
         kind=_KIND,
         arguments=(
-            ("plate", question.plate),
+            *recorded,
             ("before_us", "" if before_us is None else str(before_us)),
-            ("before_read_id", str(question.before_read_id or "")),
+            ("before_read_id", str(before_id or "")),
         ),
-        from_time=question.from_time,
-        to_time=question.to_time,
+        from_time=from_microseconds(position.from_us) if position else question.from_time,
+        to_time=from_microseconds(position.to_us) if position else question.to_time,
         page_size=question.page_size,
         first_authorization_id=position.first_authorization_id if position else "",
-        put=Put("find_reads", (question.plate, before_us, question.before_read_id)),
+        put=Put("find_reads", (*values, before_us, before_id)),
         own_account_id=position.account_id if position else "",
-    )
-
-
-def _page(question: PlateQuestion, position: PagePosition | None) -> PlateQuestion:
-    """The question for one page; a further page keeps the window of the first, whatever the time is."""
-    if position is None:
-        return question
-    return replace(
-        question,
-        from_time=from_microseconds(position.from_us),
-        to_time=from_microseconds(position.to_us),
-        before_time=from_microseconds(position.before_us),
-        before_read_id=UUID(position.before_read_id),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,14 +12,18 @@ from alpr.type.v1 import notice_pb2, read_pb2
 from alpr.type.v1.sensor_pb2 import Provenance
 from services.common.errors import FieldViolation
 from services.common.identity import AccessToken
-from services.common.wire import parse_moment, parse_plate, parse_uuid, raise_violations, to_timestamp
+from services.common.wire import normalise_plate, parse_moment, parse_uuid, raise_violations, to_timestamp
 from services.search.app import SearchAnswer, SearchRequest
-from services.search.core.answer import FoundRead, PlateQuestion
+from services.search.core.answer import FoundRead
+from services.search.core.pattern import EVERY_PLATE, PatternError, WantedPlate, wanted_plate
+from services.search.core.questions import ReadsQuestion
+from services.search.wire_area import parse_area
 
 MOST_ROWS: Final = 1000
 _USUAL_ROWS: Final = 100
+_STATE: Final = re.compile(r"[A-Z]{2}")
 # ENF-051 III.B.3.r: what is found is no ground to act upon until somebody has verified it.
-_NOTICE: Final = notice_pb2.Notice(
+NOTICE: Final = notice_pb2.Notice(
     lead_only=True,
     verification_state=notice_pb2.VERIFICATION_STATE_NEW,
     text=(
@@ -39,10 +45,22 @@ def parse_search(request: pb.SearchReadsRequest, token: AccessToken) -> SearchRe
     """
     wrong: list[FieldViolation] = []
     parse_uuid("request_id", request.request_id, wrong)
-    plate = parse_plate("plate", request.plate, wrong)
+    area = parse_area("area", request.area, wrong)
+    if area is None and request.HasField("area"):
+        wrong.append(FieldViolation("area", "must have a shape, or be unset"))
     since, until = _moment(request, "from", wrong), _moment(request, "to", wrong)
+    state = request.state.strip().upper()
+    question = ReadsQuestion(
+        plate=_parse_plate(request, wrong),
+        state=state,
+        provenances=_parse_provenances(request.provenances, wrong),
+        area=area,
+        from_time=since,
+        to_time=until,
+        page_size=request.page_size or _USUAL_ROWS,
+    )
     checks = (
-        (len(plate) != 1, "plate", "must have at least 2 characters"),
+        (not state or bool(_STATE.fullmatch(state)), "state", "must be two letters, or empty for any state"),
         (since is None or until is None or since < until, "to", "must be later than from"),
         (
             0 <= request.page_size <= MOST_ROWS,
@@ -55,21 +73,49 @@ def parse_search(request: pb.SearchReadsRequest, token: AccessToken) -> SearchRe
         request_id=request.request_id,
         token=token,
         justification=request.justification,
-        question=PlateQuestion(
-            plate=plate, from_time=since, to_time=until, page_size=request.page_size or _USUAL_ROWS
-        ),
+        question=question,
         page_token=request.page_token,
     )
+
+
+def _parse_plate(request: pb.SearchReadsRequest, wrong: list[FieldViolation]) -> WantedPlate:
+    """The plates that are asked for; every plate only of an area."""
+    if request.plate_match not in pb.PlateMatch.values():
+        wrong.append(FieldViolation("plate_match", "must be one of PlateMatch"))
+    if not request.plate and request.HasField("area"):
+        if request.plate_match != pb.PLATE_MATCH_UNSPECIFIED:
+            wrong.append(FieldViolation("plate", "must be set for plates that are like it"))
+        return EVERY_PLATE
+    if not request.plate:
+        wrong.append(FieldViolation("plate", "must be set, or an area: nobody may search everything"))
+        return EVERY_PLATE
+    try:
+        return wanted_plate(
+            normalise_plate(request.plate),
+            look_alike=request.plate_match == pb.PLATE_MATCH_LOOK_ALIKE,
+            one_off=request.plate_match == pb.PLATE_MATCH_ONE_OFF,
+        )
+    except PatternError as error:
+        wrong.append(FieldViolation("plate", str(error)))
+        return EVERY_PLATE
+
+
+def _parse_provenances(given: Sequence[Provenance.ValueType], wrong: list[FieldViolation]) -> tuple[str, ...]:
+    """Names without their prefix, each once, in the order of the contract."""
+    if any(one not in Provenance.values() or one == Provenance.PROVENANCE_UNSPECIFIED for one in given):
+        wrong.append(FieldViolation("provenances", "must each be OWN, PARTNER or COMMERCIAL"))
+        return ()
+    return tuple(Provenance.Name(one).removeprefix("PROVENANCE_") for one in sorted(set(given)))
 
 
 def build_answer(answer: SearchAnswer) -> pb.SearchReadsResponse:
     """The answer to the person: rows, proof, and what the rows are good for."""
     return pb.SearchReadsResponse(
-        reads=[_found_read(read) for read in answer.reads],
+        reads=[found_read(read) for read in answer.reads],
         next_page_token=answer.next_page_token,
         question_receipt=answer.receipts.question,
         outcome_receipt=answer.receipts.outcome,
-        notice=_NOTICE,
+        notice=NOTICE,
         searched_from=to_timestamp(answer.authorization.from_time),
         searched_to=to_timestamp(answer.authorization.to_time),
     )
@@ -95,7 +141,8 @@ def read_message(found: FoundRead) -> read_pb2.Read:
     return read
 
 
-def _found_read(found: FoundRead) -> pb.FoundRead:
+def found_read(found: FoundRead) -> pb.FoundRead:
+    """The read with whose it is."""
     return pb.FoundRead(
         read=read_message(found),
         agency_ori=found.agency_ori,

@@ -53,9 +53,13 @@ class General:
         return (self.from_us, self.to_us, self.page_size, *self.typed)
 
 
+FIND_READS = f"SELECT archive.find_reads({', '.join(f'${number}' for number in range(1, 12))})"
+FIND_IMAGE = "SELECT archive.find_image($1, $2, $3, $4, $5)"
+
+
 @dataclass(frozen=True)
 class Plate:
-    """A question for the reads of a plate, with the arguments of archive.find_reads."""
+    """A question for reads, with the arguments of archive.find_reads."""
 
     kind = "reads"
 
@@ -65,6 +69,10 @@ class Plate:
     page_size: int = 100
     before_us: int | None = None
     before_read_id: UUID | None = None
+    form: str = "exact"
+    state: str = ""
+    provenance: str = ""
+    area: str = ""
 
     def canonical(self) -> str:
         return canonical(
@@ -72,24 +80,53 @@ class Plate:
             ("from_us", str(self.from_us)),
             ("to_us", str(self.to_us)),
             ("page_size", str(self.page_size)),
+            ("plate_form", self.form),
             ("plate", self.plate or ""),
+            ("state", self.state),
+            ("provenance", self.provenance),
+            ("area", recorded(self.area)),
             ("before_us", "" if self.before_us is None else str(self.before_us)),
             ("before_read_id", str(self.before_read_id or "")),
         )
 
     def arguments(self) -> tuple[object, ...]:
-        return (self.from_us, self.to_us, self.page_size, self.plate, self.before_us, self.before_read_id)
+        return (
+            self.from_us,
+            self.to_us,
+            self.page_size,
+            self.form,
+            self.plate,
+            self.state,
+            self.provenance,
+            self.area,
+            self.before_us,
+            self.before_read_id,
+        )
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image question."""
+    """An image question, with the arguments of archive.find_image."""
 
-    kind = "image"
     read_id: UUID
+    kind = "image"
+    from_us: int = field(default_factory=lambda: us(now() - timedelta(days=89)))
+    to_us: int = field(default_factory=lambda: us(now() + timedelta(minutes=1)))
 
     def canonical(self) -> str:
-        return canonical(("kind", "image"), ("read_id", str(self.read_id)))
+        return self._general().canonical()
+
+    def arguments(self) -> tuple[object, ...]:
+        return self._general().arguments()
+
+    def _general(self) -> General:
+        named = (("read_id", str(self.read_id)),)
+        return General("image", named, (self.read_id,), self.from_us, self.to_us, 1)
+
+
+def recorded(value: str) -> str:
+    """A value as it stands in the log: a long one as its SHA-256."""
+    return value if len(value) <= 2000 else hashlib.sha256(value.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ KINDS = MappingProxyType(
     {
         "reads": QuestionKind(),
         "read": QuestionKind(1),
+        "image": QuestionKind(1),
         "stakeout": QuestionKind(),
         "convoy": QuestionKind(),
         "pattern": QuestionKind(),

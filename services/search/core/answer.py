@@ -1,4 +1,4 @@
-"""What a plate question is answered with."""
+"""What a question is answered with."""
 
 from __future__ import annotations
 
@@ -7,21 +7,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
 from uuid import UUID
-
-
-@dataclass(frozen=True, slots=True)
-class PlateQuestion:
-    """One page of "where was this plate?". Times in UTC; `to_time` is exclusive.
-
-    `from_time` and `to_time` are None where the caller left them out; audit then sets them.
-    """
-
-    plate: str
-    from_time: datetime | None
-    to_time: datetime | None
-    page_size: int
-    before_time: datetime | None = None
-    before_read_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +56,27 @@ class FoundRead:
     image_size: int
     state: str | None = None
     confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """Where a read's picture is, and what opens it; the key never shows in a repr.
+
+    Attributes:
+        sha256: Of the picture as the sensor sent it.
+        day: UTC day of capture, under which it is stored.
+        media_type: image/jpeg or image/png.
+        size_bytes: Of the picture.
+        key: 32 bytes, None where none came with the read.
+        recognition: What the recogniser said, a serialized alpr.type.v1.Read: the plate's place is in it.
+    """
+
+    sha256: bytes
+    day: date
+    media_type: str
+    size_bytes: int
+    key: bytes | None = field(repr=False)
+    recognition: bytes = field(repr=False)
 
 
 def rows_digest(read_ids: Iterable[UUID]) -> bytes:

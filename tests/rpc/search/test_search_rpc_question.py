@@ -71,7 +71,8 @@ async def test_audit_gets_the_question_the_reason_and_the_officers_own_token(wor
     assert asked.justification == request.justification
     sent = asked.question.archive
     assert (sent.kind, sent.page_size) == ("reads", 7)
-    assert {one.name: one.value for one in sent.arguments if one.value} == {"plate": plate}
+    said = {one.name: one.value for one in sent.arguments if one.value}
+    assert said == {"plate_form": "exact", "plate": plate}
     assert getattr(sent, "from") == getattr(request, "from")
     assert not sent.HasField("to")
     assert asked.first_authorization_id == ""

@@ -12,7 +12,6 @@ import pytest
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "permit.json").read_text(encoding="utf-8"))
 GENERAL = [question for question in GOLDEN["questions"] if "named" in question["arguments"]]
-IMAGES = [question for question in GOLDEN["questions"] if question["kind"] == "image"]
 LOOK_BACKS = [question for question in GOLDEN["questions"] if question["kind"] == "lookback"]
 PERMITS = GOLDEN["permits"]
 
@@ -43,15 +42,6 @@ async def test_the_database_spells_general_questions_as_audit_does(connect: Conn
     assert text == question["canonical"]
     digest = await admin.fetchval("SELECT sha256(convert_to($1, 'UTF8'))", text)
     assert digest.hex() == question["digest"]
-
-
-@pytest.mark.parametrize("question", IMAGES, ids=name)
-async def test_the_database_spells_image_questions_as_audit_does(connect: Connect, question) -> None:
-    admin = await connect("admin")
-
-    text = await admin.fetchval("SELECT archive.image_question($1)", UUID(question["arguments"]["read_id"]))
-
-    assert text == question["canonical"]
 
 
 @pytest.mark.parametrize("question", LOOK_BACKS, ids=name)
@@ -110,7 +100,7 @@ async def test_golden_permits_ended_long_ago_and_open_nothing(connect: Connect, 
 
     for statement in (
         "SELECT archive.general_reads($1, 'reads')",
-        "SELECT archive.find_image($1, gen_random_uuid())",
+        "SELECT archive.find_image($1, 0, 1, 1, gen_random_uuid())",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="the permit does not allow this"):
             await login.fetch(statement, permit["text"])

@@ -16,6 +16,8 @@ from services.common.errors import InvalidFieldError
 from services.search.wire_append import parse_append
 from tests.support.databases import PERMIT_KEY
 from tests.support.search_kit import (
+    FIND_IMAGE,
+    FIND_READS,
     OTHER_ORI,
     General,
     Image,
@@ -50,9 +52,7 @@ async def general(login: asyncpg.Connection, plate: str) -> list[str]:
     """Ids of the reads that a question about the plate finds in the archive."""
     question = Plate(plate)
     permit = permit_for(question)
-    await login.execute(
-        "SELECT archive.find_reads($1, $2, $3, $4, $5, $6, $7)", permit, *question.arguments()
-    )
+    await login.execute(FIND_READS, permit, *question.arguments())
     rows = await login.fetch("SELECT * FROM archive.general_reads($1, 'reads')", permit)
     return [str(row["read_id"]) for row in rows]
 
@@ -95,8 +95,9 @@ async def test_a_read_of_one_data_set_has_no_picture_in_the_other(
 
     keys, apart_keys = [], []
     for read_id in (one.read.read_id, other.read.read_id):
-        permit = permit_for(Image(UUID(read_id)))
-        await question.execute("SELECT archive.find_image($1, $2)", permit, UUID(read_id))
+        image = Image(UUID(read_id))
+        permit = permit_for(image)
+        await question.execute(FIND_IMAGE, permit, *image.arguments())
         rows = await question.fetch("SELECT * FROM archive.image_key($1, $2)", permit, UUID(read_id))
         keys.append([row["image_key"] for row in rows])
         asked = apart_image(read_id)
@@ -126,7 +127,7 @@ async def test_a_permit_signed_for_one_data_set_opens_nothing_in_the_other(
     )
     await refused(
         general_login,
-        "SELECT archive.find_reads($1, $2, $3, $4, $5, $6, $7)",
+        FIND_READS,
         apart_permit(replace(General("reads"), from_us=question.from_us, to_us=question.to_us)),
         *question.arguments(),
     )

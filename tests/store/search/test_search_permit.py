@@ -12,6 +12,8 @@ import asyncpg
 import pytest
 
 from tests.support.search_kit import (
+    FIND_IMAGE,
+    FIND_READS,
     ORI,
     OTHER_ORI,
     Image,
@@ -24,7 +26,7 @@ from tests.support.search_kit import (
     uuid7,
 )
 
-FIND = "SELECT archive.find_reads($1, $2, $3, $4, $5, $6, $7)"
+FIND = FIND_READS
 ANSWER = "SELECT row_count, rows_digest, has_more FROM archive.general_answer($1, 'reads', $2)"
 FOUND = "SELECT * FROM archive.general_reads($1, 'reads')"
 REFUSED = "the permit does not allow this"
@@ -274,12 +276,13 @@ async def test_a_permit_of_one_kind_opens_nothing_of_another(append, connect: Co
     await append([read])
     login, read_id = await connect("search_question"), UUID(read.read.read_id)
     question = Plate(plate)
-    plate_permit, image_permit = permit_for(question), permit_for(Image(read_id))
+    image = Image(read_id)
+    plate_permit, image_permit = permit_for(question), permit_for(image)
     await login.execute(FIND, plate_permit, *question.arguments())
-    await login.execute("SELECT archive.find_image($1, $2)", image_permit, read_id)
+    await login.execute(FIND_IMAGE, image_permit, *image.arguments())
 
     for statement, *arguments in (
-        ("SELECT archive.find_image($1, $2)", plate_permit, read_id),
+        (FIND_IMAGE, plate_permit, *image.arguments()),
         ("SELECT * FROM archive.image_key($1, $2)", plate_permit, read_id),
         (FOUND, image_permit),
     ):
@@ -292,14 +295,15 @@ async def test_the_image_key_leaves_for_an_image_permit_only(append, connect: Co
     read, other = archived_read(plate=plate), archived_read(plate=plate)
     await append([read, other])
     login, read_id = await connect("search_question"), UUID(read.read.read_id)
-    find, key = "SELECT archive.find_image($1, $2)", "SELECT * FROM archive.image_key($1, $2)"
-    permit = permit_for(Image(read_id))
+    key = "SELECT * FROM archive.image_key($1, $2)"
+    image = Image(read_id)
+    permit = permit_for(image)
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match=REFUSED):
         await login.fetch(key, permit, read_id)
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match=REFUSED):
-        await login.execute(find, permit, UUID(other.read.read_id))
-    await login.execute(find, permit, read_id)
+        await login.execute(FIND_IMAGE, permit, *replace(image, read_id=UUID(other.read.read_id)).arguments())
+    await login.execute(FIND_IMAGE, permit, *image.arguments())
     assert [row["image_key"] for row in await login.fetch(key, permit, read_id)] == [b"K" * 32]
     assert await login.fetch(key, permit, UUID(other.read.read_id)) == []
 
@@ -310,8 +314,9 @@ async def test_the_image_of_another_agency_or_of_no_read_is_not_there(append, co
     login = await connect("search_question")
 
     for read_id in (UUID(read.read.read_id), uuid7(now()), uuid4(), UUID(int=0), UUID(int=2**128 - 1)):
-        permit = permit_for(Image(read_id))
-        await login.execute("SELECT archive.find_image($1, $2)", permit, read_id)
+        image = Image(read_id)
+        permit = permit_for(image)
+        await login.execute(FIND_IMAGE, permit, *image.arguments())
         assert await login.fetch("SELECT * FROM archive.image_key($1, $2)", permit, read_id) == []
 
 
@@ -373,7 +378,10 @@ async def test_no_login_can_become_the_owner_or_change_what_guards_the_rows(
         "ALTER FUNCTION archive.warm_up() OWNER TO CURRENT_USER",
         "DROP FUNCTION archive.warm_up()",
         "SELECT archive.refuse()",
-        "SELECT archive.plate_page('A', '-infinity', 'infinity', 'infinity', NULL, '{}', '{}', 1)",
+        "SELECT archive.exact_page('A', NULL, 1)",
+        "SELECT archive.plates_page('{A}', NULL, '-infinity', 'infinity', 1)",
+        "SELECT archive.sensors_page('{A}', NULL, '-infinity', 'infinity', 1)",
+        "SELECT archive.wanted_plates('pattern', 'ABC*', '-infinity', 'infinity')",
         "SELECT archive.permit_is_genuine('a', 'b')",
         "SELECT archive.hmac_block('a', 1)",
         "SELECT archive.keep_answer(NULL, NULL, NULL, NULL)",
@@ -416,8 +424,10 @@ async def test_each_login_may_execute_its_own_functions_and_no_other(connect: Co
 async def test_every_function_that_runs_as_the_owner_pins_its_search_path(connect: Connect) -> None:
     admin = await connect("admin")
 
+    # A body that was parsed when the function was made (RETURN, BEGIN ATOMIC) has its names bound for good.
     unpinned = await admin.fetch(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'archive'::regnamespace "
+        "AND (prosqlbody IS NULL OR prosecdef) "
         "AND NOT coalesce(proconfig, '{}') @> ARRAY['search_path=archive, pg_temp']"
     )
 

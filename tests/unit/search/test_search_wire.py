@@ -13,6 +13,7 @@ from alpr.type.v1 import read_pb2
 from services.common.errors import InvalidFieldError
 from services.common.identity import AccessToken
 from services.search.core.answer import FoundRead
+from services.search.core.pattern import PlateForm, WantedPlate
 from services.search.wire_append import parse_append
 from services.search.wire_search import parse_search
 from tests.support.search_kit import archived_read, now
@@ -22,6 +23,10 @@ TOKEN = AccessToken("t")
 
 def fields(error: pytest.ExceptionInfo[InvalidFieldError]) -> set[str]:
     return {violation.field for violation in error.value.violations}
+
+
+def exact(plate: str) -> WantedPlate:
+    return WantedPlate(PlateForm.EXACT, plate)
 
 
 def question(**changes: object) -> search_pb.SearchReadsRequest:
@@ -107,17 +112,17 @@ def test_a_found_read_has_no_room_for_an_image_key() -> None:
 def test_a_question_is_normalised_and_completed() -> None:
     parsed = parse_search(question(), TOKEN)
 
-    assert (parsed.question.plate, parsed.question.page_size) == ("AB1234", 100)
+    assert (parsed.question.plate, parsed.question.page_size) == (exact("AB1234"), 100)
     assert parsed.question.from_time is None and parsed.question.to_time is None
 
 
 @pytest.mark.parametrize("typed", ["ab 12-34", "AB.1234", "ab1234", " AB1234 "])
 def test_a_typed_plate_is_normalised(typed: str) -> None:
-    assert parse_search(question(plate=typed), TOKEN).question.plate == "AB1234"
+    assert parse_search(question(plate=typed), TOKEN).question.plate == exact("AB1234")
 
 
 @pytest.mark.parametrize(
-    "typed", ["A", "", "AB1234567890X", "AB%234", "AB_234", "AB*", "ÄB1234", "AB\u0661234"]
+    "typed", ["A", "", " ", "AB1234567890X", "AB%234", "AB_234", "AB*", "ÄB1234", "AB\u0661234", "*"]
 )
 def test_what_cannot_be_a_plate_is_refused(typed: str) -> None:
     with pytest.raises(InvalidFieldError) as error:
