@@ -59,12 +59,14 @@ class Options:
         base_port: Ports are counted from here (see `Ports`).
         database_url: Database and administrator of a PostgreSQL 17 or newer; None runs an embedded one.
         stages: The services, by the order in which they start.
+        database_settings: Of the embedded database, over its usual ones.
     """
 
     data_dir: Path
     base_port: int = DEFAULT_BASE_PORT
     database_url: str | None = None
     stages: Stages = field(default_factory=platewarden_stages)
+    database_settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class Supervisor:
@@ -186,7 +188,9 @@ class Supervisor:
         return used
 
     async def _start_postgres(self) -> str:
-        server = EmbeddedPostgres(self._places.postgres, port=self._ports.postgres)
+        server = EmbeddedPostgres(
+            self._places.postgres, port=self._ports.postgres, settings=self._options.database_settings
+        )
         self._on_progress("Starting PostgreSQL")
         await asyncio.to_thread(server.prepare)
         server.launch()  # on this thread: the server ends with the thread that started it
