@@ -35,7 +35,7 @@ CREATE TABLE archive.dissemination (
     justification bytea NOT NULL,
     redactions bytea NOT NULL,
     format text NOT NULL,
-    file_sha256 bytea NOT NULL CHECK (octet_length(file_sha256) = 32),
+    file_sha256 bytea NOT NULL CHECK (octet_length(file_sha256) = 32),  -- of evidence: of its manifest
     file_bytes bigint NOT NULL,
     read_ids uuid[] NOT NULL,
     first_capture timestamptz,
@@ -45,14 +45,14 @@ CREATE TABLE archive.dissemination (
     deleted_time timestamptz,
     deletion_statement text,
     deletion_intent_id uuid UNIQUE,
-    outcome_recorded boolean NOT NULL DEFAULT false,
+    receipt bytea,                          -- alpr.type.v1.AuditReceipt of the intent, once its outcome is recorded
     CHECK ((kind = 'HANDED_ON') = (export_id IS NOT NULL)),
     CHECK ((deleted_time IS NULL) = (deletion_statement IS NULL))
 );
 CREATE INDEX dissemination_by_agency ON archive.dissemination (agency_ori, entry_number DESC);
 CREATE INDEX dissemination_by_read ON archive.dissemination USING gin (read_ids);
 CREATE INDEX dissemination_open ON archive.dissemination (due_time) WHERE deleted_time IS NULL;
-CREATE INDEX dissemination_without_outcome ON archive.dissemination (made_time) WHERE NOT outcome_recorded;
+CREATE INDEX dissemination_without_outcome ON archive.dissemination (made_time) WHERE receipt IS NULL;
 
 -- What a recipient is to be told.
 CREATE TABLE archive.recipient_notice (
@@ -73,7 +73,7 @@ CREATE TABLE archive.recipient_notice (
 );
 CREATE INDEX recipient_notice_open ON archive.recipient_notice (notice_number) WHERE told_time IS NULL;
 
--- A kept evidence package. The sealed file lies in the object store under its id; `wrapped_key` opens it with the
+-- A kept evidence package. The sealed files lie in the object store as `object_name`; `wrapped_key` opens them with the
 -- service's evidence key, and leaves through a permit only.
 CREATE TABLE archive.evidence (
     evidence_id uuid PRIMARY KEY REFERENCES archive.dissemination,
@@ -89,6 +89,7 @@ CREATE TABLE archive.evidence (
     evidence_item text NOT NULL,
     package_sha256 bytea NOT NULL CHECK (octet_length(package_sha256) = 32),
     package_bytes bigint NOT NULL,
+    object_name text NOT NULL,
     wrapped_key bytea NOT NULL
 );
 CREATE INDEX evidence_by_maker ON archive.evidence (maker_ori, evidence_number DESC);
@@ -240,9 +241,11 @@ BEGIN
     SELECT jsonb_build_object(
                'evidence_id', e.evidence_id, 'read_id', e.read_id, 'capture_day', e.capture_day,
                'package_sha256', encode(e.package_sha256, 'hex'), 'package_bytes', e.package_bytes,
-               'wrapped_key', encode(e.wrapped_key, 'hex'))
+               'object_name', e.object_name, 'wrapped_key', encode(e.wrapped_key, 'hex'),
+               'manifest_sha256', encode(d.file_sha256, 'hex'), 'receipt', encode(d.receipt, 'hex'))
       INTO found
       FROM archive.evidence AS e
+      JOIN archive.dissemination AS d ON d.dissemination_id = e.evidence_id
      WHERE e.evidence_id = find_evidencecopy.evidence_id
        AND e.agency_ori = ANY (opened.agency_oris)
        AND (cardinality(opened.sensor_groups) = 0 OR e.sensor_group = ANY (opened.sensor_groups));
@@ -280,29 +283,32 @@ BEGIN
 END
 $$;
 
--- Keeps an evidence package with its entry, which is written in the same transaction.
+-- Keeps an evidence package with its entry, which is written in the same transaction; gives the name of the object that
+-- counts, which is another one when the same package was kept before.
 CREATE FUNCTION archive.keep_evidence(
     evidence_id uuid, read_id uuid, capture_day date, agency_ori text, sensor_group text, maker_ori text,
     case_number text, report_number text, evidence_system text, evidence_item text, package_sha256 bytea,
-    package_bytes bigint, wrapped_key bytea
-) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = archive, pg_temp
-BEGIN ATOMIC
+    package_bytes bigint, object_name text, wrapped_key bytea
+) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = archive, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
     INSERT INTO archive.evidence (
         evidence_id, read_id, capture_day, agency_ori, sensor_group, maker_ori, case_number, report_number,
-        evidence_system, evidence_item, package_sha256, package_bytes, wrapped_key)
-    VALUES (keep_evidence.evidence_id, keep_evidence.read_id, keep_evidence.capture_day, keep_evidence.agency_ori,
-            keep_evidence.sensor_group, keep_evidence.maker_ori, keep_evidence.case_number,
-            keep_evidence.report_number, keep_evidence.evidence_system, keep_evidence.evidence_item,
-            keep_evidence.package_sha256, keep_evidence.package_bytes, keep_evidence.wrapped_key)
-        ON CONFLICT DO NOTHING;
-END;
+        evidence_system, evidence_item, package_sha256, package_bytes, object_name, wrapped_key)
+    VALUES (evidence_id, read_id, capture_day, agency_ori, sensor_group, maker_ori, case_number, report_number,
+            evidence_system, evidence_item, package_sha256, package_bytes, object_name, wrapped_key)
+        ON CONFLICT ON CONSTRAINT evidence_pkey DO NOTHING;
+    RETURN (SELECT e.object_name FROM archive.evidence AS e WHERE e.evidence_id = evidence_id);
+END
+$$;
 
-CREATE FUNCTION archive.outcome_is_recorded(dissemination_ids uuid[]) RETURNS void
+-- Notes that audit has the outcome of an entry's intent, with the receipt of it; the first one stays.
+CREATE FUNCTION archive.outcome_is_recorded(wanted_id uuid, receipt bytea) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = archive, pg_temp
 BEGIN ATOMIC
-    UPDATE archive.dissemination AS d SET outcome_recorded = true
-     WHERE d.dissemination_id = ANY (dissemination_ids);
+    UPDATE archive.dissemination AS d SET receipt = outcome_is_recorded.receipt
+     WHERE d.dissemination_id = wanted_id AND d.receipt IS NULL;
 END;
 
 -- Entries older than `before` whose outcome audit may not have.
@@ -310,7 +316,7 @@ CREATE FUNCTION archive.entries_without_outcome(before timestamptz) RETURNS SETO
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = archive, pg_temp
 BEGIN ATOMIC
     SELECT d.dissemination_id FROM archive.dissemination AS d
-     WHERE NOT d.outcome_recorded AND d.made_time < before ORDER BY d.made_time LIMIT 100;
+     WHERE d.receipt IS NULL AND d.made_time < before ORDER BY d.made_time LIMIT 100;
 END;
 
 -- Entries of an agency, newest first: all, or those that hold a read, or those that were due at a moment and are not
@@ -448,11 +454,11 @@ CREATE FUNCTION archive.evidence_packages(
 ) RETURNS TABLE (
     evidence_id uuid, evidence_number bigint, read_id uuid, capture_day date, report_number text,
     evidence_system text, evidence_item text, account_id text, agency_ori text, case_number text,
-    made_time timestamptz, package_sha256 bytea, package_bytes bigint)
+    made_time timestamptz, manifest_sha256 bytea, package_bytes bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = archive, pg_temp
 BEGIN ATOMIC
     SELECT e.evidence_id, e.evidence_number, e.read_id, e.capture_day, e.report_number, e.evidence_system,
-           e.evidence_item, d.account_id, d.agency_ori, e.case_number, d.made_time, e.package_sha256, e.package_bytes
+           e.evidence_item, d.account_id, d.agency_ori, e.case_number, d.made_time, d.file_sha256, e.package_bytes
       FROM archive.evidence AS e
       JOIN archive.dissemination AS d ON d.dissemination_id = e.evidence_id
      WHERE e.maker_ori = wanted_maker
@@ -482,8 +488,8 @@ GRANT EXECUTE ON FUNCTION
     archive.usual_due_time(),
     archive.register(uuid, text, uuid, text, text, uuid, bytea, bytea, bytea, text, bytea, bigint, uuid[],
                      timestamptz, timestamptz, timestamptz),
-    archive.keep_evidence(uuid, uuid, date, text, text, text, text, text, text, text, bytea, bigint, bytea),
-    archive.outcome_is_recorded(uuid[]),
+    archive.keep_evidence(uuid, uuid, date, text, text, text, text, text, text, text, bytea, bigint, text, bytea),
+    archive.outcome_is_recorded(uuid, bytea),
     archive.entries_without_outcome(timestamptz),
     archive.disseminations(text, uuid, uuid, timestamptz, bigint, integer),
     archive.registered_reads(uuid, text),
