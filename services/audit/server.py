@@ -12,6 +12,10 @@ from services.audit.callers import SERVICES, require_somebody
 from services.common.identity import Context, require_service
 
 
+# Questions without a token: a recorded act stands for the person.
+_OF_ACTS = frozenset({"look_back", "look_back_pictures"})
+
+
 class AuthorizationServicer(rpc.AuthorizationServiceServicer):
     """Decides and records for other services."""
 
@@ -25,7 +29,7 @@ class AuthorizationServicer(rpc.AuthorizationServiceServicer):
         """See authorization_service.proto."""
         service = require_service(context, *SERVICES).peer.name
         asked = wire.parse_authorize(request, service)
-        looks_back = request.question.HasField("look_back")
+        looks_back = request.question.WhichOneof("kind") in _OF_ACTS
         authorize = self._look_backs.authorize if looks_back else self._authorizer.authorize
         return wire.authorization(await authorize(asked))
 

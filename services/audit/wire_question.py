@@ -14,6 +14,7 @@ from services.audit.core.question import (
     AskedArchive,
     AskedImage,
     AskedLookBack,
+    AskedLookBackPictures,
     AskedPlate,
     AskedQuestion,
 )
@@ -30,6 +31,8 @@ _MOST_ARGUMENTS = 32
 _MOST_ROWS = 1000
 _MOST_LOOK_BACK_ROWS = 20_000
 _MOST_PLATES = 200_000
+# As text they stand in one value of the log.
+_MOST_PICTURES = 50
 _DIGEST_BYTES = 32
 
 
@@ -42,14 +45,12 @@ def parse_question(question: pb.Question, service: str, wrong: Wrong) -> AskedQu
             return AskedImage(parse_uuid("question.image.read_id", question.image.read_id, wrong))
         case "alerts":
             return _alerts(question.alerts, wrong)
-        case "look_back":
-            return _look_back(question.look_back, wrong)
+        case "look_back" | "look_back_pictures":
+            return _of_act(question, wrong)
         case "archive":
             return _archive(question.archive, service, wrong)
         case _:
-            wrong.append(
-                FieldViolation("question", "must be one of plate, image, alerts, look_back and archive")
-            )
+            wrong.append(FieldViolation("question", "must be one of those that the contract knows"))
             return None
 
 
@@ -79,6 +80,12 @@ def _alerts(asked: pb.AlertQuestion, wrong: Wrong) -> AskedAlerts:
     return AskedAlerts(alert_id, start, end, asked.page_size)
 
 
+def _of_act(question: pb.Question, wrong: Wrong) -> AskedLookBack | AskedLookBackPictures:
+    if question.HasField("look_back"):
+        return _look_back(question.look_back, wrong)
+    return _look_back_pictures(question.look_back_pictures, wrong)
+
+
 def _look_back(asked: pb.LookBackQuestion, wrong: Wrong) -> AskedLookBack:
     path = "question.look_back"
     start, end = parse_moment(f"{path}.from", asked, wrong), parse_moment(f"{path}.to", asked, wrong)
@@ -103,6 +110,24 @@ def _look_back(asked: pb.LookBackQuestion, wrong: Wrong) -> AskedLookBack:
         page_size=asked.page_size,
         after_read_id=after,
         motor_carrier=asked.partition == Partition.PARTITION_MOTOR_CARRIER,
+    )
+
+
+def _look_back_pictures(asked: pb.LookBackPictureQuestion, wrong: Wrong) -> AskedLookBackPictures:
+    path = "question.look_back_pictures"
+    start, end = parse_moment(f"{path}.from", asked, wrong), parse_moment(f"{path}.to", asked, wrong)
+    _check_order(path, start, end, wrong)
+    if not 1 <= len(asked.read_ids) <= _MOST_PICTURES:
+        wrong.append(FieldViolation(f"{path}.read_ids", f"must be 1 to {_MOST_PICTURES}"))
+    return AskedLookBackPictures(
+        intent_id=parse_uuid(f"{path}.intent_id", asked.intent_id, wrong),
+        changed_id=parse_uuid(f"{path}.changed_id", asked.changed_id, wrong),
+        start=start,
+        end=end,
+        read_ids=tuple(
+            parse_uuid(f"{path}.read_ids[{n}]", one, wrong)
+            for n, one in enumerate(asked.read_ids[:_MOST_PICTURES])
+        ),
     )
 
 

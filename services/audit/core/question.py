@@ -57,6 +57,17 @@ class AskedLookBack:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedLookBackPictures:
+    """The pictures of reads that match what the act `intent_id` brought."""
+
+    intent_id: UUID
+    changed_id: UUID
+    start: datetime
+    end: datetime
+    read_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AskedArchive:
     """A question to the archive of reads; unset bounds as for a plate. `arguments` are names and values."""
 
@@ -67,13 +78,14 @@ class AskedArchive:
     arguments: tuple[tuple[str, str], ...]
 
 
-AskedQuestion = AskedPlate | AskedImage | AskedAlerts | AskedLookBack | AskedArchive
+AskedQuestion = AskedPlate | AskedImage | AskedAlerts | AskedLookBack | AskedLookBackPictures | AskedArchive
 
 _ACTIONS = {
     AskedPlate: "question.plate",
     AskedImage: "question.image",
     AskedAlerts: "question.alerts",
     AskedLookBack: "look_back.run",
+    AskedLookBackPictures: "look_back.run",
 }
 
 
@@ -112,7 +124,7 @@ def window_of(question: AskedQuestion, now: datetime, retention: timedelta) -> W
             return Window(oldest, now)
         case AskedAlerts():
             return Window(question.start or oldest, question.end or now)
-        case AskedLookBack():
+        case AskedLookBack() | AskedLookBackPictures():
             return Window(max(question.start, oldest), question.end)
 
 
@@ -141,10 +153,22 @@ def within(question: AskedQuestion, window: Window) -> canonical.Question:
                 question.after_read_id,
                 question.motor_carrier,
             )
+        case AskedLookBackPictures():
+            return _of_pictures(question, window)
         case AskedArchive():
             return canonical.ArchiveQuestion(
                 question.kind, window.start, window.end, question.page_size, question.arguments
             )
+
+
+def _of_pictures(question: AskedLookBackPictures, window: Window) -> canonical.ArchiveQuestion:
+    arguments = (
+        ("intent_id", str(question.intent_id)),
+        ("changed_id", str(question.changed_id)),
+        ("read_ids", _text(question.read_ids)),
+    )
+    rows = len(question.read_ids)
+    return canonical.ArchiveQuestion("lookbackimage", window.start, window.end, rows, arguments)
 
 
 def _text(value: object) -> str:
@@ -153,5 +177,7 @@ def _text(value: object) -> str:
             return rfc3339(value)
         case bytes():
             return value.hex()
+        case tuple():
+            return ",".join(map(str, value))
         case _:
             return str(value or "")
