@@ -261,6 +261,9 @@ class Archive(archive_grpc.ArchiveServiceServicer):
         self.look_backs = Neighbour()
         self.asked: list[archive_pb.FindForLookBackRequest] = []
         self.refused = False
+        self.pictures = Neighbour()
+        self.pictures_asked: list[archive_pb.GetLookBackPicturesRequest] = []
+        self.without_picture: set[str] = set()
 
     async def FindForLookBack(
         self, request: archive_pb.FindForLookBackRequest, context: Any
@@ -276,6 +279,17 @@ class Archive(archive_grpc.ArchiveServiceServicer):
         yield archive_pb.FindForLookBackResponse(
             reads=wanted[: request.page_size], has_more=len(wanted) > request.page_size
         )
+
+    async def GetLookBackPictures(
+        self, request: archive_pb.GetLookBackPicturesRequest, context: Any
+    ) -> AsyncIterator[archive_pb.GetLookBackPicturesResponse]:
+        await self.pictures.enter(context)
+        self.pictures_asked.append(request)
+        for read_id in sorted(request.read_ids):
+            if read_id not in self.without_picture:
+                yield archive_pb.GetLookBackPicturesResponse(
+                    read_id=read_id, crop_image=CROP, overview_image=OVERVIEW
+                )
 
     async def AppendReads(self, request: archive_pb.AppendReadsRequest, context: Any) -> Any:
         await self.door.enter(context)

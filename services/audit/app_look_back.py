@@ -14,7 +14,15 @@ from services.audit.app_log import Draft, Log
 from services.audit.core.actions import allows_look_back
 from services.audit.core.entry import REQUEST_DIGEST, EntryKind, digest_of, rfc3339
 from services.audit.core.policy import Decision, Thing
-from services.audit.core.question import AskedLookBack, Window, action_of, asked_text, window_of, within
+from services.audit.core.question import (
+    AskedLookBack,
+    AskedLookBackPictures,
+    Window,
+    action_of,
+    asked_text,
+    window_of,
+    within,
+)
 from services.audit.errors import EntryNotFoundError
 from services.audit.store_agreements import AgreementStore
 from services.audit.store_log import StoredEntry
@@ -26,6 +34,9 @@ from services.common.errors import FieldViolation, InvalidFieldError
 _ACT_COUNTS = timedelta(days=7)
 _FARTHEST = timedelta(days=7)
 _REASONS = ("case_number_kind", "case_number", "outside_agency", "purpose", "offence_code")
+
+
+_Question = AskedLookBack | AskedLookBackPictures
 
 
 class LookBacks:
@@ -65,7 +76,7 @@ class LookBacks:
         stored = await self._log.append(Draft(EntryKind.QUERY, key, values))
         return authorization_of(stored, actor, self._terms, self._clock.now())
 
-    async def _act(self, question: AskedLookBack) -> StoredEntry:
+    async def _act(self, question: _Question) -> StoredEntry:
         """The recorded act that changed what the question says."""
         act = await self._log.find(str(question.intent_id))
         if (
@@ -81,7 +92,7 @@ class LookBacks:
             )
         return act
 
-    async def _window(self, question: AskedLookBack, act: StoredEntry) -> Window:
+    async def _window(self, question: _Question, act: StoredEntry) -> Window:
         retention = await self._terms.settings.retention()
         window = window_of(question, self._clock.now(), retention)
         window = Window(max(window.start, act.record_time - _FARTHEST), window.end)
@@ -91,7 +102,7 @@ class LookBacks:
         return window
 
     async def _values(
-        self, question: AskedLookBack, act: StoredEntry, window: Window, decision: Decision
+        self, question: _Question, act: StoredEntry, window: Window, decision: Decision
     ) -> dict[str, str]:
         """The entry: the person's, with the act's case number, or the standing authority of the list."""
         entry = act.entry
@@ -116,12 +127,12 @@ class LookBacks:
         }
 
 
-def _question(asked: Asked) -> AskedLookBack:
+def _question(asked: Asked) -> _Question:
     problems = list(asked.problems)
     if asked.token:
         problems.append(FieldViolation("access_token", "must be empty: the act stands for the person"))
     if asked.first_authorization_id:
         problems.append(FieldViolation("first_authorization_id", "must be empty: each page cites the act"))
-    if problems or not isinstance(asked.question, AskedLookBack):
+    if problems or not isinstance(asked.question, _Question):
         raise InvalidFieldError("the question is not complete", violations=problems)
     return asked.question

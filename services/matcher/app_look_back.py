@@ -18,12 +18,13 @@ import structlog
 
 from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
 from alpr.search.v1 import archive_service_pb2 as archive_pb
-from alpr.type.v1 import hit_pb2, read_pb2, sensor_pb2
+from alpr.type.v1 import sensor_pb2
 from services.common.clock import Clock
 from services.common.errors import AlprError
 from services.common.wire import to_timestamp
-from services.matcher import wire_hits
 from services.matcher.app_index import IndexFollower
+from services.matcher.app_look_back_hits import Archive as PictureArchive
+from services.matcher.app_look_back_hits import HitPictures, RaisedHits, hit_of
 from services.matcher.app_reads import Agreements, AlertFeed, allowed_lists
 from services.matcher.app_replica import RevisionsInUse
 from services.matcher.core.index import Index
@@ -85,7 +86,7 @@ class Changes(Protocol):
         """Those of `entry_ids` that reads were not compared with before the change."""
 
 
-class Archive(Protocol):
+class Archive(PictureArchive, Protocol):
     """Where reads are kept."""
 
     async def find_for_look_back(
@@ -141,6 +142,8 @@ class LookBack:
         self._alerts = alerts
         self._clock = clock
         self._terms = terms
+        self._pictures = HitPictures(archive)
+        self._raised = RaisedHits()
 
     async def keep_looking(self, *, urgent: bool) -> None:
         """Works for ever, an error is noted and tried again. Urgent entries wait for no list of millions."""
@@ -175,7 +178,7 @@ class LookBack:
         except LookBackRefusedError:
             log.exception("look_back_refused", revision=change.revision, intent_id=str(change.intent_id))
             LOOK_BACKS.labels("refused").inc()
-            await self._changes.finish(change.revision, refused=True)
+            await self._finish(change, refused=True)
         except AlprError as error:
             log.warning("look_back_postponed", revision=change.revision, error=type(error).__name__)
             await self._changes.postpone(change.revision, _AGAIN_S)
@@ -187,9 +190,13 @@ class LookBack:
         log.info("look_back_passed", revision=change.revision, kind=change.kind.name, last=last)
         if last:
             LOOK_BACKS.labels("done").inc()
-            await self._changes.finish(change.revision, refused=False)
+            await self._finish(change, refused=False)
         else:
             await self._changes.passed(change.revision)
+
+    async def _finish(self, change: ListChange, *, refused: bool) -> None:
+        await self._changes.finish(change.revision, refused=refused)
+        self._raised.forget(change.revision)
 
     async def _draw(self, change: ListChange) -> None:
         """One pass. Doing it again is safe: alerts knows hits and withdrawals that it has."""
@@ -239,7 +246,7 @@ class LookBack:
             reads, has_more = await self._archive.find_for_look_back(request)
             await self._changes.renew(change.revision)
             LOOK_BACK_READS.inc(len(reads))
-            await self._raise(change, reads)
+            await self._raise(change, request, reads)
             if has_more:
                 request.after_read_id = reads[-1].read.read_id
 
@@ -262,22 +269,40 @@ class LookBack:
         )
         return next(map(partition_of, sources), Partition.GENERAL)
 
-    async def _raise(self, change: ListChange, reads: Sequence[archive_pb.ArchivedRead]) -> None:
+    async def _raise(
+        self,
+        change: ListChange,
+        asked: archive_pb.FindForLookBackRequest,
+        reads: Sequence[archive_pb.ArchivedRead],
+    ) -> None:
         """Raises what matches. Counts as a batch under way: a later change waits for it as for any other."""
         now, index = self._clock.now(), self._lists.current()
         with self._in_use.using(index.revision):
             self._agreements.require_heard({one.agency_ori for one in reads}, index.scope, now)
             found = await asyncio.to_thread(self._compare, change, reads, index, now)
-            ids = {match.entry.entry_id for matches in found for match in matches}
-            brought = await self._changes.brought(change, ids) if ids else frozenset()
-            hits = [
-                hit
-                for read, matches in zip(reads, found, strict=True)
-                for hit in [_hit(read, [one for one in matches if one.entry.entry_id in brought], index)]
-                if hit is not None
-            ]
+            hits = await self._hits(change, reads, found, index.revision)
+            # As for a live hit: OK means that the pictures are on disk, too.
+            await self._pictures.add(asked, hits)
             await self._alerts.raise_alerts(hits)
+        self._raised.note(change.revision, hits)
         LOOK_BACK_HITS.inc(len(hits))
+
+    async def _hits(
+        self,
+        change: ListChange,
+        reads: Sequence[archive_pb.ArchivedRead],
+        found: Sequence[Sequence[Match]],
+        revision: int,
+    ) -> list[alerts_pb.Hit]:
+        """The hits of entries that the change brought and that were not raised before."""
+        ids = {match.entry.entry_id for matches in found for match in matches}
+        brought = await self._changes.brought(change, ids) if ids else frozenset()
+        hits = []
+        for read, matches in zip(reads, found, strict=True):
+            new = [one for one in matches if one.entry.entry_id in brought]
+            if new := self._raised.fresh(change.revision, read.read.read_id, new):
+                hits.append(hit_of(read, new, revision))
+        return hits
 
     def _compare(
         self, change: ListChange, reads: Sequence[archive_pb.ArchivedRead], index: Index, now: datetime
@@ -302,15 +327,3 @@ class LookBack:
             sensor_group=archived.sensor_group,
             partition=known.partition,
         )
-
-
-def _hit(archived: archive_pb.ArchivedRead, matches: Sequence[Match], index: Index) -> alerts_pb.Hit | None:
-    """The hit of an archived read, marked as such; its pictures stay with the read."""
-    if not matches:
-        return None
-    captured = read_pb2.CapturedRead(read=archived.read)
-    sensor = sensor_pb2.Sensor(agency_ori=archived.agency_ori, sensor_group=archived.sensor_group)
-    hit = wire_hits.to_hit(captured, sensor, matches, index.revision)
-    for match in hit.matches:
-        match.warnings.append(hit_pb2.HIT_WARNING_LOOK_BACK)
-    return hit

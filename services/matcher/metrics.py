@@ -28,4 +28,7 @@ LOOK_BACKS: Final = Counter(
 )
 LOOK_BACK_READS: Final = Counter("platewarden_matcher_look_back_reads", "Archived reads compared again.")
 LOOK_BACK_HITS: Final = Counter("platewarden_matcher_look_back_hits", "Of those, reads that matched.")
+LOOK_BACK_WITHOUT_PICTURE: Final = Counter(
+    "platewarden_matcher_look_back_without_picture", "Hits of look-backs whose image could not be had."
+)
 LOOK_BACK_OPEN: Final = Gauge("platewarden_matcher_look_back_open", "Changes not looked back from yet.")

@@ -148,10 +148,19 @@ class ArchiveClient:
                 reads.extend(part.reads)
                 has_more = part.has_more
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                raise LookBackRefusedError("no recorded act allows the look-back") from None
-            raise _dependency_error("search", error) from None
+            raise _look_back_error(error) from None
         return reads, has_more
+
+    async def look_back_pictures(
+        self, request: archive_pb.GetLookBackPicturesRequest
+    ) -> Sequence[archive_pb.GetLookBackPicturesResponse]:
+        """Crop and overview of reads, as far as there are any. Errors as for `find_for_look_back`."""
+        try:
+            return [
+                one async for one in self._stub.GetLookBackPictures(request, timeout=_LOOK_BACK_DEADLINE_S)
+            ]
+        except grpc.aio.AioRpcError as error:
+            raise _look_back_error(error) from None
 
     async def append(self, reads: Sequence[archive_pb.ArchivedRead]) -> tuple[ReadAnswer, ...]:
         """What became of each read, in their order. Raises DependencyUnavailableError."""
@@ -197,6 +206,12 @@ def _audit_error(error: grpc.aio.AioRpcError) -> AlprError:
     if error.code() in _NO_ANSWER:
         return AuditUnavailableError("the audit service did not record the call; nothing was done")
     return from_rpc_error(error)
+
+
+def _look_back_error(error: grpc.aio.AioRpcError) -> AlprError:
+    if error.code() is grpc.StatusCode.NOT_FOUND:
+        return LookBackRefusedError("no recorded act allows the look-back")
+    return _dependency_error("search", error)
 
 
 def _dependency_error(name: str, error: grpc.aio.AioRpcError) -> DependencyUnavailableError:

@@ -23,6 +23,7 @@ from services.search.audit_gateway import AuditGateway
 from services.search.config import SearchSettings
 from services.search.images import ReadImages
 from services.search.look_back import LookBack
+from services.search.look_back_pictures import LookBackPictures, PictureSources
 from services.search.motor_carrier import open_motor_carrier
 from services.search.road import QuestionRoad
 from services.search.server import ArchiveServer
@@ -30,6 +31,7 @@ from services.search.server_search import SearchServer
 from services.search.store_append import AppendStore
 from services.search.store_image import ImageKeyStore
 from services.search.store_look_back import LookBackStore
+from services.search.store_look_back_pictures import LookBackKeyStore
 from services.search.store_question import QuestionStore
 from services.search.store_upkeep import UpkeepStore
 from services.search.upkeep import HourlyUpkeep
@@ -62,6 +64,8 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     search = Search(road, token_key)
     images = ReadImages(FileObjectStore(settings.image_store_dir))
     one_read = OneRead(road, ImageKeyStore(question_pool), images, plate_box)
+    sources = PictureSources(questions, LookBackKeyStore(question_pool), images, plate_box)
+    look_back_pictures = LookBackPictures(audit, sources)
     motor_carrier = await open_motor_carrier(settings, SystemClock())
     apart = LookBackStore(motor_carrier.questions, motor_carrier.schema)
     look_back = LookBack(audit, LookBackStore(question_pool), apart)
@@ -72,7 +76,11 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     await questions.warm_up(size)
     return (
         motor_carrier.closed_with(ServerBuilder(settings, name="search"))
-        .add(_ARCHIVE, add_ArchiveServiceServicer_to_server, ArchiveServer(archive, look_back))
+        .add(
+            _ARCHIVE,
+            add_ArchiveServiceServicer_to_server,
+            ArchiveServer(archive, look_back, look_back_pictures),
+        )
         .add(_SEARCH, add_SearchServiceServicer_to_server, SearchServer(search, one_read))
         .health_check(questions.check)
         .on_stop(purge_pool.close)
@@ -82,6 +90,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
         .on_stop(upkeep.stop)
         .on_stop(road.close)
         .on_stop(look_back.close)
+        .on_stop(look_back_pictures.close)
         .on_stop(archive.close)
     )
 

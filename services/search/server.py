@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from alpr.search.v1 import archive_service_pb2 as archive_pb
-from alpr.search.v1 import search_service_pb2 as search_pb
 from alpr.search.v1.archive_service_pb2_grpc import ArchiveServiceServicer
-from alpr.search.v1.search_service_pb2_grpc import SearchServiceServicer
-from services.common.identity import Context, require_service, require_token
-from services.search import wire_append, wire_look_back, wire_search
-from services.search.app import Search
+from services.common.identity import Context, require_service
+from services.search import wire_append, wire_look_back, wire_look_back_pictures
 from services.search.append import DataSets
 from services.search.look_back import LookBack
+from services.search.look_back_pictures import LookBackPictures
 
 
 class ArchiveServer(ArchiveServiceServicer):
     """See archive_service.proto."""
 
-    def __init__(self, archive: DataSets, look_back: LookBack) -> None:
+    def __init__(self, archive: DataSets, look_back: LookBack, pictures: LookBackPictures) -> None:
         self._archive = archive
         self._look_back = look_back
+        self._pictures = pictures
 
     async def AppendReads(
         self, request: archive_pb.AppendReadsRequest, context: Context
@@ -40,18 +39,11 @@ class ArchiveServer(ArchiveServiceServicer):
         for part in wire_look_back.build_parts(answer):
             yield part
 
-
-class SearchServer(SearchServiceServicer):
-    """See search_service.proto."""
-
-    def __init__(self, search: Search) -> None:
-        self._search = search
-
-    async def SearchReads(
-        self, request: search_pb.SearchReadsRequest, context: Context
-    ) -> search_pb.SearchReadsResponse:
-        """See search_service.proto."""
-        token = require_token(context).access_token
-        assert token is not None  # noqa: S101 -- that is what require_token promises
-        search = wire_search.parse_search(request, token)
-        return wire_search.build_answer(await self._search.reads_of_plate(search))
+    async def GetLookBackPictures(
+        self, request: archive_pb.GetLookBackPicturesRequest, context: Context
+    ) -> AsyncIterator[archive_pb.GetLookBackPicturesResponse]:
+        """See archive_service.proto."""
+        require_service(context, "matcher")
+        asked = wire_look_back_pictures.parse_pictures(request)
+        async for one in self._pictures.of_reads(*asked):
+            yield wire_look_back_pictures.to_response(one)

@@ -15,7 +15,9 @@ from alpr.type.v1 import hit_pb2, read_pb2
 from services.dev.pki import DevelopmentAuthority
 from tests.matcher_kit import (
     COLLEAGUE,
+    CROP,
     OTHER_SENSOR,
+    OVERVIEW,
     SENSOR,
     Matcher,
     World,
@@ -315,3 +317,68 @@ async def test_a_camera_without_a_right_clock_gets_an_answer_for_each_read(
         (answer,) = await submit(stub, batch(1, wrong, right))
 
     assert [one.status for one in answer.results] == [status, read_pb2.READ_STATUS_STORED]
+
+
+@pytest.mark.clause("II.D", "IV.E.2")
+async def test_a_hit_of_a_look_back_has_pictures_of_its_own_opened_for_the_act(matcher: Matcher) -> None:
+    world = matcher.world
+    seen, gone = a_read("AB12345"), a_read("AB12345", age=timedelta(hours=2))
+    world.archive.without_picture.add(gone.read.read_id)
+    await store(matcher, seen, gone, a_read("ZZ99999"))
+
+    async with matcher.person() as person:
+        hot_list = await person.active_list("AB12345")
+    await settled(world)
+
+    with_pictures, without = (world.alerts.reads[one.read.read_id].captured_read for one in (seen, gone))
+    assert (with_pictures.crop_image, with_pictures.overview_image) == (CROP, OVERVIEW)
+    assert (without.crop_image, without.overview_image) == (b"", b"")
+    assert not with_pictures.read.image.image_key
+    asked = world.archive.pictures_asked
+    assert {read_id for one in asked for read_id in one.read_ids} == {seen.read.read_id, gone.read.read_id}
+    found_by = world.archive.asked[0]
+    assert {(one.intent_id, one.changed_id) for one in asked} == {(found_by.intent_id, hot_list.hot_list_id)}
+    assert {one.capture_from.ToDatetime() for one in asked} == {found_by.capture_from.ToDatetime()}
+
+
+@pytest.mark.clause("II.D")
+async def test_the_last_pass_opens_no_picture_again(matcher: Matcher) -> None:
+    world = matcher.world
+    await store(matcher, a_read("AB12345"))
+    await fetch(
+        world.database.admin_url,
+        "INSERT INTO matcher.replica (replica_id, match_revision, seen_at)"
+        " VALUES (gen_random_uuid(), 0, clock_timestamp())",
+    )
+
+    async with matcher.person() as person:
+        await person.active_list("AB12345")
+
+    async def first_pass() -> bool:
+        rows = await fetch(world.database.admin_url, "SELECT pass_count FROM matcher.look_back")
+        return bool(rows) and rows[0]["pass_count"] == 1
+
+    await until(first_pass)
+    await fetch(world.database.admin_url, "DELETE FROM matcher.replica WHERE match_revision = 0")
+    (change,) = await settled(world)
+
+    assert change["pass_count"] == 2
+    assert len(world.archive.asked) >= 2
+    assert len(world.archive.pictures_asked) == 1
+
+
+@pytest.mark.clause("II.D", "IV.E.2")
+async def test_a_hit_waits_for_its_pictures_while_they_cannot_be_had(matcher: Matcher) -> None:
+    world = matcher.world
+    seen = a_read("AB12345")
+    await store(matcher, seen)
+    world.archive.pictures.down = True
+
+    async with matcher.person() as person:
+        await person.active_list("AB12345")
+    await world.archive.pictures.called(1)
+    assert seen.read.read_id not in world.alerts.reads
+    world.archive.pictures.down = False
+    await settled(world)
+
+    assert world.alerts.reads[seen.read.read_id].captured_read.crop_image == CROP
