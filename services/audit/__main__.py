@@ -12,11 +12,13 @@ from alpr.audit.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_
 from services.audit.app_accounts import Accounts
 from services.audit.app_act import Actor
 from services.audit.app_agreements import Agreements
-from services.audit.app_authorize import Authorizer, Recorder, Terms
+from services.audit.app_authorize import Authorizer, Terms
 from services.audit.app_export import Exporter
 from services.audit.app_gate import Gate
+from services.audit.app_group_limits import GroupLimits
 from services.audit.app_log import Log
 from services.audit.app_look_back import LookBacks
+from services.audit.app_record import Recorder
 from services.audit.app_registry import Agencies, Sensors
 from services.audit.app_settings import Settings
 from services.audit.app_watch import Entitlements, Registry, Watch
@@ -31,6 +33,7 @@ from services.audit.server_streams import HealthServicer, LogServicer, SensorSer
 from services.audit.store_accounts import AccountStore
 from services.audit.store_agreements import AgreementStore
 from services.audit.store_log import LogStore
+from services.audit.store_scope import ScopeStore
 from services.audit.store_sensors import SensorStore
 from services.audit.store_settings import SettingStore
 from services.audit.tokens import ProviderKeys, TokenVerifier
@@ -64,7 +67,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     gate = Gate(journal, verifier, accounts, folder.policies, clock)
     actor = Actor(journal, gate)
     settings_kept = SettingStore(pool, folder.retention)
-    terms = Terms(settings_kept, folder.rules, permit_key, settings.mcs_permit_key())
+    scopes = ScopeStore(pool)
+    terms = Terms(settings_kept, scopes, folder.rules, permit_key, settings.mcs_permit_key())
     authorizer = Authorizer(journal, gate, terms, clock)
     look_backs = LookBacks(journal, gate, terms, agreements, clock)
 
@@ -76,7 +80,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     sensor = SensorServicer(Sensors(gate, actor, sensors), sensor_watch)
     agreement_watch = Watch(registry, sensors.revisions, lambda now: now.agreements, agreements.since)
     agreed = Agreements(gate, actor, agreements)
-    governance = GovernanceServicer(Agencies(gate, actor, accounts), agreed, agreement_watch)
+    limits = GroupLimits(gate, actor, scopes, folder.rules)
+    governance = GovernanceServicer(Agencies(gate, actor, accounts), agreed, limits, agreement_watch)
     entitlements = HealthServicer(Entitlements(registry, gate, clock))
     setting_watch = Watch(registry, sensors.revisions, lambda now: now.settings, settings_kept.since)
     setting = SettingsServicer(Settings(gate, actor, settings_kept), setting_watch, permit_key)

@@ -17,6 +17,7 @@ from services.audit.core.person import (
     Certification,
     Profile,
     Role,
+    Vetting,
     missing,
 )
 from services.audit.core.policy import Thing
@@ -88,21 +89,52 @@ class Accounts:
             call,
             account_id,
             Act("account.certify", Thing(), details),
-            lambda intent: self._store.certify(intent, account_id, certification),
+            lambda intent, _: self._store.certify(intent, account_id, certification),
         )
 
     async def grant(self, call: Call, account_id: str, role: Role) -> Account:
         """The account with the role."""
         act = Act("account.grant", Thing(role=role.value), {"role": role.value})
         return await self._change(
-            call, account_id, act, lambda intent: self._store.grant(intent, account_id, role)
+            call, account_id, act, lambda intent, _: self._store.grant(intent, account_id, role)
         )
 
     async def revoke(self, call: Call, account_id: str, role: Role) -> Account:
         """The account without the role."""
         act = Act("account.revoke", Thing(role=role.value), {"role": role.value})
         return await self._change(
-            call, account_id, act, lambda intent: self._store.revoke(intent, account_id, role)
+            call, account_id, act, lambda intent, _: self._store.revoke(intent, account_id, role)
+        )
+
+    async def vet(self, call: Call, account_id: str, vetting: Vetting) -> Account:
+        """The account, whose holder may see data of other agencies (III.B.3.f).
+
+        Raises:
+            InvalidFieldError: The decision is over already.
+        """
+        details = {
+            "document_sha256": vetting.document_sha256.hex(),
+            "reference": vetting.reference,
+            "valid_until": rfc3339(vetting.valid_until),
+        }
+
+        def check(_: Account, now: datetime) -> None:
+            if vetting.valid_until <= now:
+                violation = FieldViolation("decision.valid_until", "must be in the future")
+                raise InvalidFieldError("the decision is over already", violations=[violation])
+
+        async def change(intent: str, by: str) -> None:
+            await self._store.vet(intent, account_id, replace(vetting, decided_by=by))
+
+        return await self._change(call, account_id, Act("account.vet", Thing(), details), change, check)
+
+    async def unvet(self, call: Call, account_id: str, reason: str) -> Account:
+        """The account, whose holder may see data of the own agency only."""
+        return await self._change(
+            call,
+            account_id,
+            Act("account.unvet", Thing(), {"reason": reason}),
+            lambda intent, _: self._store.unvet(intent, account_id),
         )
 
     async def enable(self, call: Call, account_id: str) -> Account:
@@ -115,7 +147,7 @@ class Accounts:
             call,
             account_id,
             Act("account.enable", Thing(), {}),
-            lambda intent: self._store.set_state(intent, account_id, AccountState.ENABLED),
+            lambda intent, _: self._store.set_state(intent, account_id, AccountState.ENABLED),
             check=_check_complete,
         )
 
@@ -125,7 +157,7 @@ class Accounts:
             call,
             account_id,
             Act("account.suspend", Thing(), {"reason": reason}),
-            lambda intent: self._store.set_state(intent, account_id, AccountState.SUSPENDED),
+            lambda intent, _: self._store.set_state(intent, account_id, AccountState.SUSPENDED),
         )
 
     async def _change(
@@ -133,7 +165,7 @@ class Accounts:
         call: Call,
         account_id: str,
         act: Act,
-        change: Callable[[str], Awaitable[None]],
+        change: Callable[[str, str], Awaitable[None]],
         check: Callable[[Account, datetime], None] = lambda *_: None,
     ) -> Account:
         attempt = Attempt("", act.action, resource=account_id, request_id=call.request_id)
@@ -143,7 +175,10 @@ class Accounts:
             thing = replace(await self._thing(account), role=act.thing.role)
             self._gate.permit(person, act.action, thing)
             check(account, self._clock.now())
-        await self._actor.carry_out(replace(act, thing=thing), call, attempt, change)
+        by = person.account.account_id
+        await self._actor.carry_out(
+            replace(act, thing=thing), call, attempt, lambda intent: change(intent, by)
+        )
         return await self._account(account_id)
 
     async def _account(self, account_id: str) -> Account:

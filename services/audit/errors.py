@@ -56,5 +56,9 @@ class AgreementNotFoundError(NotFoundError):
     """There is no such agreement."""
 
 
+class UnknownSensorGroupError(NotFoundError):
+    """The agency has no sensor of that group."""
+
+
 class UnknownSensorError(NotFoundError):
     """There is no such sensor."""

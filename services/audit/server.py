@@ -5,12 +5,12 @@ from __future__ import annotations
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import authorization_service_pb2_grpc as rpc
 from services.audit import wire
-from services.audit.app_authorize import Authorizer, Recorder
+from services.audit.app_authorize import Authorizer
 from services.audit.app_gate import Gate
 from services.audit.app_look_back import LookBacks
+from services.audit.app_record import Recorder
 from services.audit.callers import SERVICES, require_somebody
 from services.common.identity import Context, require_service
-
 
 # Questions without a token: a recorded act stands for the person.
 _OF_ACTS = frozenset({"look_back", "look_back_pictures"})

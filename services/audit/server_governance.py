@@ -7,8 +7,9 @@ from contextlib import aclosing
 
 from alpr.audit.v1 import governance_service_pb2 as pb
 from alpr.audit.v1 import governance_service_pb2_grpc as rpc
-from services.audit import wire, wire_agreements, wire_registry
+from services.audit import wire, wire_agreements, wire_group_limits, wire_registry
 from services.audit.app_agreements import Agreements
+from services.audit.app_group_limits import GroupLimits
 from services.audit.app_registry import Agencies
 from services.audit.app_watch import Watch
 from services.audit.callers import SERVICES, call_of
@@ -20,8 +21,11 @@ from services.common.identity import Context, require_service
 class GovernanceServicer(rpc.GovernanceServiceServicer):
     """Agencies and agreements."""
 
-    def __init__(self, agencies: Agencies, agreements: Agreements, watch: Watch[Agreement]) -> None:
+    def __init__(
+        self, agencies: Agencies, agreements: Agreements, limits: GroupLimits, watch: Watch[Agreement]
+    ) -> None:
         self._agencies = agencies
+        self._limits = limits
         self._agreements = agreements
         self._watch = watch
 
@@ -79,6 +83,26 @@ class GovernanceServicer(rpc.GovernanceServiceServicer):
         return pb.ListAgreementsResponse(
             agreements=map(wire_agreements.agreement, found[:size]),
             next_page_token=wire.page_token(found[size - 1].agreement_id) if len(found) > size else "",
+        )
+
+    async def SetGroupLimit(
+        self, request: pb.SetGroupLimitRequest, context: Context
+    ) -> pb.SetGroupLimitResponse:
+        """See governance_service.proto."""
+        call = call_of(context, request.request_id)
+        limit = await self._limits.set(call, *wire_group_limits.parse_set(request))
+        return pb.SetGroupLimitResponse(limit=wire_group_limits.group_limit(limit))
+
+    async def ListGroupLimits(
+        self, request: pb.ListGroupLimitsRequest, context: Context
+    ) -> pb.ListGroupLimitsResponse:
+        """See governance_service.proto."""
+        size = wire.parse_page_size(request.page_size, usual=100, most=500)
+        (after,) = wire.parse_page_token(request.page_token, ("",))
+        found = await self._limits.page(call_of(context), after, size + 1)
+        return pb.ListGroupLimitsResponse(
+            limits=map(wire_group_limits.group_limit, found[:size]),
+            next_page_token=wire.page_token(found[size - 1].sensor_group) if len(found) > size else "",
         )
 
     async def WatchAgreements(

@@ -70,6 +70,22 @@ class AccountServicer(account_rpc.AccountServiceServicer):
         changed = await self._accounts.revoke(call, request.account_id, role)
         return account_pb.RevokeRoleResponse(account=wire_registry.account(changed))
 
+    async def GrantNonAgencyAccess(
+        self, request: account_pb.GrantNonAgencyAccessRequest, context: Context
+    ) -> account_pb.GrantNonAgencyAccessResponse:
+        """See account_service.proto."""
+        call, vetting = call_of(context, request.request_id), wire_registry.parse_vetting(request)
+        changed = await self._accounts.vet(call, request.account_id, vetting)
+        return account_pb.GrantNonAgencyAccessResponse(account=wire_registry.account(changed))
+
+    async def RevokeNonAgencyAccess(
+        self, request: account_pb.RevokeNonAgencyAccessRequest, context: Context
+    ) -> account_pb.RevokeNonAgencyAccessResponse:
+        """See account_service.proto."""
+        call, reason = call_of(context, request.request_id), wire_registry.parse_reason(request)
+        changed = await self._accounts.unvet(call, request.account_id, reason)
+        return account_pb.RevokeNonAgencyAccessResponse(account=wire_registry.account(changed))
+
     async def EnableAccount(
         self, request: account_pb.EnableAccountRequest, context: Context
     ) -> account_pb.EnableAccountResponse:
@@ -83,6 +99,6 @@ class AccountServicer(account_rpc.AccountServiceServicer):
         self, request: account_pb.SuspendAccountRequest, context: Context
     ) -> account_pb.SuspendAccountResponse:
         """See account_service.proto."""
-        call, reason = call_of(context, request.request_id), wire_registry.parse_suspend(request)
+        call, reason = call_of(context, request.request_id), wire_registry.parse_reason(request)
         changed = await self._accounts.suspend(call, request.account_id, reason)
         return account_pb.SuspendAccountResponse(account=wire_registry.account(changed))

@@ -15,6 +15,7 @@ from services.audit.core.person import (
     CertificationKind,
     Profile,
     Role,
+    Vetting,
 )
 from services.audit.core.registry import Agency
 from services.audit.errors import AccountExistsError, AgencyExistsError
@@ -27,7 +28,9 @@ _ACCOUNT = """
                  WHERE held.account_id = account.account_id) AS roles,
            ARRAY(SELECT (kind, valid_from, valid_until, reference) FROM audit.certification AS held
                  WHERE held.account_id = account.account_id
-                 ORDER BY kind, valid_until, intent_id) AS certifications
+                 ORDER BY kind, valid_until, intent_id) AS certifications,
+           (SELECT (document_sha256, reference, valid_until, decided_by, decide_time)
+            FROM audit.non_agency_access AS held WHERE held.account_id = account.account_id) AS vetting
     FROM audit.account AS account
 """
 _BY_IDENTITY = _ACCOUNT + "WHERE issuer = $1 AND subject = $2"
@@ -65,6 +68,16 @@ _CERTIFY = """
     INSERT INTO audit.certification (account_id, kind, valid_from, valid_until, reference, intent_id)
     VALUES ($1::uuid, $2, $3, $4, $5, $6::uuid)
 """
+_VET = """
+    INSERT INTO audit.non_agency_access
+        (account_id, document_sha256, reference, valid_until, decided_by, intent_id)
+    VALUES ($1::uuid, $2, $3, $4, $5::uuid, $6::uuid)
+    ON CONFLICT (account_id) DO UPDATE
+    SET document_sha256 = excluded.document_sha256, reference = excluded.reference,
+        valid_until = excluded.valid_until, decided_by = excluded.decided_by,
+        decide_time = excluded.decide_time, intent_id = excluded.intent_id
+"""
+_UNVET = "DELETE FROM audit.non_agency_access WHERE account_id = $1::uuid"
 
 
 class AccountStore(Reader):
@@ -139,6 +152,19 @@ class AccountStore(Reader):
             if connection:
                 await insert_certification(connection, intent_id, account_id, certification)
 
+    async def vet(self, intent_id: str, account_id: str, vetting: Vetting) -> None:
+        """Puts the decision in the place of an earlier one."""
+        parts = vetting.document_sha256, vetting.reference, vetting.valid_until, vetting.decided_by
+        async with self._changing(intent_id) as connection:
+            if connection:
+                await connection.execute(_VET, account_id, *parts, intent_id)
+
+    async def unvet(self, intent_id: str, account_id: str) -> None:
+        """Takes the decision back; nothing happens when there is none."""
+        async with self._changing(intent_id) as connection:
+            if connection:
+                await connection.execute(_UNVET, account_id)
+
     @asynccontextmanager
     async def _changing(self, intent_id: str) -> AsyncIterator[AnyConnection | None]:
         """A transaction for the change of this intent, or None when it has been made before."""
@@ -202,4 +228,12 @@ def _account(row: Any) -> Account | None:
         for kind, valid_from, valid_until, reference in row["certifications"]
     )
     roles = frozenset(Role(role) for role in row["roles"])
-    return Account(str(row["account_id"]), profile, AccountState(row["state"]), roles, held)
+    vetting = _vetting(row["vetting"])
+    return Account(str(row["account_id"]), profile, AccountState(row["state"]), roles, held, vetting)
+
+
+def _vetting(held: Any) -> Vetting | None:
+    if held is None:
+        return None
+    document_sha256, reference, valid_until, decided_by, decided_at = held
+    return Vetting(document_sha256, reference, valid_until, str(decided_by), decided_at)

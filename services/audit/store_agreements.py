@@ -27,6 +27,7 @@ _SINCE = _AGREEMENT + "WHERE revision > $1 AND revision <= $2 ORDER BY revision"
 _PROVIDERS = """
     SELECT DISTINCT provider_ori FROM audit.agreement
     WHERE recipient_ori = $1 AND state = 'ACCEPTED' AND start_time <= $2 AND $2 < end_time
+      AND data_classes && ARRAY['HOT_LIST_HITS', 'MOTOR_CARRIER_HITS']
     ORDER BY provider_ori
 """
 _CLAIM = "INSERT INTO audit.change (intent_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING true"
@@ -66,7 +67,7 @@ class AgreementStore(Reader):
         return [_agreement(row) for row in await self._fetch(_SINCE, revision, until)]
 
     async def providers(self, recipient_ori: str, moment: datetime) -> list[str]:
-        """Agencies that give data of their sensors to the recipient at `moment`, by ORI."""
+        """Agencies that let the recipient's hot lists be compared with their reads at `moment`, by ORI."""
         return [row["provider_ori"] for row in await self._fetch(_PROVIDERS, recipient_ori, moment)]
 
     async def propose(self, intent_id: str, agreement: Agreement) -> None:

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import log_service_pb2 as log_pb
-from alpr.type.v1 import justification_pb2, receipt_pb2
-from services.audit.app_authorize import Actor, Asked, Authorization, Ended, Happened, Intended
+from alpr.type.v1 import justification_pb2, left_out_pb2, receipt_pb2
+from services.audit.app_authorize import Actor, Asked, Authorization
 from services.audit.app_gate import clean
 from services.audit.app_log import Receipt
+from services.audit.app_record import Ended, Happened, Intended
 from services.audit.core.entry import Field
 from services.audit.core.justification import CASE_NUMBER_LENGTH, PURPOSE_LENGTH, Justification
 from services.audit.core.person import Role
+from services.audit.core.scope import LeftOut
 from services.audit.store_log import StoredEntry
 from services.audit.wire_question import parse_question
 from services.common.errors import FieldViolation, InvalidFieldError
@@ -205,12 +207,22 @@ def authorization(given: Authorization) -> pb.AuthorizeResponse:
         permit=given.permit,
         expires_at=to_timestamp(given.expires_at),
         actor=actor(given.actor),
-        agency_oris=given.agency_oris,
+        agency_oris=given.scope.agency_oris,
+        sensor_groups=given.scope.sensor_groups,
+        left_out=map(_left_out, given.scope.left_out),
         to=to_timestamp(given.window.end),
     )
     # `from` is a word of Python's.
     getattr(response, "from").CopyFrom(to_timestamp(given.window.start))
     return response
+
+
+def _left_out(given: LeftOut) -> left_out_pb2.LeftOut:
+    return left_out_pb2.LeftOut(
+        reason=left_out_pb2.LeftOutReason.Value(f"LEFT_OUT_REASON_{given.reason.value}"),
+        agency_ori=given.agency_ori,
+        sensor_group=given.sensor_group,
+    )
 
 
 def receipt(given: Receipt) -> receipt_pb2.AuditReceipt:

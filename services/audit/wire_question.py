@@ -152,7 +152,7 @@ def _archive(asked: pb.ArchiveQuestion, service: str, wrong: Wrong) -> AskedArch
         ),
     )
     wrong += [FieldViolation(f"{path}.arguments", text) for holds, text in checks if not holds]
-    return AskedArchive(asked.kind, start, end, asked.page_size, arguments)
+    return AskedArchive(asked.kind, start, end, asked.page_size, arguments, asked.own_agency_only)
 
 
 def _moment(path: str, message: Message, wrong: Wrong) -> datetime | None:

@@ -11,7 +11,7 @@ from alpr.audit.v1 import governance_service_pb2 as agency_pb
 from alpr.audit.v1 import sensor_service_pb2 as service_pb
 from alpr.type.v1 import read_pb2, sensor_pb2
 from services.audit.core.email import is_domain
-from services.audit.core.person import Account, Certification, CertificationKind, Profile, Role
+from services.audit.core.person import Account, Certification, CertificationKind, Profile, Role, Vetting
 from services.audit.core.registry import (
     Agency,
     Approval,
@@ -27,7 +27,9 @@ from services.common.errors import FieldViolation
 from services.common.wire import parse_moment, parse_text, parse_uuid, raise_violations, to_timestamp
 
 _SENSOR_ID = re.compile(r"[a-z0-9-]{3,63}")
-_GROUP = re.compile(r"[a-z0-9-]{1,63}")
+# One letter or digit at least: a permit that opens no group names "-" (core/scope.py).
+_GROUP = re.compile(r"(?=-*[a-z0-9])[a-z0-9-]{1,63}")
+_DIGEST_BYTES = 32
 _MOST_TEXT = 200
 _MOST_SUBJECT = 255
 _MOST_DOMAINS = 20
@@ -85,8 +87,27 @@ def check_enable(request: account_pb.EnableAccountRequest) -> None:
     raise_violations(_change(request.request_id, request.account_id))
 
 
-def parse_suspend(request: account_pb.SuspendAccountRequest) -> str:
-    """Why the account is to be suspended."""
+def parse_vetting(request: account_pb.GrantNonAgencyAccessRequest) -> Vetting:
+    """The decision that the person may see data of other agencies."""
+    given, wrong = request.decision, _change(request.request_id, request.account_id)
+    if given.decided_by or given.HasField("decide_time"):
+        wrong.append(FieldViolation("decision", "decided_by and decide_time must be unset"))
+    if len(given.document_sha256) != _DIGEST_BYTES:
+        text = "must be the SHA-256 of the document, 32 bytes"
+        wrong.append(FieldViolation("decision.document_sha256", text))
+    vetting = Vetting(
+        document_sha256=given.document_sha256,
+        reference=parse_text("decision.reference", given.reference, wrong, most=_MOST_REASON),
+        valid_until=parse_moment("decision.valid_until", given, wrong),
+    )
+    raise_violations(wrong)
+    return vetting
+
+
+def parse_reason(
+    request: account_pb.SuspendAccountRequest | account_pb.RevokeNonAgencyAccessRequest,
+) -> str:
+    """Why the account is to be suspended, or loses access."""
     wrong = _change(request.request_id, request.account_id)
     reason = parse_text("reason", request.reason, wrong, most=_MOST_REASON)
     raise_violations(wrong)
@@ -126,7 +147,7 @@ def parse_sensor(request: service_pb.RegisterSensorRequest) -> Sensor:
         wrong.append(FieldViolation("sensor", text))
     _check_sensor_id("sensor.sensor_id", given.sensor_id, wrong)
     if not _GROUP.fullmatch(given.sensor_group):
-        wrong.append(FieldViolation("sensor.sensor_group", "must be 1 to 63 of a-z, 0-9 and -"))
+        wrong.append(FieldViolation("sensor.sensor_group", "must be 1 to 63 of a-z, 0-9 and -, not - alone"))
     deployment = _named(sensor_pb2.DeploymentType, given.deployment_type, "DEPLOYMENT_TYPE_")
     provenance = _named(sensor_pb2.Provenance, given.provenance, "PROVENANCE_")
     for field, value in (("deployment_type", deployment), ("provenance", provenance)):
@@ -183,6 +204,7 @@ def account(given: Account) -> account_pb.Account:
         roles=sorted(map(role_number, given.roles)),
         certifications=map(_certification, given.certifications),
         state=account_pb.AccountState.Value(f"ACCOUNT_STATE_{given.state.value}"),
+        non_agency_access=_vetting(given.vetting) if given.vetting else None,
     )
 
 
@@ -216,6 +238,16 @@ def _certification(held: Certification) -> account_pb.Certification:
         valid_from=to_timestamp(held.valid_from),
         valid_until=to_timestamp(held.valid_until),
         reference=held.reference,
+    )
+
+
+def _vetting(held: Vetting) -> account_pb.VettingDecision:
+    return account_pb.VettingDecision(
+        document_sha256=held.document_sha256,
+        reference=held.reference,
+        valid_until=to_timestamp(held.valid_until),
+        decided_by=held.decided_by,
+        decide_time=to_timestamp(held.decided_at) if held.decided_at else None,
     )
 
 

@@ -1,6 +1,8 @@
 """`platewarden account`, `agency` and `sensor`: who and what may act."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +15,7 @@ from services.cli.output import Output
 from services.cli.session import Session
 from services.cli.words import ACCOUNT_STATE, CERTIFICATION, ROLE
 
-app = typer.Typer(no_args_is_help=True, help="Accounts: create, certify, grant, enable, suspend, list.")
+app = typer.Typer(no_args_is_help=True, help="Accounts: create, certify, grant, vet, enable, suspend, list.")
 AccountId = Annotated[str, typer.Argument(help="Id of the account.")]
 
 
@@ -113,6 +115,47 @@ def revoke(
 
 
 @app.command()
+def vet(
+    account_id: AccountId,
+    document: Annotated[
+        Path, typer.Option("--document", exists=True, dir_okay=False, help="The document of the decision.")
+    ],
+    reference: Annotated[str, typer.Option("--reference", help="Where it is, and what was considered.")],
+    days: Annotated[int, typer.Option("--days", min=1, help="Days until it is decided anew.")] = 365,
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Lets a person see data of other agencies, on a vetting decision of its own."""
+
+    async def work(session: Session, output: Output) -> None:
+        decision = pb.VettingDecision(
+            document_sha256=hashlib.sha256(document.read_bytes()).digest(),
+            reference=reference,
+            valid_until=stamp(datetime.now(UTC) + timedelta(days=days)),
+        )
+        show(await change(session, "GrantNonAgencyAccess", account_id=account_id, decision=decision), output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command()
+def unvet(
+    account_id: AccountId,
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Takes back that a person sees data of other agencies."""
+
+    async def work(session: Session, output: Output) -> None:
+        show(await change(session, "RevokeNonAgencyAccess", account_id=account_id, reason=reason), output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command()
 def enable(
     account_id: AccountId, subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json = False
 ) -> None:
@@ -206,6 +249,13 @@ def certification_for(kind: str, reference: str, days: int) -> pb.Certification:
     )
 
 
+def _others(account: pb.Account) -> str:
+    if not account.HasField("non_agency_access"):
+        return "data of the own agency only"
+    until = account.non_agency_access.valid_until.ToDatetime()
+    return f"data of other agencies until {until:%Y-%m-%d}, by a decision on record"
+
+
 def show(account: pb.Account, output: Output) -> None:
     """Prints an account in two lines."""
     certified = ", ".join(
@@ -216,5 +266,6 @@ def show(account: pb.Account, output: Output) -> None:
         account,
         f"[bold]{account.full_name}[/] ({account.account_id}), {account.agency_ori} {account.unit}: "
         f"{ACCOUNT_STATE.word(account.state)}; roles {', '.join(map(ROLE.word, account.roles)) or 'none'}"
-        f"\n  {certified or 'no certification on record'}",
+        f"\n  {certified or 'no certification on record'}"
+        f"\n  {_others(account)}",
     )

@@ -32,7 +32,8 @@ def propose(
     ],
     end: Annotated[str, typer.Option("--until", help="It counts until then, at most 5 years later.")],
     gives: Annotated[
-        list[str], typer.Option("--gives", help="hot-list-hits or motor-carrier-hits; may be repeated.")
+        list[str],
+        typer.Option("--gives", help="hot-list-hits, motor-carrier-hits or reads; may be repeated."),
     ],
     subject: As = "",
     data_dir: DataDir = DATA_DIR,

@@ -12,6 +12,7 @@ class DataClass(StrEnum):
 
     HOT_LIST_HITS = "HOT_LIST_HITS"
     MOTOR_CARRIER_HITS = "MOTOR_CARRIER_HITS"
+    READS = "READS"
 
 
 class AgreementState(StrEnum):

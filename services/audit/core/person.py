@@ -67,6 +67,20 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class Vetting:
+    """The decision that a person may see data of other agencies (III.B.3.f), in force until `valid_until`.
+
+    `decided_by` and `decided_at` are "" and None before it is on record.
+    """
+
+    document_sha256: bytes
+    reference: str
+    valid_until: datetime
+    decided_by: str = ""
+    decided_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A person's account with everything on record."""
 
@@ -75,6 +89,11 @@ class Account:
     state: AccountState
     roles: frozenset[Role]
     certifications: tuple[Certification, ...]
+    vetting: Vetting | None = None
+
+    def may_see_others(self, moment: datetime) -> bool:
+        """True when a vetting decision is in force at `moment`."""
+        return self.vetting is not None and moment < self.vetting.valid_until
 
     def in_force(self, moment: datetime) -> frozenset[CertificationKind]:
         """The kinds of certification that are in force at `moment`."""

@@ -69,13 +69,17 @@ class AskedLookBackPictures:
 
 @dataclass(frozen=True, slots=True)
 class AskedArchive:
-    """A question to the archive of reads; unset bounds as for a plate. `arguments` are names and values."""
+    """A question to the archive of reads; unset bounds as for a plate. `arguments` are names and values.
+
+    `own_agency_only` leaves out what other agencies share, for who may see it.
+    """
 
     kind: str
     start: datetime | None
     end: datetime | None
     page_size: int
     arguments: tuple[tuple[str, str], ...]
+    own_agency_only: bool = False
 
 
 AskedQuestion = AskedPlate | AskedImage | AskedAlerts | AskedLookBack | AskedLookBackPictures | AskedArchive
@@ -106,7 +110,7 @@ def asked_text(question: AskedQuestion) -> str:
     """The question as it came, unset bounds left empty; the same question gives the same text at any time."""
     named = [(field.name, getattr(question, field.name)) for field in fields(question)]
     if isinstance(question, AskedArchive):
-        named = [*named[:-1], *question.arguments]
+        named = [*(one for one in named if one[0] != "arguments"), *question.arguments]
     return "\n".join((action_of(question), *(f"{name}:{_text(value)}" for name, value in named)))
 
 
