@@ -13,6 +13,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,14 @@ _MOST_SEGMENTS = 8
 _UNFINISHED = ".new-"
 _TRIES = 5
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many objects there are, and their bytes."""
+
+    objects: int
+    size_bytes: int
 
 
 class ObjectStore(Protocol):
@@ -55,6 +64,9 @@ class ObjectStore(Protocol):
 
     async def children(self, prefix: str) -> Sequence[str]:
         """The next segments of the keys below `prefix`, each once, in order."""
+
+    async def usage(self, prefix: str) -> Usage:
+        """What lies below `prefix`, which is a whole number of segments."""
 
     async def delete_prefix(self, prefix: str) -> int:
         """Removes all objects below `prefix`, which is a whole number of segments, and returns how many.
@@ -110,6 +122,12 @@ class FileObjectStore:
         path = self._path(prefix)
         with _storage_errors():
             return await asyncio.to_thread(_children, path)
+
+    async def usage(self, prefix: str) -> Usage:
+        """See ObjectStore."""
+        path = self._path(prefix)
+        with _storage_errors():
+            return await asyncio.to_thread(_usage, path)
 
     async def delete_prefix(self, prefix: str) -> int:
         """See ObjectStore."""
@@ -199,8 +217,15 @@ def _children(path: Path) -> list[str]:
         return []
 
 
+def _usage(path: Path) -> Usage:
+    sizes = [
+        file.stat().st_size for file in path.rglob("*") if file.is_file() and not file.name.startswith(".")
+    ]
+    return Usage(len(sizes), sum(sizes))
+
+
 def _delete(path: Path) -> int:
-    objects = sum(file.is_file() and not file.name.startswith(".") for file in path.rglob("*"))
+    objects = _usage(path).objects
     for last_try in (*[False] * (_TRIES - 1), True):
         try:
             shutil.rmtree(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
-from services.common.errors import AlprError
+from services.common.errors import AlprError, WrongStateError
 
 
 class BadPageTokenError(AlprError):
@@ -20,3 +20,7 @@ class PermitRefusedError(AlprError):
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = ErrorReason.ERROR_REASON_BAD_PERMIT
+
+
+class DayKeptError(WrongStateError):
+    """Reads of this day may still be found, so it is not purged."""
