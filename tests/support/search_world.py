@@ -102,6 +102,8 @@ class TestAudit(AuthorizationServiceServicer):
     def _authorize(self, request: audit_pb.AuthorizeRequest) -> audit_pb.AuthorizeResponse:
         if request.question.HasField("look_back"):
             return self._authorize_look_back(request.question.look_back)
+        if request.question.HasField("look_back_pictures"):
+            return self._authorize_pictures(request.question.look_back_pictures)
         asked = request.question.archive
         start = now() - timedelta(days=90)
         if asked.HasField("from"):
@@ -128,6 +130,16 @@ class TestAudit(AuthorizationServiceServicer):
             ("after_read_id", asked.after_read_id),
         )
         return self._allow(Permit(question, kind, us(start), us(end)), start, end)
+
+    def _authorize_pictures(self, asked: audit_pb.LookBackPictureQuestion) -> audit_pb.AuthorizeResponse:
+        start, end = to_datetime(getattr(asked, "from")), to_datetime(asked.to)
+        named = (
+            ("intent_id", asked.intent_id),
+            ("changed_id", asked.changed_id),
+            ("read_ids", ",".join(asked.read_ids)),
+        )
+        question = General("lookbackimage", named, (), us(start), us(end), len(asked.read_ids))
+        return self._allow(Permit(question.canonical(), "lookbackimage", us(start), us(end)), start, end)
 
     def _allow(self, permit: Permit, start: datetime, end: datetime) -> audit_pb.AuthorizeResponse:
         key = MCS_PERMIT_KEY if permit.kind.startswith("mcs") else PERMIT_KEY
