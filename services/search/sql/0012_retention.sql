@@ -155,7 +155,7 @@ $$;
 -- Rows of a table of one day, the SHA-256 of their read ids in order (16 bytes each), and the table's bytes on disk.
 -- Waits for whoever writes into it; then nobody does until the transaction ends.
 CREATE FUNCTION archive.day_content(schema_name text, table_name text) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = archive, pg_temp AS $$
 DECLARE
     content jsonb;
 BEGIN

@@ -18,7 +18,7 @@ COMMENT ON TABLE archive.recipient_notice IS 'kept: what recipients are told';
 --   UNKNOWN   a table of this schema that no purge knows; older rows cannot be told
 --   COPY      a table outside of the services' schemas that seems to hold reads; no purge reaches it
 CREATE FUNCTION archive.older_rows() RETURNS TABLE (place text, row_count bigint, oldest date, why text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = archive, pg_temp AS $$
 DECLARE
     kept_from date := archive.first_kept_day();
     looked record;

@@ -57,7 +57,7 @@ COMMENT ON TABLE motor_carrier.purge_step IS 'kept: numbers and digests';
 
 -- As archive.older_rows (0061_older_rows.sql).
 CREATE FUNCTION motor_carrier.older_rows() RETURNS TABLE (place text, row_count bigint, oldest date, why text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = motor_carrier, pg_temp AS $$
 DECLARE
     kept_from date := (archive.retention_of_all() AT TIME ZONE 'UTC')::date;
     looked record;

@@ -182,7 +182,8 @@ async def test_the_archive_follows_only_what_audit_signed_and_never_backwards(ri
     for one in forged:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await rig.store.follow(one)
-    assert (await rig.admin("SELECT retention_days, revision FROM archive.setting"))[0] == (30, 5)
+    (row,) = await rig.admin("SELECT retention_days, revision FROM archive.setting")
+    assert tuple(row) == (30, 5)
 
 
 @pytest.mark.clause("IV.E.1")
