@@ -426,7 +426,7 @@ async def test_each_login_may_execute_its_own_functions_and_no_other(connect: Co
     }
 
 
-# None of them gives out a plate, a place, a picture or what opens one: days, numbers, digests, hashes and holds.
+# None of them gives out a plate, a place, a picture or what opens one.
 PURGE_FUNCTIONS = {
     "begin_purge",
     "days_over",
