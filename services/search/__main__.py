@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncpg
 
 from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
-from alpr.search.v1 import archive_service_pb2, search_service_pb2
+from alpr.search.v1 import analysis_service_pb2, archive_service_pb2, search_service_pb2
+from alpr.search.v1.analysis_service_pb2_grpc import add_AnalysisServiceServicer_to_server
 from alpr.search.v1.archive_service_pb2_grpc import add_ArchiveServiceServicer_to_server
 from alpr.search.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
 from services.common import logs
@@ -17,6 +18,7 @@ from services.common.objects import FileObjectStore
 from services.common.pg import open_pool
 from services.common.server import ServerBuilder, run, serve
 from services.search.app import Search
+from services.search.app_analysis import Analysis
 from services.search.app_read import OneRead
 from services.search.append import Archive, DataSets
 from services.search.audit_gateway import AuditGateway
@@ -27,6 +29,7 @@ from services.search.look_back_pictures import LookBackPictures, PictureSources
 from services.search.motor_carrier import open_motor_carrier
 from services.search.road import QuestionRoad
 from services.search.server import ArchiveServer
+from services.search.server_analysis import AnalysisServer
 from services.search.server_search import SearchServer
 from services.search.store_append import AppendStore
 from services.search.store_image import ImageKeyStore
@@ -37,6 +40,7 @@ from services.search.store_upkeep import UpkeepStore
 from services.search.upkeep import HourlyUpkeep
 from services.search.wire_read import plate_box
 
+_ANALYSIS = analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"].full_name
 _ARCHIVE = archive_service_pb2.DESCRIPTOR.services_by_name["ArchiveService"].full_name
 _SEARCH = search_service_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
 
@@ -62,6 +66,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     audit = AuditGateway(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)
     road = QuestionRoad(audit, questions)
     search = Search(road, token_key)
+    analysis = Analysis(road, at_once=max(1, size // 2))
     images = ReadImages(FileObjectStore(settings.image_store_dir))
     one_read = OneRead(road, ImageKeyStore(question_pool), images, plate_box)
     sources = PictureSources(questions, LookBackKeyStore(question_pool), images, plate_box)
@@ -82,6 +87,11 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
             ArchiveServer(archive, look_back, look_back_pictures),
         )
         .add(_SEARCH, add_SearchServiceServicer_to_server, SearchServer(search, one_read))
+        .add(
+            _ANALYSIS,
+            add_AnalysisServiceServicer_to_server,
+            AnalysisServer(analysis, settings.time_zone),
+        )
         .health_check(questions.check)
         .on_stop(purge_pool.close)
         .on_stop(question_pool.close)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from services.common.config import Address, ReadableFile, ServiceSettings
+from services.search.core.time_zones import known_time_zones
 
 
 class SearchSettings(ServiceSettings):
@@ -42,6 +43,15 @@ class SearchSettings(ServiceSettings):
     """Key that seals page tokens: 32 bytes as hexadecimal digits, the same for all replicas."""
     question_connections: Annotated[int, Field(ge=1, le=100)] = 8
     """Connections for questions, all made and warmed at the start."""
+    time_zone: str = "America/Chicago"
+    """Time zone of days and times of day in analyses that name none; Illinois by default."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_time_zone(cls, name: str) -> str:
+        if name not in known_time_zones():
+            raise ValueError('must be a name of the IANA data base, as "America/Chicago"')
+        return name
 
     @model_validator(mode="after")
     def _own_logins(self) -> Self:

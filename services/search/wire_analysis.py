@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, Final, Protocol
-from zoneinfo import available_timezones
 
 from google.protobuf.message import Message
 
@@ -16,6 +14,7 @@ from services.common.errors import FieldViolation
 from services.common.identity import AccessToken
 from services.common.wire import normalise_plate, parse_moment, parse_uuid, to_timestamp
 from services.search.asking import Asking
+from services.search.core.time_zones import known_time_zones
 from services.search.road import Answered
 from services.search.wire_search import NOTICE
 
@@ -94,12 +93,6 @@ def parse_time_zone(field: str, name: str, usual: str, wrong: list[FieldViolatio
         wrong.append(FieldViolation(field, 'must be a name of the IANA data base, as "America/Chicago"'))
         return usual
     return name or usual
-
-
-@cache
-def known_time_zones() -> frozenset[str]:
-    """Names that both this program and PostgreSQL know."""
-    return frozenset(name for name in available_timezones() if "/" in name or name == "UTC")
 
 
 def answer_fields(answered: Answered) -> dict[str, Any]:
