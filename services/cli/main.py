@@ -14,6 +14,7 @@ from services.cli import (
     model,
     scope,
     search,
+    search_read,
     sensor,
 )
 from services.cli.bootstrap import bootstrap
@@ -46,6 +47,8 @@ app.add_typer(scope.app, name="scope")
 app.add_typer(model.app, name="model")
 app.add_typer(alert.app, name="alert")
 app.add_typer(audit.app, name="audit")
+for more in search_read.COMMANDS:
+    search.app.command()(more)
 app.add_typer(search.app, name="search")
 
 
