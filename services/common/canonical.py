@@ -56,8 +56,8 @@ class LookBackQuestion:
     """Which reads that hot lists older than `match_revision` were compared with may be of these plates?
 
     `plates_sha256` is what `plates_digest` gives; a `plate_count` of 0 asks for reads of every plate.
-    `after_read_id` is the last read of the page before, or None; `motor_carrier` asks the Motor Carrier Safety
-    data set instead of the archive.
+    `after_read_id` is the last read of the page before, or None; `motor_carrier` means that the Motor Carrier
+    Safety data set is asked instead of the archive.
     """
 
     intent_id: UUID

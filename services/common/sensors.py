@@ -74,6 +74,16 @@ class SensorRegistry:
             raise SensorsUnknownError("the registry of sensors cannot be reached; try again")
         return self._sensors.get(sensor_id)
 
+    def everyone(self) -> tuple[sensor_pb2.Sensor, ...]:
+        """All sensors, approved or not, by id; not to be changed.
+
+        Raises:
+            SensorsUnknownError: Audit was not heard for 15 seconds; try again.
+        """
+        if not self.fresh:
+            raise SensorsUnknownError("the registry of sensors cannot be reached; try again")
+        return tuple(self._sensors[sensor_id] for sensor_id in sorted(self._sensors))
+
     def require_approved(self, sensor_id: str, capture_time: datetime) -> sensor_pb2.Sensor:
         """The sensor, approved for the moment of capture; not to be changed.
 
@@ -143,6 +153,11 @@ async def _next(call: Any) -> Any:
     # A connection can be dead without an end; audit sends something every 5 seconds.
     async with asyncio.timeout(_TRUSTED_FOR.total_seconds()):
         return await call.read()
+
+
+def is_approved(sensor: sensor_pb2.Sensor, moment: datetime) -> bool:
+    """Whether the sensor's deployment is approved for `moment`."""
+    return sensor.status == sensor_pb2.DEPLOYMENT_STATUS_APPROVED and _covers(sensor, moment)
 
 
 def _covers(sensor: sensor_pb2.Sensor, moment: datetime) -> bool:

@@ -23,6 +23,7 @@ _SEARCH_LOGINS = (
     "search_append",
     "search_question",
     "search_purge",
+    "search_health",
     "search_mcs_append",
     "search_mcs_question",
     "search_mcs_purge",
@@ -201,11 +202,15 @@ def _search(world: World) -> Mapping[str, str]:
         "PW_APPEND_DATABASE_URL": world.login_url("search_append"),
         "PW_QUESTION_DATABASE_URL": world.login_url("search_question"),
         "PW_PURGE_DATABASE_URL": world.login_url("search_purge"),
+        "PW_HEALTH_DATABASE_URL": world.login_url("search_health"),
         "PW_MCS_APPEND_DATABASE_URL": world.login_url("search_mcs_append"),
         "PW_MCS_QUESTION_DATABASE_URL": world.login_url("search_mcs_question"),
         "PW_MCS_PURGE_DATABASE_URL": world.login_url("search_mcs_purge"),
         "PW_REGISTER_DATABASE_URL": world.login_url("search_register"),
         "PW_EVIDENCE_KEK_FILE": str(world.key_file("search-evidence-kek")),
+        "PW_HOLD_KEK_FILE": str(world.key_file("search-hold-kek")),
+        # Nobody makes backups of a stack on one machine.
+        "PW_BACKUP_DAYS": "0",
         "PW_TOKEN_KEY_FILE": str(world.key_file("search-token-key")),
         "PW_IMAGE_STORE_DIR": str(world.places.images),
     }

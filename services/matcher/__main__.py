@@ -27,6 +27,7 @@ from services.common.server import ServerBuilder, run, serve
 from services.matcher.agreement_feed import AgreementFeed
 from services.matcher.app_acts import Acts
 from services.matcher.app_agreements import AgreementFollower
+from services.matcher.app_expiry import ExpiryWatch
 from services.matcher.app_history import History
 from services.matcher.app_index import IndexFollower
 from services.matcher.app_list_tally import ListTally
@@ -36,6 +37,7 @@ from services.matcher.app_look_back import LookBack, LookBackTerms
 from services.matcher.app_reads import ReadIntake, Tally
 from services.matcher.app_replica import ReplicaReporter, RevisionsInUse
 from services.matcher.app_scope import Matrix
+from services.matcher.app_status import SensorStatuses
 from services.matcher.app_tally import LocalTally
 from services.matcher.app_tuning import Tuner, TuningView
 from services.matcher.app_uploads import Uploads
@@ -49,6 +51,7 @@ from services.matcher.snapshots import Snapshots
 from services.matcher.spool import Spool
 from services.matcher.store_acts import ActStore
 from services.matcher.store_difference import DifferenceStore
+from services.matcher.store_expiry import ExpiryStore
 from services.matcher.store_history import HistoryStore
 from services.matcher.store_index import IndexStore
 from services.matcher.store_lists import HotListStore
@@ -84,8 +87,10 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     road = _Road(index, sensors, agreements, ArchiveClient(search), AlertsClient(alerts), RevisionsInUse())
     tally = _add_tuning(builder, road.alerts, acts, pool, clock, settings)
     intake = _intake(road, (local_tally, tally), clock, settings)
+    builder.on_stop(_in_background(ExpiryWatch(ExpiryStore(pool), clock).keep_watching()))
     await _look_back(builder, road, LookBackStore(pool), clock, settings)
-    matching = MatchServicer(intake, index, hot_lists, clock, settings.batches_in_flight)
+    statuses = SensorStatuses(sensors, road.archive)
+    matching = MatchServicer(intake, statuses, index, hot_lists, clock, settings.batches_in_flight)
     add_lists = lists_grpc.add_HotListServiceServicer_to_server
     builder.add("alpr.matcher.v1.HotListService", add_lists, HotListServicer(hot_lists, uploads, history))
     builder.add("alpr.matcher.v1.MatchService", match_grpc.add_MatchServiceServicer_to_server, matching)

@@ -162,6 +162,20 @@ class ArchiveClient:
         except grpc.aio.AioRpcError as error:
             raise _look_back_error(error) from None
 
+    async def record_status(self, request: archive_pb.RecordSensorStatusRequest) -> None:
+        """Returns once it is on disk.
+
+        Raises:
+            InvalidFieldError: A field is wrong.
+            DependencyUnavailableError: Send it again.
+        """
+        try:
+            await self._stub.RecordSensorStatus(request, timeout=_STORE_DEADLINE_S)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+                raise from_rpc_error(error) from None
+            raise _dependency_error("search", error) from None
+
     async def append(self, reads: Sequence[archive_pb.ArchivedRead]) -> tuple[ReadAnswer, ...]:
         """What became of each read, in their order. Raises DependencyUnavailableError."""
         results: list[archive_pb.AppendResult] = []

@@ -20,6 +20,7 @@ from services.matcher.app_history import History
 from services.matcher.app_index import IndexFollower
 from services.matcher.app_lists import HotLists
 from services.matcher.app_reads import ReadIntake
+from services.matcher.app_status import SensorStatuses
 from services.matcher.app_uploads import Uploads
 from services.matcher.pipeline import Pipeline
 
@@ -136,10 +137,17 @@ class HotListServicer(lists_grpc.HotListServiceServicer):
 class MatchServicer(match_grpc.MatchServiceServicer):
     """See match_service.proto."""
 
-    def __init__(
-        self, intake: ReadIntake, index: IndexFollower, hot_lists: HotLists, clock: Clock, depth: int
+    def __init__(  # noqa: PLR0913, PLR0917 - what a read and a sensor meet here
+        self,
+        intake: ReadIntake,
+        statuses: SensorStatuses,
+        index: IndexFollower,
+        hot_lists: HotLists,
+        clock: Clock,
+        depth: int,
     ) -> None:
         self._intake = intake
+        self._statuses = statuses
         self._index = index
         self._hot_lists = hot_lists
         self._clock = clock
@@ -167,6 +175,19 @@ class MatchServicer(match_grpc.MatchServiceServicer):
                 yield response
         if stopping.is_set():
             raise StoppingError("the service is stopping; send what has no answer to another replica")
+
+    async def ReportSensorStatus(
+        self, request: match_pb.ReportSensorStatusRequest, context: Context
+    ) -> match_pb.ReportSensorStatusResponse:
+        """See match_service.proto."""
+        sensor_id = _sending_sensor(context)
+        now = self._clock.now()
+        status, received = wire_reads.parse_status(request, None if sensor_id else now)
+        if sensor_id and status.sensor_id not in {"", sensor_id}:
+            raise NotPermittedError("a sensor speaks for itself only", metadata={"clauses": "III.B.3.e"})
+        status.sensor_id = sensor_id or status.sensor_id
+        await self._statuses.report(status, received or now)
+        return match_pb.ReportSensorStatusResponse(receive_time=to_timestamp(received or now))
 
     async def GetMatcherState(
         self, request: match_pb.GetMatcherStateRequest, context: Context

@@ -16,9 +16,9 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from alpr.matcher.v1 import match_service_pb2 as pb
-from alpr.type.v1 import read_pb2
+from alpr.type.v1 import read_pb2, sensor_pb2
 from services.common.errors import FieldViolation
-from services.common.wire import raise_violations, to_datetime, to_timestamp
+from services.common.wire import parse_moment, raise_violations, to_datetime, to_timestamp
 from services.matcher.app_reads import BatchAnswer, SubmittedRead
 from services.matcher.core.sighting import Lattice, SeenVehicle, Sighting
 
@@ -54,6 +54,30 @@ def captures_of(request: pb.SubmitReadsRequest) -> Iterator[tuple[str, datetime 
         read = captured.read
         is_timed = read.HasField("capture_time") and _is_moment(read.capture_time)
         yield read.sensor_id, to_datetime(read.capture_time) if is_timed else None
+
+
+def parse_status(
+    request: pb.ReportSensorStatusRequest, latest: datetime | None
+) -> tuple[sensor_pb2.SensorStatus, datetime | None]:
+    """What a sensor says of itself, and when the ocr service got it.
+
+    `latest` is the moment before which that was; None when the sensor itself calls, and then there is no such
+    moment.
+
+    Raises:
+        InvalidFieldError: A field is missing or wrong; search checks the others.
+    """
+    wrong: list[FieldViolation] = []
+    status = sensor_pb2.SensorStatus()
+    status.CopyFrom(request.status)
+    parse_moment("status.sensor_time", status, wrong)
+    received = None
+    if latest is not None:
+        received = min(parse_moment("receive_time", request, wrong), latest)
+        if not status.sensor_id:
+            wrong.append(FieldViolation("status.sensor_id", "must be set"))
+    raise_violations(wrong)
+    return status, received
 
 
 def parse_batch(request: pb.SubmitReadsRequest, receive_time: datetime | None) -> tuple[SubmittedRead, ...]:

@@ -36,6 +36,7 @@ from services.ocr.models import ModelsError, known_versions
 from services.ocr.receiver.listen import listen
 from services.ocr.recognition import Recognizer
 from services.ocr.server import SERVICE, OcrServicer
+from services.ocr.status import StatusRelay
 from services.ocr.store import ImageVault
 from services.ocr.store_rollout import RollOutStore
 from services.ocr.video import video_settings
@@ -73,8 +74,9 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
     await sensors.start()
     builder.on_stop(sensors.stop)
 
+    matcher_stub = MatchServiceStub(channel("matcher", settings.matcher_target))
     matcher = MatcherLink(
-        MatchServiceStub(channel("matcher", settings.matcher_target)),
+        matcher_stub,
         timeout_seconds=settings.matcher_timeout_seconds,
     )
     builder.on_stop(matcher.close)
@@ -96,7 +98,9 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
         load=Load(workers=settings.recognition_workers, most_bytes=settings.waiting_megabytes << 20),
         in_flight=settings.frames_in_flight,
     )
-    servicer = OcrServicer(intake, roll_out, clock, video_settings(settings))
+    servicer = OcrServicer(
+        intake, StatusRelay(sensors, matcher_stub, clock), roll_out, clock, video_settings(settings)
+    )
     builder.add(SERVICE, add_OcrServiceServicer_to_server, servicer)
     builder.health_check(lambda: _audit_heard(sensors, retention))
     builder.health_check(lambda: _models_here(roll_out))

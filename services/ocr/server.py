@@ -20,6 +20,7 @@ from services.common.errors import (
 )
 from services.common.identity import NOBODY, Context, PeerKind, peer_of
 from services.common.stopping import Stopping, stopping_of
+from services.common.wire import to_timestamp
 from services.ocr import wire, wire_video
 from services.ocr.app import FrameIntake
 from services.ocr.app_models import ModelRollOut
@@ -28,6 +29,7 @@ from services.ocr.metrics import FRAMES
 from services.ocr.passages import HeldBytes
 from services.ocr.pipeline import in_order
 from services.ocr.server_models import ModelRpcs
+from services.ocr.status import StatusRelay
 from services.ocr.video import Taken, VideoSettings, VideoStream
 
 log = structlog.get_logger()
@@ -39,10 +41,16 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
     """See ocr_service.proto."""
 
     def __init__(
-        self, intake: FrameIntake, roll_out: ModelRollOut, clock: Clock, video: VideoSettings
+        self,
+        intake: FrameIntake,
+        statuses: StatusRelay,
+        roll_out: ModelRollOut,
+        clock: Clock,
+        video: VideoSettings,
     ) -> None:
         super().__init__(roll_out)
         self._intake = intake
+        self._statuses = statuses
         self._clock = clock
         self._video = video
         self._held = HeldBytes(video.held_bytes)
@@ -62,6 +70,13 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
             unreadable_count=len(answer.unreadable),
             notice=wire.NOTICE,
         )
+
+    async def ReportSensorStatus(
+        self, request: pb.ReportSensorStatusRequest, context: Context
+    ) -> pb.ReportSensorStatusResponse:
+        """See ocr_service.proto."""
+        received = await self._statuses.report(request.status, _sensor_of(context))
+        return pb.ReportSensorStatusResponse(receive_time=to_timestamp(received))
 
     async def RecognizeStream(
         self, requests: AsyncIterator[pb.RecognizeStreamRequest], context: Context

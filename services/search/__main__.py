@@ -17,6 +17,7 @@ from services.common.keyfile import read_key
 from services.common.objects import FileObjectStore
 from services.common.pg import open_pool
 from services.common.server import ServerBuilder, run, serve
+from services.search.acts import Acts
 from services.search.app import Search
 from services.search.app_analysis import Analysis
 from services.search.app_read import OneRead
@@ -27,7 +28,9 @@ from services.search.images import ReadImages
 from services.search.look_back import LookBack
 from services.search.look_back_pictures import LookBackPictures, PictureSources
 from services.search.motor_carrier import open_motor_carrier
+from services.search.retention import RetentionPools, add_retention
 from services.search.road import QuestionRoad
+from services.search.sensor_health import open_sensor_health
 from services.search.server import ArchiveServer
 from services.search.server_analysis import AnalysisServer
 from services.search.server_search import SearchServer
@@ -58,7 +61,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
         settings.question_database_url, application_name="search-question", min_size=size, max_size=size
     )
     purge_pool = await open_pool(
-        settings.purge_database_url, application_name="search-purge", min_size=1, max_size=2
+        settings.purge_database_url, application_name="search-purge", min_size=1, max_size=4
     )
     channel = service_channel(settings.audit_target, settings.client_tls, server_name="audit")
 
@@ -74,17 +77,21 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     motor_carrier = await open_motor_carrier(settings, SystemClock())
     apart = LookBackStore(motor_carrier.questions, motor_carrier.schema)
     look_back = LookBack(audit, LookBackStore(question_pool), apart)
-    archive = DataSets(Archive(AppendStore(append_pool), SystemClock()), motor_carrier.archive)
+    acts = Acts(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)
+    sensors = await open_sensor_health(settings, channel, acts, SystemClock())
+    general = Archive(AppendStore(append_pool), SystemClock())
+    archive = DataSets(general, motor_carrier.archive, sensors.notes.note)
     upkeep = HourlyUpkeep(UpkeepStore(purge_pool))
 
     await upkeep.start()
     await questions.warm_up(size)
-    return (
-        motor_carrier.closed_with(ServerBuilder(settings, name="search"))
+    builder = ServerBuilder(settings, name="search").on_stop(channel.close)
+    built = (
+        sensors.served_by(motor_carrier.closed_with(builder))
         .add(
             _ARCHIVE,
             add_ArchiveServiceServicer_to_server,
-            ArchiveServer(archive, look_back, look_back_pictures),
+            ArchiveServer(archive, look_back, look_back_pictures, sensors.store),
         )
         .add(_SEARCH, add_SearchServiceServicer_to_server, SearchServer(search, one_read))
         .add(
@@ -96,13 +103,14 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
         .on_stop(purge_pool.close)
         .on_stop(question_pool.close)
         .on_stop(append_pool.close)
-        .on_stop(channel.close)
         .on_stop(upkeep.stop)
         .on_stop(road.close)
         .on_stop(look_back.close)
         .on_stop(look_back_pictures.close)
         .on_stop(archive.close)
     )
+    pools = RetentionPools(purge_pool, motor_carrier.purge, question_pool)
+    return add_retention(built, settings, pools, channel, road)
 
 
 async def main() -> None:

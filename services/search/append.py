@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from services.common.clock import Clock
 from services.common.errors import StorageUnavailableError
@@ -14,6 +14,9 @@ from services.search.core.reads import AppendResult, JudgedRead, NewRead, shortc
 
 # Of at most 500 reads each: some 100 ms a commit, so that a call that just missed one does not wait long.
 _MOST_CALLS: Final = 8
+
+
+Note: TypeAlias = Callable[[Sequence[NewRead], Sequence[AppendResult]], None]
 
 
 class Reads(Protocol):
@@ -60,10 +63,17 @@ class Archive:
 
 
 class DataSets:
-    """Two archives that never meet (ENF-051 II.H): each read goes into the one of its sensor."""
+    """Two archives that never meet (ENF-051 II.H): each read goes into the one of its sensor.
 
-    def __init__(self, general: Archive, motor_carrier: Archive) -> None:
+    Args:
+        general: Of all other reads.
+        motor_carrier: Of the Motor Carrier Safety system.
+        note: Told what became of each read; for counting only.
+    """
+
+    def __init__(self, general: Archive, motor_carrier: Archive, note: Note = lambda *_: None) -> None:
         self._archives = (general, motor_carrier)
+        self._note = note
 
     async def append(self, reads: tuple[NewRead, ...]) -> list[AppendResult]:
         """What became of each read, in order, once all are on disk.
@@ -82,7 +92,9 @@ class DataSets:
                 raise one
         answers = iter(stored)
         by_part = [iter(next(answers)) if part else iter(()) for part in parts]  # type: ignore[arg-type]
-        return [next(by_part[read.motor_carrier]) for read in reads]
+        results = [next(by_part[read.motor_carrier]) for read in reads]
+        self._note(reads, results)
+        return results
 
     async def close(self) -> None:
         """Returns when all calls have their answer; nothing more is taken."""

@@ -29,11 +29,21 @@ class SearchSettings(ServiceSettings):
     """DSN of search_mcs_purge."""
     register_database_url: str = Field(min_length=1, repr=False)
     """DSN of search_register, which keeps the register of what left (ENF-051 III.B.3.m)."""
+    health_database_url: str = Field(min_length=1, repr=False)
+    """DSN of search_health."""
+    health_seconds: Annotated[float, Field(gt=0, le=600)] = 30
+    """How often sensors are judged."""
     audit_target: Annotated[Address, Field(min_length=1)]
     audit_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
     """Longest that audit may take for one answer; later it counts as unreachable, and nothing is shown."""
     image_store_dir: Path
     """Root of the image store, where ocr puts the pictures of reads; search opens them with a permit only."""
+    hold_kek_file: ReadableFile
+    """Key that the keys of legal holds are wrapped with: 32 bytes as hexadecimal digits. Whoever loses it loses
+    what the holds keep."""
+    backup_days: Annotated[int, Field(ge=0, le=3660)]
+    """How long backups and archived write-ahead logs of database and image store are kept; 0 when there are none.
+    It stands on every purge certificate: until then a purged read may be in a backup."""
     evidence_kek_file: ReadableFile
     """Key that the keys of kept evidence packages are wrapped with: 32 bytes as hexadecimal digits. Whoever
     loses it loses the packages."""
@@ -60,6 +70,7 @@ class SearchSettings(ServiceSettings):
             ("append", "search_append"),
             ("question", "search_question"),
             ("purge", "search_purge"),
+            ("health", "search_health"),
             ("mcs_append", "search_mcs_append"),
             ("mcs_question", "search_mcs_question"),
             ("mcs_purge", "search_mcs_purge"),

@@ -24,3 +24,10 @@ class PermitRefusedError(AlprError):
 
 class DayKeptError(WrongStateError):
     """Reads of this day may still be found, so it is not purged."""
+
+
+class EntitlementEndedError(AlprError):
+    """What allowed an open stream has ended: sign-in, account, role or certification, or it is unproven."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = ErrorReason.ERROR_REASON_ENTITLEMENT_ENDED

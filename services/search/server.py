@@ -7,17 +7,25 @@ from collections.abc import AsyncIterator
 from alpr.search.v1 import archive_service_pb2 as archive_pb
 from alpr.search.v1.archive_service_pb2_grpc import ArchiveServiceServicer
 from services.common.identity import Context, require_service
-from services.search import wire_append, wire_look_back, wire_look_back_pictures
+from services.search import wire_append, wire_look_back, wire_look_back_pictures, wire_sensor_health
 from services.search.append import DataSets
 from services.search.look_back import LookBack
 from services.search.look_back_pictures import LookBackPictures
+from services.search.store_sensor_health import SensorHealthStore
 
 
 class ArchiveServer(ArchiveServiceServicer):
     """See archive_service.proto."""
 
-    def __init__(self, archive: DataSets, look_back: LookBack, pictures: LookBackPictures) -> None:
+    def __init__(
+        self,
+        archive: DataSets,
+        look_back: LookBack,
+        pictures: LookBackPictures,
+        sensors: SensorHealthStore,
+    ) -> None:
         self._archive = archive
+        self._sensors = sensors
         self._look_back = look_back
         self._pictures = pictures
 
@@ -28,6 +36,14 @@ class ArchiveServer(ArchiveServiceServicer):
         require_service(context, "matcher")
         results = await self._archive.append(wire_append.parse_append(request))
         return wire_append.build_response(results)
+
+    async def RecordSensorStatus(
+        self, request: archive_pb.RecordSensorStatusRequest, context: Context
+    ) -> archive_pb.RecordSensorStatusResponse:
+        """See archive_service.proto."""
+        require_service(context, "matcher")
+        await self._sensors.record(wire_sensor_health.parse_status(request))
+        return archive_pb.RecordSensorStatusResponse()
 
     async def FindForLookBack(
         self, request: archive_pb.FindForLookBackRequest, context: Context

@@ -27,6 +27,7 @@ LOGINS = {
         "search_append",
         "search_question",
         "search_purge",
+        "search_health",
         "search_mcs_append",
         "search_mcs_question",
         "search_mcs_purge",

@@ -234,8 +234,8 @@ def environment(
 ) -> dict[str, str]:
     """Environment of a search process."""
     files, key_file = tls.server("search"), folder / "token.key"
-    evidence_file = folder / "evidence.key"
-    for file in (key_file, evidence_file):
+    evidence_file, hold_file = folder / "evidence.key", folder / "hold.key"
+    for file in (key_file, evidence_file, hold_file):
         if not file.exists():
             file.write_text(secrets.token_hex(32))
     return {
@@ -247,11 +247,14 @@ def environment(
         "PW_APPEND_DATABASE_URL": database.url("search_append"),
         "PW_QUESTION_DATABASE_URL": database.url("search_question"),
         "PW_PURGE_DATABASE_URL": database.url("search_purge"),
+        "PW_HEALTH_DATABASE_URL": database.url("search_health"),
         "PW_MCS_APPEND_DATABASE_URL": database.url("search_mcs_append"),
         "PW_MCS_QUESTION_DATABASE_URL": database.url("search_mcs_question"),
         "PW_MCS_PURGE_DATABASE_URL": database.url("search_mcs_purge"),
         "PW_REGISTER_DATABASE_URL": database.url("search_register"),
         "PW_EVIDENCE_KEK_FILE": str(evidence_file),
+        "PW_HOLD_KEK_FILE": str(hold_file),
+        "PW_BACKUP_DAYS": "7",
         "PW_AUDIT_TARGET": f"127.0.0.1:{audit_port}",
         "PW_AUDIT_TIMEOUT_SECONDS": "1.5",
         "PW_TOKEN_KEY_FILE": str(key_file),

@@ -25,11 +25,14 @@ def environment(
         "PW_APPEND_DATABASE_URL": "postgresql://search_append:secret@db/platewarden",
         "PW_QUESTION_DATABASE_URL": "postgresql://search_question:secret@db/platewarden",
         "PW_PURGE_DATABASE_URL": "postgresql://search_purge:secret@db/platewarden",
+        "PW_HEALTH_DATABASE_URL": "postgresql://search_health:secret@db/platewarden",
         "PW_MCS_APPEND_DATABASE_URL": "postgresql://search_mcs_append:secret@db/platewarden",
         "PW_MCS_QUESTION_DATABASE_URL": "postgresql://search_mcs_question:secret@db/platewarden",
         "PW_MCS_PURGE_DATABASE_URL": "postgresql://search_mcs_purge:secret@db/platewarden",
         "PW_REGISTER_DATABASE_URL": "postgresql://search_register:secret@db/platewarden",
         "PW_EVIDENCE_KEK_FILE": str(file),
+        "PW_HOLD_KEK_FILE": str(file),
+        "PW_BACKUP_DAYS": "7",
         "PW_AUDIT_TARGET": "audit:7401",
         "PW_TOKEN_KEY_FILE": str(file),
         "PW_IMAGE_STORE_DIR": str(tmp_path),
@@ -50,11 +53,14 @@ def test_complete_settings_are_taken_and_do_not_show_their_passwords(environment
         "PW_APPEND_DATABASE_URL",
         "PW_QUESTION_DATABASE_URL",
         "PW_PURGE_DATABASE_URL",
+        "PW_HEALTH_DATABASE_URL",
         "PW_MCS_APPEND_DATABASE_URL",
         "PW_MCS_QUESTION_DATABASE_URL",
         "PW_MCS_PURGE_DATABASE_URL",
         "PW_REGISTER_DATABASE_URL",
         "PW_EVIDENCE_KEK_FILE",
+        "PW_HOLD_KEK_FILE",
+        "PW_BACKUP_DAYS",
         "PW_AUDIT_TARGET",
         "PW_TOKEN_KEY_FILE",
         "PW_IMAGE_STORE_DIR",
@@ -69,7 +75,7 @@ def test_a_missing_setting_is_named(environment, name: str) -> None:
 
 @pytest.mark.clause("III.B.3.l")
 @pytest.mark.parametrize(
-    "name", ["APPEND", "QUESTION", "PURGE", "MCS_APPEND", "MCS_QUESTION", "MCS_PURGE", "REGISTER"]
+    "name", ["APPEND", "QUESTION", "PURGE", "HEALTH", "MCS_APPEND", "MCS_QUESTION", "MCS_PURGE", "REGISTER"]
 )
 @pytest.mark.parametrize("user", ["postgres", "archive_owner", "search_other", ""])
 def test_a_login_that_may_do_more_or_less_than_its_task_is_refused(environment, name: str, user: str) -> None:
