@@ -63,7 +63,7 @@ class ObjectStore(Protocol):
         """Whether there is an object `key`."""
 
     async def children(self, prefix: str) -> Sequence[str]:
-        """The next segments of the keys below `prefix`, each once, in order."""
+        """The next segments of the keys below `prefix`, each once, in order; of all keys for ""."""
 
     async def usage(self, prefix: str) -> Usage:
         """What lies below `prefix`, which is a whole number of segments."""
@@ -119,7 +119,7 @@ class FileObjectStore:
 
     async def children(self, prefix: str) -> Sequence[str]:
         """See ObjectStore."""
-        path = self._path(prefix)
+        path = self._path(prefix) if prefix else self._root
         with _storage_errors():
             return await asyncio.to_thread(_children, path)
 

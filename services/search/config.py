@@ -39,11 +39,11 @@ class SearchSettings(ServiceSettings):
     image_store_dir: Path
     """Root of the image store, where ocr puts the pictures of reads; search opens them with a permit only."""
     hold_kek_file: ReadableFile
-    """Key that the keys of legal holds are wrapped with: 32 bytes as hexadecimal digits. Whoever loses it loses
-    what the holds keep."""
+    """Key that the keys of legal holds are wrapped with: 32 bytes as hexadecimal digits. Whoever loses it
+    loses what the holds keep."""
     backup_days: Annotated[int, Field(ge=0, le=3660)]
-    """How long backups and archived write-ahead logs of database and image store are kept; 0 when there are none.
-    It stands on every purge certificate: until then a purged read may be in a backup."""
+    """How long backups and archived write-ahead logs of database and image store are kept; 0 when there are
+    none. It stands on every purge certificate: until then a purged read may be in a backup."""
     evidence_kek_file: ReadableFile
     """Key that the keys of kept evidence packages are wrapped with: 32 bytes as hexadecimal digits. Whoever
     loses it loses the packages."""

@@ -86,13 +86,13 @@ class DayImages:
         except (NotFoundError, HoldSealError, SealError) as error:
             raise StorageUnavailableError(_UNREADABLE) from error
 
-    async def holds(self) -> list[str]:
-        """The names below `holds/`, each a hold's id."""
-        return list(await self._objects.children(HOLDS))
+    async def names(self, prefix: str) -> list[str]:
+        """The names below `prefix`; below "" all that there is in the image store."""
+        return list(await self._objects.children(prefix))
 
-    async def hold_usage(self, name: str) -> Usage:
-        """What lies under the hold of that name, its key included."""
-        return await self._objects.usage(f"{HOLDS}/{name}")
+    async def usage_below(self, prefix: str) -> Usage:
+        """What lies below `prefix`, keys included."""
+        return await self._objects.usage(prefix)
 
     async def remove_hold(self, name: str) -> None:
         """Returns when what the hold kept and its key are gone for good."""

@@ -27,11 +27,13 @@ class MotorCarrier:
         archive: Where its reads go.
         questions: Connections of the login that may ask.
         schema: Where its functions are.
+        purge: Connections of the login that ends its days.
     """
 
     archive: Archive
     questions: Pool
     schema: Literal["motor_carrier"]
+    purge: Pool
     upkeep: HourlyUpkeep
     pools: tuple[Pool, ...]
 
@@ -63,4 +65,4 @@ async def open_motor_carrier(settings: SearchSettings, clock: Clock) -> MotorCar
     upkeep = HourlyUpkeep(UpkeepStore(purge, _SCHEMA))
     await upkeep.start()
     archive = Archive(AppendStore(append, _SCHEMA), clock)
-    return MotorCarrier(archive, questions, _SCHEMA, upkeep, (append, questions, purge))
+    return MotorCarrier(archive, questions, _SCHEMA, purge, upkeep, (append, questions, purge))

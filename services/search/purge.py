@@ -18,7 +18,7 @@ from services.common.errors import StorageUnavailableError
 from services.common.retention import RetentionFollower
 from services.search.acts import ActPlan, Acts
 from services.search.core.purge import PurgeTerms, certificate, purge_id
-from services.search.day_images import DayImages
+from services.search.day_images import HOLDS, DayImages
 from services.search.errors import DayKeptError
 from services.search.store_purge import Purge, PurgeStore
 
@@ -159,7 +159,7 @@ class Purger:
     async def _remove_ended_holds(self) -> None:
         """What lies under holds that were released: a release that was killed half-way left it there."""
         in_force = set(map(str, await self._store.holds_in_force()))
-        for name in await self._images.holds():
+        for name in await self._images.names(HOLDS):
             if name not in in_force:
                 await self._images.remove_hold(name)
                 log.info("hold_removed", hold=name)

@@ -21,6 +21,7 @@ from alpr.audit.v1.authorization_service_pb2_grpc import (
     AuthorizationServiceServicer,
     add_AuthorizationServiceServicer_to_server,
 )
+from alpr.audit.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
 from alpr.search.v1 import search_service_pb2 as search_pb
 from alpr.search.v1.archive_service_pb2_grpc import ArchiveServiceStub
 from alpr.search.v1.search_service_pb2_grpc import SearchServiceStub
@@ -34,6 +35,7 @@ from services.search.__main__ import assemble
 from services.search.config import SearchSettings
 from tests.support.databases import MCS_PERMIT_KEY, PERMIT_KEY, MigratedDatabase
 from tests.support.search_kit import ORI, General, Permit, canonical, now, us
+from tests.support.settings import SystemSettings
 
 ACCOUNT = "0f0e0d0c-0b0a-4908-8706-050403020100"
 OFFICER = "officer-token"
@@ -56,6 +58,7 @@ class TestAudit(AuthorizationServiceServicer):
         self.refusal: AlprError | None = None
         self.outcome_error: AlprError | None = None
         self.silent = False
+        self.system = SystemSettings()
         self.account = ACCOUNT
         self.change_permit: Callable[[Permit], str] = Permit.text
         self.change_response: Callable[[audit_pb.AuthorizeResponse], None] = lambda _: None
@@ -224,6 +227,7 @@ async def serve_audit(tls: DevelopmentAuthority, audit: TestAudit) -> tuple[grpc
     )
     server = grpc.aio.server()
     add_AuthorizationServiceServicer_to_server(audit, server)
+    add_SettingsServiceServicer_to_server(audit.system, server)
     port = server.add_secure_port("127.0.0.1:0", credentials)
     await server.start()
     return server, port

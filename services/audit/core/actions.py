@@ -55,6 +55,7 @@ ACTIONS = MappingProxyType(
                 "hold.release",
                 "hold.list",
                 "purge.list",
+                "purge.run",
                 "retention.check",
                 "sensor.health",
                 "mcs_sensor.health",

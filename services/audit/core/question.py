@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from services.audit.core.entry import rfc3339
-from services.audit.core.question_kinds import action_of_kind
+from services.audit.core.question_kinds import KINDS, action_of_kind
 from services.common import canonical
 
 
@@ -84,6 +84,7 @@ class AskedArchive:
 
 AskedQuestion = AskedPlate | AskedImage | AskedAlerts | AskedLookBack | AskedLookBackPictures | AskedArchive
 
+_BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 _ACTIONS = {
     AskedPlate: "question.plate",
     AskedImage: "question.image",
@@ -118,9 +119,12 @@ def window_of(question: AskedQuestion, now: datetime, retention: timedelta) -> W
     """The window that the question may look into at `now`.
 
     For reads it begins no earlier than the retention period does, whatever was asked for, and whether or not
-    the purge has run. It may be empty: then everything asked for lies before the retention period.
+    the purge has run; only what is kept apart, and longer, has kinds of questions of its own. It may be
+    empty: then everything asked for lies before the retention period.
     """
     oldest = now - retention
+    if isinstance(question, AskedArchive) and KINDS[question.kind].beyond_retention:
+        oldest = _BEFORE_ALL
     match question:
         case AskedPlate() | AskedArchive():
             return Window(max(question.start or oldest, oldest), question.end or now)

@@ -12,9 +12,15 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class QuestionKind:
-    """Limits of a kind of question: rows of one page, at most."""
+    """Limits of a kind of question.
+
+    Attributes:
+        most_rows: Rows of one page, at most.
+        beyond_retention: It looks at what is kept apart from the archive, and longer (legal holds).
+    """
 
     most_rows: int = 1000
+    beyond_retention: bool = False
 
 
 KINDS = MappingProxyType(
@@ -32,6 +38,8 @@ KINDS = MappingProxyType(
         "evidencecopy": QuestionKind(1),
         "export": QuestionKind(),
         "report": QuestionKind(),
+        "held": QuestionKind(beyond_retention=True),
+        "heldimage": QuestionKind(1, beyond_retention=True),
         "mcsreads": QuestionKind(),
         "mcsimage": QuestionKind(1),
     }

@@ -148,20 +148,6 @@ BEGIN
 END
 $$;
 
--- How many pictures that answer has (one or none) and its digest; the question again, as always.
-CREATE FUNCTION archive.held_image_answer(permit text, question text)
-RETURNS TABLE (row_count integer, rows_digest bytea, has_more boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = archive, pg_temp AS $$
-DECLARE
-    opened archive.permit := archive.opened_permit(permit, 'heldimage');
-    kept archive.permit_used := archive.kept_answer(opened);
-BEGIN
-    PERFORM archive.require_question(opened, question);
-    RETURN QUERY
-    SELECT cardinality(kept.read_ids), sha256(coalesce(uuid_send(kept.read_ids[1]), ''::bytea)), false;
-END
-$$;
-
 -- What opens the picture under the hold's own seal; no row when there is none in the permit's answer.
 CREATE FUNCTION archive.held_image_key(permit text, hold uuid, read_id uuid)
 RETURNS TABLE (image_sha256 bytea, image_day date, image_media_type text, image_size bigint, image_key bytea)
@@ -183,7 +169,7 @@ REVOKE ALL ON FUNCTION
     archive.holds(text, uuid, integer), archive.release_hold(uuid, uuid, text), archive.holds_in_force(),
     archive.find_held(text, bigint, bigint, integer, uuid, uuid),
     archive.find_held_image(text, bigint, bigint, integer, uuid, uuid),
-    archive.held_image_answer(text, text), archive.held_image_key(text, uuid, uuid)
+    archive.held_image_key(text, uuid, uuid)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     archive.place_hold(uuid, uuid, text, text, text, text, bytea, text, timestamptz, timestamptz, text[], text[]),
@@ -192,7 +178,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
     archive.find_held(text, bigint, bigint, integer, uuid, uuid),
     archive.find_held_image(text, bigint, bigint, integer, uuid, uuid),
-    archive.held_image_answer(text, text), archive.held_image_key(text, uuid, uuid)
+    archive.held_image_key(text, uuid, uuid)
     TO search_question;
 
 RESET ROLE;

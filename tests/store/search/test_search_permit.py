@@ -413,7 +413,6 @@ async def test_each_login_may_execute_its_own_functions_and_no_other(connect: Co
             "general_answer",
             "general_reads",
             "general_computed",
-            "held_image_answer",
             "held_image_key",
             "image_key",
             "look_back_answer",

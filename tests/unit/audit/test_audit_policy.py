@@ -81,7 +81,7 @@ MATRIX = {
     Role.TELECOM_CENTER: ALERTS | EVERYBODY | {"question.alerts", "matcher.state"},
     Role.SYSTEM_ADMINISTRATOR: EVERYBODY
     | PURGES
-    | {"retention.set", "sensor.health"}
+    | {"retention.set", "purge.run", "sensor.health"}
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
     Role.AUDITOR: EVERYBODY
     | OVERSIGHT
