@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
@@ -31,7 +31,9 @@ class Output:
         else:
             self.console.print(sentence)
 
-    def table(self, values: Sequence[Message], columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    def table(
+        self, values: Sequence[Message], columns: Sequence[str | Column], rows: Iterable[Sequence[str]]
+    ) -> None:
         """Prints many results: one JSON line for each of `values`, or `rows` under `columns` for people."""
         if self.as_json:
             for value in values:

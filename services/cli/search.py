@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import typer
+from rich.table import Column
 
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.audit.v1 import authorization_service_pb2_grpc as audit_rpc
@@ -20,7 +21,11 @@ app = typer.Typer(
     help="Questions to the archive; each needs a case number and an authorized purpose, recorded first.",
 )
 
-COLUMNS = ("captured (UTC)", "plate", "state", "agency", "origin", "sensor", "place", "read")
+# On a narrow screen all is folded and nothing cut off: ids are copied into the next question.
+COLUMNS = (
+    *(Column(name, no_wrap=True) for name in ("captured (UTC)", "plate")),
+    *(Column(name, overflow="fold") for name in ("state", "agency", "origin", "sensor", "place", "read")),
+)
 
 State = Annotated[
     str, typer.Option("--state", help="Issuing state, two letters; reads without a state stay in.")
