@@ -25,6 +25,7 @@ from services.search.append import Archive, DataSets
 from services.search.audit_gateway import AuditGateway
 from services.search.config import SearchSettings
 from services.search.images import ReadImages
+from services.search.leaving import Neighbours, open_leaving
 from services.search.look_back import LookBack
 from services.search.look_back_pictures import LookBackPictures, PictureSources
 from services.search.motor_carrier import open_motor_carrier
@@ -70,7 +71,8 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     road = QuestionRoad(audit, questions)
     search = Search(road, token_key)
     analysis = Analysis(road, at_once=max(1, size // 2))
-    images = ReadImages(FileObjectStore(settings.image_store_dir))
+    objects = FileObjectStore(settings.image_store_dir)
+    images = ReadImages(objects)
     one_read = OneRead(road, ImageKeyStore(question_pool), images, plate_box)
     sources = PictureSources(questions, LookBackKeyStore(question_pool), images, plate_box)
     look_back_pictures = LookBackPictures(audit, sources)
@@ -79,6 +81,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     look_back = LookBack(audit, LookBackStore(question_pool), apart)
     acts = Acts(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)
     sensors = await open_sensor_health(settings, channel, acts, SystemClock())
+    leaving = await open_leaving(settings, Neighbours(road, acts, question_pool, objects))
     general = Archive(AppendStore(append_pool), SystemClock())
     archive = DataSets(general, motor_carrier.archive, sensors.notes.note)
     upkeep = HourlyUpkeep(UpkeepStore(purge_pool))
@@ -87,7 +90,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     await questions.warm_up(size)
     builder = ServerBuilder(settings, name="search").on_stop(channel.close)
     built = (
-        sensors.served_by(motor_carrier.closed_with(builder))
+        leaving.added_to(sensors.served_by(motor_carrier.closed_with(builder)))
         .add(
             _ARCHIVE,
             add_ArchiveServiceServicer_to_server,

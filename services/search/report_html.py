@@ -26,10 +26,9 @@ def to_html(report: Report, outlines: Outlines) -> bytes:
     letters = site_letters(report.reads, sites)
     drawings: dict[str, Any] = {}
     if report.reads:
-        drawings = {
-            "map": draw_map(sites, outlines, *_MAP_SIZE),
-            "timeline": timeline_of(report.reads, sites, letters),
-        }
+        drawings["timeline"] = timeline_of(report.reads, sites, letters)
+    if sites:
+        drawings["map"] = draw_map(sites, outlines, *_MAP_SIZE)
     page = (
         _environment()
         .get_template("report.html.j2")

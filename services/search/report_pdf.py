@@ -82,9 +82,10 @@ def _story(report: Report, outlines: Outlines) -> Iterable[Flowable]:
         return
     sites = sites_of(report.reads)
     letters = site_letters(report.reads, sites)
-    drawn = draw_map(sites, outlines, _WIDTH, _WIDTH * 0.52)
-    yield KeepTogether([_words("Map", "head"), MapSheet(drawn), Spacer(1, 4)])
-    yield _sites(sites)
+    if sites:
+        drawn = draw_map(sites, outlines, _WIDTH, _WIDTH * 0.52)
+        yield KeepTogether([_words("Map", "head"), MapSheet(drawn), Spacer(1, 4)])
+        yield _sites(sites)
     lanes = timeline_of(report.reads, sites, letters)
     yield KeepTogether([_words("Timeline", "head"), TimelineSheet(lanes, _WIDTH)])
     yield _words("Reads", "head")

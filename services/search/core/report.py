@@ -15,7 +15,10 @@ NO_PICTURES: Final = Pictures(b"", b"")
 
 @dataclass(frozen=True, slots=True)
 class ReportedRead:
-    """One read of a report. Times in UTC, degrees of WGS 84; `confidence` is 0 to 1, None when not known."""
+    """One read of a report. Times in UTC; degrees of WGS 84, None where redacted.
+
+    `confidence` is 0 to 1, None when not known.
+    """
 
     read_id: UUID
     capture_time: datetime
@@ -27,8 +30,8 @@ class ReportedRead:
     agency_ori: str
     sensor_group: str
     provenance: str
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     place: str
     model_version: str
     image_sha256: bytes
@@ -99,6 +102,9 @@ class Report:
     has_more: bool = False
 
 
+_Spot = tuple[str, float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A place of a report with its letter and how many of the reads are of it."""
@@ -113,11 +119,14 @@ class Site:
 
 
 def sites_of(reads: Sequence[ReportedRead]) -> tuple[Site, ...]:
-    """The places of `reads`, those with the most reads first; a place is a sensor at a spot of some 10 m."""
-    groups: dict[tuple[str, float, float], list[ReportedRead]] = {}
+    """The places of `reads`, those with the most reads first; a place is a sensor at a spot of some 10 m.
+
+    Reads whose place was redacted have none.
+    """
+    groups: dict[_Spot, list[ReportedRead]] = {}
     for read in reads:
-        key = (read.sensor_id, round(read.latitude, 4), round(read.longitude, 4))
-        groups.setdefault(key, []).append(read)
+        if spot := _spot(read):
+            groups.setdefault(spot, []).append(read)
     # Equal counts in the order of their sensors, so that the same reads always give the same letters.
     ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     return tuple(
@@ -126,23 +135,25 @@ def sites_of(reads: Sequence[ReportedRead]) -> tuple[Site, ...]:
             description=group[0].place,
             sensor_id=group[0].sensor_id,
             agency_ori=group[0].agency_ori,
-            latitude=group[0].latitude,
-            longitude=group[0].longitude,
+            latitude=spot[1],
+            longitude=spot[2],
             count=len(group),
         )
-        for number, (_, group) in enumerate(ordered)
+        for number, (spot, group) in enumerate(ordered)
     )
 
 
 def site_letters(reads: Sequence[ReportedRead], sites: Sequence[Site]) -> dict[UUID, str]:
-    """The letter of each read's place."""
-    by_spot = {
-        (site.sensor_id, round(site.latitude, 4), round(site.longitude, 4)): site.letter for site in sites
-    }
-    return {
-        read.read_id: by_spot[read.sensor_id, round(read.latitude, 4), round(read.longitude, 4)]
-        for read in reads
-    }
+    """The letter of each read's place; empty for one that has none."""
+    by_spot = {(site.sensor_id, site.latitude, site.longitude): site.letter for site in sites}
+    spots = ((read.read_id, _spot(read)) for read in reads)
+    return {read_id: by_spot[spot] if spot else "" for read_id, spot in spots}
+
+
+def _spot(read: ReportedRead) -> _Spot | None:
+    if read.latitude is None or read.longitude is None:
+        return None
+    return read.sensor_id, round(read.latitude, 4), round(read.longitude, 4)
 
 
 def letter(number: int) -> str:

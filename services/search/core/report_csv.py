@@ -53,8 +53,8 @@ def _row(read: ReportedRead, report: Report) -> tuple[str, ...]:
         read.capture_time.isoformat(),
         *map(_text, (read.plate, read.state)),
         "" if read.confidence is None else f"{read.confidence:.4f}",
-        f"{read.latitude:.6f}",
-        f"{read.longitude:.6f}",
+        _degrees(read.latitude),
+        _degrees(read.longitude),
         *map(_text, (read.place, read.sensor_id, read.sensor_group, read.agency_ori, read.provenance)),
         read.receive_time.isoformat(),
         str(read.read_id),
@@ -69,6 +69,10 @@ def _row(read: ReportedRead, report: Report) -> tuple[str, ...]:
         mark.outcome.entry_id,
         str(mark.outcome.log_index),
     )
+
+
+def _degrees(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
 
 
 def _text(value: str) -> str:

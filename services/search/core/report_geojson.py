@@ -51,7 +51,9 @@ def _feature(read: ReportedRead, report: Report) -> dict[str, Any]:
     return {
         "type": "Feature",
         "id": str(read.read_id),
-        "geometry": {"type": "Point", "coordinates": [read.longitude, read.latitude]},
+        "geometry": None
+        if read.latitude is None
+        else {"type": "Point", "coordinates": [read.longitude, read.latitude]},
         "properties": {
             "plate": read.plate,
             "state": read.state,

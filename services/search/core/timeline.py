@@ -64,6 +64,7 @@ def timeline_of(
         return (time - start) / length
 
     own = {site.letter for site in sites[:_MOST_LANES]}
+    rest = f"{len(sites) - _MOST_LANES} more places" if len(sites) > _MOST_LANES else "places redacted"
     lanes = [
         Lane(
             site.letter,
@@ -74,7 +75,7 @@ def timeline_of(
     ]
     others = tuple(at(read.capture_time) for read in reads if letters[read.read_id] not in own)
     if others:
-        lanes.append(Lane("…", f"{len(sites) - _MOST_LANES} more places", others))
+        lanes.append(Lane("…", rest, others))
     step = next(one for one in _STEPS if length / one <= _MOST_TICKS or one == _STEPS[-1])
     return Timeline(tuple(lanes), tuple(_ticks(start, length, step)), step)
 
