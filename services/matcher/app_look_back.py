@@ -52,6 +52,9 @@ _REASONS: Final = {
 }
 
 
+_OF_ONE_ENTRY: Final = frozenset({ChangeKind.ENTRY_ENDED, ChangeKind.ENTRY_EXPIRED})
+
+
 class Changes(Protocol):
     """Where changes wait (services.matcher.store_look_back). All raise StorageUnavailableError."""
 
@@ -200,13 +203,13 @@ class LookBack:
 
     async def _draw(self, change: ListChange) -> None:
         """One pass. Doing it again is safe: alerts knows hits and withdrawals that it has."""
-        if change.kind is ChangeKind.ENTRY_ENDED:
+        if change.kind in _OF_ONE_ENTRY:
             await self._withdraw(change, [change.changed_id])
             return
         # First, and before any search: who is about to stop a car must hear it at once.
-        if change.previous_version:
+        if change.previous_version or change.kind is ChangeKind.ENTRIES_EXPIRED:
             await self._withdraw_removed(change)
-        if change.kind is ChangeKind.ENTRY_ADDED or change.version:
+        if change.kind is ChangeKind.ENTRY_ADDED or (change.kind is ChangeKind.VERSION and change.version):
             await self._lists.reach(change.revision, _REACH_S)
             await self._look(change)
 
@@ -221,6 +224,8 @@ class LookBack:
         reason = alerts_pb.WITHDRAW_REASON_NOT_IN_VERSION
         if change.kind is ChangeKind.ENTRY_ENDED:
             reason = _REASONS[EndReason(change.end_reason)]
+        elif change.kind is not ChangeKind.VERSION:
+            reason = alerts_pb.WITHDRAW_REASON_EXPIRED
         await self._alerts.withdraw_alerts(
             alerts_pb.WithdrawAlertsRequest(
                 intent_id=str(change.intent_id),

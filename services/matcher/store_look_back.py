@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection
 from typing import TYPE_CHECKING, Final
 
 from services.common.pg import Connection, Pool, connection, transaction
-from services.matcher.core.look_back import ChangeKind, ListChange
+from services.matcher.core.look_back import URGENT, ChangeKind, ListChange
 
 if TYPE_CHECKING:
     import asyncpg
@@ -23,10 +23,10 @@ _CLAIM: Final = (
     "UPDATE matcher.look_back AS l"  # noqa: S608 - constants
     f" SET next_at = clock_timestamp() + interval '{_LEASE}'"
     " WHERE match_revision = (SELECT match_revision FROM matcher.look_back"
-    " WHERE done_at IS NULL AND next_at <= clock_timestamp() AND (kind <> 1) = $1"
+    " WHERE done_at IS NULL AND next_at <= clock_timestamp() AND (kind = ANY($2::smallint[])) = $1"
     " ORDER BY next_at, match_revision LIMIT 1 FOR UPDATE SKIP LOCKED)"
     " RETURNING match_revision, kind, hot_list_id, changed_id, intent_id, version, previous_version,"
-    " coalesce(end_reason, 0) AS end_reason, changed_at, pass_count"
+    " coalesce(end_reason, 0) AS end_reason, changed_at, pass_count, since"
 )
 _RENEW: Final = (
     "UPDATE matcher.look_back"  # noqa: S608 - constants
@@ -72,6 +72,12 @@ _IDS: Final = (
     "SELECT DISTINCT e.entry_id FROM matcher.hot_list_entry AS e WHERE e.hot_list_id = $1"
     " AND {only} AND e.entry_id > $4 ORDER BY e.entry_id LIMIT $5"
 )
+# Of version $2: what ran out after $4 and by $3.
+_EXPIRED: Final = (
+    "SELECT DISTINCT e.entry_id FROM matcher.hot_list_entry AS e"  # noqa: S608 - constants
+    f" WHERE e.hot_list_id = $1 AND {_IN.format('e', '$2')} AND e.expires_at <= $3 AND e.expires_at > $4"
+    " AND e.entry_id > $5 ORDER BY e.entry_id LIMIT $6"
+)
 _PLATES: Final = (
     "SELECT DISTINCT e.plate FROM matcher.hot_list_entry AS e WHERE e.hot_list_id = $1 AND {only} LIMIT $4"
 )
@@ -94,7 +100,7 @@ class LookBackStore:
         It is nobody else's for a minute.
         """
         async with connection(self._pool) as held:
-            row = await held.fetchrow(_CLAIM, urgent)
+            row = await held.fetchrow(_CLAIM, urgent, [one.value for one in URGENT])
         return _change(row) if row else None
 
     async def renew(self, revision: int) -> None:
@@ -148,9 +154,12 @@ class LookBackStore:
     async def removed(self, change: ListChange, after: uuid.UUID, most: int) -> tuple[uuid.UUID, ...]:
         """Entries that the change took off, by id from `after` on, at most `most`."""
         query = _IDS.format(only=_only(change.previous_version, change.version))
-        versions = (change.hot_list_id, change.previous_version, change.version)
+        of: tuple[object, ...] = (change.hot_list_id, change.previous_version, change.version)
+        if change.kind is ChangeKind.ENTRIES_EXPIRED:
+            query = _EXPIRED
+            of = (change.hot_list_id, change.version, change.changed_at, change.since)
         async with self._at_length() as held:
-            rows = await held.fetch(query, *versions, after, most, timeout=_LONGEST_S)
+            rows = await held.fetch(query, *of, after, most, timeout=_LONGEST_S)
         return tuple(row["entry_id"] for row in rows)
 
     async def brought(self, change: ListChange, entry_ids: Collection[uuid.UUID]) -> frozenset[uuid.UUID]:
@@ -189,4 +198,5 @@ def _change(row: asyncpg.Record) -> ListChange:
         end_reason=row["end_reason"],
         changed_at=row["changed_at"],
         pass_count=row["pass_count"],
+        since=row["since"],
     )

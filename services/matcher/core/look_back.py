@@ -30,6 +30,13 @@ class ChangeKind(enum.IntEnum):
     VERSION = 1
     ENTRY_ADDED = 2
     ENTRY_ENDED = 3
+    ENTRY_EXPIRED = 4
+    LIST_EXPIRED = 5
+    ENTRIES_EXPIRED = 6
+
+
+URGENT: Final = frozenset({ChangeKind.ENTRY_ADDED, ChangeKind.ENTRY_ENDED, ChangeKind.ENTRY_EXPIRED})
+"""Changes of a single entry; they wait for no list of millions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class ListChange:
         version: The version that took the place of `previous_version`; 0 is none.
         end_reason: Why an entry ended (`core/local.py`, EndReason); 0 for the other kinds.
         pass_count: Passes that were completed.
+        since: Of entries that ran out: those that did so after this moment.
     """
 
     revision: int
@@ -55,6 +63,7 @@ class ListChange:
     end_reason: int
     changed_at: datetime
     pass_count: int
+    since: datetime | None = None
 
 
 def texts_to_ask(patterns: Iterable[str]) -> tuple[str, ...] | None:

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
 from alpr.type.v1 import hit_pb2, read_pb2
+from services.common.wire import to_timestamp
 from services.dev.pki import DevelopmentAuthority
 from tests.matcher_kit import (
     COLLEAGUE,
@@ -382,3 +383,31 @@ async def test_a_hit_waits_for_its_pictures_while_they_cannot_be_had(matcher: Ma
     await settled(world)
 
     assert world.alerts.reads[seen.read.read_id].captured_read.crop_image == CROP
+
+
+@pytest.mark.clause("II.D", "III.D.4")
+async def test_what_runs_out_by_the_clock_withdraws_its_alerts_without_anybody_doing_anything(
+    matcher: Matcher,
+) -> None:
+    world = matcher.world
+    end = datetime.now(UTC) + timedelta(seconds=4)
+    async with matcher.person() as person:
+        added = await person.watch_for("AB12345", lives=timedelta(seconds=3))
+        made = await person.create()
+        await person.upload(made.hot_list_id, csv_of("CD67890"), expire_time=to_timestamp(end))
+        await person.activate(made.hot_list_id, 1)
+
+    async def both() -> bool:
+        return len(world.alerts.withdrawals) >= 2
+
+    await until(both)
+
+    by_list = {one.hot_list_id: one for one in world.alerts.withdrawals}
+    local, uploaded = by_list[added.entry.hot_list_id], by_list[made.hot_list_id]
+    assert {one.reason for one in world.alerts.withdrawals} == {alerts_pb.WITHDRAW_REASON_EXPIRED}
+    assert list(local.entry_ids) == [added.entry.entry_id]
+    assert len(uploaded.entry_ids) == 1
+    assert uploaded.withdraw_time == to_timestamp(end)
+    assert local.match_revision > added.match_revision
+    (upload,) = [key for key, one in world.audit.intent_requests.items() if one.action == "hot_list.upload"]
+    assert uploaded.intent_id == world.audit.intent_id(upload)
