@@ -13,8 +13,6 @@ import contextlib
 import hashlib
 import io
 import os
-import socket
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -28,6 +26,7 @@ from alpr.matcher.v1 import match_service_pb2 as pb
 from alpr.matcher.v1 import match_service_pb2_grpc as rpc
 from alpr.type.v1 import read_pb2, sensor_pb2
 from benchmarks._match_world import ALPHABET, LEAST, STATES, Plates, World, texts
+from benchmarks._stack import free_ports, say
 from services.cli import hotlist
 from services.cli.bootstrap import begin
 from services.cli.demo import cast
@@ -49,7 +48,6 @@ _WINDOW: Final = 8
 _ACCURACY: Final = 0.94
 _CROP: Final = bytes(2 * 1024)
 _OVERVIEW: Final = bytes(8 * 1024)
-_PORTS: Final = range(20_000, 60_000, 100)
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _ATTESTATION: Final = "Made for a benchmark; no row is of a real plate."
 
@@ -63,7 +61,7 @@ def stream(world: World, entries: int, seconds: float) -> dict[str, Any]:
 async def _with_stack(world: World, entries: int, seconds: float, folder: Path) -> dict[str, Any]:
     listed = world.hot_list(entries)
     captured = await asyncio.to_thread(_captured, world, listed)
-    async with Supervisor(Options(folder / "data", _free_ports()), _say) as stack:
+    async with Supervisor(Options(folder / "data", free_ports()), say) as stack:
         await _prepare(folder, listed)
         issued = stack.sensor_certificate(_SENSOR)
         tls = ClientTls(issued.cert_file, issued.key_file, issued.ca_file)
@@ -179,7 +177,7 @@ async def _prepare(folder: Path, listed: Plates) -> None:
 
 
 def _session(connection: Connection, data_dir: Path, subject: str) -> Session:
-    return Session(connection, token_source(data_dir, subject), on_wait=_say)
+    return Session(connection, token_source(data_dir, subject), on_wait=say)
 
 
 def _csv(listed: Plates) -> str:
@@ -200,20 +198,3 @@ def _processor_time(stack: Supervisor) -> float:
                 if int(folder.name) in wanted or int(fields[1]) in wanted:
                     total += int(fields[11]) + int(fields[12])
     return total / _TICKS
-
-
-def _free_ports() -> int:
-    """A base from which on thirty ports are free."""
-    for base in _PORTS:
-        if all(_is_free(base + offset) for offset in range(1, 30)):
-            return base
-    raise SystemExit("no free range of ports on this machine")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
