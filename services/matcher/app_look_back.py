@@ -312,14 +312,20 @@ class LookBack:
     def _compare(
         self, change: ListChange, reads: Sequence[archive_pb.ArchivedRead], index: Index, now: datetime
     ) -> list[tuple[Match, ...]]:
-        """What each read matches of the list that was changed, where list and sensor belong together now."""
-        rules, headers = index.scope.rules_at(now), index.headers
-        changed = frozenset(n for n, header in enumerate(headers) if header.hot_list_id == change.hot_list_id)
+        """What each read matches of the list that was changed.
+
+        Only where list and sensor belong together now and did when the read was captured: an agreement
+        shares from its start on, and nothing from before it (III.B.1).
+        """
+        sightings = [sighting_of(one.read) for one in reads]
+        changed = frozenset(
+            n for n, header in enumerate(index.headers) if header.hot_list_id == change.hot_list_id
+        )
         allowed = [
-            changed & allowed_lists(sensor, rules, headers) if sensor else frozenset[int]()
-            for sensor in map(self._sensor, reads)
+            changed & _shared(sensor, index, now, seen.capture_time) if sensor else frozenset[int]()
+            for sensor, seen in zip(map(self._sensor, reads), sightings, strict=True)
         ]
-        return find_all([sighting_of(one.read) for one in reads], index, allowed, now, self._terms.matching)
+        return find_all(sightings, index, allowed, now, self._terms.matching)
 
     def _sensor(self, archived: archive_pb.ArchivedRead) -> sensor_pb2.Sensor | None:
         """The sensor with agency and group as they were; None for one whose data set nobody knows."""
@@ -332,3 +338,13 @@ class LookBack:
             sensor_group=archived.sensor_group,
             partition=known.partition,
         )
+
+
+def _shared(sensor: sensor_pb2.Sensor, index: Index, now: datetime, captured: datetime) -> frozenset[int]:
+    """The numbers of the lists that are compared with reads of the sensor, both now and at the capture."""
+    headers = index.headers
+    numbers = allowed_lists(sensor, index.scope.rules_at(now), headers)
+    own = frozenset(number for number in numbers if headers[number].agency_ori == sensor.agency_ori)
+    if own == numbers:
+        return numbers
+    return own | (numbers & allowed_lists(sensor, index.scope.rules_at(captured), headers))

@@ -433,3 +433,24 @@ async def test_reads_that_an_agreement_concerns_wait_while_nobody_can_say_that_i
     assert len(elsewhere) == 1
     assert len(await hit_by(matcher, own)) == 1
     await end(matcher, agreement)
+
+
+@pytest.mark.clause("II.D", "III.B.1")
+async def test_a_look_back_reaches_no_read_of_before_the_agreement(matcher: Matcher, theirs: Person) -> None:
+    plate, world = a_plate(), matcher.world
+    start = datetime.now(UTC) - timedelta(hours=1)
+    agreement = an_agreement(start_time=to_timestamp(start))
+    before, within = a_read(plate, age=timedelta(hours=2)), a_read(plate, age=timedelta(minutes=10))
+    async with matcher.reads_of("ocr") as stub:
+        await submit(stub, batch(1, before, within))
+    await tell(matcher, agreement)
+
+    await a_listed(theirs, plate)
+    async with asyncio.timeout(20):
+        while within.read.read_id not in world.alerts.reads:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.05)
+    # Both were answered by one question, so the other one would have been raised with it.
+    await end(matcher, agreement)
+
+    assert before.read.read_id in world.archive.reads
+    assert before.read.read_id not in world.alerts.reads
