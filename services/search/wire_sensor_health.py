@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -239,7 +239,7 @@ def _sealed(position: str) -> str:
 
 def _opened(token: str) -> str:
     try:
-        return urlsafe_b64decode(token.encode("ascii")).decode()
+        return b64decode(token.encode("ascii"), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError):
         raise _bad_token() from None
 
