@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from alpr.search.v1 import analysis_service_pb2 as pb
 from alpr.search.v1.analysis_service_pb2_grpc import AnalysisServiceServicer
 from services.common.identity import AccessToken, Context, require_token
-from services.search import wire_convoy, wire_pattern, wire_stakeout, wire_summary
+from services.search import (
+    wire_compare,
+    wire_convoy,
+    wire_corridor,
+    wire_pattern,
+    wire_stakeout,
+    wire_summary,
+)
 from services.search.app_analysis import Analysis
+from services.search.core.compare import PlatesQuestion
 
 
 class AnalysisServer(AnalysisServiceServicer):
@@ -37,6 +47,24 @@ class AnalysisServer(AnalysisServiceServicer):
         """See analysis_service.proto."""
         asking, question = wire_summary.parse_summary(request, _token(context), self._time_zone)
         return wire_summary.build_summary(question, await self._analysis.answer(asking, question))
+
+    async def FindCorridor(
+        self, request: pb.FindCorridorRequest, context: Context
+    ) -> pb.FindCorridorResponse:
+        """See analysis_service.proto."""
+        asking, question = wire_corridor.parse_corridor(request, _token(context))
+        return wire_corridor.build_corridor(await self._analysis.answer(asking, question))
+
+    async def CompareDataSet(
+        self, request_iterator: AsyncIterator[pb.CompareDataSetRequest], context: Context
+    ) -> pb.CompareDataSetResponse:
+        """See analysis_service.proto."""
+        token = _token(context)
+        header, file = await wire_compare.read_upload(request_iterator)
+        asking, question = wire_compare.parse_compare(header, file, token, self._time_zone)
+        if isinstance(question, PlatesQuestion):
+            return wire_compare.build_seen(question, await self._analysis.answer(asking, question))
+        return wire_compare.build_near(question, await self._analysis.answer(asking, question))
 
 
 def _token(context: Context) -> AccessToken:
