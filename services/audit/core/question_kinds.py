@@ -31,7 +31,7 @@ KINDS = MappingProxyType(
         "stakeout": QuestionKind(),
         "convoy": QuestionKind(),
         "pattern": QuestionKind(),
-        "summary": QuestionKind(),
+        "summary": QuestionKind(5000),
         "corridor": QuestionKind(),
         "compare": QuestionKind(),
         "evidence": QuestionKind(1),
