@@ -59,7 +59,7 @@ CREATE TABLE archive.held_read (
     image_apart boolean NOT NULL DEFAULT false,  -- the sealed image lies with the hold
     PRIMARY KEY (hold_id, read_id)
 );
-CREATE INDEX held_read_by_day ON archive.held_read (image_day) WHERE NOT image_apart;
+CREATE INDEX held_read_by_day ON archive.held_read (image_day);
 
 -- The end of one UTC day. A day has a second one if anything of it was found again.
 CREATE TABLE archive.purge (
@@ -169,32 +169,28 @@ BEGIN
 END
 $$;
 
--- Keeps the reads of a day that holds in force cover; the numbers of holds and of reads that it kept.
+-- Keeps the reads of a day that holds in force cover; how many holds keep how many reads of the day now.
 CREATE FUNCTION archive.keep_held(day date) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = archive, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     day_start timestamptz := day::timestamp AT TIME ZONE 'UTC';
-    kept jsonb;
 BEGIN
-    WITH held AS (
-        INSERT INTO archive.held_read (
-            hold_id, read_id, capture_time, receive_time, plate, state, sensor_id, agency_ori, sensor_group, provenance,
-            latitude, longitude, place, confidence, recognition, model_version, sender_read_id,
-            image_sha256, image_day, image_media_type, image_size, image_key, content_digest, match_revision)
-        SELECT h.hold_id, r.read_id, r.capture_time, r.receive_time, r.plate, r.state, r.sensor_id, r.agency_ori,
-               r.sensor_group, r.provenance, r.latitude, r.longitude, r.place, r.confidence, r.recognition,
-               r.model_version, r.sender_read_id, r.image_sha256, r.image_day, r.image_media_type, r.image_size,
-               r.image_key, r.content_digest, r.match_revision
-          FROM archive.hold AS h
-          JOIN archive.read AS r ON archive.is_held(h, r.agency_ori, r.plate, r.sensor_id)
-           AND r.capture_time >= h.from_time AND r.capture_time < h.to_time
-         WHERE h.released_at IS NULL AND h.from_time < day_start + interval '1 day' AND h.to_time > day_start
-           AND r.capture_time >= day_start AND r.capture_time < day_start + interval '1 day'
-            ON CONFLICT DO NOTHING
-        RETURNING hold_id, read_id)
-    SELECT jsonb_build_object('holds', count(DISTINCT held.hold_id), 'rows', count(DISTINCT held.read_id))
-      INTO kept FROM held;
-    RETURN kept;
+    INSERT INTO archive.held_read (
+        hold_id, read_id, capture_time, receive_time, plate, state, sensor_id, agency_ori, sensor_group, provenance,
+        latitude, longitude, place, confidence, recognition, model_version, sender_read_id,
+        image_sha256, image_day, image_media_type, image_size, image_key, content_digest, match_revision)
+    SELECT h.hold_id, r.read_id, r.capture_time, r.receive_time, r.plate, r.state, r.sensor_id, r.agency_ori,
+           r.sensor_group, r.provenance, r.latitude, r.longitude, r.place, r.confidence, r.recognition,
+           r.model_version, r.sender_read_id, r.image_sha256, r.image_day, r.image_media_type, r.image_size,
+           r.image_key, r.content_digest, r.match_revision
+      FROM archive.hold AS h
+      JOIN archive.read AS r ON archive.is_held(h, r.agency_ori, r.plate, r.sensor_id)
+       AND r.capture_time >= h.from_time AND r.capture_time < h.to_time
+     WHERE h.released_at IS NULL AND h.from_time < day_start + interval '1 day' AND h.to_time > day_start
+       AND r.capture_time >= day_start AND r.capture_time < day_start + interval '1 day'
+        ON CONFLICT DO NOTHING;
+    RETURN (SELECT jsonb_build_object('holds', count(DISTINCT k.hold_id), 'rows', count(DISTINCT k.read_id))
+              FROM archive.held_read AS k WHERE k.image_day = day);
 END
 $$;
 
@@ -284,8 +280,8 @@ END;
 CREATE FUNCTION archive.held_images(day date) RETURNS TABLE (parted bigint, missing bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = archive, pg_temp
 BEGIN ATOMIC
-    SELECT count(DISTINCT (h.hold_id, h.image_sha256)) FILTER (WHERE h.image_apart),
-           count(DISTINCT (h.hold_id, h.image_sha256)) FILTER (WHERE NOT h.image_apart)
+    SELECT count(DISTINCT h.image_sha256) FILTER (WHERE h.image_apart),
+           count(DISTINCT h.image_sha256) FILTER (WHERE NOT h.image_apart)
       FROM archive.held_read AS h
      WHERE h.image_day = held_images.day;
 END;

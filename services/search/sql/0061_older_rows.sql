@@ -10,6 +10,12 @@ COMMENT ON TABLE archive.purge IS 'kept: certificates';
 COMMENT ON TABLE archive.purge_step IS 'kept: numbers and digests';
 COMMENT ON TABLE archive.dissemination IS 'kept: register of what left, by read ids';
 COMMENT ON TABLE archive.recipient_notice IS 'kept: what recipients are told';
+COMMENT ON TABLE archive.sensor_hour IS 'kept: counts by sensor and hour';
+COMMENT ON TABLE archive.sensor_state IS 'kept: how sensors do now';
+COMMENT ON TABLE archive.sensor_flush IS 'kept: how far counts are';
+COMMENT ON TABLE archive.health_judge IS 'kept: who judges';
+COMMENT ON TABLE archive.maintenance IS 'kept: notices about sensors';
+COMMENT ON TABLE archive.maintenance_head IS 'kept: how far notices are';
 
 -- For each table with something older: its name, how much, of which day the oldest is, and why it is there.
 --   OLDER     it should be gone, or goes with the next daily purge
