@@ -165,6 +165,13 @@ def _stakeout(arguments: dict[str, object]) -> tuple[tuple[str, str], ...]:
     return (*head, *((f"scene_{number}", scene) for number, scene in enumerate(scenes, 1)))
 
 
+def _compare(arguments: dict[str, object]) -> tuple[tuple[str, str], ...]:
+    *head, (_, parts) = arguments.items()
+    assert isinstance(parts, list)
+    rows = ((f"rows_{number}", part) for number, part in enumerate(parts, 1))
+    return (*((name, str(value)) for name, value in head), *rows)
+
+
 GENERAL_READS = "SELECT to_jsonb(r)::text FROM archive.general_reads($1, '{kind}') AS r"
 GENERAL_COMPUTED = "SELECT answer FROM archive.general_computed($1, '{kind}')"
 _APART_READS = GENERAL_READS.replace("archive.", "motor_carrier.")
@@ -226,6 +233,21 @@ def cases(moments: Moments, read_id: UUID) -> list[Case]:
             spelled=_summary,
         ),
         computed("find_stakeout", "stakeout", {"min_scenes": 2, **zone, "scenes": scenes}, spelled=_stakeout),
+        computed(
+            "find_corridor",
+            "corridor",
+            {
+                "line": json.dumps([camera[1:] for camera in CAMERAS], separators=(",", ":")),
+                "within_meters": 50,
+                "direction": "either",
+                "min_cameras": 2,
+                "max_gap_minutes": 90,
+            },
+        ),
+        *(
+            computed("find_compare", "compare", compared, spelled=_compare)
+            for compared in (_compared_plates(), _compared_incidents(moments))
+        ),
         Case(
             "motor_carrier.find_mcsreads",
             "mcsreads",
@@ -275,6 +297,25 @@ def _scene(camera: tuple[str, float, float], moments: Moments) -> str:
         {"area": area, "from": moments.start.isoformat(), "to": moments.end.isoformat()},
         separators=(",", ":"),
     )
+
+
+def _compared_plates() -> dict[str, object]:
+    near = {"within_meters": 0, "within_minutes": 0, "min_incidents": 0, "time_zone": ""}
+    return {
+        "data_set": "plates",
+        "file_sha256": "00" * 32,
+        **near,
+        "parts": [f"{PLATE};{COMPANION};{SECRET}"],
+    }
+
+
+def _compared_incidents(moments: Moments) -> dict[str, object]:
+    near = {"within_meters": 500, "within_minutes": 1_440, "min_incidents": 2, "time_zone": ZONE}
+    rows = [
+        f"{(moments.end - timedelta(days=day)).isoformat()} {latitude:.6f} {longitude:.6f}"
+        for day, (_, latitude, longitude) in zip((3, 5), CAMERAS, strict=False)
+    ]
+    return {"data_set": "incidents", "file_sha256": "00" * 32, **near, "parts": [";".join(rows)]}
 
 
 def window(moments: Moments) -> tuple[int, int]:
