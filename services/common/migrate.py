@@ -39,6 +39,7 @@ from services.common.database import (
     set_login,
 )
 from services.common.keyfile import read_key
+from services.common.owners import acting_as
 
 _SERVICES = Path(__file__).parents[1]
 _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
@@ -74,13 +75,14 @@ PERMIT_OWNERS: Mapping[str, str] = MappingProxyType(
 )
 
 
-async def migrate(
+async def migrate(  # noqa: PLR0913 -- by name, and none of them follows from another
     admin_url: str,
     service: str,
     *,
     logins: Mapping[str, str] | None = None,
     permit_keys: Mapping[str, Sequence[bytes]] | None = None,
     folder: Path | None = None,
+    opener_url: str | None = None,
 ) -> str:
     """The number of the last migration of `service`, once it and all before it are in the database.
 
@@ -91,6 +93,8 @@ async def migrate(
         permit_keys: Only for search: by data set (see `PERMIT_OWNERS`) the keys of permits, 32 bytes each,
             that it is to accept from now on; every other one is forgotten. No key leaves them as they are.
         folder: Where the SQL files are, if not in the service's own folder.
+        opener_url: A superuser who lets the user of `admin_url` act as the schema's owners for this run, and
+            shuts it out afterwards: then no migration login can read a row (services.common.owners).
 
     Raises:
         DatabaseError: No such server or database, or one that is too old.
@@ -100,7 +104,11 @@ async def migrate(
     files = _files(folder or _SERVICES / service / "sql")
     for tries_left in reversed(range(_TRIES)):
         try:
-            async with admin_connection(admin_url) as admin, _alone(admin, service):
+            async with (
+                admin_connection(admin_url) as admin,
+                _alone(admin, service),
+                acting_as(admin, _owners(service), opener_url),
+            ):
                 await _upgrade(admin_url, SCHEMAS[service], files)
                 for name, password in (logins or {}).items():
                     await set_login(admin, name, password)
@@ -113,6 +121,11 @@ async def migrate(
                 raise
         await asyncio.sleep(_PAUSE_SECONDS)
     return files[-1].name[:4]
+
+
+def _owners(service: str) -> Sequence[str]:
+    others = PERMIT_OWNERS.values() if service == "search" else ()
+    return tuple(dict.fromkeys((SCHEMAS[service].owner, *others)))
 
 
 def _files(folder: Path) -> Sequence[Path]:
@@ -271,6 +284,13 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[],
         help="for search: the same for the Motor Carrier Safety data set",
     )
+    parser.add_argument(
+        "--opened-by",
+        default=os.environ.get("PW_SUPERUSER_DATABASE_URL"),
+        metavar="URL",
+        help="a superuser who lets --admin-url in as the owner for this run and shuts it out afterwards "
+        "(PW_SUPERUSER_DATABASE_URL)",
+    )
     parser.add_argument("--create-database", action="store_true", help="make the database if it is not there")
     parsed = parser.parse_args(arguments)
     if not parsed.admin_url:
@@ -289,7 +309,11 @@ async def _main(arguments: argparse.Namespace) -> None:
     for service in arguments.service:
         mine = {name: word for name, word in logins.items() if name.startswith(f"{service}_")}
         number = await migrate(
-            arguments.admin_url, service, logins=mine, permit_keys=keys if service == "search" else None
+            arguments.admin_url,
+            service,
+            logins=mine,
+            permit_keys=keys if service == "search" else None,
+            opener_url=arguments.opened_by,
         )
         print(f"{service}: schema is at {number}")
 

@@ -7,7 +7,10 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'alerts_app') THEN
         CREATE ROLE alerts_app LOGIN;
     END IF;
-    EXECUTE format('GRANT alerts_owner TO %I', current_user);
+    -- An administrator who is no superuser must be able to become the owner for the files that follow.
+    IF NOT pg_has_role(current_user, 'alerts_owner', 'SET') THEN
+        EXECUTE format('GRANT alerts_owner TO %I', current_user);
+    END IF;
 END
 $$;
 
