@@ -358,7 +358,7 @@ CREATE FUNCTION archive.note_deletion(wanted_id uuid, wanted_agency text, intent
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = archive, pg_temp AS $$
 BEGIN
     UPDATE archive.dissemination AS d
-       SET deleted_time = clock_timestamp(), deletion_statement = statement, deletion_intent_id = intent
+       SET deleted_time = clock_timestamp(), deletion_statement = note_deletion.statement, deletion_intent_id = intent
      WHERE d.dissemination_id = wanted_id AND d.agency_ori = wanted_agency AND d.deleted_time IS NULL;
     RETURN (SELECT d.deletion_intent_id FROM archive.dissemination AS d
              WHERE d.dissemination_id = wanted_id AND d.agency_ori = wanted_agency);
@@ -438,7 +438,7 @@ CREATE FUNCTION archive.note_told(wanted_id uuid, wanted_agency text, intent uui
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = archive, pg_temp AS $$
 BEGIN
     UPDATE archive.recipient_notice AS n
-       SET told_time = clock_timestamp(), told_statement = statement, told_intent_id = intent
+       SET told_time = clock_timestamp(), told_statement = note_told.statement, told_intent_id = intent
       FROM archive.dissemination AS d
      WHERE n.notice_id = wanted_id AND d.dissemination_id = n.dissemination_id AND d.agency_ori = wanted_agency
        AND n.told_time IS NULL;
