@@ -260,6 +260,7 @@ class Archive(archive_grpc.ArchiveServiceServicer):
         self.reads: dict[str, archive_pb.ArchivedRead] = {}
         self.look_backs = Neighbour()
         self.asked: list[archive_pb.FindForLookBackRequest] = []
+        self.statuses: list[archive_pb.RecordSensorStatusRequest] = []
         self.refused = False
         self.pictures = Neighbour()
         self.pictures_asked: list[archive_pb.GetLookBackPicturesRequest] = []
@@ -290,6 +291,11 @@ class Archive(archive_grpc.ArchiveServiceServicer):
                 yield archive_pb.GetLookBackPicturesResponse(
                     read_id=read_id, crop_image=CROP, overview_image=OVERVIEW
                 )
+
+    async def RecordSensorStatus(self, request: archive_pb.RecordSensorStatusRequest, context: Any) -> Any:
+        await self.door.enter(context)
+        self.statuses.append(request)
+        return archive_pb.RecordSensorStatusResponse()
 
     async def AppendReads(self, request: archive_pb.AppendReadsRequest, context: Any) -> Any:
         await self.door.enter(context)

@@ -195,6 +195,7 @@ class Matcher(match_grpc.MatchServiceServicer):
 
     batches: list[match_pb.SubmitReadsRequest] = field(default_factory=list)
     reads: dict[str, read_pb2.CapturedRead] = field(default_factory=dict)
+    statuses: list[match_pb.ReportSensorStatusRequest] = field(default_factory=list)
     streams: int = 0
     hang_up: int = 0
     """So many batches end their stream without an answer."""
@@ -203,6 +204,12 @@ class Matcher(match_grpc.MatchServiceServicer):
 
     def __post_init__(self) -> None:
         self.gate.set()
+
+    async def ReportSensorStatus(  # noqa: N802 - the contract's name
+        self, request: match_pb.ReportSensorStatusRequest, context: Any
+    ) -> match_pb.ReportSensorStatusResponse:
+        self.statuses.append(request)
+        return match_pb.ReportSensorStatusResponse(receive_time=request.receive_time)
 
     async def SubmitReads(  # noqa: N802 - the contract's name
         self, requests: AsyncIterator[match_pb.SubmitReadsRequest], context: Any

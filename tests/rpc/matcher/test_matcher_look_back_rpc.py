@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
-from alpr.type.v1 import hit_pb2, read_pb2
+from alpr.type.v1 import hit_pb2, read_pb2, sensor_pb2
 from services.common.wire import to_timestamp
 from services.dev.pki import DevelopmentAuthority
 from tests.matcher_kit import (
@@ -19,6 +19,7 @@ from tests.matcher_kit import (
     CROP,
     OTHER_SENSOR,
     OVERVIEW,
+    SCALE_SENSOR,
     SENSOR,
     Matcher,
     World,
@@ -112,6 +113,30 @@ async def test_a_list_that_is_activated_hits_the_reads_of_the_hours_before_it(ma
     assert "ZZ99999" not in first.plates
     window = first.capture_until.ToDatetime(UTC) - first.capture_from.ToDatetime(UTC)
     assert timedelta(hours=24) <= window < timedelta(hours=24, minutes=10)
+
+
+@pytest.mark.clause("II.D", "II.H")
+async def test_a_motor_carrier_safety_list_looks_back_into_its_own_data_set_alone(matcher: Matcher) -> None:
+    world = matcher.world
+    general, apart = a_read("TRK4711"), a_read("TRK4711", sensor_id=SCALE_SENSOR)
+    await store(matcher, general, apart)
+
+    async with matcher.person() as person:
+        made = await person.create(source=hit_pb2.HOT_LIST_SOURCE_FEDERAL_DOT)
+        await person.upload(made.hot_list_id, csv_of("TRK4711", category="OTHER"))
+        await person.activate(made.hot_list_id, 1)
+        await settled(world)
+        await person.active_list("CD67890")
+        await settled(world)
+
+    assert {one.partition for one in world.archive.asked if one.changed_id == made.hot_list_id} == {
+        sensor_pb2.PARTITION_MOTOR_CARRIER
+    }
+    assert {one.partition for one in world.archive.asked if one.changed_id != made.hot_list_id} == {
+        sensor_pb2.PARTITION_GENERAL
+    }
+    assert [LOOK_BACK in found for found in warnings_of(world, apart)] == [True]
+    assert warnings_of(world, general) == []
 
 
 @pytest.mark.clause("II.D")
