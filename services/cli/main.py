@@ -14,7 +14,9 @@ from services.cli import (
     model,
     scope,
     search,
+    search_analysis,
     search_read,
+    search_scenes,
     sensor,
 )
 from services.cli.bootstrap import bootstrap
@@ -47,7 +49,7 @@ app.add_typer(scope.app, name="scope")
 app.add_typer(model.app, name="model")
 app.add_typer(alert.app, name="alert")
 app.add_typer(audit.app, name="audit")
-for more in search_read.COMMANDS:
+for more in (*search_read.COMMANDS, *search_analysis.COMMANDS, *search_scenes.COMMANDS):
     search.app.command()(more)
 app.add_typer(search.app, name="search")
 

@@ -10,6 +10,7 @@ from alpr.matcher.v1 import (
     scope_service_pb2,
     tuning_service_pb2,
 )
+from alpr.search.v1 import analysis_service_pb2
 from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, read_pb2, sensor_pb2
 from services.cli.locate import CommandError
 
@@ -25,6 +26,11 @@ class Words:
             if number
         }
         self._words = {number: word for word, number in self._numbers.items()}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All words, in the order of the contract."""
+        return tuple(self._numbers)
 
     def number(self, word: str) -> Any:
         """The value that `word` names.
@@ -64,6 +70,9 @@ GROUP_MODE = Words(scope_service_pb2.GroupMode, "GROUP_MODE_", "mode")
 DATA_CLASS = Words(governance_service_pb2.DataClass, "DATA_CLASS_", "class of data")
 AGREEMENT_STATE = Words(governance_service_pb2.AgreementState, "AGREEMENT_STATE_", "state of agreements")
 PROVENANCE = Words(sensor_pb2.Provenance, "PROVENANCE_", "provenance")
+SUMMARY_DIMENSION = Words(analysis_service_pb2.SummaryDimension, "SUMMARY_DIMENSION_", "kind of counts")
+CORRIDOR_DIRECTION = Words(analysis_service_pb2.CorridorDirection, "CORRIDOR_DIRECTION_", "direction")
+DATA_SET = Words(analysis_service_pb2.DataSetKind, "DATA_SET_KIND_", "kind of rows")
 READ_STATUS = Words(read_pb2.ReadStatus, "READ_STATUS_", "read status")
 # What audit refuses in words that an officer can act on.
 UNSPECIFIED_CASE = justification_pb2.CASE_NUMBER_KIND_UNSPECIFIED
