@@ -59,12 +59,13 @@ INSERT INTO archive.plate_seen (plate, first_day, days)
 SELECT s.plate, min(s.day), array_agg(s.day ORDER BY s.day)
   FROM (SELECT DISTINCT p.plate, {_DAY} FROM made.plain AS p) AS s
  GROUP BY s.plate;
-INSERT INTO archive.place_seen (cell_latitude, cell_longitude, sensor_id, first_day, days)
-SELECT s.cell_latitude, s.cell_longitude, s.sensor_id, min(s.day), array_agg(s.day ORDER BY s.day)
+INSERT INTO archive.place_seen (cell_latitude, cell_longitude, sensor_id, sensor_group, first_day, days)
+SELECT s.cell_latitude, s.cell_longitude, s.sensor_id, s.sensor_group, min(s.day),
+       array_agg(s.day ORDER BY s.day)
   FROM (SELECT DISTINCT archive.cell(p.latitude) AS cell_latitude,
-               archive.cell(p.longitude) AS cell_longitude, p.sensor_id, {_DAY}
+               archive.cell(p.longitude) AS cell_longitude, p.sensor_id, p.sensor_group, {_DAY}
           FROM made.plain AS p) AS s
- GROUP BY s.cell_latitude, s.cell_longitude, s.sensor_id;"""  # noqa: S608 - text of our own
+ GROUP BY s.cell_latitude, s.cell_longitude, s.sensor_id, s.sensor_group;"""  # noqa: S608 - text of our own
 
 
 def first_day() -> date:

@@ -19,15 +19,18 @@ CREATE INDEX plate_seen_by_part ON archive.plate_seen USING gin (plate public.gi
     WITH (gin_pending_list_limit = 256);
 CREATE INDEX plate_seen_by_first_day ON archive.plate_seen (first_day);
 
--- In which cells of 0.01 by 0.01 degrees a sensor's reads were, and on which days. A fixed sensor has one row.
+-- In which cells of 0.01 by 0.01 degrees a sensor's reads were, in which group, and on which days. A fixed sensor has one
+-- row.
 CREATE TABLE archive.place_seen (
     cell_latitude smallint NOT NULL,
     cell_longitude smallint NOT NULL,
     sensor_id text COLLATE "C" NOT NULL,
+    sensor_group text COLLATE "C" NOT NULL,
     first_day date NOT NULL,
     days date[] NOT NULL CHECK (cardinality(days) > 0 AND days[1] = first_day),
-    PRIMARY KEY (cell_latitude, cell_longitude, sensor_id)
+    PRIMARY KEY (cell_latitude, cell_longitude, sensor_id, sensor_group)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01);
+CREATE INDEX place_seen_by_group ON archive.place_seen (sensor_group);
 CREATE INDEX place_seen_by_first_day ON archive.place_seen (first_day);
 
 -- Reads of a sensor in the order of time (areas, convoys, summaries, sensor health), and a time by itself: reads
@@ -66,23 +69,25 @@ $$;
 
 -- As note_plates, for places.
 CREATE FUNCTION archive.note_places(
-    latitudes double precision[], longitudes double precision[], sensor_ids text[], seen_days date[]
+    latitudes double precision[], longitudes double precision[], sensor_ids text[], sensor_groups text[],
+    seen_days date[]
 ) RETURNS void
 LANGUAGE plpgsql SET search_path = archive, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
-    INSERT INTO archive.place_seen AS p (cell_latitude, cell_longitude, sensor_id, first_day, days)
-    SELECT n.cell_latitude, n.cell_longitude, n.sensor_id, min(n.day), array_agg(n.day ORDER BY n.day)
+    INSERT INTO archive.place_seen AS p (cell_latitude, cell_longitude, sensor_id, sensor_group, first_day, days)
+    SELECT n.cell_latitude, n.cell_longitude, n.sensor_id, n.sensor_group, min(n.day), array_agg(n.day ORDER BY n.day)
       FROM (SELECT DISTINCT archive.cell(u.latitude) AS cell_latitude, archive.cell(u.longitude) AS cell_longitude,
-                   u.sensor_id, u.day
-              FROM unnest(latitudes, longitudes, sensor_ids, seen_days) AS u (latitude, longitude, sensor_id, day)) AS n
+                   u.sensor_id, u.sensor_group, u.day
+              FROM unnest(latitudes, longitudes, sensor_ids, sensor_groups, seen_days)
+                   AS u (latitude, longitude, sensor_id, sensor_group, day)) AS n
      WHERE NOT EXISTS (SELECT FROM archive.place_seen AS k
                         WHERE k.cell_latitude = n.cell_latitude AND k.cell_longitude = n.cell_longitude
-                          AND k.sensor_id = n.sensor_id AND n.day = ANY (k.days))
-     GROUP BY n.cell_latitude, n.cell_longitude, n.sensor_id
-     ORDER BY n.cell_latitude, n.cell_longitude, n.sensor_id
-        ON CONFLICT (cell_latitude, cell_longitude, sensor_id) DO UPDATE
+                          AND k.sensor_id = n.sensor_id AND k.sensor_group = n.sensor_group AND n.day = ANY (k.days))
+     GROUP BY n.cell_latitude, n.cell_longitude, n.sensor_id, n.sensor_group
+     ORDER BY n.cell_latitude, n.cell_longitude, n.sensor_id, n.sensor_group
+        ON CONFLICT (cell_latitude, cell_longitude, sensor_id, sensor_group) DO UPDATE
        SET first_day = least(p.first_day, excluded.first_day),
            days = CASE WHEN excluded.first_day > p.days[cardinality(p.days)] THEN p.days || excluded.days
                        ELSE ARRAY(SELECT DISTINCT d.day FROM unnest(p.days || excluded.days) AS d (day)
@@ -179,7 +184,7 @@ BEGIN
      WHERE p.plate = ANY (old_plates);
 
     PERFORM FROM archive.place_seen AS p WHERE p.first_day < oldest
-      ORDER BY p.cell_latitude, p.cell_longitude, p.sensor_id FOR UPDATE;
+      ORDER BY p.cell_latitude, p.cell_longitude, p.sensor_id, p.sensor_group FOR UPDATE;
     GET DIAGNOSTICS old_places = ROW_COUNT;
     DELETE FROM archive.place_seen AS p WHERE p.first_day < oldest AND p.days[cardinality(p.days)] < oldest;
     UPDATE archive.place_seen AS p
@@ -210,6 +215,7 @@ DECLARE
     seen_latitudes double precision[];
     seen_longitudes double precision[];
     seen_sensors text[];
+    seen_groups text[];
     seen_days date[];
 BEGIN
     INSERT INTO archive.quarantine (read_id, arrived_on, arrive_time, reason, original)
@@ -240,13 +246,14 @@ BEGIN
          WHERE s.reason IS NULL AND s.capture_time >= oldest
          ORDER BY s.read_id, s.n
             ON CONFLICT DO NOTHING
-        RETURNING read_id, plate, latitude, longitude, sensor_id, image_day)
+        RETURNING read_id, plate, latitude, longitude, sensor_id, sensor_group, image_day)
     SELECT array_agg(stored.read_id), array_agg(stored.plate), array_agg(stored.latitude),
-           array_agg(stored.longitude), array_agg(stored.sensor_id), array_agg(stored.image_day)
-      INTO stored_ids, seen_plates, seen_latitudes, seen_longitudes, seen_sensors, seen_days
+           array_agg(stored.longitude), array_agg(stored.sensor_id), array_agg(stored.sensor_group),
+           array_agg(stored.image_day)
+      INTO stored_ids, seen_plates, seen_latitudes, seen_longitudes, seen_sensors, seen_groups, seen_days
       FROM stored;
     PERFORM archive.note_plates(seen_plates, seen_days);
-    PERFORM archive.note_places(seen_latitudes, seen_longitudes, seen_sensors, seen_days);
+    PERFORM archive.note_places(seen_latitudes, seen_longitudes, seen_sensors, seen_groups, seen_days);
 
     -- The digest that is stored now, for reads that were there before or came twice in this batch.
     -- LIMIT keeps this a look-up in one partition for each read.
@@ -290,19 +297,19 @@ SELECT s.plate, min(s.day), array_agg(s.day ORDER BY s.day)
           FROM archive.read AS r
          WHERE r.sensor_id <> ALL (ARRAY(SELECT m.sensor_id FROM archive.motor_carrier_sensor AS m))) AS s
  GROUP BY s.plate;
-INSERT INTO archive.place_seen (cell_latitude, cell_longitude, sensor_id, first_day, days)
-SELECT s.cell_latitude, s.cell_longitude, s.sensor_id, min(s.day), array_agg(s.day ORDER BY s.day)
+INSERT INTO archive.place_seen (cell_latitude, cell_longitude, sensor_id, sensor_group, first_day, days)
+SELECT s.cell_latitude, s.cell_longitude, s.sensor_id, s.sensor_group, min(s.day), array_agg(s.day ORDER BY s.day)
   FROM (SELECT DISTINCT archive.cell(r.latitude) AS cell_latitude, archive.cell(r.longitude) AS cell_longitude,
-               r.sensor_id, r.image_day AS day
+               r.sensor_id, r.sensor_group, r.image_day AS day
           FROM archive.read AS r
          WHERE r.sensor_id <> ALL (ARRAY(SELECT m.sensor_id FROM archive.motor_carrier_sensor AS m))) AS s
- GROUP BY s.cell_latitude, s.cell_longitude, s.sensor_id;
+ GROUP BY s.cell_latitude, s.cell_longitude, s.sensor_id, s.sensor_group;
 
 REVOKE ALL ON FUNCTION
     archive.utc_day(timestamptz),
     archive.cell(double precision),
     archive.note_plates(text[], date[]),
-    archive.note_places(double precision[], double precision[], text[], date[]),
+    archive.note_places(double precision[], double precision[], text[], text[], date[]),
     archive.dictionary_like(text, date, date, integer),
     archive.dictionary_any(text[], date, date),
     archive.one_off_texts(text),

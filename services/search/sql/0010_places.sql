@@ -124,23 +124,41 @@ BEGIN
 END
 $$;
 
--- Sensors that may have had reads in the place, one row for each of their days from from_day to to_day.
+-- Sensors that may have had reads in the place, one row for each day from from_day to to_day on which they may. Of a small
+-- place the days are those of its cells; of a large one, a group or a list they are all that the sensor was seen on, as
+-- looking at the days of thousands of cells would take longer than passing over days without reads.
 CREATE FUNCTION archive.place_sensors(place archive.place, from_day date, to_day date)
 RETURNS TABLE (sensor_id text, day date)
 LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+    south integer := archive.cell((place).south);
+    west integer := archive.cell((place).west);
+    north integer := archive.cell((place).north);
+    east integer := archive.cell((place).east);
 BEGIN
     IF (place).sensor_ids IS NOT NULL THEN
         RETURN QUERY
         SELECT s.sensor_id, g.day::date
           FROM unnest((place).sensor_ids) AS s (sensor_id)
          CROSS JOIN generate_series(from_day::timestamp, to_day::timestamp, interval '1 day') AS g (day);
-        RETURN;
+    ELSIF (place).sensor_group IS NOT NULL OR (north - south + 1) * (east - west + 1) > 400 THEN
+        RETURN QUERY
+        SELECT s.sensor_id, g.day::date
+          FROM (SELECT p.sensor_id, min(p.first_day) AS first_day, max(p.days[cardinality(p.days)]) AS last_day
+                  FROM archive.place_seen AS p
+                 WHERE p.sensor_group = coalesce((place).sensor_group, p.sensor_group)
+                   AND p.cell_latitude BETWEEN south AND north AND p.cell_longitude BETWEEN west AND east
+                 GROUP BY p.sensor_id) AS s
+         CROSS JOIN generate_series(greatest(from_day, s.first_day)::timestamp, least(to_day, s.last_day)::timestamp,
+                                    interval '1 day') AS g (day);
+    ELSE
+        RETURN QUERY
+        SELECT s.sensor_id, d.day
+          FROM archive.dictionary_sensors((place).south, (place).west, (place).north, (place).east, from_day, to_day)
+               AS s
+         CROSS JOIN LATERAL unnest(s.days) AS d (day);
     END IF;
-    RETURN QUERY
-    SELECT s.sensor_id, d.day
-      FROM archive.dictionary_sensors((place).south, (place).west, (place).north, (place).east, from_day, to_day) AS s
-     CROSS JOIN LATERAL unnest(s.days) AS d (day);
 END
 $$;
 

@@ -1,9 +1,9 @@
 -- "Where was this plate, or one like it?" and "what was seen here?", newest first (ENF-051 II.F, IV.C.3, IV.C.5).
 --
--- An exact plate is looked up in its index. Everything else is resolved in the dictionary first, to plates or to sensors
--- with the days on which they were seen. Then windows of time are walked from the newest to the oldest, each twice as
--- long as the one before, until the page is full: what is seen often costs a look at its last hours, and what is seen
--- seldom a dozen looks by index.
+-- What is asked for is resolved in the dictionary, to plates or to sensors with the days on which they were seen. Then
+-- windows of time are walked from the newest to the oldest, each twice as long as the one before, until the page is
+-- full: what is seen often costs a look at its last hours, what is seen seldom a look at each of its days, and a day on
+-- which nothing was seen costs nothing.
 SET LOCAL ROLE archive_owner;
 
 CREATE INDEX plate_seen_by_likeness ON archive.plate_seen (archive.folded(plate) COLLATE "C");
@@ -34,33 +34,8 @@ RETURN agency_ori = ANY ((wanted).agency_oris)
     AND (cardinality((wanted).provenances) = 0 OR provenance = ANY ((wanted).provenances))
     AND archive.is_in_place((wanted).place, latitude, longitude, sensor_group, sensor_id);
 
--- Reads of exactly this plate. In the order of the index, partition by partition, so it stops where the page is full.
-CREATE FUNCTION archive.exact_page(wanted_plate text, wanted archive.wanted_reads, row_limit integer)
-RETURNS TABLE (read_id uuid, capture_time timestamptz)
-LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off AS $$
-#variable_conflict use_column
-DECLARE
-    from_time timestamptz := (wanted).from_time;
-    to_time timestamptz := (wanted).to_time;
-    before_time timestamptz := (wanted).before_time;
-    before_id uuid := (wanted).before_id;
-BEGIN
-    RETURN QUERY
-    SELECT r.read_id, r.capture_time
-      FROM archive.read AS r
-     WHERE r.plate = wanted_plate
-       AND r.capture_time >= from_time AND r.capture_time < to_time
-       AND r.capture_time <= before_time  -- for pruning, which does not look into the comparison of rows below
-       AND (r.capture_time, r.read_id) < (before_time, before_id)
-       AND archive.is_wanted(wanted, r.agency_ori, r.sensor_group, r.state, r.provenance, r.sensor_id, r.latitude,
-                             r.longitude)
-     ORDER BY r.capture_time DESC, r.read_id DESC
-     LIMIT row_limit;
-END
-$$;
-
--- Reads of these plates in one window, which begins and ends within the question's.
+-- Reads of these plates in one window, which begins and ends within the question's. OFFSET 0 keeps what is wanted out of
+-- the scans: made ready once, and not again for each of ninety partitions.
 CREATE FUNCTION archive.plates_page(
     plates text[], wanted archive.wanted_reads, from_time timestamptz, to_time timestamptz, row_limit integer
 ) RETURNS TABLE (read_id uuid, capture_time timestamptz)
@@ -72,15 +47,17 @@ DECLARE
     before_id uuid := (wanted).before_id;
 BEGIN
     RETURN QUERY
-    SELECT r.read_id, r.capture_time
-      FROM archive.read AS r
-     WHERE r.plate = ANY (plates)
-       AND r.capture_time >= from_time AND r.capture_time < to_time
-       AND r.capture_time <= before_time
-       AND (r.capture_time, r.read_id) < (before_time, before_id)
-       AND archive.is_wanted(wanted, r.agency_ori, r.sensor_group, r.state, r.provenance, r.sensor_id, r.latitude,
-                             r.longitude)
-     ORDER BY r.capture_time DESC, r.read_id DESC
+    SELECT f.read_id, f.capture_time
+      FROM (SELECT r.read_id, r.capture_time, r.agency_ori, r.sensor_group, r.state, r.provenance, r.sensor_id,
+                   r.latitude, r.longitude
+              FROM archive.read AS r
+             WHERE r.plate = ANY (plates)
+               AND r.capture_time >= from_time AND r.capture_time < to_time AND r.capture_time <= before_time
+            OFFSET 0) AS f
+     WHERE (f.capture_time, f.read_id) < (before_time, before_id)
+       AND archive.is_wanted(wanted, f.agency_ori, f.sensor_group, f.state, f.provenance, f.sensor_id, f.latitude,
+                             f.longitude)
+     ORDER BY f.capture_time DESC, f.read_id DESC
      LIMIT row_limit;
 END
 $$;
@@ -97,27 +74,32 @@ DECLARE
     before_id uuid := (wanted).before_id;
 BEGIN
     RETURN QUERY
-    SELECT r.read_id, r.capture_time
-      FROM archive.read AS r
-     WHERE r.sensor_id = ANY (sensor_ids)
-       AND r.capture_time >= from_time AND r.capture_time < to_time
-       AND r.capture_time <= before_time
-       AND (r.capture_time, r.read_id) < (before_time, before_id)
-       AND archive.is_wanted(wanted, r.agency_ori, r.sensor_group, r.state, r.provenance, r.sensor_id, r.latitude,
-                             r.longitude)
-     ORDER BY r.capture_time DESC, r.read_id DESC
+    SELECT f.read_id, f.capture_time
+      FROM (SELECT r.read_id, r.capture_time, r.agency_ori, r.sensor_group, r.state, r.provenance, r.sensor_id,
+                   r.latitude, r.longitude
+              FROM archive.read AS r
+             WHERE r.sensor_id = ANY (sensor_ids)
+               AND r.capture_time >= from_time AND r.capture_time < to_time AND r.capture_time <= before_time
+            OFFSET 0) AS f
+     WHERE (f.capture_time, f.read_id) < (before_time, before_id)
+       AND archive.is_wanted(wanted, f.agency_ori, f.sensor_group, f.state, f.provenance, f.sensor_id, f.latitude,
+                             f.longitude)
+     ORDER BY f.capture_time DESC, f.read_id DESC
      LIMIT row_limit;
 END
 $$;
 
--- At most row_limit reads of `words`, which are plates or sensors, each with a day on which it was seen; windows from
--- the newest to the oldest, the first as long as `first_width`.
+-- At most row_limit reads of `words`, which are plates or sensors, each with a day on which it was seen. Windows go from
+-- the newest to the oldest; each is twice as long as the one before, the first as long as `first_width`, but none
+-- reaches over a day on which nothing was seen.
 CREATE FUNCTION archive.walked_reads(
     words text[], days date[], are_plates boolean, wanted archive.wanted_reads, first_width interval, row_limit integer
 ) RETURNS TABLE (read_id uuid, capture_time timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+    seen date[] := ARRAY(SELECT DISTINCT d.day FROM unnest(days) AS d (day) ORDER BY d.day DESC);
+    place integer := 1;
     upper_time timestamptz := least((wanted).to_time, (wanted).before_time + interval '1 microsecond');
     lower_time timestamptz;
     width interval := first_width;
@@ -126,12 +108,16 @@ DECLARE
     chosen text[];
 BEGIN
     WHILE missing > 0 AND upper_time > (wanted).from_time LOOP
-        -- Days on which nothing was seen are passed over.
-        upper_time := (SELECT least(upper_time, (max(d.day) + 1)::timestamp AT TIME ZONE 'UTC')
-                         FROM unnest(days) AS d (day)
-                        WHERE d.day::timestamp AT TIME ZONE 'UTC' < upper_time);
-        EXIT WHEN upper_time IS NULL;
+        WHILE seen[place]::timestamp AT TIME ZONE 'UTC' >= upper_time LOOP
+            place := place + 1;
+        END LOOP;
+        EXIT WHEN seen[place] IS NULL;
+        upper_time := least(upper_time, (seen[place] + 1)::timestamp AT TIME ZONE 'UTC');
         lower_time := greatest((wanted).from_time, upper_time - width);
+        WHILE seen[place + 1] = seen[place] - 1 AND seen[place]::timestamp AT TIME ZONE 'UTC' > lower_time LOOP
+            place := place + 1;
+        END LOOP;
+        lower_time := greatest(lower_time, seen[place]::timestamp AT TIME ZONE 'UTC');
         chosen := ARRAY(SELECT DISTINCT s.word
                           FROM unnest(words, days) AS s (word, day)
                          WHERE s.day BETWEEN archive.utc_day(lower_time) AND archive.utc_day(upper_time));
@@ -175,6 +161,10 @@ LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     CASE plate_form
+        WHEN 'exact' THEN
+            RETURN QUERY SELECT k.plate, d.day
+                           FROM archive.dictionary_any(ARRAY[plate], from_day, to_day) AS k
+                          CROSS JOIN LATERAL unnest(k.days) AS d (day);
         WHEN 'pattern' THEN
             RETURN QUERY SELECT k.plate, d.day
                            FROM archive.dictionary_like(plate, from_day, to_day, NULL) AS k
@@ -204,9 +194,7 @@ DECLARE
     words text[];
     days date[];
 BEGIN
-    IF plate_form = 'exact' THEN
-        RETURN QUERY SELECT p.* FROM archive.exact_page(plate, wanted, row_limit) AS p;
-    ELSIF plate_form = 'any' THEN
+    IF plate_form = 'any' THEN
         SELECT array_agg(s.sensor_id), array_agg(s.day) INTO words, days
           FROM archive.place_sensors((wanted).place, from_day, to_day) AS s;
         RETURN QUERY SELECT w.*
@@ -292,7 +280,7 @@ DECLARE
     nothing archive.wanted_reads := ROW ('infinity', '-infinity', '-infinity', NULL, '{}', '{}', '', '{}',
                                          archive.place_of(''));
 BEGIN
-    PERFORM FROM archive.exact_page('', nothing, 0);
+    PERFORM FROM archive.dictionary_any('{}', NULL, NULL);
     PERFORM FROM archive.plates_page('{}', nothing, 'infinity', '-infinity', 0);
     PERFORM FROM archive.sensors_page('{}', nothing, 'infinity', '-infinity', 0);
     RETURN true;
@@ -303,7 +291,6 @@ DROP FUNCTION archive.plate_page(text, timestamptz, timestamptz, timestamptz, uu
 
 REVOKE ALL ON FUNCTION
     archive.is_wanted(archive.wanted_reads, text, text, text, text, text, double precision, double precision),
-    archive.exact_page(text, archive.wanted_reads, integer),
     archive.plates_page(text[], archive.wanted_reads, timestamptz, timestamptz, integer),
     archive.sensors_page(text[], archive.wanted_reads, timestamptz, timestamptz, integer),
     archive.walked_reads(text[], date[], boolean, archive.wanted_reads, interval, integer),

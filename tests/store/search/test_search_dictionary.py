@@ -155,7 +155,7 @@ async def test_forgetting_leaves_what_is_within_the_retention_period(append, con
         "SELECT * FROM archive.dictionary_any('{A1}', '-infinity', 'infinity')",
         "SELECT * FROM archive.dictionary_sensors(-90, -180, 90, 180, '-infinity', 'infinity')",
         "SELECT archive.note_plates('{A1}', '{2026-01-01}')",
-        "SELECT archive.note_places('{1}', '{1}', '{s}', '{2026-01-01}')",
+        "SELECT archive.note_places('{1}', '{1}', '{s}', '{g}', '{2026-01-01}')",
         "DELETE FROM archive.plate_seen",
     ],
 )

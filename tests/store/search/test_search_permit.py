@@ -378,7 +378,6 @@ async def test_no_login_can_become_the_owner_or_change_what_guards_the_rows(
         "ALTER FUNCTION archive.warm_up() OWNER TO CURRENT_USER",
         "DROP FUNCTION archive.warm_up()",
         "SELECT archive.refuse()",
-        "SELECT archive.exact_page('A', NULL, 1)",
         "SELECT archive.plates_page('{A}', NULL, '-infinity', 'infinity', 1)",
         "SELECT archive.sensors_page('{A}', NULL, '-infinity', 'infinity', 1)",
         "SELECT archive.wanted_plates('pattern', 'ABC*', '-infinity', 'infinity')",

@@ -155,6 +155,34 @@ async def test_a_place_has_the_sensors_whose_reads_were_near_with_their_days(
     assert [tuple(row) for row in rows] == [("cam-near", captured.date())]
 
 
+@pytest.mark.parametrize(
+    "area", [Circle(CENTER, 150_000), Circle(Point(70, 179.999), 150_000), SensorGroup("wide-group")]
+)
+async def test_a_large_place_or_a_group_has_its_sensors_on_all_days_that_they_were_seen(
+    connect: Connect, append: Callable[..., Awaitable[object]], area: Area
+) -> None:
+    admin, today = await connect("admin"), now().date()
+    for days, sensor, group in (
+        (5, "cam-wide", "wide-group"),
+        (3, "cam-wide", "wide-group"),
+        (4, "cam-other", "x"),
+    ):
+        one = archived_read(now() - timedelta(days=days))
+        one.read.sensor_id, one.sensor_group = sensor, group
+        if isinstance(area, Circle):
+            one.read.place.latitude, one.read.place.longitude = area.center.latitude, area.center.longitude
+        await append([one])
+
+    rows = await admin.fetch(
+        "SELECT * FROM archive.place_sensors(archive.place_of($1), $2, $3) WHERE sensor_id LIKE 'cam-wide%'",
+        area_text(area),
+        today - timedelta(days=30),
+        today,
+    )
+
+    assert sorted((today - row["day"]).days for row in rows) == [3, 4, 5]
+
+
 async def test_named_sensors_are_looked_up_on_every_day_of_the_window(connect: Connect) -> None:
     admin, today = await connect("admin"), now().date()
 
