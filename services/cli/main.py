@@ -7,6 +7,8 @@ from services.cli import (
     agreement,
     alert,
     audit,
+    dissemination,
+    evidence,
     hotlist,
     hotlist_history,
     hotlist_show,
@@ -49,9 +51,16 @@ app.add_typer(scope.app, name="scope")
 app.add_typer(model.app, name="model")
 app.add_typer(alert.app, name="alert")
 app.add_typer(audit.app, name="audit")
-for more in (*search_read.COMMANDS, *search_analysis.COMMANDS, *search_scenes.COMMANDS):
+for more in (
+    *search_read.COMMANDS,
+    *search_analysis.COMMANDS,
+    *search_scenes.COMMANDS,
+    *search_report.COMMANDS,
+):
     search.app.command()(more)
 app.add_typer(search.app, name="search")
+app.add_typer(evidence.app, name="evidence")
+app.add_typer(dissemination.app, name="dissemination")
 
 
 def main() -> None:
