@@ -18,6 +18,7 @@ from services.cli import (
     search,
     search_analysis,
     search_read,
+    search_report,
     search_scenes,
     sensor,
 )
