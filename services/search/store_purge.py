@@ -103,7 +103,11 @@ class PurgeStore:
                 yield mine
             finally:
                 if mine:
-                    await held.fetchval(_UNLOCK)
+                    try:
+                        await held.fetchval(_UNLOCK)
+                    except BaseException:
+                        held.terminate()  # the place goes with the session
+                        raise
 
     async def follow(self, statement: str) -> int:
         """The days that reads are kept, once the database follows audit's `statement`."""

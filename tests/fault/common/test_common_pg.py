@@ -46,6 +46,19 @@ async def test_a_pool_is_warm_and_its_connections_have_limits(postgres_admin_url
         }
 
 
+async def test_a_transaction_that_was_left_open_ends_with_the_connections_return(
+    postgres_admin_url: str,
+) -> None:
+    pool = await open_pool(postgres_admin_url, application_name="test", min_size=1, max_size=1)
+    async with pool:
+        async with connection(pool) as held:
+            await held.execute("BEGIN")
+            await held.execute("SELECT pg_advisory_xact_lock(4711)")
+        async with connection(pool) as held:
+            assert not held.is_in_transaction()
+            assert await held.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+
+
 @pytest.mark.parametrize("way", ["stop", "kill"])
 async def test_a_pool_goes_on_after_the_server_was_restarted(server: EmbeddedPostgres, way: str) -> None:
     pool = await open_pool(server.admin_url, application_name="test", min_size=2, max_size=2)
