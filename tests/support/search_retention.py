@@ -103,7 +103,7 @@ class Rig:
     async def plant(self, reads: Sequence[archive_pb.ArchivedRead]) -> None:
         """Stores reads whatever their age, each with its image under its day's key."""
         for read in reads:
-            await self._plant_image(read)
+            await plant_image(self.objects, read)
         for day in {date.fromisoformat(one.read.image.day) for one in reads}:
             await add_day(self.database, day)
         await self.admin("UPDATE archive.setting SET retention_days = 3660")
@@ -115,23 +115,26 @@ class Rig:
         finally:
             await self.admin("UPDATE archive.setting SET retention_days = 90")
 
-    async def _plant_image(self, read: archive_pb.ArchivedRead) -> None:
-        day, image = date.fromisoformat(read.read.image.day), read.read.read_id.encode()
-        name = f"days/{day.isoformat()}"
-        day_key = hashlib.sha256(name.encode()).digest()
-        if not await self.objects.exists(f"{name}/key"):
-            await self.objects.put(f"{name}/key", wrap_day_key(OCR_KEK, day, day_key))
-        digest = hashlib.sha256(image).digest()
-        key = image_key(day_key, digest)
-        await self.objects.put(f"{name}/{digest.hex()}", seal_image(key, day, image))
-        read.read.image.sha256, read.read.image.image_key = digest, key
-
     def days_with_images(self) -> set[str]:
         root = self.folder / "days"
         return {one.name for one in root.iterdir()} if root.is_dir() else set()
 
     async def rows(self, table: str = "archive.read") -> int:
         return int((await self.admin(f"SELECT count(*) FROM {table}"))[0][0])  # noqa: S608 -- a constant
+
+
+async def plant_image(objects: FileObjectStore, read: archive_pb.ArchivedRead) -> bytes:
+    """The image of the read, stored as ocr does; the read knows it from now on."""
+    day, image = date.fromisoformat(read.read.image.day), read.read.read_id.encode()
+    name = f"days/{day.isoformat()}"
+    day_key = hashlib.sha256(name.encode()).digest()
+    if not await objects.exists(f"{name}/key"):
+        await objects.put(f"{name}/key", wrap_day_key(OCR_KEK, day, day_key))
+    digest = hashlib.sha256(image).digest()
+    key = image_key(day_key, digest)
+    await objects.put(f"{name}/{digest.hex()}", seal_image(key, day, image))
+    read.read.image.sha256, read.read.image.image_key = digest, key
+    return image
 
 
 async def add_day(database: MigratedDatabase, day: date) -> None:
