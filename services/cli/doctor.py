@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from services.cli.doctor_retention import retention
 from services.cli.options import DATA_DIR, EXIT_REFUSED, DataDir, Json
 from services.cli.output import Output
 from services.dev.places import default_model_dir
@@ -44,7 +45,13 @@ class Finding:
     advice: str
 
 
+app = typer.Typer(invoke_without_command=True, help="What is missing on this machine, and how to mend it.")
+app.command()(retention)
+
+
+@app.callback()
 def doctor(
+    context: typer.Context,
     base_port: Annotated[
         int, typer.Option("--base-port", help="Base port that `platewarden up` would use.")
     ] = 7400,
@@ -52,6 +59,8 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Looks at this machine and says what is missing and how to mend it. Exit code 1 when something is."""
+    if context.invoked_subcommand:
+        return
     output = Output(as_json=as_json)
     findings = list(examine(data_dir, base_port))
     for finding in findings:

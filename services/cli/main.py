@@ -8,12 +8,15 @@ from services.cli import (
     alert,
     audit,
     dissemination,
+    doctor,
     evidence,
+    hold,
     hotlist,
     hotlist_history,
     hotlist_show,
     local,
     model,
+    retention,
     scope,
     search,
     search_analysis,
@@ -25,7 +28,6 @@ from services.cli import (
 from services.cli.bootstrap import bootstrap
 from services.cli.capture import capture
 from services.cli.demo.command import demo
-from services.cli.doctor import doctor
 from services.cli.read import read
 from services.cli.search import purposes
 from services.cli.token import token
@@ -38,8 +40,9 @@ app = typer.Typer(
     help="An open automated licence plate reader in which every query has to answer for itself.",
     pretty_exceptions_enable=False,  # a traceback with local variables could show a plate or a token
 )
-for command in (up, demo, doctor, bootstrap, token, capture, read, watch, purposes):
+for command in (up, demo, bootstrap, token, capture, read, watch, purposes):
     app.command()(command)
+app.add_typer(doctor.app, name="doctor")
 app.add_typer(account.app, name="account")
 app.add_typer(sensor.agency_app, name="agency")
 app.add_typer(agreement.app, name="agreement")
@@ -62,6 +65,8 @@ for more in (
 app.add_typer(search.app, name="search")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(dissemination.app, name="dissemination")
+app.add_typer(retention.app, name="retention")
+app.add_typer(hold.app, name="hold")
 
 
 def main() -> None:

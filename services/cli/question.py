@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from alpr.search.v1.area_pb2 import Area, Circle, MapPoint, Polygon, SensorList
+from alpr.type.v1 import left_out_pb2
 from alpr.type.v1.justification_pb2 import Justification
 from alpr.type.v1.notice_pb2 import Notice
 from alpr.type.v1.receipt_pb2 import AuditReceipt
@@ -34,6 +35,11 @@ from services.cli.output import Output
 from services.cli.session import Session
 from services.cli.words import CASE_KIND, UNSPECIFIED_CASE
 from services.common.receipts import receipt_to_json
+
+_LEFT_OUT = {
+    left_out_pb2.LEFT_OUT_REASON_NO_NON_AGENCY_ACCESS: "not your agency's own, for which you have no grant",
+    left_out_pb2.LEFT_OUT_REASON_PURPOSE_LIMIT: "searched for other offences only",
+}
 
 
 class Answer(Protocol):
@@ -216,8 +222,13 @@ def write_receipts(answer: Answer, folder: Path) -> None:
     """Writes the answer's two receipts into `folder` as question-<index>.json and outcome-<index>.json."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, receipt in (("question", answer.question_receipt), ("outcome", answer.outcome_receipt)):
-        path = folder / f"{name}-{receipt.log_index}.json"
-        path.write_text(json.dumps(receipt_to_json(receipt), indent=2) + "\n", encoding="utf-8")
+        write_receipt(receipt, folder / f"{name}-{receipt.log_index}.json")
+
+
+def write_receipt(receipt: AuditReceipt, path: Path) -> None:
+    """Writes one receipt as the offline verifier takes it; makes the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(receipt_to_json(receipt), indent=2) + "\n", encoding="utf-8")
 
 
 def show_notice(answer: Answer, output: Output) -> None:
@@ -232,3 +243,6 @@ def show_record(answer: Answer, found: str, output: Output) -> None:
         f"{answer.searched_to.ToDatetime():%Y-%m-%d %H:%M} UTC; recorded as log entries "
         f"{answer.question_receipt.log_index} (question) and {answer.outcome_receipt.log_index} (answer)"
     )
+    for one in getattr(answer, "left_out", ()):
+        whose = f"group {one.sensor_group} of {one.agency_ori}" if one.sensor_group else one.agency_ori
+        output.note(f"Left out: {whose} ({_LEFT_OUT.get(one.reason, 'for another reason')})")
