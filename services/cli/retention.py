@@ -77,9 +77,9 @@ def purges(
         stub = _retention(session)
         answer = await session.call(stub.ListPurges, pb.ListPurgesRequest(page_size=limit, page_token=page))
         found = [one for one in answer.purges if day in ("", one.day)]
-        for one in found if receipts else ():
-            assert receipts is not None  # noqa: S101 -- the line above
-            write_receipt(one.outcome_receipt, receipts / f"purge-{one.day}-{one.purge_id[:8]}.json")
+        if receipts is not None:
+            for one in found:
+                write_receipt(one.outcome_receipt, receipts / f"purge-{one.day}-{one.purge_id[:8]}.json")
         if day and not as_json:
             for one in found:
                 for name, value in sorted(one.certificate.items()):
@@ -109,8 +109,8 @@ def purge(subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json = False)
 def _confirmed(days: int, before: int) -> int:
     """The days that the person types once more."""
     typer.echo(
-        f"Reads are kept {before} days. With {days}, every read that is older is out of reach at once, and the "
-        "next daily purge deletes it for good; a longer period later does not bring it back.",
+        f"Reads are kept {before} days. With {days}, every read that is older is out of reach at once, and "
+        "the next daily purge deletes it for good; a longer period later does not bring it back.",
         err=True,
     )
     typed: int = typer.prompt("Type the new number of days to confirm", type=int, err=True)
