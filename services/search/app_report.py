@@ -19,7 +19,7 @@ from services.common.identity import AccessToken
 from services.search.app_read import Boxes, Images
 from services.search.core.answer import Authorization, FoundRead, StoredImage
 from services.search.core.pictures import PictureError, Pictures, crop_and_overview
-from services.search.core.redaction import redacted
+from services.search.core.redaction import COUNTS, redacted
 from services.search.core.report import NO_PICTURES, LogEntry, Mark, Report, ReportedRead, Why
 from services.search.departures import Departed, Departure, Departures, ForWhom
 from services.search.report_forms import Form
@@ -174,8 +174,8 @@ class Reports:
         missing = len(request.read_ids) - len(reads)
         asked = (
             ("Caption", request.caption),
-            ("Reads asked for", str(len(request.read_ids))),
-            ("Not in it", f"{missing}: no longer kept, or not to be seen by this account" if missing else ""),
+            (COUNTS[0], str(len(request.read_ids))),
+            (COUNTS[1], f"{missing}: no longer kept, or not to be seen by this account" if missing else ""),
         )
         return Report(
             title=_title(reads),

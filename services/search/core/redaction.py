@@ -12,6 +12,8 @@ from services.search.core.dissemination import Field
 from services.search.core.report import NO_PICTURES, Report, ReportedRead, Why
 
 REDACTED: Final = "[redacted]"
+COUNTS: Final = ("Reads asked for", "Not in it")
+"""What a report says of its question that tells nothing of any read."""
 
 
 def redacted(report: Report, fields: AbstractSet[Field]) -> Report:
@@ -36,7 +38,8 @@ def redacted(report: Report, fields: AbstractSet[Field]) -> Report:
 def _asked(report: Report, hidden: AbstractSet[Field]) -> tuple[tuple[str, str], ...]:
     """What was redacted stands in the file; words of the person who asked may hold anything, and go."""
     names = ", ".join(sorted(field.value for field in hidden))
-    return (*((name, value) for name, value in report.asked if name != "Caption"), ("Redacted", names))
+    counts = tuple((name, value) for name, value in report.asked if name in COUNTS)
+    return (*counts, ("Redacted", names))
 
 
 def _read(read: ReportedRead, number: int, hidden: AbstractSet[Field]) -> ReportedRead:
