@@ -227,6 +227,7 @@ def _ocr(world: World) -> Mapping[str, str]:
     return {
         "PW_IMAGE_STORE_DIR": str(world.places.images),
         "PW_IMAGE_KEK_FILE": str(world.key_file("ocr-image-kek")),
+        "PW_MCS_IMAGE_KEK_FILE": str(world.key_file("ocr-mcs-image-kek")),
         "PW_MODEL_DIR": str(default_model_dir()),
         "PW_RECEIVER_LISTEN": f"{HOST}:{world.ports.receiver}",
         "PW_RECEIVER_SECRETS_DIR": str(world.places.sensor_secrets),

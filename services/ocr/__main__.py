@@ -37,7 +37,7 @@ from services.ocr.receiver.listen import listen
 from services.ocr.recognition import Recognizer
 from services.ocr.server import SERVICE, OcrServicer
 from services.ocr.status import StatusRelay
-from services.ocr.store import ImageVault
+from services.ocr.store import ImageKeks, ImageVault
 from services.ocr.store_rollout import RollOutStore
 from services.ocr.video import video_settings
 
@@ -55,9 +55,8 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
         ConfigError: A model, the key or the image store is not what it must be.
     """
     engines = await _engines(settings)
-    kek = read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE")
     objects = FileObjectStore(settings.image_store_dir)
-    vault = ImageVault(objects, kek, clock, retention_days=lambda: retention.current.days)
+    vault = ImageVault(objects, _keks(settings), clock, retention_days=lambda: retention.current.days)
     await vault.check()
     builder = ServerBuilder(settings, name="ocr")
 
@@ -105,6 +104,16 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
     builder.health_check(lambda: _audit_heard(sensors, retention))
     builder.health_check(lambda: _models_here(roll_out))
     return builder
+
+
+def _keks(settings: OcrSettings) -> ImageKeks:
+    keks = ImageKeks(
+        read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE"),
+        read_key(settings.mcs_image_kek_file, "PW_MCS_IMAGE_KEK_FILE"),
+    )
+    if keks.general == keks.motor_carrier:
+        raise ConfigError("PW_MCS_IMAGE_KEK_FILE must hold another key than PW_IMAGE_KEK_FILE")
+    return keks
 
 
 async def _engines(settings: OcrSettings) -> Engines:

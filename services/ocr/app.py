@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from alpr.type.v1 import sensor_pb2
@@ -20,6 +20,15 @@ from services.ocr.matcher_link import MatcherLink
 from services.ocr.metrics import FRAMES, PLATES
 from services.ocr.recognition import Recognizer
 from services.ocr.store import ImageVault
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """Whose frame it is, where it was taken, and when we got it."""
+
+    sensor: sensor_pb2.Sensor
+    place: Position
+    received: datetime
 
 
 class FrameIntake:
@@ -70,10 +79,10 @@ class FrameIntake:
             StorageUnavailableError: The image is not stored, and no read was sent on.
             DependencyUnavailableError: The matcher did not answer; send the frame again.
         """
-        place, received = self._allowed(frame, sensor_id)
+        admitted = self._allowed(frame, sensor_id)
         with self._load.admitted(len(frame.image), seconds_left) as ticket:
             async with self._slots:
-                looked = await self._look(frame, sensor_id, ticket, place, received)
+                looked = await self._look(frame, ticket, admitted)
                 found = looked.found
                 if not found.plates:
                     # Without a plate nothing of the frame is kept.
@@ -90,10 +99,10 @@ class FrameIntake:
             InvalidFieldError: No place is known (ENF-051 II.J); nothing was looked at.
             BadImageError: The image cannot be decoded.
         """
-        place, received = self._allowed(frame, sensor_id)
+        admitted = self._allowed(frame, sensor_id)
         with self._load.admitted(len(frame.image), seconds_left) as ticket:
             async with self._slots:
-                return await self._look(frame, sensor_id, ticket, place, received)
+                return await self._look(frame, ticket, admitted)
 
     def read_of(self, looked: Looked, number: int, sensor_id: str) -> NewRead:
         """The read of the plate of that number in the frame; its image is not stored yet."""
@@ -133,28 +142,28 @@ class FrameIntake:
             PLATES.labels(ReadStatus.Name(outcome.status)).inc()
         return tuple(zip(stored, outcomes, strict=True))
 
-    def _allowed(self, frame: Frame, sensor_id: str) -> tuple[Position, datetime]:
-        """Where the frame was taken and when we got it; only an approved sensor's frame comes so far."""
+    def _allowed(self, frame: Frame, sensor_id: str) -> _Admitted:
+        """What the door says of the frame; only an approved sensor's comes so far."""
         received = self._clock.now()
         sensor = self._sensors.require_approved(sensor_id, frame.capture_time)
-        return frame.place or _surveyed_place(sensor), received
+        return _Admitted(sensor, frame.place or _surveyed_place(sensor), received)
 
-    async def _look(
-        self, frame: Frame, sensor_id: str, ticket: Ticket, place: Position, received: datetime
-    ) -> Looked:
-        found = await self._recognizer.recognize(frame.image, sensor_id)
+    async def _look(self, frame: Frame, ticket: Ticket, admitted: _Admitted) -> Looked:
+        found = await self._recognizer.recognize(frame.image, admitted.sensor.sensor_id)
         ticket.recognised(found.seconds)
         outcome = "plates" if found.plates else "unreadable" if found.unreadable else "empty"
         FRAMES.labels(outcome).inc()
         sha256 = hashlib.sha256(frame.image).digest() if found.plates else b""
-        return Looked(frame, sha256, place, received, found)
+        apart = admitted.sensor.partition == sensor_pb2.PARTITION_MOTOR_CARRIER
+        return Looked(frame, sha256, admitted.place, admitted.received, found, apart)
 
     async def _stored_image(self, looked: Looked, day: date) -> StoredImage | None:
         """The image once it is on disk; None when its day is no longer kept, and then it is not stored."""
         if not self._vault.keeps(day):
             return None
         frame = looked.frame
-        key = await self._vault.store(day, looked.sha256, frame.image)
+        apart = looked.motor_carrier
+        key = await self._vault.store(day, looked.sha256, frame.image, motor_carrier=apart)
         return StoredImage(looked.sha256, day, frame.kind.media_type, len(frame.image), key)
 
 

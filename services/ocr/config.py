@@ -20,6 +20,8 @@ class OcrSettings(ServiceSettings):
     """Root of the image store; images go to `days/`."""
     image_kek_file: ReadableFile
     """Key-encryption key of the day keys, 32 bytes as hexadecimal digits."""
+    mcs_image_kek_file: ReadableFile
+    """The same for images of the Motor Carrier Safety system, another key (ENF-051 III.E.5)."""
     matcher_target: Annotated[Address, Field(min_length=1)]
     audit_target: Annotated[Address, Field(min_length=1)]
     matcher_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10

@@ -113,6 +113,7 @@ class Looked:
         place: Where it was taken.
         received: When we got it.
         found: What is in it.
+        motor_carrier: Its sensor is of the Motor Carrier Safety system (ENF-051 II.H).
     """
 
     frame: Frame
@@ -120,6 +121,7 @@ class Looked:
     place: Position
     received: datetime
     found: Recognized
+    motor_carrier: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from services.search.core.hold_seal import (
 
 DAYS: Final = "days"
 HOLDS: Final = "holds"
+APART: Final = "mcs"
+"""Folder of a day's images of the Motor Carrier Safety system (ENF-051 II.H)."""
 _UNREADABLE: Final = "what the hold keeps cannot be opened; tell the system administrator"
 
 
@@ -48,13 +50,17 @@ class DayImages:
         return sorted(found)
 
     async def usage(self, day: date) -> tuple[Usage, bool]:
-        """What there is of the day without its key, and whether the key is there."""
+        """What there is of the day without its keys, and whether one of them is there.
+
+        Images of the Motor Carrier Safety system lie below, with a key of their own.
+        """
         prefix = f"{DAYS}/{day.isoformat()}"
-        used, key = await self._objects.usage(prefix), await self._objects.exists(f"{prefix}/key")
-        size = used.size_bytes
-        if key:
-            size -= len(await self._objects.get(f"{prefix}/key"))
-        return Usage(used.objects - key, size), key
+        used = await self._objects.usage(prefix)
+        keys = []
+        for name in (f"{prefix}/key", f"{prefix}/{APART}/key"):
+            with suppress(NotFoundError):
+                keys.append(await self._objects.get(name))
+        return Usage(used.objects - len(keys), used.size_bytes - sum(map(len, keys))), bool(keys)
 
     async def remove(self, day: date) -> None:
         """Returns when images and key of the day are gone for good."""

@@ -336,9 +336,10 @@ class World:
 
 def settings_for(tls: DevelopmentAuthority, folder: Path, neighbours: Neighbours, **more: Any) -> OcrSettings:
     """Settings of a service on a free port, its store in `folder`."""
-    kek = folder / "image.kek"
-    if not kek.exists():
-        kek.write_text(secrets.token_hex(32), encoding="ascii")
+    kek, mcs_kek = folder / "image.kek", folder / "mcs-image.kek"
+    for file in (kek, mcs_kek):
+        if not file.exists():
+            file.write_text(secrets.token_hex(32), encoding="ascii")
     files = tls.server("ocr")
     given: dict[str, Any] = {
         "listen": "127.0.0.1:0",
@@ -348,6 +349,7 @@ def settings_for(tls: DevelopmentAuthority, folder: Path, neighbours: Neighbours
         "tls_ca": files.ca_file,
         "image_store_dir": folder / "images",
         "image_kek_file": kek,
+        "mcs_image_kek_file": mcs_kek,
         "matcher_target": neighbours.matcher_target,
         "audit_target": neighbours.audit_target,
         "shutdown_grace_seconds": 5,

@@ -30,7 +30,7 @@ from services.ocr.limits import Load
 from services.ocr.matcher_link import MatcherLink
 from services.ocr.passages import HeldBytes
 from services.ocr.recognition import Recognized
-from services.ocr.store import ImageVault
+from services.ocr.store import ImageKeks, ImageVault
 from services.ocr.video import VideoSettings, VideoStream
 from tests.support.ocr_kit import FIXED, Matcher, Neighbours
 
@@ -138,7 +138,12 @@ async def videos(
         # The frames of these tests have been looked at: nobody is asked about sensors or plates.
         sensors=cast(Any, None),
         recognizer=cast(Any, None),
-        vault=ImageVault(FileObjectStore(folder / "images"), bytes(32), clock, retention_days=lambda: 90),
+        vault=ImageVault(
+            FileObjectStore(folder / "images"),
+            ImageKeks(bytes(32), b"m" * 32),
+            clock,
+            retention_days=lambda: 90,
+        ),
         matcher=link,
         clock=clock,
         load=Load(workers=1, most_bytes=1 << 20),

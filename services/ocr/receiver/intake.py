@@ -101,7 +101,7 @@ class PushIntake:
         for n, (read, sensor, shot) in enumerate(zip(reads, sensors, shots, strict=True)):
             day = read.capture_time.astimezone(UTC).date()
             if self._vault.keeps(day):
-                image = await self._stored(read.capture_time, shot)
+                image = await self._stored(read.capture_time, shot, sensor)
                 kept[n] = wire.to_captured_read(read, sensor, received, shot, image)
         answers = dict(zip(kept, await self._matcher.submit_messages(tuple(kept.values())), strict=True))
         too_old = Outcome(read_pb2.READ_STATUS_OUT_OF_RETENTION, "")
@@ -113,11 +113,14 @@ class PushIntake:
             for read, sensor, outcome in zip(reads, sensors, outcomes, strict=True)
         )
 
-    async def _stored(self, capture_time: datetime, shot: Shot) -> StoredImage | None:
+    async def _stored(
+        self, capture_time: datetime, shot: Shot, sensor: sensor_pb2.Sensor
+    ) -> StoredImage | None:
         """The image once it is on disk; None when no picture came: the archive keeps such a read apart."""
         if not shot.image:
             return None
         day = capture_time.astimezone(UTC).date()
         sha256 = hashlib.sha256(shot.image).digest()
-        key = await self._vault.store(day, sha256, shot.image)
+        apart = sensor.partition == sensor_pb2.PARTITION_MOTOR_CARRIER
+        key = await self._vault.store(day, sha256, shot.image, motor_carrier=apart)
         return StoredImage(sha256, day, shot.media_type, len(shot.image), key)

@@ -19,7 +19,7 @@ from services.common.errors import StorageUnavailableError
 from services.common.objects import FileObjectStore
 from services.dev.pki import DevelopmentAuthority
 from services.ocr.__main__ import build
-from services.ocr.store import ImageVault
+from services.ocr.store import ImageKeks, ImageVault
 from tests.support.clock import ManualClock
 from tests.support.ocr_kit import (
     Neighbours,
@@ -33,7 +33,7 @@ from tests.support.ocr_kit import (
     world,
 )
 
-KEK = bytes(range(32))
+KEK, MCS_KEK = bytes(range(32)), bytes(range(32, 64))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
@@ -130,7 +130,7 @@ async def test_two_processes_that_begin_a_day_at_once_use_one_key(tmp_path: Path
     vaults = [_vault(tmp_path, clock) for _ in range(2)]
     sha256 = bytes(32)
 
-    first, second = [await vault.store(day, sha256, b"image") for vault in vaults]
+    first, second = [await vault.store(day, sha256, b"image", motor_carrier=False) for vault in vaults]
 
     assert first == second
 
@@ -141,14 +141,14 @@ async def test_the_key_of_a_day_is_forgotten_after_the_retention_period(
 ) -> None:
     vault = _vault(tmp_path, clock)
     old = clock.now().date()
-    before = await vault.store(old, bytes(32), b"image")
+    before = await vault.store(old, bytes(32), b"image", motor_carrier=False)
     clock.advance(timedelta(days=90))
 
     kept = (vault.keeps(old), vault.forget_old_keys())
     clock.advance(timedelta(days=1))
     over = (vault.keeps(old), vault.forget_old_keys())
     shutil.rmtree(tmp_path)
-    after = await vault.store(old, bytes(32), b"image")
+    after = await vault.store(old, bytes(32), b"image", motor_carrier=False)
 
     assert (kept, over) == ((True, 0), (False, 1))
     assert after != before
@@ -157,15 +157,33 @@ async def test_the_key_of_a_day_is_forgotten_after_the_retention_period(
 async def test_day_key_is_never_in_the_store_in_the_clear(tmp_path: Path, clock: ManualClock) -> None:
     vault = _vault(tmp_path, clock)
 
-    key = await vault.store(clock.now().date(), bytes(32), b"image")
+    key = await vault.store(clock.now().date(), bytes(32), b"image", motor_carrier=False)
 
     contents = [path.read_bytes() for path in _files(tmp_path)]
     assert len(contents) == 2
     assert all(key not in content and b"image" not in content for content in contents)
 
 
+@pytest.mark.clause("III.E.5")
+async def test_motor_carrier_safety_images_have_a_folder_and_a_key_of_their_own(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    vault, day = _vault(tmp_path, clock), clock.now().date()
+
+    general, apart = [await vault.store(day, bytes(32), b"image", motor_carrier=one) for one in (False, True)]
+    other_kek = ImageKeks(KEK, KEK)
+    mixed = ImageVault(FileObjectStore(tmp_path), other_kek, clock, retention_days=lambda: 90)
+
+    assert general != apart
+    assert {str(path.relative_to(tmp_path)) for path in _files(tmp_path)} == {
+        f"days/{day}/{folder}{name}" for folder in ("", "mcs/") for name in ("key", bytes(32).hex())
+    }
+    with pytest.raises(StorageUnavailableError):
+        await mixed.store(day, bytes(32), b"image", motor_carrier=True)
+
+
 def _vault(folder: Path, clock: ManualClock) -> ImageVault:
-    return ImageVault(FileObjectStore(folder), KEK, clock, retention_days=lambda: 90)
+    return ImageVault(FileObjectStore(folder), ImageKeks(KEK, MCS_KEK), clock, retention_days=lambda: 90)
 
 
 def _files(folder: Path) -> list[Path]:
