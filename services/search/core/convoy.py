@@ -7,8 +7,8 @@ weighed. Two things speak for companionship, and each is compared with chance:
   plate had made its journeys at the same times of day, on other days of the same kind. Two commuters with the
   same hours are expected to meet, so that they do says little.
 - Having met, they stayed together. At every further camera the other plate is there with the probability with
-  which other vehicles were that had been at the camera before. On a road where everybody goes on to the next
-  camera, that the other one does too says little.
+  which it goes on to that camera when it is alone, or, as far as it is not seen alone, with which other
+  vehicles do. On a road where everybody goes on to the next camera, that the other one does too says little.
 
 Fisher's method makes one probability of the two.
 """
@@ -24,8 +24,8 @@ from typing import Any, ClassVar, Final, TypeAlias
 from services.search.core.chance import Chance, log_fisher, log_poisson_tail
 from services.search.core.likeness import is_one_off
 
-# How many vehicles a way between two cameras must have had before it counts more than all ways together.
-_PRIOR_VEHICLES: Final = 4
+# How many passages of a way must be known before they count more than those of all ways, or of all vehicles.
+_PRIOR: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,25 +135,38 @@ def weigh_convoy(plate: str, evidence: Mapping[str, Any]) -> Convoy:
     sightings = tuple(Sighting(*values) for values in evidence["sightings"])
     ways, met = _Ways(sightings), int(evidence["plates_met"])
     companions = [
-        _companion(other, float(expected), meetings, ways, _Asked(plate, met))
-        for other, expected, meetings in evidence["candidates"]
+        _companion(_Candidate(*values), ways, _Asked(plate, met)) for values in evidence["candidates"]
     ]
     companions.sort(key=lambda one: (one.chance.log_probability, -one.camera_count, one.plate))
     return Convoy(tuple(companions), sightings, met, bool(evidence["left_out"]))
 
 
-def _companion(
-    other: str, expected: float, meetings: Sequence[tuple[int, int]], ways: _Ways, asked: _Asked
-) -> Companion:
-    together = [number for number, _ in meetings]
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A plate that was met often enough, as archive.convoy_evidence counts it.
+
+    Attributes:
+        meetings: Number of the sighting, and how many microseconds later the plate passed.
+        ways: From and to which camera, how often the plate passed the first alone, how often it went on then.
+    """
+
+    plate: str
+    expected: float
+    meetings: Sequence[tuple[int, int]]
+    ways: Sequence[tuple[str, str, int, int]]
+
+
+def _companion(candidate: _Candidate, ways: _Ways, asked: _Asked) -> Companion:
+    together = [number for number, _ in candidate.meetings]
     journeys = {ways.sightings[number].journey for number in together}
-    logs = [log_poisson_tail(len(journeys), expected), *ways.log_staying(together)]
+    alone = {(start, end): _Count(passed, followed) for start, end, passed, followed in candidate.ways}
+    logs = [log_poisson_tail(len(journeys), candidate.expected), *ways.log_staying(together, alone)]
     return Companion(
-        plate=other,
-        meetings=tuple(Meeting(ways.sightings[number], offset) for number, offset in meetings),
-        expected_journeys=expected,
+        plate=candidate.plate,
+        meetings=tuple(Meeting(ways.sightings[number], offset) for number, offset in candidate.meetings),
+        expected_journeys=float(candidate.expected),
         chance=Chance(log_fisher(logs), asked.plates_met),
-        may_be_misread=is_one_off(asked.plate, other),
+        may_be_misread=is_one_off(asked.plate, candidate.plate),
     )
 
 
@@ -182,15 +195,15 @@ class _Ways:
                     count.around += after.around_before
                     count.stayed += after.stayed
 
-    def log_staying(self, together: Sequence[int]) -> Iterator[float]:
+    def log_staying(self, together: Sequence[int], alone: Mapping[_Way, _Count]) -> Iterator[float]:
         """For each journey the logarithm of the probability of staying so long as the companion, once met.
 
-        `together` are the numbers of the sightings at which it was there, ascending. Journeys without a
-        further camera say nothing and are left out. The same camera again is no further one: who waits there
-        has not travelled.
+        `together` are the numbers of the sightings at which it was there, ascending; `alone` is what it does
+        otherwise. Journeys without a further camera say nothing and are left out. The same camera again is no
+        further one: who waits there has not travelled.
         """
         own_all, own = self._own(together)
-        general = _share(self._all, own_all, 0.5, 2)
+        general = _share(_without(self._all, own_all), 0.5, 2)
         logs: dict[int, float] = {}
         passed: set[tuple[int, str]] = set()
         journeys: set[int] = set()
@@ -199,7 +212,8 @@ class _Ways:
             journey, camera = sighting.journey, (sighting.journey, sighting.sensor_id)
             if journey in journeys and camera not in passed:
                 way = _way(self.sightings[number - 1], sighting)
-                share = _share(self._counts[way], own.get(way, _Count()), general, _PRIOR_VEHICLES)
+                others = _share(_without(self._counts[way], own.get(way, _Count())), general, _PRIOR)
+                share = _share(alone.get(way, _Count()), others, _PRIOR)
                 logs[journey] = logs.get(journey, 0.0) + math.log(share)
             journeys.add(journey)
             passed.add(camera)
@@ -224,6 +238,10 @@ def _way(before: Sighting, after: Sighting) -> _Way:
     return before.sensor_id, after.sensor_id
 
 
-def _share(count: _Count, own: _Count, prior: float, weight: int) -> float:
-    """The share of the other vehicles that stayed, drawn towards `prior` as by `weight` vehicles more."""
-    return (count.stayed - own.stayed + weight * prior) / (count.around - own.around + weight)
+def _without(count: _Count, own: _Count) -> _Count:
+    return _Count(count.around - own.around, count.stayed - own.stayed)
+
+
+def _share(count: _Count, prior: float, weight: int) -> float:
+    """The share that stayed, drawn towards `prior` as by `weight` vehicles more."""
+    return (count.stayed + weight * prior) / (count.around + weight)

@@ -83,14 +83,20 @@ BEGIN
 END
 $$;
 
--- The journeys on which these plates would be met if their days were shuffled: how many pairs of a journey and a day
--- of the plate there are of one kind (Monday to Friday, or the others) that meet by the time of day, at whichever
--- camera, divided by the number of all days of that kind.
-CREATE FUNCTION archive.convoy_expected(
-    plates text[], sightings archive.convoy_sighting[], from_time timestamptz, to_time timestamptz,
-    within interval, time_zone text, agencies text[], groups text[]
-) RETURNS TABLE (plate text, expected double precision)
-LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+-- What these plates do without the plate that is asked about, or would do by habit.
+--
+-- `expected`: journeys on which they would be met if their days were shuffled. That is the number of pairs of a journey
+-- and a day of the plate, both of one kind (Monday to Friday, or the others), that meet by the time of day, at
+-- whichever camera, divided by the number of all days of that kind.
+-- `ways`: for each way from one camera to the next on a journey, how often the plate passed the first camera alone, and
+-- how often of these it came to the second one within half an hour: [from, to, passed, followed].
+CREATE FUNCTION archive.convoy_habits(
+    plates text[], sightings archive.convoy_sighting[], meetings archive.convoy_meeting[], from_time timestamptz,
+    to_time timestamptz, within interval, time_zone text, agencies text[], groups text[]
+) RETURNS TABLE (plate text, expected double precision, ways json)
+LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_nestloop = off  -- the planner takes lists of thousands for short ones
+AS $$
 #variable_conflict use_column
 DECLARE
     near double precision := extract(epoch FROM within);
@@ -105,14 +111,14 @@ BEGIN
                            interval '1 day') AS d (day);
     RETURN QUERY
     WITH passed AS MATERIALIZED (
-        SELECT r.plate, r.sensor_id, r.capture_time AT TIME ZONE time_zone AS local
+        SELECT r.plate, r.sensor_id, r.capture_time, r.capture_time AT TIME ZONE time_zone AS local
           FROM archive.read AS r
          WHERE r.plate = ANY (plates)
            AND r.sensor_id = ANY (ARRAY(SELECT DISTINCT s.sensor_id FROM unnest(sightings) AS s))
            AND r.capture_time >= from_time AND r.capture_time < to_time
            AND r.agency_ori = ANY (agencies)
            AND (cardinality(groups) = 0 OR r.sensor_group = ANY (groups))
-    ), clocked AS MATERIALIZED (
+    ), clocked AS (
         SELECT p.plate, p.sensor_id, p.local::date AS day, extract(isodow FROM p.local) < 6 AS is_workday,
                date_part('epoch', p.local::time) AS clock
           FROM passed AS p
@@ -127,10 +133,40 @@ BEGIN
           JOIN sighted AS s ON s.sensor_id = c.sensor_id AND s.is_workday = c.is_workday
            AND s.part = floor(c.clock * parts / 86400)::integer
            AND (abs(c.clock - s.clock) <= near OR abs(c.clock - s.clock) >= 86400 - near)
+    ), by_habit AS (
+        SELECT p.plate, sum(1 / CASE WHEN p.is_workday THEN workdays ELSE other_days END) AS expected
+          FROM pair AS p
+         GROUP BY p.plate
+    ), way AS (
+        SELECT DISTINCT b.sensor_id AS from_sensor, s.sensor_id AS to_sensor
+          FROM unnest(sightings) AS s
+          JOIN unnest(sightings) AS b ON b.n = s.n - 1 AND b.journey = s.journey AND b.sensor_id <> s.sensor_id
+    ), step AS (
+        SELECT p.plate, p.sensor_id, p.capture_time, lead(p.sensor_id) OVER in_time AS next_sensor,
+               lead(p.capture_time) OVER in_time - p.capture_time AS took
+          FROM passed AS p
+        WINDOW in_time AS (PARTITION BY p.plate ORDER BY p.capture_time, p.sensor_id)
+    ), alone AS (
+        SELECT t.*
+          FROM step AS t
+          LEFT JOIN (SELECT m.plate, s.sensor_id, s.capture_time + m.later AS capture_time
+                       FROM unnest(meetings) AS m JOIN unnest(sightings) AS s ON s.n = m.n) AS met
+                 ON met.plate = t.plate AND met.sensor_id = t.sensor_id AND met.capture_time = t.capture_time
+         WHERE met.plate IS NULL
+    ), gone AS (
+        SELECT a.plate, w.from_sensor, w.to_sensor, count(*) AS passed,
+               count(*) FILTER (WHERE a.next_sensor = w.to_sensor AND a.took <= interval '30 minutes') AS followed
+          FROM alone AS a
+          JOIN way AS w ON w.from_sensor = a.sensor_id
+         GROUP BY a.plate, w.from_sensor, w.to_sensor
     )
-    SELECT p.plate, sum(1 / CASE WHEN p.is_workday THEN workdays ELSE other_days END)
-      FROM pair AS p
-     GROUP BY p.plate;
+    SELECT k.plate, coalesce(h.expected, 0), coalesce(g.ways, '[]')
+      FROM unnest(plates) AS k (plate)
+      LEFT JOIN by_habit AS h ON h.plate = k.plate
+      LEFT JOIN (SELECT o.plate, json_agg(json_build_array(o.from_sensor, o.to_sensor, o.passed, o.followed)
+                                          ORDER BY o.from_sensor, o.to_sensor) AS ways
+                   FROM gone AS o
+                  GROUP BY o.plate) AS g ON g.plate = k.plate;
 END
 $$;
 
@@ -186,15 +222,16 @@ BEGIN
          ORDER BY count(DISTINCT s.sensor_id) DESC, count(DISTINCT s.journey) DESC, count(*) DESC, m.plate
          LIMIT row_limit + 1);
     kept := plates[:row_limit];
-    SELECT json_agg(json_build_array(c.plate, coalesce(e.expected, 0), c.meetings) ORDER BY c.plate)
+    SELECT json_agg(json_build_array(c.plate, h.expected, c.together, h.ways) ORDER BY c.plate)
       INTO candidates
       FROM (SELECT m.plate, json_agg(json_build_array(m.n, (extract(epoch FROM m.later) * 1000000)::bigint)
-                                     ORDER BY m.n) AS meetings
+                                     ORDER BY m.n) AS together
               FROM unnest(meetings) AS m
              WHERE m.plate = ANY (kept)
              GROUP BY m.plate) AS c
-      LEFT JOIN archive.convoy_expected(kept, sightings, from_time, to_time, within, time_zone, agencies, groups) AS e
-             ON e.plate = c.plate;
+      JOIN archive.convoy_habits(
+               kept, sightings, meetings, from_time, to_time, within, time_zone, agencies, groups) AS h
+        ON h.plate = c.plate;
     RETURN QUERY
     SELECT json_build_object(
                'sightings', archive.convoy_sightings_json(sightings, meetings),
@@ -250,7 +287,8 @@ $$;
 REVOKE ALL ON FUNCTION
     archive.convoy_sightings(text, timestamptz, timestamptz, interval, text, text[], text[], integer),
     archive.convoy_meetings(text, archive.convoy_sighting[], timestamptz, timestamptz, interval, text[], text[]),
-    archive.convoy_expected(text[], archive.convoy_sighting[], timestamptz, timestamptz, interval, text, text[], text[]),
+    archive.convoy_habits(text[], archive.convoy_sighting[], archive.convoy_meeting[], timestamptz, timestamptz, interval,
+                          text, text[], text[]),
     archive.convoy_sightings_json(archive.convoy_sighting[], archive.convoy_meeting[]),
     archive.convoy_evidence(text, timestamptz, timestamptz, interval, integer, text, text[], text[], integer),
     archive.has_more_reads(text, timestamptz, timestamptz, text[], text[], integer),
