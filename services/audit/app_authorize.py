@@ -9,7 +9,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from services.audit.app_gate import Attempt, Gate, Person
-from services.audit.app_justification import check_justification, reasons
+from services.audit.app_justification import check_case, check_justification, reasons
 from services.audit.app_log import Draft, Log
 from services.audit.core.entry import REQUEST_DIGEST, EntryKind, digest_of, rfc3339
 from services.audit.core.justification import Justification, PurposeCode, Rules
@@ -59,6 +59,7 @@ class Asked:
     question: AskedQuestion | None
     first_authorization_id: str
     problems: tuple[FieldViolation, ...]
+    case_check: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class Authorizer:
         attempt = Attempt(
             asked.service, "question", request_id=asked.request_id, **reasons(asked.justification)
         )
+        attempt.note(**{"detail.case_check": asked.case_check})
         async with self._gate.recording(attempt):
             if asked.problems or asked.question is None:
                 raise InvalidFieldError("the question is not complete", violations=asked.problems)
@@ -125,6 +127,7 @@ class Authorizer:
             ori = person.account.profile.agency_ori
             decision = self._gate.permit(person, action_of(asked.question), Thing(agency=ori))
             check_justification(asked.justification, self._rules)
+            check_case(asked.case_check)
             await self._check_first(asked, person)
             window = await self._window(asked.question)
             scope = await self._scope(asked, person)

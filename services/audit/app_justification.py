@@ -13,7 +13,7 @@ from services.audit.core.justification import (
     purpose_problems,
 )
 from services.audit.errors import CaseNumberRequiredError, PurposeRequiredError
-from services.common.errors import FieldViolation, NotPermittedError
+from services.common.errors import FieldViolation, NotPermittedError, WrongStateError
 
 
 def check_justification(given: Justification, rules: Rules) -> None:
@@ -36,6 +36,22 @@ def check_justification(given: Justification, rules: Rules) -> None:
         raise PurposeRequiredError(
             "an authorized purpose is required (IV.C.6)", violations=_violations(problems)
         )
+
+
+def check_case(case_check: str) -> None:
+    """Returns when what a case directory said does not stand in the way (IV.C.5).
+
+    Raises:
+        CaseNumberRequiredError: There is no such case.
+        WrongStateError: The directory does not answer, and the agency wants it asked.
+    """
+    if case_check == "UNKNOWN":
+        text = "The case directory has no such case. Enter the number as it stands there."
+        violation = FieldViolation("justification.case_number", text)
+        raise CaseNumberRequiredError("there is no such case (IV.C.5)", violations=[violation])
+    if case_check == "AWAY_REFUSED":
+        text = "The case directory does not answer, so the case number could not be checked. Try again later."
+        raise WrongStateError(text, metadata={"state": "CASE_DIRECTORY_AWAY"})
 
 
 def reasons(given: Justification) -> dict[str, str]:

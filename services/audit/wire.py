@@ -42,6 +42,7 @@ def parse_authorize(request: pb.AuthorizeRequest, service: str) -> Asked:
     if request.first_authorization_id:
         parse_uuid("first_authorization_id", request.first_authorization_id, wrong)
     question = parse_question(request.question, service, wrong)
+    case_check = _case_check(request, wrong)
     return Asked(
         service=service,
         request_id=clean(request.request_id, 36),
@@ -50,7 +51,16 @@ def parse_authorize(request: pb.AuthorizeRequest, service: str) -> Asked:
         question=question,
         first_authorization_id=request.first_authorization_id,
         problems=tuple(wrong),
+        case_check=case_check,
     )
+
+
+def _case_check(request: pb.AuthorizeRequest, wrong: Wrong) -> str:
+    if request.case_check not in pb.CaseCheck.values():
+        wrong.append(FieldViolation("case_check", "must be one of those that the contract knows"))
+        return ""
+    name = pb.CaseCheck.Name(request.case_check).removeprefix("CASE_CHECK_")
+    return "" if name == "UNSPECIFIED" else name
 
 
 def _justification(given: justification_pb2.Justification) -> Justification:

@@ -34,6 +34,8 @@ Origin = Annotated[
     str, typer.Option("--origin", help="Whose reads: own, partner, commercial; joined by commas.")
 ]
 
+OwnOnly = Annotated[bool, typer.Option("--own-only", help="Leave out what other agencies share.")]
+
 
 @app.command()
 @with_options
@@ -55,6 +57,7 @@ def plate(
     ] = False,
     state: State = "",
     origin: Origin = "",
+    own_only: OwnOnly = False,
 ) -> None:
     """Where was this plate, or one like it?"""
     if look_alike and one_off:
@@ -64,6 +67,7 @@ def plate(
         plate=plate,
         plate_match=pb.PLATE_MATCH_ONE_OFF if one_off else match,
         state=state,
+        own_agency_only=own_only,
     )
     _search(request, asked, window, where, page, origin)
 
@@ -71,10 +75,17 @@ def plate(
 @app.command()
 @with_options
 def area(
-    asked: Asked, window: Window, where: Where, page: Page, state: State = "", origin: Origin = ""
+    asked: Asked,
+    window: Window,
+    where: Where,
+    page: Page,
+    state: State = "",
+    origin: Origin = "",
+    own_only: OwnOnly = False,
 ) -> None:
     """What was seen here? Needs --near, --within, --group or --sensors."""
-    _search(pb.SearchReadsRequest(state=state), asked, window, where, page, origin)
+    request = pb.SearchReadsRequest(state=state, own_agency_only=own_only)
+    _search(request, asked, window, where, page, origin)
 
 
 def _search(

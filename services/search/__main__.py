@@ -23,6 +23,7 @@ from services.search.app_analysis import Analysis
 from services.search.app_read import OneRead
 from services.search.append import Archive, DataSets
 from services.search.audit_gateway import AuditGateway
+from services.search.case_directory import open_directory
 from services.search.config import SearchSettings
 from services.search.images import ReadImages
 from services.search.leaving import Neighbours, open_leaving
@@ -40,6 +41,7 @@ from services.search.store_image import ImageKeyStore
 from services.search.store_look_back import LookBackStore
 from services.search.store_look_back_pictures import LookBackKeyStore
 from services.search.store_question import QuestionStore
+from services.search.store_reads import ReadsStore
 from services.search.store_upkeep import UpkeepStore
 from services.search.upkeep import HourlyUpkeep
 from services.search.wire_read import plate_box
@@ -68,8 +70,9 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
 
     questions = QuestionStore(question_pool)
     audit = AuditGateway(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)
-    road = QuestionRoad(audit, questions)
-    search = Search(road, token_key)
+    cases = open_directory(settings)
+    road = QuestionRoad(audit, questions, cases.directory)
+    search = Search(road, ReadsStore(question_pool), token_key)
     analysis = Analysis(road, at_once=max(1, size // 2))
     objects = FileObjectStore(settings.image_store_dir)
     images = ReadImages(objects)
@@ -88,7 +91,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
 
     await upkeep.start()
     await questions.warm_up(size)
-    builder = ServerBuilder(settings, name="search").on_stop(channel.close)
+    builder = ServerBuilder(settings, name="search").on_stop(channel.close).on_stop(cases.close)
     built = (
         leaving.added_to(sensors.served_by(motor_carrier.closed_with(builder)))
         .add(

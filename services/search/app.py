@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from alpr.type.v1.justification_pb2 import Justification
@@ -29,6 +30,7 @@ class SearchRequest:
     justification: Justification
     question: ReadsQuestion
     page_token: str
+    own_agency_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,19 @@ class SearchAnswer:
     authorization: Authorization
 
 
+class Pages(Protocol):
+    """Where it is known how a page of reads ended (services.search.store_reads)."""
+
+    async def resume_before(self, authorization: Authorization) -> datetime | None:
+        """The moment before which to go on, None when the page was full."""
+
+
 class Search:
     """Asks for reads by the question road and seals where the next page begins."""
 
-    def __init__(self, road: QuestionRoad, token_key: bytes) -> None:
+    def __init__(self, road: QuestionRoad, pages: Pages, token_key: bytes) -> None:
         self._road = road
+        self._pages = pages
         self._token_key = token_key
 
     async def page_of_reads(self, request: SearchRequest) -> SearchAnswer:
@@ -55,16 +65,34 @@ class Search:
             BadPageTokenError: The page token is not of this person and question.
             AlprError: As `QuestionRoad.ask`.
         """
-        asked = _asked(request.question)
+        asked = _asked(request)
         position = self._opened(asked, request.page_token)
         answered = await self._road.ask(_road_request(request, position))
         reads = await self._road.reads(answered)
-        following = _following(position, answered, reads) if answered.summary.has_more else None
+        following = await self._following(position, answered, reads) if answered.summary.has_more else None
         return SearchAnswer(
             reads=tuple(reads),
             next_page_token=seal(self._token_key, asked, following) if following else "",
             receipts=answered.receipts,
             authorization=answered.authorization,
+        )
+
+    async def _following(
+        self, position: PagePosition | None, answered: Answered, reads: list[FoundRead]
+    ) -> PagePosition:
+        """Where the next page begins: after the last read, or where the archive stopped looking."""
+        authorization = answered.authorization
+        resume = await self._pages.resume_before(authorization)
+        return PagePosition(
+            account_id=authorization.account_id,
+            first_authorization_id=position.first_authorization_id
+            if position
+            else authorization.authorization_id,
+            from_us=position.from_us if position else to_microseconds(authorization.from_time),
+            to_us=position.to_us if position else to_microseconds(authorization.to_time),
+            before_us=to_microseconds(resume or reads[-1].capture_time),
+            # No read of that very moment is left over: the nil id is before all of them.
+            before_read_id=str(UUID(int=0) if resume else reads[-1].read_id),
         )
 
     def _opened(self, asked: AskedQuestion, page_token: str) -> PagePosition | None:
@@ -76,25 +104,11 @@ class Search:
             raise BadPageTokenError("page_token is not of this question") from error
 
 
-def _following(position: PagePosition | None, answered: Answered, reads: list[FoundRead]) -> PagePosition:
-    """Where the page after these reads begins."""
-    authorization, last = answered.authorization, reads[-1]
-    return PagePosition(
-        account_id=authorization.account_id,
-        first_authorization_id=position.first_authorization_id
-        if position
-        else authorization.authorization_id,
-        from_us=position.from_us if position else to_microseconds(authorization.from_time),
-        to_us=position.to_us if position else to_microseconds(authorization.to_time),
-        before_us=to_microseconds(last.capture_time),
-        before_read_id=str(last.read_id),
-    )
-
-
-def _asked(question: ReadsQuestion) -> AskedQuestion:
+def _asked(request: SearchRequest) -> AskedQuestion:
+    question = request.question
     return AskedQuestion(
         kind=_KIND,
-        arguments=question.named(),
+        arguments=(*question.named(), ("own_agency_only", str(request.own_agency_only))),
         from_us=_microseconds(question.from_time),
         to_us=_microseconds(question.to_time),
     )
@@ -124,6 +138,7 @@ def _road_request(request: SearchRequest, position: PagePosition | None) -> Road
         first_authorization_id=position.first_authorization_id if position else "",
         put=Put("find_reads", (*values, before_us, before_id)),
         own_account_id=position.account_id if position else "",
+        own_agency_only=request.own_agency_only,
     )
 
 

@@ -9,12 +9,14 @@ from uuid import uuid4
 import grpc
 
 from alpr.audit.v1 import authorization_service_pb2 as pb
+from alpr.type.v1.left_out_pb2 import LEFT_OUT_REASON_UNSPECIFIED, LeftOutReason
+from alpr.type.v1.left_out_pb2 import LeftOut as LeftOutMessage
 from alpr.type.v1.receipt_pb2 import AuditReceipt
 from alpr.type.v1.sensor_pb2 import PARTITION_GENERAL, PARTITION_MOTOR_CARRIER
 from services.common.canonical import plates_digest
 from services.common.errors import AlprError, AuditUnavailableError, from_rpc_error
 from services.common.wire import to_datetime, to_timestamp
-from services.search.core.answer import AnswerSummary, Authorization
+from services.search.core.answer import AnswerSummary, Authorization, LeftOut
 from services.search.core.look_back import LookBackQuestion
 from services.search.core.look_back_pictures import LookBackPictureQuestion
 
@@ -65,6 +67,7 @@ class AuditGateway:
             justification=request.justification,
             question=pb.Question(archive=_archive_question(request)),
             first_authorization_id=request.first_authorization_id,
+            case_check=pb.CaseCheck.Value(f"CASE_CHECK_{request.case_check or 'UNSPECIFIED'}"),
         )
         return await self._authorize(message)
 
@@ -154,6 +157,7 @@ def _archive_question(request: RoadRequest) -> pb.ArchiveQuestion:
         kind=request.kind,
         arguments=[pb.QuestionArgument(name=name, value=value) for name, value in request.arguments],
         page_size=request.page_size,
+        own_agency_only=request.own_agency_only,
     )
     # Left out by the caller means left out here: audit sets the window once, and a retry that repeats the
     # request repeats it to the letter. `from` is a word of Python's, so the field goes by its name.
@@ -204,4 +208,14 @@ def _authorization(response: pb.AuthorizeResponse) -> Authorization:
         account_id=response.actor.account_id,
         from_time=window[0],
         to_time=window[1],
+        left_out=tuple(map(_left_out, response.left_out)),
     )
+
+
+def _left_out(given: LeftOutMessage) -> LeftOut:
+    # A reason of a newer contract is said to be none rather than not to be left out.
+    known = given.reason in LeftOutReason.values()
+    name = LeftOutReason.Name(given.reason if known else LEFT_OUT_REASON_UNSPECIFIED).removeprefix(
+        "LEFT_OUT_REASON_"
+    )
+    return LeftOut(name, given.agency_ori, given.sensor_group)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -36,6 +36,16 @@ class SearchSettings(ServiceSettings):
     audit_target: Annotated[Address, Field(min_length=1)]
     audit_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
     """Longest that audit may take for one answer; later it counts as unreachable, and nothing is shown."""
+    case_directory_target: Address = ""
+    """host:port of the agency's case directory (alpr.cad.v1); empty when it has none."""
+    case_directory_name: str = ""
+    """Name in the directory's certificate, where it is not that of its host."""
+    case_directory_ca: ReadableFile | None = None
+    """Authority of the directory's certificate, where it is not ours."""
+    case_directory_timeout_seconds: Annotated[float, Field(gt=0, le=10)] = 2
+    """Longest that the directory may take for one answer."""
+    case_directory_when_away: Literal["refuse", "mark"] = "refuse"
+    """Whether questions are refused while the directory does not answer, or asked with a mark in the log."""
     image_store_dir: Path
     """Root of the image store, where ocr puts the pictures of reads; search opens them with a permit only."""
     hold_kek_file: ReadableFile

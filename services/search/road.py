@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Protocol, TypeVar
@@ -17,7 +17,9 @@ from services.common.canonical import ArchiveQuestion
 from services.common.errors import AuditUnavailableError, StorageUnavailableError
 from services.common.identity import AccessToken
 from services.search.audit_gateway import Receipts
+from services.search.case_directory import CaseDirectory, NoCaseDirectory
 from services.search.core.answer import AnswerSummary, Authorization, FoundRead, rows_digest
+from services.search.core.case_check import CaseCheck
 from services.search.errors import BadPageTokenError, PermitRefusedError
 from services.search.failure_reports import FailureReports
 
@@ -54,6 +56,8 @@ class RoadRequest:
         page_size: Most rows.
         first_authorization_id: For a further page; "" for a first.
         own_account_id: Whose a page token is; somebody else gets nothing. "" without a token.
+        own_agency_only: Leaves out what other agencies share.
+        case_check: What a case directory said; the road sets it.
     """
 
     request_id: str
@@ -67,6 +71,8 @@ class RoadRequest:
     first_authorization_id: str
     put: Put
     own_account_id: str = ""
+    own_agency_only: bool = False
+    case_check: CaseCheck = CaseCheck.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +114,9 @@ class Questions(Protocol):
 class QuestionRoad:
     """Puts questions of every kind. Nothing is shown before audit has recorded that it leaves."""
 
-    def __init__(self, audit: Audit, questions: Questions) -> None:
+    def __init__(self, audit: Audit, questions: Questions, cases: CaseDirectory | None = None) -> None:
         self._audit = audit
+        self._cases = cases or NoCaseDirectory()
         self._questions = questions
         self._failures = FailureReports(audit)
 
@@ -123,7 +130,8 @@ class QuestionRoad:
                 database refuses. Nothing was shown.
             StorageUnavailableError: The archive did not answer. Nothing was shown.
         """
-        authorization = await self._audit.authorize(request)
+        checked = await self._cases.check(request.justification)
+        authorization = await self._audit.authorize(replace(request, case_check=checked))
         try:
             summary = await self._put(authorization, request)
             receipts = await self._audit.record_outcome(authorization, summary)

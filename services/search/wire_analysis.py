@@ -16,7 +16,7 @@ from services.common.wire import normalise_plate, parse_moment, parse_uuid, to_t
 from services.search.asking import Asking
 from services.search.core.time_zones import known_time_zones
 from services.search.road import Answered
-from services.search.wire_search import NOTICE
+from services.search.wire_search import NOTICE, left_out
 
 _PLATE: Final = re.compile(r"[A-Z0-9]{2,12}")
 
@@ -104,4 +104,5 @@ def answer_fields(answered: Answered) -> dict[str, Any]:
         "searched_from": to_timestamp(answered.authorization.from_time),
         "searched_to": to_timestamp(answered.authorization.to_time),
         "has_more": answered.summary.has_more,
+        "left_out": left_out(answered.authorization),
     }

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Final
 
 from alpr.search.v1 import search_service_pb2 as pb
-from alpr.type.v1 import notice_pb2, read_pb2
+from alpr.type.v1 import left_out_pb2, notice_pb2, read_pb2
 from alpr.type.v1.sensor_pb2 import Provenance
 from services.common.errors import FieldViolation
 from services.common.identity import AccessToken
 from services.common.wire import normalise_plate, parse_moment, parse_uuid, raise_violations, to_timestamp
 from services.search.app import SearchAnswer, SearchRequest
-from services.search.core.answer import FoundRead
+from services.search.core.answer import Authorization, FoundRead
 from services.search.core.pattern import EVERY_PLATE, PatternError, WantedPlate, wanted_plate
 from services.search.core.questions import ReadsQuestion
 from services.search.wire_area import parse_area
@@ -75,6 +75,7 @@ def parse_search(request: pb.SearchReadsRequest, token: AccessToken) -> SearchRe
         justification=request.justification,
         question=question,
         page_token=request.page_token,
+        own_agency_only=request.own_agency_only,
     )
 
 
@@ -118,7 +119,20 @@ def build_answer(answer: SearchAnswer) -> pb.SearchReadsResponse:
         notice=NOTICE,
         searched_from=to_timestamp(answer.authorization.from_time),
         searched_to=to_timestamp(answer.authorization.to_time),
+        left_out=left_out(answer.authorization),
     )
+
+
+def left_out(authorization: Authorization) -> list[left_out_pb2.LeftOut]:
+    """What the question was not allowed to look at."""
+    return [
+        left_out_pb2.LeftOut(
+            reason=left_out_pb2.LeftOutReason.Value(f"LEFT_OUT_REASON_{one.reason}"),
+            agency_ori=one.agency_ori,
+            sensor_group=one.sensor_group,
+        )
+        for one in authorization.left_out
+    ]
 
 
 def read_message(found: FoundRead) -> read_pb2.Read:

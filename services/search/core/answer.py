@@ -10,6 +10,18 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Reads that a question may not look at; `reason` is an alpr.type.v1.LeftOutReason without its prefix.
+
+    `sensor_group` is "" for all groups of the agency.
+    """
+
+    reason: str
+    agency_ori: str
+    sensor_group: str
+
+
+@dataclass(frozen=True, slots=True)
 class Authorization:
     """Audit's word that a question may be asked, and in which window. The permit never shows in a repr."""
 
@@ -18,6 +30,7 @@ class Authorization:
     account_id: str
     from_time: datetime
     to_time: datetime
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
