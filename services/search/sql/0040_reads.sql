@@ -89,9 +89,16 @@ BEGIN
 END
 $$;
 
+-- How long a page is looked for. What is not reached by then is for the next page: a question about much takes more
+-- pages, and is neither refused nor in the way of others.
+CREATE FUNCTION archive.page_patience() RETURNS interval
+LANGUAGE sql IMMUTABLE SET search_path = archive, pg_temp
+RETURN interval '2 seconds';
+
 -- At most row_limit reads of `words`, which are plates or sensors, each with a day on which it was seen. Windows go from
 -- the newest to the oldest; each is twice as long as the one before, the first as long as `first_width`, but none
--- reaches over a day on which nothing was seen.
+-- reaches over a day on which nothing was seen. Where patience ends first, a last row without an id names the moment
+-- that older reads have yet to be looked for before.
 CREATE FUNCTION archive.walked_reads(
     words text[], days date[], are_plates boolean, wanted archive.wanted_reads, first_width interval, row_limit integer
 ) RETURNS TABLE (read_id uuid, capture_time timestamptz)
@@ -100,18 +107,29 @@ LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp AS $$
 DECLARE
     seen date[] := ARRAY(SELECT DISTINCT d.day FROM unnest(days) AS d (day) ORDER BY d.day DESC);
     place integer := 1;
-    upper_time timestamptz := least((wanted).to_time, (wanted).before_time + interval '1 microsecond');
+    -- Reads of the very moment of the last one may be left over, but not where the page before ended without one.
+    upper_time timestamptz := least((wanted).to_time, (wanted).before_time + CASE
+        WHEN (wanted).before_id = '00000000-0000-0000-0000-000000000000' THEN interval '0'
+        ELSE interval '1 microsecond' END);
     lower_time timestamptz;
     width interval := first_width;
     missing integer := row_limit;
     found_now integer;
     chosen text[];
+    patience interval := archive.page_patience();
+    end_of_patience timestamptz := clock_timestamp() + patience;
+    began timestamptz;
 BEGIN
     WHILE missing > 0 AND upper_time > (wanted).from_time LOOP
+        began := clock_timestamp();
         WHILE seen[place]::timestamp AT TIME ZONE 'UTC' >= upper_time LOOP
             place := place + 1;
         END LOOP;
         EXIT WHEN seen[place] IS NULL;
+        IF upper_time = lower_time AND began > end_of_patience THEN
+            RETURN QUERY SELECT NULL::uuid, upper_time;
+            RETURN;
+        END IF;
         upper_time := least(upper_time, (seen[place] + 1)::timestamp AT TIME ZONE 'UTC');
         lower_time := greatest((wanted).from_time, upper_time - width);
         WHILE seen[place + 1] = seen[place] - 1 AND seen[place]::timestamp AT TIME ZONE 'UTC' > lower_time LOOP
@@ -129,7 +147,10 @@ BEGIN
         GET DIAGNOSTICS found_now = ROW_COUNT;
         missing := missing - found_now;
         upper_time := lower_time;
-        width := width * 2;
+        -- A window that took long is not followed by one that takes twice as long.
+        IF clock_timestamp() - began < patience / 8 THEN
+            width := width * 2;
+        END IF;
     END LOOP;
 END
 $$;
@@ -183,7 +204,8 @@ BEGIN
 END
 $$;
 
--- One page of the reads that a question wants, newest first. Every plate is asked for with a place only.
+-- One page of the reads that a question wants, newest first, and a last row as of walked_reads where there is more to
+-- look for. Every plate is asked for with a place only.
 CREATE FUNCTION archive.reads_page(plate_form text, plate text, wanted archive.wanted_reads, row_limit integer)
 RETURNS TABLE (read_id uuid, capture_time timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp AS $$
@@ -208,6 +230,9 @@ BEGIN
 END
 $$;
 
+-- Where the next page begins when this one ended before it was full.
+ALTER TABLE archive.permit_used ADD COLUMN resume_before timestamptz;
+
 DROP FUNCTION archive.find_reads(text, bigint, bigint, integer, text, bigint, uuid);
 
 -- Puts the question. `provenance` is a list joined by commas, `area` the text of services/search/core/area.py; empty
@@ -223,6 +248,7 @@ DECLARE
     wanted archive.wanted_reads;
     read_ids uuid[];
     capture_times timestamptz[];
+    resume_at timestamptz;
 BEGIN
     PERFORM archive.require_question(opened, archive.general_question('reads', from_us, to_us, page_size,
         archive.canonical_line('plate_form', archive.argument_value(plate_form)),
@@ -238,11 +264,26 @@ BEGIN
         coalesce(archive.moment(before_us), 'infinity'),
         coalesce(before_read_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
         opened.agency_oris, opened.sensor_groups, state, string_to_array(provenance, ','), archive.place_of(area));
-    SELECT array_agg(p.read_id), array_agg(p.capture_time)
-      INTO read_ids, capture_times
+    SELECT array_agg(p.read_id) FILTER (WHERE p.read_id IS NOT NULL),
+           array_agg(p.capture_time) FILTER (WHERE p.read_id IS NOT NULL),
+           max(p.capture_time) FILTER (WHERE p.read_id IS NULL)
+      INTO read_ids, capture_times, resume_at
       FROM archive.reads_page(plate_form, plate, wanted, rows_wanted + 1) AS p;
     PERFORM archive.keep_answer(opened, read_ids[:rows_wanted], capture_times[:rows_wanted],
-                                coalesce(cardinality(read_ids), 0) > rows_wanted);
+                                resume_at IS NOT NULL OR coalesce(cardinality(read_ids), 0) > rows_wanted);
+    IF resume_at IS NOT NULL THEN
+        UPDATE archive.permit_used AS u
+           SET resume_before = resume_at
+         WHERE u.permit_id = opened.permit_id;
+    END IF;
+END
+$$;
+
+-- Of an answer with fewer reads than its page has and more to come: the moment before which to go on. NULL of another.
+CREATE FUNCTION archive.reads_resume(permit text) RETURNS timestamptz
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = archive, pg_temp AS $$
+BEGIN
+    RETURN (archive.kept_answer(archive.opened_permit(permit, 'reads'))).resume_before;
 END
 $$;
 
@@ -298,10 +339,13 @@ REVOKE ALL ON FUNCTION
     archive.wanted_plates(text, text, date, date),
     archive.reads_page(text, text, archive.wanted_reads, integer),
     archive.find_reads(text, bigint, bigint, integer, text, text, text, text, text, bigint, uuid),
+    archive.reads_resume(text),
+    archive.page_patience(),
     archive.find_read(text, bigint, bigint, integer, uuid)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     archive.find_reads(text, bigint, bigint, integer, text, text, text, text, text, bigint, uuid),
+    archive.reads_resume(text),
     archive.find_read(text, bigint, bigint, integer, uuid)
     TO search_question;
 

@@ -154,6 +154,38 @@ async def test_pages_of_a_pattern_go_on_with_their_token_and_with_no_other_quest
         assert error.reason == error_reason_pb2.ERROR_REASON_BAD_TOKEN
 
 
+@pytest.mark.clause("III.B.2.a")
+async def test_a_search_that_takes_long_goes_on_page_by_page_until_it_has_looked_everywhere(
+    world: World, plate: str
+) -> None:
+    # The newest and the oldest of four days, at a camera that saw others in between.
+    reads = [archived_read(now() - timedelta(days=days), plate=plate) for days in (4, 3, 2, 1)]
+    for message in reads:
+        message.read.sensor_id = f"cam-{plate.lower()}"
+    reads[0].read.states[0].state = "HI"
+    await store(world, *reads)
+    patience = (
+        "CREATE OR REPLACE FUNCTION archive.page_patience() RETURNS interval LANGUAGE sql IMMUTABLE "
+        "SET search_path = archive, pg_temp RETURN interval '{} seconds'"
+    )
+    area = area_pb2.Area(sensors=area_pb2.SensorList(sensor_ids=[f"cam-{plate.lower()}"]))
+    await world.admin(patience.format(0))
+    try:
+        found, token, empty = [], "", 0
+        while True:
+            answer = await world.ask(f"{plate[:8]}*", area=area, state="HI", page_token=token)
+            found += [one.read.read_id for one in answer.reads]
+            token = answer.next_page_token
+            empty += not answer.reads
+            if not token:
+                break
+    finally:
+        await world.admin(patience.format(2))
+
+    assert found == [reads[0].read.read_id]
+    assert empty == 3
+
+
 async def test_audit_is_told_all_that_is_asked_in_words(world: World) -> None:
     await world.ask(
         "AB1*",

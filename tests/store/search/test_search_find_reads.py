@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -198,6 +198,62 @@ async def test_pages_do_not_move_when_reads_arrive_between_them(
     assert [str(row["read_id"]) for row in first] + [
         str(read_id) for read_id in await all_pages(login, rest)
     ] == [message.read.read_id for message in batch]
+
+
+@pytest_asyncio.fixture
+async def impatient(connect: Connect) -> AsyncIterator[None]:
+    """As if every look took too long: each page ends after its first window."""
+    admin = await connect("admin")
+    patience = (
+        "CREATE OR REPLACE FUNCTION archive.page_patience() RETURNS interval LANGUAGE sql IMMUTABLE "
+        "SET search_path = archive, pg_temp RETURN interval '{} seconds'"
+    )
+    await admin.execute(patience.format(0))
+    yield
+    await admin.execute(patience.format(2))
+
+
+@pytest.mark.clause("III.B.2.a")
+@pytest.mark.parametrize(
+    "question",
+    [
+        Plate("", form="any", area='{"group":"south"}', from_us=us(now() - timedelta(days=3)), page_size=9),
+        Plate("A*1*1", form="pattern", page_size=3),
+        Plate("", form="any", area=CIRCLE, from_us=us(now() - timedelta(days=2)), state="HI"),
+    ],
+)
+async def test_a_question_that_takes_long_is_answered_in_more_pages_and_not_refused(
+    connect: Connect, stored: list[Kept], impatient: None, question: Plate
+) -> None:
+    login, found, pages = await connect("search_question"), list[UUID](), 0
+    asked = question
+    while True:
+        permit = permit_for(asked, agencies=BOTH)
+        await login.execute(FIND_READS, permit, *asked.arguments())
+        rows = await login.fetch(READS, permit)
+        found += [row["read_id"] for row in rows]
+        pages += 1
+        if not await login.fetchval(ANSWER, permit, asked.canonical()):
+            break
+        resume = await login.fetchval("SELECT archive.reads_resume($1)", permit)
+        before = (us(resume), UUID(int=0)) if resume else (us(rows[-1]["capture_time"]), rows[-1]["read_id"])
+        asked = replace(asked, before_us=before[0], before_read_id=before[1])
+
+    assert found == expected(stored, question, BOTH)
+    assert pages > 2
+
+
+async def test_where_a_page_goes_on_is_told_for_the_permit_of_that_page_only(
+    connect: Connect, stored: list[Kept], impatient: None
+) -> None:
+    login, question = await connect("search_question"), Plate("", form="any", area=CIRCLE)
+    permit = permit_for(question, agencies=BOTH)
+
+    for text in (permit, permit_for(Plate("", form="any", area=POLYGON)), "v1|none"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await login.fetchval("SELECT archive.reads_resume($1)", text)
+    await login.execute(FIND_READS, permit, *question.arguments())
+    assert await login.fetchval("SELECT archive.reads_resume($1)", permit)
 
 
 async def test_a_plate_that_came_with_this_very_batch_is_found_by_its_pattern(

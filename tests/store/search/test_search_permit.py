@@ -416,6 +416,7 @@ async def test_each_login_may_execute_its_own_functions_and_no_other(connect: Co
             "image_key",
             "look_back_answer",
             "look_back_reads",
+            "reads_resume",
             "lookbackimage_keys",
             "report_pictures",
             "warm_up",
