@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Column
 
 from alpr.search.v1 import retention_service_pb2 as pb
 from alpr.search.v1 import retention_service_pb2_grpc as rpc
@@ -20,6 +21,10 @@ app = typer.Typer(
     no_args_is_help=True, help="Legal holds: reads that outlive the retention period, for a case."
 )
 HoldId = Annotated[str, typer.Argument(help="Id of the hold; `platewarden hold list` shows it.")]
+_COLUMNS = tuple(
+    Column(name, overflow="fold")
+    for name in ("hold", "case", "from", "to", "plates", "sensors", "kept", "state")
+)
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
 
 
@@ -101,8 +106,7 @@ def list_holds(
     async def work(session: Session, output: Output) -> None:
         request = pb.ListHoldsRequest(page_size=limit, page_token=page)
         answer = await session.call(_stub(session).ListHolds, request)
-        columns = ("hold", "case", "from", "to", "plates", "sensors", "kept", "state")
-        output.table(answer.holds, columns, map(_hold_row, answer.holds))
+        output.table(answer.holds, _COLUMNS, map(_hold_row, answer.holds))
         if answer.next_page_token:
             output.note(f"more: --page {answer.next_page_token}")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Column
 
 from alpr.audit.v1 import settings_service_pb2 as settings_pb
 from alpr.audit.v1 import settings_service_pb2_grpc as settings_rpc
@@ -85,7 +86,8 @@ def purges(
                 for name, value in sorted(one.certificate.items()):
                     output.say(f"[bold]{name}[/] {value}")
             return
-        columns = ("day", "result", *_SHOWN, "log entry")
+        names = ("day", "result", *_SHOWN, "log entry")
+        columns = [Column(name.replace("_", " "), overflow="fold") for name in names]
         rows = ((one.day, "purged" if one.done else "given up", *_numbers(one)) for one in found)
         output.table(found, columns, rows)
         if answer.next_page_token:
