@@ -73,7 +73,7 @@ def parse_plates(file: bytes, normalise: Callable[[str], str]) -> tuple[ListedPl
         return ListedPlate(text, _label(row))
 
     listed = _parse(file, ("plate",), MOST_PLATES, lambda _, row: plate(row))
-    return tuple({one.plate: one for one in reversed(listed)}.values())[::-1]
+    return _each_once(listed, lambda one: one.plate)
 
 
 def parse_incidents(file: bytes, zone: ZoneInfo) -> tuple[Incident, ...]:
@@ -92,7 +92,7 @@ def parse_incidents(file: bytes, zone: ZoneInfo) -> tuple[Incident, ...]:
         return Incident(line, _label(row), _time(row["time"], zone), point)
 
     found = _parse(file, ("time", "latitude", "longitude"), MOST_INCIDENTS, incident)
-    return tuple({one.text: one for one in reversed(found)}.values())[::-1]
+    return _each_once(found, lambda one: one.text)
 
 
 class _ColumnError(ValueError):
@@ -124,6 +124,14 @@ def _parse(
     if mistakes:
         raise DataSetError(mistakes)
     return rows
+
+
+def _each_once(rows: Iterable[_Row], key: Callable[[_Row], str]) -> tuple[_Row, ...]:
+    """The rows without those that repeat an earlier one."""
+    first: dict[str, _Row] = {}
+    for row in rows:
+        first.setdefault(key(row), row)
+    return tuple(first.values())
 
 
 def _text(file: bytes) -> str:
