@@ -149,7 +149,7 @@ BEGIN
         upper_time := lower_time;
         -- A window that took long is not followed by one that takes twice as long.
         IF clock_timestamp() - began < patience / 8 THEN
-            width := width * 2;
+            width := least(width * 2, interval '64 days');
         END IF;
     END LOOP;
 END

@@ -200,6 +200,21 @@ async def test_pages_do_not_move_when_reads_arrive_between_them(
     ] == [message.read.read_id for message in batch]
 
 
+async def test_a_plate_that_was_seen_every_other_day_of_the_quarter_is_found_on_all_of_them(
+    append, connect: Connect
+) -> None:
+    login = await connect("search_question")
+    batch = [
+        archived_read(now() - timedelta(days=days, minutes=1), plate="EVERY2ND") for days in range(0, 88, 2)
+    ]
+    await append(batch)
+
+    for form, text in (("exact", "EVERY2ND"), ("pattern", "EVERY*")):
+        found = await all_pages(login, Plate(text, form=form, page_size=1000))
+
+        assert [str(read_id) for read_id in found] == [message.read.read_id for message in batch]
+
+
 @pytest_asyncio.fixture
 async def impatient(connect: Connect) -> AsyncIterator[None]:
     """As if every look took too long: each page ends after its first window."""
