@@ -8,7 +8,7 @@ import typer
 from alpr.search.v1 import dissemination_service_pb2 as pb
 from alpr.search.v1 import dissemination_service_pb2_grpc as rpc
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
-from services.cli.output import Output
+from services.cli.output import Output, folded
 from services.cli.question import Asked, with_options
 from services.cli.recipient import KINDS, ForWhom
 from services.cli.session import Session
@@ -179,8 +179,7 @@ def _entry_row(entry: pb.Dissemination) -> tuple[str, ...]:
     return (
         entry.dissemination_id,
         f"{entry.made_time.ToDatetime():%Y-%m-%d %H:%M}",
-        KIND.word(entry.kind),
-        entry.format,
+        f"{KIND.word(entry.kind)}, {entry.format}",
         str(entry.read_count),
         entry.recipient.organisation or KINDS.word(entry.recipient.kind),
         entry.justification.case_number,

@@ -11,7 +11,7 @@ from alpr.search.v1 import report_service_pb2_grpc as rpc
 from services.audit import verify_evidence
 from services.cli.files import receive, show_file
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
-from services.cli.output import Output
+from services.cli.output import Output, folded
 from services.cli.question import Asked, with_options
 from services.cli.session import Session
 
@@ -39,7 +39,7 @@ def list_packages(
         answer = await session.call(stub.ListEvidence, request)
         output.table(
             list(answer.packages),
-            ("evidence", "made (UTC)", "report", "system", "item", "read", "captured"),
+            folded("evidence", "made (UTC)", "report", "system", "item", "read", "captured"),
             (
                 (
                     one.evidence_id,

@@ -80,6 +80,11 @@ class Output:
             self._stderr.print(f"[bold red]platewarden:[/] {escape(sentence)}")
 
 
+def folded(*names: str) -> tuple[Column, ...]:
+    """Columns whose cells are folded on a narrow screen and never cut off."""
+    return tuple(Column(name, overflow="fold") for name in names)
+
+
 def message_to_dict(message: Message) -> dict[str, Any]:
     """The message as JSON-ready values, with the contract's own field names."""
     document: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
