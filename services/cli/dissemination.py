@@ -7,6 +7,7 @@ import typer
 
 from alpr.search.v1 import dissemination_service_pb2 as pb
 from alpr.search.v1 import dissemination_service_pb2_grpc as rpc
+from alpr.search.v1.dissemination_pb2 import Recipient
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
 from services.cli.output import Output, folded
 from services.cli.question import Asked, with_options
@@ -21,19 +22,9 @@ app = typer.Typer(
 NOTICE = Words(pb.RecipientNoticeKind, "RECIPIENT_NOTICE_KIND_", "kind of notice")
 KIND = Words(pb.DisseminationKind, "DISSEMINATION_KIND_", "kind of file")
 _MOST_ROWS = 500
-_ENTRIES = (
-    "entry",
-    "left (UTC)",
-    "kind",
-    "format",
-    "reads",
-    "for",
-    "case",
-    "delete by",
-    "deleted",
-    "to tell",
-)
-_NOTICES = ("notice", "since (UTC)", "what", "entry", "recipient", "text", "told")
+# Ids are copied into the next command: folded and never cut off.
+_ENTRIES = folded("entry", "left (UTC)", "what", "for, case", "until", "to tell")
+_NOTICES = folded("notice", "since (UTC)", "what", "entry, recipient", "told")
 EntryId = Annotated[str, typer.Argument(help="The entry of the register.")]
 Says = Annotated[str, typer.Option("--statement", help="Who says so, and how; 5 to 500 characters.")]
 
@@ -176,15 +167,17 @@ def _stub(session: Session) -> Any:
 
 
 def _entry_row(entry: pb.Dissemination) -> tuple[str, ...]:
+    until = (
+        f"delete by {entry.due_to_delete.ToDatetime():%Y-%m-%d}" if entry.HasField("due_to_delete") else "-"
+    )
+    if entry.HasField("deleted_time"):
+        until = f"deleted {entry.deleted_time.ToDatetime():%Y-%m-%d}"
     return (
         entry.dissemination_id,
         f"{entry.made_time.ToDatetime():%Y-%m-%d %H:%M}",
-        f"{KIND.word(entry.kind)}, {entry.format}",
-        str(entry.read_count),
-        entry.recipient.organisation or KINDS.word(entry.recipient.kind),
-        entry.justification.case_number,
-        f"{entry.due_to_delete.ToDatetime():%Y-%m-%d}" if entry.HasField("due_to_delete") else "-",
-        f"{entry.deleted_time.ToDatetime():%Y-%m-%d}" if entry.HasField("deleted_time") else "-",
+        f"{KIND.word(entry.kind)}, {entry.format}, {entry.read_count} read(s)",
+        f"{_name(entry.recipient)}, {entry.justification.case_number}",
+        until,
         str(entry.open_notice_count),
     )
 
@@ -193,9 +186,11 @@ def _notice_row(notice: pb.RecipientNotice) -> tuple[str, ...]:
     return (
         notice.notice_id,
         f"{notice.notice_time.ToDatetime():%Y-%m-%d %H:%M}",
-        NOTICE.word(notice.kind),
-        notice.dissemination_id,
-        notice.recipient.organisation or KINDS.word(notice.recipient.kind),
-        notice.text,
+        f"{NOTICE.word(notice.kind)}: {notice.text}",
+        f"{notice.dissemination_id}, {_name(notice.recipient)}",
         f"{notice.told_time.ToDatetime():%Y-%m-%d %H:%M}" if notice.HasField("told_time") else "-",
     )
+
+
+def _name(recipient: Recipient) -> str:
+    return recipient.organisation or KINDS.word(recipient.kind)
