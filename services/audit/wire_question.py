@@ -12,10 +12,8 @@ from alpr.type.v1.sensor_pb2 import Partition
 from services.audit.core.question import (
     AskedAlerts,
     AskedArchive,
-    AskedImage,
     AskedLookBack,
     AskedLookBackPictures,
-    AskedPlate,
     AskedQuestion,
 )
 from services.audit.core.question_kinds import ASKED_THROUGH, KINDS
@@ -25,7 +23,6 @@ from services.common.wire import parse_moment, parse_uuid
 
 Wrong = list[FieldViolation]
 
-_PLATE = re.compile(r"[A-Z0-9]{2,12}")
 _ARGUMENT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MOST_ARGUMENTS = 32
 _MOST_ROWS = 1000
@@ -39,10 +36,6 @@ _DIGEST_BYTES = 32
 def parse_question(question: pb.Question, service: str, wrong: Wrong) -> AskedQuestion | None:
     """The question that `service` asks, None when it cannot be read; adds to `wrong` what is wrong."""
     match question.WhichOneof("kind"):
-        case "plate":
-            return _plate(question.plate, wrong)
-        case "image":
-            return AskedImage(parse_uuid("question.image.read_id", question.image.read_id, wrong))
         case "alerts":
             return _alerts(question.alerts, wrong)
         case "look_back" | "look_back_pictures":
@@ -52,22 +45,6 @@ def parse_question(question: pb.Question, service: str, wrong: Wrong) -> AskedQu
         case _:
             wrong.append(FieldViolation("question", "must be one of those that the contract knows"))
             return None
-
-
-def _plate(asked: pb.PlateQuestion, wrong: Wrong) -> AskedPlate:
-    path = "question.plate"
-    if not _PLATE.fullmatch(asked.plate):
-        wrong.append(FieldViolation(f"{path}.plate", "must be 2 to 12 of A-Z and 0-9"))
-    start, end = _moment(f"{path}.from", asked, wrong), _moment(f"{path}.to", asked, wrong)
-    _check_order(path, start, end, wrong)
-    before_time = _moment(f"{path}.before_time", asked, wrong)
-    before_read_id = None
-    if asked.before_read_id:
-        before_read_id = parse_uuid(f"{path}.before_read_id", asked.before_read_id, wrong)
-    if (before_time is None) != (before_read_id is None):
-        wrong.append(FieldViolation(f"{path}.before_read_id", "must be set together with before_time"))
-    _check_rows(f"{path}.page_size", asked.page_size, wrong)
-    return AskedPlate(asked.plate, start, end, asked.page_size, before_time, before_read_id)
 
 
 def _alerts(asked: pb.AlertQuestion, wrong: Wrong) -> AskedAlerts:

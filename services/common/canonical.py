@@ -20,28 +20,6 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class PlateQuestion:
-    """Where was this plate in the window from `from_time`, inclusive, to `to_time`, exclusive?
-
-    `before_time` and `before_read_id` are those of the last row of the page before, or None.
-    """
-
-    plate: str
-    from_time: datetime
-    to_time: datetime
-    page_size: int
-    before_time: datetime | None = None
-    before_read_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ImageQuestion:
-    """What does the picture of this read show?"""
-
-    read_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class AlertQuestion:
     """What alerts were there in the window, or what is in the one alert `alert_id`? None asks for a list."""
 
@@ -86,16 +64,12 @@ class ArchiveQuestion:
     arguments: tuple[tuple[str, str], ...]
 
 
-Question: TypeAlias = PlateQuestion | ImageQuestion | AlertQuestion | LookBackQuestion | ArchiveQuestion
+Question: TypeAlias = AlertQuestion | LookBackQuestion | ArchiveQuestion
 
 
 def question_kind(question: Question) -> str:
-    """The kind as it stands in canonical text and permit, for instance "plate" or "lookback"."""
+    """The kind as it stands in canonical text and permit, for instance "reads" or "lookback"."""
     match question:
-        case PlateQuestion():
-            return "plate"
-        case ImageQuestion():
-            return "image"
         case AlertQuestion():
             return "alerts"
         case LookBackQuestion():
@@ -132,18 +106,6 @@ def to_microseconds(moment: datetime) -> int:
 
 def _fields(question: Question) -> list[tuple[str, str]]:
     match question:
-        case PlateQuestion():
-            before = question.before_time
-            return [
-                ("plate", question.plate),
-                ("from_us", str(to_microseconds(question.from_time))),
-                ("to_us", str(to_microseconds(question.to_time))),
-                ("page_size", str(question.page_size)),
-                ("before_us", "" if before is None else str(to_microseconds(before))),
-                ("before_read_id", _id(question.before_read_id)),
-            ]
-        case ImageQuestion():
-            return [("read_id", _id(question.read_id))]
         case AlertQuestion():
             return [
                 ("alert_id", _id(question.alert_id)),

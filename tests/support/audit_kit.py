@@ -204,13 +204,20 @@ def justification(**changes: Any) -> justification_pb2.Justification:
     return justification_pb2.Justification(**{**usual, **changes})
 
 
+def archive_question(**changes: Any) -> pb.Question:
+    """The question for the reads of a plate, but for `changes`."""
+    arguments = [pb.QuestionArgument(name="plate", value="AB1234")]
+    usual = {"kind": "reads", "page_size": 100, "arguments": arguments}
+    return pb.Question(archive=pb.ArchiveQuestion(**{**usual, **changes}))
+
+
 def plate_request(token: str, **changes: Any) -> pb.AuthorizeRequest:
     """A question for a plate, complete but for `changes`."""
     usual = {
         "request_id": request_id(),
         "access_token": token,
         "justification": justification(),
-        "question": pb.Question(plate=pb.PlateQuestion(plate="AB1234", page_size=100)),
+        "question": archive_question(),
     }
     return pb.AuthorizeRequest(**{**usual, **changes})
 

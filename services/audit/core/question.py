@@ -12,25 +12,6 @@ from services.common import canonical
 
 
 @dataclass(frozen=True, slots=True)
-class AskedPlate:
-    """Where was this plate? An unset `start` means the start of the retention period, an unset `end` now."""
-
-    plate: str
-    start: datetime | None
-    end: datetime | None
-    page_size: int
-    before_time: datetime | None
-    before_read_id: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class AskedImage:
-    """The stored image of one read."""
-
-    read_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class AskedAlerts:
     """One alert, or the alerts of a window; alerts are kept for ever."""
 
@@ -69,7 +50,9 @@ class AskedLookBackPictures:
 
 @dataclass(frozen=True, slots=True)
 class AskedArchive:
-    """A question to the archive of reads; unset bounds as for a plate. `arguments` are names and values.
+    """A question to the archive of reads; `arguments` are names and values.
+
+    An unset `start` means the start of the retention period, an unset `end` now.
 
     `own_agency_only` leaves out what other agencies share, for who may see it.
     """
@@ -82,12 +65,10 @@ class AskedArchive:
     own_agency_only: bool = False
 
 
-AskedQuestion = AskedPlate | AskedImage | AskedAlerts | AskedLookBack | AskedLookBackPictures | AskedArchive
+AskedQuestion = AskedAlerts | AskedLookBack | AskedLookBackPictures | AskedArchive
 
 _BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 _ACTIONS = {
-    AskedPlate: "question.plate",
-    AskedImage: "question.image",
     AskedAlerts: "question.alerts",
     AskedLookBack: "look_back.run",
     AskedLookBackPictures: "look_back.run",
@@ -126,10 +107,8 @@ def window_of(question: AskedQuestion, now: datetime, retention: timedelta) -> W
     if isinstance(question, AskedArchive) and KINDS[question.kind].beyond_retention:
         oldest = _BEFORE_ALL
     match question:
-        case AskedPlate() | AskedArchive():
+        case AskedArchive():
             return Window(max(question.start or oldest, oldest), question.end or now)
-        case AskedImage():
-            return Window(oldest, now)
         case AskedAlerts():
             return Window(question.start or oldest, question.end or now)
         case AskedLookBack() | AskedLookBackPictures():
@@ -139,13 +118,6 @@ def window_of(question: AskedQuestion, now: datetime, retention: timedelta) -> W
 def within(question: AskedQuestion, window: Window) -> canonical.Question:
     """The question with its bounds set to those of `window`."""
     match question:
-        case AskedPlate():
-            before = (question.before_time, question.before_read_id)
-            return canonical.PlateQuestion(
-                question.plate, window.start, window.end, question.page_size, *before
-            )
-        case AskedImage():
-            return canonical.ImageQuestion(question.read_id)
         case AskedAlerts():
             return canonical.AlertQuestion(question.alert_id, window.start, window.end, question.page_size)
         case AskedLookBack():

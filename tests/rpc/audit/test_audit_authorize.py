@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import grpc
 import pytest
 import pytest_asyncio
-from google.protobuf.timestamp_pb2 import Timestamp
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
@@ -22,7 +21,7 @@ from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStu
 from alpr.type.v1 import justification_pb2
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.audit.verifier import read_public_key, verify_receipt
-from services.common.canonical import PlateQuestion, question_digest
+from services.common.canonical import ArchiveQuestion, question_digest
 from services.common.permit import Permit, permit_text
 from services.common.receipts import receipt_to_json
 from services.common.wire import to_datetime, to_timestamp
@@ -31,6 +30,7 @@ from tests.support.audit_kit import (
     ORI,
     Officer,
     RunningAudit,
+    archive_question,
     authorizations,
     justification,
     last_entry,
@@ -64,7 +64,7 @@ async def test_a_question_with_case_number_and_purpose_is_allowed_and_on_record(
     assert (entry["actor"], entry["actor_agency"]) == (officer.account_id, ORI)
     assert (entry["case_number_kind"], entry["case_number"]) == ("CAD", "2026-004711")
     assert entry["purpose"].startswith("homicide")
-    assert entry["question"].startswith("kind:5:plate\nplate:6:AB1234\n")
+    assert entry["question"].startswith("kind:5:reads\nfrom_us:16:")
     assert entry["clauses"] == "III.D.3/user"
 
 
@@ -73,16 +73,16 @@ async def test_the_permit_is_bound_to_person_question_and_window(
     audit: RunningAudit, officer: Officer
 ) -> None:
     request = plate_request(officer.token())
-    getattr(request.question.plate, "from").CopyFrom(to_timestamp(datetime.now(UTC) - timedelta(days=400)))
+    getattr(request.question.archive, "from").CopyFrom(to_timestamp(datetime.now(UTC) - timedelta(days=400)))
 
     answer = await authorizations(audit).Authorize(request)
 
     start, end = to_datetime(getattr(answer, "from")), to_datetime(answer.to)
-    question = PlateQuestion("AB1234", start, end, 100)
+    question = ArchiveQuestion("reads", start, end, 100, (("plate", "AB1234"),))
     permit_id, account_id = (UUID(one) for one in (answer.authorization_id, officer.account_id))
     expires = to_datetime(answer.expires_at)
     permit = Permit(
-        permit_id, account_id, "plate", question_digest(question), (ORI,), (), start, end, expires
+        permit_id, account_id, "reads", question_digest(question), (ORI,), (), start, end, expires
     )
     assert answer.permit == permit_text(permit, PERMIT_KEY)
     assert timedelta(days=89, hours=23) < end - start <= timedelta(days=90)
@@ -109,7 +109,7 @@ async def test_a_request_id_with_another_question_is_refused(
     request = plate_request(officer.token())
     await authorizations(audit).Authorize(request)
     if change == "plate":
-        request.question.plate.plate = "ZZ9999"
+        request.question.archive.arguments[0].value = "ZZ9999"
     elif change == "purpose":
         request.justification.purpose = "kidnapping of a child in Peoria"
     else:
@@ -303,30 +303,45 @@ async def test_a_token_that_the_provider_did_not_sign_is_refused(
         assert token not in error.message or not token
 
 
+def argument(name: str, value: str) -> pb.QuestionArgument:
+    return pb.QuestionArgument(name=name, value=value)
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"request_id": ""}, "request_id"),
         ({"request_id": "x"}, "request_id"),
         ({"question": pb.Question()}, "question"),
-        ({"question": pb.Question(plate=pb.PlateQuestion(plate="A", page_size=1))}, "question.plate.plate"),
-        ({"question": pb.Question(plate=pb.PlateQuestion(plate="ab1", page_size=1))}, "question.plate.plate"),
-        ({"question": pb.Question(plate=pb.PlateQuestion(plate="AB1"))}, "question.plate.page_size"),
+        ({"question": pb.Question(plate=pb.PlateQuestion(plate="AB1", page_size=1))}, "question"),
+        ({"question": pb.Question(image=pb.ImageQuestion(read_id=str(uuid4())))}, "question"),
+        ({"question": archive_question(kind="")}, "question.archive.kind"),
+        ({"question": archive_question(kind="alerts")}, "question.archive.kind"),
+        ({"question": archive_question(kind="reads\nkind")}, "question.archive.kind"),
+        ({"question": archive_question(page_size=0)}, "question.archive.page_size"),
+        ({"question": archive_question(page_size=1001)}, "question.archive.page_size"),
+        ({"question": archive_question(kind="read", page_size=2)}, "question.archive.page_size"),
+        ({"question": archive_question(arguments=[argument("plate:1", "A")])}, "question.archive.arguments"),
+        ({"question": archive_question(arguments=[argument("Plate", "A")])}, "question.archive.arguments"),
+        ({"question": archive_question(arguments=[argument("", "A")])}, "question.archive.arguments"),
         (
-            {"question": pb.Question(plate=pb.PlateQuestion(plate="AB1", page_size=1001))},
-            "question.plate.page_size",
+            {"question": archive_question(arguments=[argument("plate", "A")] * 2)},
+            "question.archive.arguments",
+        ),
+        ({"question": archive_question(arguments=[argument("plate", "A\nB")])}, "question.archive.arguments"),
+        (
+            {"question": archive_question(arguments=[argument("plate", "A\x00")])},
+            "question.archive.arguments",
         ),
         (
-            {
-                "question": pb.Question(
-                    plate=pb.PlateQuestion(
-                        plate="AB1", page_size=1, before_time=Timestamp(seconds=1790000000)
-                    )
-                )
-            },
-            "question.plate.before_read_id",
+            {"question": archive_question(arguments=[argument("plate", "A" * 2001)])},
+            "question.archive.arguments",
         ),
-        ({"question": pb.Question(image=pb.ImageQuestion(read_id="x"))}, "question.image.read_id"),
+        (
+            {"question": archive_question(arguments=[argument(f"a{n}", "") for n in range(33)])},
+            "question.archive.arguments",
+        ),
+        ({"case_check": 99}, "case_check"),
         ({"first_authorization_id": "x"}, "first_authorization_id"),
         ({"first_authorization_id": str(uuid4())}, "first_authorization_id"),
     ],
@@ -348,7 +363,7 @@ async def test_a_window_before_the_retention_period_is_sent_back(
     audit: RunningAudit, officer: Officer
 ) -> None:
     request = plate_request(officer.token())
-    request.question.plate.to.CopyFrom(to_timestamp(datetime.now(UTC) - timedelta(days=91)))
+    request.question.archive.to.CopyFrom(to_timestamp(datetime.now(UTC) - timedelta(days=91)))
 
     error = await refused(authorizations(audit).Authorize(request))
 
@@ -370,7 +385,7 @@ async def test_a_further_page_cites_the_first_question_of_the_same_person(
 
 @pytest.mark.clause("IV.A.5")
 async def test_images_and_alerts_are_questions_too(audit: RunningAudit, officer: Officer) -> None:
-    image = pb.Question(image=pb.ImageQuestion(read_id=str(uuid4())))
+    image = archive_question(kind="image", page_size=1, arguments=[argument("read_id", str(uuid4()))])
     alerts = pb.Question(alerts=pb.AlertQuestion(page_size=10))
 
     for question, kind in ((image, "image"), (alerts, "alerts")):

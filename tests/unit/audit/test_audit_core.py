@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -16,8 +15,7 @@ from services.audit.core.numbering import Known, number
 from services.audit.core.person import AccountState, CertificationKind, Profile, Role, missing
 from services.audit.core.question import (
     AskedAlerts,
-    AskedImage,
-    AskedPlate,
+    AskedArchive,
     Window,
     asked_text,
     window_of,
@@ -83,8 +81,8 @@ def test_a_batch_is_numbered_without_gaps_and_repeats_get_the_first_index() -> N
     assert [one.request_key for one in numbering.fresh] == ["a", "b", "c"]
 
 
-def plate(start: datetime | None = None, end: datetime | None = None) -> AskedPlate:
-    return AskedPlate("AB1234", start, end, 100, None, None)
+def plate(start: datetime | None = None, end: datetime | None = None) -> AskedArchive:
+    return AskedArchive("reads", start, end, 100, (("plate", "AB1234"),))
 
 
 @pytest.mark.clause("IV.E.1")
@@ -93,7 +91,6 @@ def test_no_window_reaches_past_the_retention_period(offset: timedelta) -> None:
     window = window_of(plate(NOW + offset, NOW + timedelta(days=2)), NOW, DAYS_90)
 
     assert window.start >= NOW - DAYS_90
-    assert window_of(AskedImage(UUID(int=1)), NOW, DAYS_90).start == NOW - DAYS_90
 
 
 def test_unset_bounds_mean_the_retention_period_up_to_now() -> None:
@@ -110,8 +107,8 @@ def test_alerts_are_not_clamped_for_they_are_kept_for_ever() -> None:
 def test_a_question_within_its_window_is_the_canonical_one() -> None:
     text = canonical_text(within(plate(), Window(NOW - DAYS_90, NOW)))
 
-    assert text.startswith("kind:5:plate\nplate:6:AB1234\nfrom_us:16:")
-    assert "\nread_id:36:" in canonical_text(within(AskedImage(UUID(int=1)), Window(NOW, NOW)))
+    assert text.startswith("kind:5:reads\nfrom_us:16:")
+    assert text.endswith("\npage_size:3:100\nplate:6:AB1234")
     assert canonical_text(within(AskedAlerts(None, None, None, 10), Window(NOW, NOW))).startswith(
         "kind:6:alerts"
     )
@@ -120,6 +117,7 @@ def test_a_question_within_its_window_is_the_canonical_one() -> None:
 def test_the_same_question_reads_the_same_at_any_time() -> None:
     assert asked_text(plate()) == asked_text(plate())
     assert asked_text(plate()) != asked_text(plate(end=NOW))
+    assert asked_text(plate()) != asked_text(replace(plate(), own_agency_only=True))
 
 
 def founding() -> Founding:

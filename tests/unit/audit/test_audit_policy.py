@@ -27,7 +27,7 @@ POLICIES = load(POLICY_FOLDER).policies
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ORI, OTHER = "IL0000001", "IL0000002"
 
-QUESTIONS = {"question.plate", "question.image", "question.alerts"}
+QUESTIONS = {"question.reads", "question.image", "question.alerts"}
 ALERTS = {"alerts.subscribe", "alert.get", "alert.acknowledge", "alert.verify"}
 LOCAL = {"local_list.add", "local_list.remove", "local_list.show"}
 LISTS = {
@@ -209,8 +209,8 @@ def test_a_certification_ends_at_its_moment() -> None:
     officer = person(Role.USER)
     end = officer.certifications[0].valid_until
 
-    assert not clauses(officer, "question.plate", moment=end - timedelta(microseconds=1))
-    assert "IV.A.4" in clauses(officer, "question.plate", moment=end)
+    assert not clauses(officer, "question.reads", moment=end - timedelta(microseconds=1))
+    assert "IV.A.4" in clauses(officer, "question.reads", moment=end)
 
 
 @pytest.mark.clause("III.B.3.a", "III.B.3.b")
@@ -232,7 +232,7 @@ def test_without_screening_and_awareness_nothing_is_allowed_but_to_see_the_own_a
     ("state", "clause"), [(AccountState.PENDING, "III.C.2.b"), (AccountState.SUSPENDED, "IV.A.2")]
 )
 def test_an_account_that_is_not_enabled_may_not_be_used(state: AccountState, clause: str) -> None:
-    assert clauses(person(Role.USER, state=state), "question.plate") == (clause,)
+    assert clauses(person(Role.USER, state=state), "question.reads") == (clause,)
 
 
 @pytest.mark.clause("III.B.3.f")

@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from services.common.canonical import (
     AlertQuestion,
     ArchiveQuestion,
-    ImageQuestion,
     LookBackQuestion,
-    PlateQuestion,
     Question,
     argument_value,
     canonical_text,
@@ -50,23 +48,13 @@ def look_back(arguments: dict[str, Any]) -> LookBackQuestion:
 
 
 def question(kind: str, arguments: dict[str, Any]) -> Question:
-    if kind == "image":
-        return ImageQuestion(UUID(arguments["read_id"]))
     window = moment(arguments["from_us"]), moment(arguments["to_us"]), arguments["page_size"]
     if kind == "lookback":
         return look_back(arguments)
     if kind == "alerts":
         return AlertQuestion(UUID(arguments["alert_id"]) if arguments["alert_id"] else None, *window)
-    if "named" in arguments:
-        named = tuple((name, argument_value(value)) for name, value in arguments["named"])
-        return ArchiveQuestion(kind, *window, named)
-    before_us, before_id = arguments["before_us"], arguments["before_read_id"]
-    return PlateQuestion(
-        arguments["plate"],
-        *window,
-        before_time=None if before_us is None else moment(before_us),
-        before_read_id=UUID(before_id) if before_id else None,
-    )
+    named = tuple((name, argument_value(value)) for name, value in arguments["named"])
+    return ArchiveQuestion(kind, *window, named)
 
 
 def permit(row: dict[str, Any]) -> Permit:
@@ -98,8 +86,8 @@ def test_a_permit_is_spelled_and_signed_as_agreed(row: dict[str, Any]) -> None:
 
 @given(st.text(max_size=20), st.text(max_size=20), st.integers(1, 1000), st.integers(1, 1000))
 def test_two_different_questions_are_never_spelled_alike(one: str, other: str, size: int, more: int) -> None:
-    first = PlateQuestion(one, moment(0), moment(1), size)
-    second = PlateQuestion(other, moment(0), moment(1), more)
+    first = ArchiveQuestion("reads", moment(0), moment(1), size, (("plate", one), ("state", "")))
+    second = ArchiveQuestion("reads", moment(0), moment(1), more, (("plate", other), ("state", "")))
 
     assert (canonical_text(first) == canonical_text(second)) == (first == second)
 
