@@ -24,6 +24,8 @@ app = typer.Typer(no_args_is_help=True, help="Hot lists: make, upload, approve, 
 _CHUNK_BYTES = 512 * 1024
 # As long as the matcher works on one: ten million rows take some ten minutes.
 _LONGEST_UPLOAD_S = 3600.0
+# Two versions of ten million rows are compared first, and the new one is got ready.
+_LONGEST_ACTIVATION_S = 900.0
 _WHOLE = pb.UploadHeader(kind=pb.UPLOAD_KIND_FULL)
 
 
@@ -209,7 +211,7 @@ async def activate_version(
         request_id=new_request_id(), hot_list_id=hot_list_id, version=version
     )
     answer: pb.ActivateHotListVersionResponse = await session.call(
-        stub.ActivateHotListVersion, request, deadline=120.0
+        stub.ActivateHotListVersion, request, deadline=_LONGEST_ACTIVATION_S
     )
     return answer
 

@@ -82,6 +82,11 @@ class Places:
         return self.data_dir / "spool"
 
     @property
+    def snapshots(self) -> Path:
+        """Large hot lists as the matcher keeps them for its next start."""
+        return self.data_dir / "snapshots"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the one supervisor of this directory, with its process id inside."""
         return self.data_dir / "lock"
@@ -97,7 +102,10 @@ class Places:
         Raises:
             OSError: One cannot be made.
         """
-        folders = (self.secrets, self.sensor_secrets, self.environments, self.logs, self.images, self.spool)
+        folders = (
+            *(self.secrets, self.sensor_secrets, self.environments, self.logs),
+            *(self.images, self.spool, self.snapshots),
+        )
         for folder in (self.data_dir, *folders):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)

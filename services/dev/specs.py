@@ -220,6 +220,7 @@ def _matcher(world: World) -> Mapping[str, str]:
     return {
         "PW_DATABASE_URL": world.login_url("matcher_app"),
         "PW_UPLOAD_SPOOL_DIR": str(world.places.spool),
+        "PW_SNAPSHOT_DIR": str(world.places.snapshots),
     }
 
 

@@ -34,6 +34,7 @@ from services.matcher.app_list_tally import ListTally
 from services.matcher.app_lists import HotLists
 from services.matcher.app_local import LocalLists
 from services.matcher.app_look_back import LookBack, LookBackTerms
+from services.matcher.app_prepare import Preparer
 from services.matcher.app_reads import ReadIntake, Tally
 from services.matcher.app_replica import ReplicaReporter, RevisionsInUse
 from services.matcher.app_scope import Matrix
@@ -78,10 +79,11 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     sensors = SensorRegistry(SensorServiceStub(audit), clock)
     await sensors.start()
     builder.on_stop(sensors.stop)
-    index = await _index(builder, settings, pool, clock)
+    versions = IndexStore(pool, Snapshots(settings.snapshot_dir))
+    index = await _index(builder, settings, versions, clock)
     acts = Acts(AuditClient(audit), ActStore(pool), clock)
     builder.on_stop(_in_background(acts.keep_settling()))
-    hot_lists, uploads, history = _lists(settings, pool, acts, index, clock)
+    hot_lists, uploads, history = _lists(settings, pool, acts, index, versions, clock)
     agreements = _add_scope(builder, audit, acts, ScopeStore(pool), index, clock)
     local_tally = _add_local_lists(builder, acts, LocalStore(pool), index, sensors, clock)
     road = _Road(index, sensors, agreements, ArchiveClient(search), AlertsClient(alerts), RevisionsInUse())
@@ -209,22 +211,28 @@ def _channel(builder: ServerBuilder, settings: MatcherSettings, name: str, targe
 
 
 async def _index(
-    builder: ServerBuilder, settings: MatcherSettings, pool: Pool, clock: Clock
+    builder: ServerBuilder, settings: MatcherSettings, versions: IndexStore, clock: Clock
 ) -> IndexFollower:
     """The index, following the database, and loaded unless the database is away."""
     await asyncio.to_thread(warm_up)
-    index = IndexFollower(IndexStore(pool, Snapshots(settings.snapshot_dir)), clock, settings.home_state)
+    index = IndexFollower(versions, clock, settings.home_state)
     listener = Listener(settings.database_url, CHANNEL, index.wake)
     await listener.__aenter__()
     builder.on_stop(lambda: listener.__aexit__(None, None, None))
     builder.on_stop(_in_background(index.follow()))
     with contextlib.suppress(AlprError):
         await index.reach(0, _FIRST_LOAD_S)
+    builder.on_stop(_in_background(Preparer(versions).keep_preparing()))
     return index
 
 
-def _lists(
-    settings: MatcherSettings, pool: Pool, acts: Acts, index: IndexFollower, clock: Clock
+def _lists(  # noqa: PLR0913, PLR0917 - wiring
+    settings: MatcherSettings,
+    pool: Pool,
+    acts: Acts,
+    index: IndexFollower,
+    versions: IndexStore,
+    clock: Clock,
 ) -> tuple[HotLists, Uploads, History]:
     """What people do with hot lists, put into them, and see of them."""
     share = settings.upload_removed_share
@@ -245,7 +253,10 @@ def _lists(
         differences=DifferenceStore(pool),
         removed_share=share,
     )
-    return HotLists(acts=acts, lists=lists, index=index, clock=clock, removed_share=share), uploads, seen
+    hot_lists = HotLists(
+        acts=acts, lists=lists, index=index, versions=versions, clock=clock, removed_share=share
+    )
+    return hot_lists, uploads, seen
 
 
 def _in_background(work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:

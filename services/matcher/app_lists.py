@@ -12,6 +12,7 @@ from services.common.errors import AlreadyExistsError, NotFoundError, NotPermitt
 from services.common.identity import AccessToken
 from services.matcher.app_acts import Acts, Plan, act_of
 from services.matcher.app_index import IndexFollower
+from services.matcher.app_prepare import Versions
 from services.matcher.core.entry import Source
 from services.matcher.core.hot_list import Act, HotList, Removal
 from services.matcher.core.index import Index
@@ -27,10 +28,18 @@ _FOR_GOOD: Final = (AlreadyExistsError, NotFoundError, NotPermittedError, WrongS
 class HotLists:
     """The hot lists of all agencies; audit says for every call whether the person may make it."""
 
-    def __init__(
-        self, *, acts: Acts, lists: HotListStore, index: IndexFollower, clock: Clock, removed_share: float
+    def __init__(  # noqa: PLR0913 - a list's life goes through all of them
+        self,
+        *,
+        acts: Acts,
+        lists: HotListStore,
+        index: IndexFollower,
+        versions: Versions,
+        clock: Clock,
+        removed_share: float,
     ) -> None:
         self._acts = acts
+        self._versions = versions
         self._lists = lists
         self._index = index
         self._clock = clock
@@ -64,6 +73,8 @@ class HotLists:
         """
         details = {"version": str(version)}
         async with self._acting("hot_list.activate", request_id, hot_list_id, details, token) as act:
+            # Before it counts: reads are compared with the version before it while this one is got ready.
+            await self._versions.prepare(hot_list_id, version)
             active, revision = await self._lists.activate(act, version, self._removed_share)
             await self._index.reach(revision, _REACH_S)
         return active, revision

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -45,26 +45,29 @@ class Snapshots:
             log.warning("snapshot_not_read", hot_list_id=str(hot_list_id), version=version, reason=str(error))
             return None
 
+    def has(self, hot_list_id: uuid.UUID, version: int) -> bool:
+        """True when there is a file of that version, or none is ever written."""
+        return self._folder is None or self._path(self._folder, hot_list_id, version).exists()
+
     def save(self, hot_list_id: uuid.UUID, version: int, columns: Columns) -> None:
-        """Writes the file of a large list, whole or not at all; other versions of the list are removed."""
+        """Writes the file of a large list, whole or not at all."""
         if self._folder is None or len(columns) <= SMALL_LIST:
             return
         try:
             self._write(self._folder, hot_list_id, version, columns)
-            self._remove_others(self._folder, hot_list_id, version)
         except OSError as error:
             log.warning(
                 "snapshot_not_written", hot_list_id=str(hot_list_id), version=version, reason=error.strerror
             )
 
-    def keep_only(self, hot_list_ids: Collection[uuid.UUID]) -> None:
-        """Removes the files of lists that are compared with no read any more."""
+    def keep_only(self, versions: Mapping[uuid.UUID, Collection[int]]) -> None:
+        """Removes the files of all other lists and versions."""
         if self._folder is None:
             return
-        kept = {str(one) for one in hot_list_ids}
+        kept = {self._path(self._folder, key, one) for key, numbers in versions.items() for one in numbers}
         with contextlib.suppress(OSError):
             for path in self._folder.glob(f"*{_SUFFIX}"):
-                if path.name[: len(str(uuid.UUID(int=0)))] not in kept:
+                if path not in kept:
                     path.unlink(missing_ok=True)
 
     def _write(self, folder: Path, hot_list_id: uuid.UUID, version: int, columns: Columns) -> None:
@@ -85,12 +88,6 @@ class Snapshots:
             os.fsync(opened)
         finally:
             os.close(opened)
-
-    def _remove_others(self, folder: Path, hot_list_id: uuid.UUID, version: int) -> None:
-        current = self._path(folder, hot_list_id, version)
-        for path in folder.glob(f"{hot_list_id}-*{_SUFFIX}"):
-            if path != current:
-                path.unlink(missing_ok=True)
 
     @staticmethod
     def _path(folder: Path, hot_list_id: uuid.UUID, version: int) -> Path:

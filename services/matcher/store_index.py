@@ -11,7 +11,7 @@ from services.common.pg import Connection, Pool, connection
 from services.matcher.core.columns import Columns
 from services.matcher.core.copied import CopiedEntries
 from services.matcher.core.entry import Entry, Source
-from services.matcher.core.index import ActiveList, ListHeader, ListIndex, ListIndexBuilder
+from services.matcher.core.index import SMALL_LIST, ActiveList, ListHeader, ListIndex, ListIndexBuilder
 from services.matcher.core.scope import Scope
 from services.matcher.core.tuning import Tuning
 from services.matcher.snapshots import Snapshots
@@ -38,6 +38,18 @@ _ACTIVE: Final = (
     " FROM matcher.hot_list AS l JOIN matcher.hot_list_version AS v"
     " ON v.hot_list_id = l.hot_list_id AND v.version = l.active_version"
 )
+# What is compared now, and what may be next.
+_KEPT: Final = "SELECT hot_list_id, active_version, latest_version FROM matcher.hot_list"
+# The newest version of a large list that is not compared yet; the smallest first.
+_NEXT: Final = (
+    "SELECT v.hot_list_id, v.version FROM matcher.hot_list AS l JOIN matcher.hot_list_version AS v"
+    " ON v.hot_list_id = l.hot_list_id AND v.version = l.latest_version"
+    " WHERE v.version IS DISTINCT FROM l.active_version AND v.entry_count > $1"
+    " AND (v.expire_time IS NULL OR v.expire_time > clock_timestamp()) ORDER BY v.entry_count"
+)
+_ENTRY_COUNT: Final = (
+    "SELECT entry_count FROM matcher.hot_list_version WHERE hot_list_id = $1 AND version = $2"
+)
 # The columns that core/copied.py reads.
 _ENTRIES: Final = (
     "SELECT entry_id, plate, state, category, plate_type, entry_date, expires_at,"
@@ -54,6 +66,8 @@ class IndexStore:
     def __init__(self, pool: Pool, snapshots: Snapshots | None = None) -> None:
         self._pool = pool
         self._snapshots = snapshots or Snapshots(None)
+        # One list at a time is read from the database: whoever comes second finds the file.
+        self._reading = asyncio.Lock()
 
     async def revision(self) -> int:
         """The revision that the database is at."""
@@ -86,17 +100,40 @@ class IndexStore:
             for header, entries in await read_local_lists(held):
                 known = loaded.get((header.hot_list_id, header.version))
                 lists.append(ActiveList(header, known or _local(entries)))
-        await asyncio.to_thread(self._snapshots.keep_only, [one.header.hot_list_id for one in lists])
+            kept = {row["hot_list_id"]: [*row.values()][1:] for row in await held.fetch(_KEPT)}
+        await asyncio.to_thread(self._snapshots.keep_only, kept)
         return revision, tuple(lists)
+
+    async def unprepared(self) -> tuple[tuple[uuid.UUID, int], ...]:
+        """Newest versions of large lists that are not compared yet and have no file, the smallest first."""
+        async with connection(self._pool) as held:
+            rows = await held.fetch(_NEXT, SMALL_LIST)
+        return tuple(tuple(row) for row in rows if not self._snapshots.has(*row))
+
+    async def prepare(self, hot_list_id: uuid.UUID, version: int) -> None:
+        """Writes the file of a version of a large list, if it has none.
+
+        Its activation then takes no longer than to read the file.
+        """
+        async with self._reading:
+            if self._snapshots.has(hot_list_id, version):
+                return
+            async with connection(self._pool) as held, held.transaction(readonly=True):
+                if (await held.fetchval(_ENTRY_COUNT, hot_list_id, version) or 0) <= SMALL_LIST:
+                    return
+                await held.execute(f"SET LOCAL statement_timeout = '{_LONGEST_LOAD_S}s'")
+                columns = await _copied(held, hot_list_id, version)
+            await asyncio.to_thread(self._snapshots.save, hot_list_id, version, columns)
 
     async def _entries(self, held: Connection, header: ListHeader) -> ListIndex:
         """The entries of one list: from its snapshot, or else from the database, and then there is one."""
         version = (header.hot_list_id, header.version)
-        kept = await asyncio.to_thread(self._snapshots.load, *version)
-        if kept is not None:
-            return ListIndex(kept)
-        columns = await _copied(held, header)
-        await asyncio.to_thread(self._snapshots.save, *version, columns)
+        async with self._reading:
+            kept = await asyncio.to_thread(self._snapshots.load, *version)
+            if kept is not None:
+                return ListIndex(kept)
+            columns = await _copied(held, *version)
+            await asyncio.to_thread(self._snapshots.save, *version, columns)
         return ListIndex(columns)
 
 
@@ -105,8 +142,8 @@ async def _read_revision(held: Connection) -> int:
     return revision
 
 
-async def _copied(held: Connection, header: ListHeader) -> Columns:
-    """The entries of one list, packed in a thread while the loop goes on serving."""
+async def _copied(held: Connection, hot_list_id: uuid.UUID, version: int) -> Columns:
+    """The entries of one version, packed in a thread while the loop goes on serving."""
     copied = CopiedEntries()
 
     async def take(part: bytes) -> None:
@@ -115,8 +152,8 @@ async def _copied(held: Connection, header: ListHeader) -> Columns:
     parts = _Gathered(take)
     await held.copy_from_query(
         _ENTRIES,
-        header.hot_list_id,
-        header.version,
+        hot_list_id,
+        version,
         output=parts.add,
         format="binary",
         timeout=_LONGEST_LOAD_S,

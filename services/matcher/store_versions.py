@@ -42,6 +42,9 @@ _DISTINCT: Final = (
     f" (SELECT ctid, row_number() OVER (PARTITION BY entry_id ORDER BY {CONTENT}) AS n"
     " FROM matcher.stage WHERE intent_id = $1) AS d WHERE s.ctid = d.ctid AND d.n > 1"
 )
+# PostgreSQL knows nothing yet of rows that came in this transaction, and would look each up by itself.
+_MANY_ROWS: Final = 5000
+_AT_LENGTH: Final = "SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '128MB'"
 _UNSTAGE: Final = "DELETE FROM matcher.stage WHERE intent_id = $1"
 LOCK: Final = (
     "SELECT latest_version, active_version, immigration_file"
@@ -132,6 +135,8 @@ class VersionStore:
         async with transaction(self._pool) as held:
             await held.execute(f"SET LOCAL statement_timeout = '{LONGEST_UPLOAD_S}s'")
             row_count = await _stage(held, act, rows)
+            if row_count > _MANY_ROWS:
+                await held.execute(_AT_LENGTH)
             if await claim(held, act):
                 await _store(held, act, header, row_count, checked)
             await held.execute(_UNSTAGE, act.intent_id, timeout=LONGEST_UPLOAD_S)

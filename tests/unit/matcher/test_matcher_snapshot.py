@@ -79,9 +79,9 @@ def test_what_is_not_a_whole_snapshot_of_that_version_is_refused(broken: bytearr
         read_snapshot(broken, LIST, 3)
 
 
-def test_a_large_list_is_kept_for_its_owner_only_and_its_older_version_is_not(folder: Path) -> None:
+def test_a_large_list_is_kept_for_its_owner_only(folder: Path) -> None:
     kept = Snapshots(folder)
-    kept.save(LIST, 2, columns())
+    assert not kept.has(LIST, 3)
 
     kept.save(LIST, 3, columns())
 
@@ -90,6 +90,7 @@ def test_a_large_list_is_kept_for_its_owner_only_and_its_older_version_is_not(fo
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert loaded is not None
     assert loaded.plate_count == 3
+    assert kept.has(LIST, 3)
     assert kept.load(LIST, 2) is None
 
 
@@ -111,18 +112,17 @@ def test_a_broken_file_is_as_good_as_none(folder: Path) -> None:
 def test_without_a_folder_or_in_one_that_is_away_everything_goes_on(tmp_path: Path) -> None:
     for kept in (Snapshots(None), Snapshots(tmp_path / "away")):
         kept.save(LIST, 3, columns())
-        kept.keep_only([])
+        kept.keep_only({})
 
         assert kept.load(LIST, 3) is None
 
 
-def test_files_of_lists_that_are_in_use_no_more_are_removed(folder: Path) -> None:
+def test_files_of_lists_and_versions_that_are_not_wanted_any_more_are_removed(folder: Path) -> None:
     kept = Snapshots(folder)
     other = uuid.UUID(int=8)
-    kept.save(LIST, 3, columns())
-    kept.save(other, 1, columns())
+    for hot_list_id, version in ((LIST, 3), (other, 1), (other, 2), (other, 3)):
+        kept.save(hot_list_id, version, columns())
 
-    kept.keep_only([other])
+    kept.keep_only({other: (1, 3)})
 
-    assert kept.load(LIST, 3) is None
-    assert kept.load(other, 1) is not None
+    assert [kept.has(LIST, 3), *(kept.has(other, one) for one in (1, 2, 3))] == [False, True, False, True]
