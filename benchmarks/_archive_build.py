@@ -87,7 +87,7 @@ async def build(admin_url: str, reads: int) -> None:
             with step("rows of the plain table"):
                 await first.execute(f"CREATE TABLE made.plain AS SELECT {_ASKED} FROM archive.read")  # noqa: S608
             with step("dictionary"):
-                await first.execute("SET work_mem = '1GB'")
+                await first.execute("SET work_mem = '1GB'; SET default_statistics_target = 20")
                 await first.execute(_DICTIONARY)
         with step("indexes of the plain table"):
             await _share(connections, _PLAIN_INDEXES, lambda connection, one: connection.execute(one))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -24,6 +23,7 @@ from typing import Any, Final
 import asyncpg
 import numpy as np
 
+from benchmarks._match_redis import RedisServer, redis_server
 from benchmarks._match_world import ALPHABET, STATES, Floats, Plates, World, texts
 from services.dev.postgres import WITHOUT_SYNC, EmbeddedPostgres
 
@@ -91,10 +91,10 @@ def dict_peer(listed: Plates, questions: Questions) -> dict[str, Any]:
 
 def redis_peer(listed: Plates, questions: Questions) -> dict[str, Any]:
     """A redis-server of the system's packages on a Unix socket, without persistence; MGET by batches."""
-    program = shutil.which("redis-server")
-    if program is None:
-        return {"per_s": None, "reason": "there is no redis-server: apt-get install redis-server"}
-    with tempfile.TemporaryDirectory() as folder, _redis(program, Path(folder)) as (pid, connection):
+    server = redis_server()
+    if server is None:
+        return {"per_s": None, "reason": "there is no redis-server, and none could be fetched"}
+    with tempfile.TemporaryDirectory() as folder, _redis(server, Path(folder)) as (pid, connection):
         start = time.process_time() + _processor_time(pid)
         rows = texts(listed.classes)
         for first in range(0, len(rows), _LOAD):
@@ -149,7 +149,7 @@ class _Redis:
 
 
 @contextlib.contextmanager
-def _redis(program: str, folder: Path) -> Iterator[tuple[int, _Redis]]:
+def _redis(program: RedisServer, folder: Path) -> Iterator[tuple[int, _Redis]]:
     """Process id of a server of its own, and a connection; both end with the block."""
     path = folder / "redis.sock"
     options = [
@@ -164,7 +164,9 @@ def _redis(program: str, folder: Path) -> Iterator[tuple[int, _Redis]]:
         "--dir",
         str(folder),
     ]
-    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)  # noqa: S603 - a path of our own
+    server = subprocess.Popen(  # noqa: S603 - a path of our own
+        [program.program, *options], stdout=subprocess.DEVNULL, env=program.environment
+    )
     try:
         end = time.monotonic() + _PATIENCE
         while not path.exists() and time.monotonic() < end:

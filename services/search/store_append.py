@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 from services.common.pg import Pool, connection
-from services.search.core.reads import AppendResult, JudgedRead, NewRead, content_digest
+from services.search.core.reads import AppendResult, JudgedRead, content_digest
 
 _REASONS: Final = {"CONFLICT": "another read with this id is stored"}
-# One array a parameter, in the order of archive.append_reads (sql/0003_append.sql), which takes two more.
-_COLUMNS: Final[tuple[Callable[[NewRead], Any], ...]] = (
-    lambda read: read.read_id,
-    lambda read: read.capture_time,
-    lambda read: read.receive_time,
-    lambda read: read.plate,
-    lambda read: read.state,
-    lambda read: read.sensor_id,
-    lambda read: read.agency_ori,
-    lambda read: read.sensor_group,
-    lambda read: read.provenance,
-    lambda read: read.latitude,
-    lambda read: read.longitude,
-    lambda read: read.place,
-    lambda read: read.confidence,
-    lambda read: read.recognition,
-    lambda read: read.model_version,
-    lambda read: read.sender_read_id,
-    lambda read: read.image.sha256 if read.image else None,
-    lambda read: read.image.day if read.image else None,
-    lambda read: read.image.media_type if read.image else None,
-    lambda read: read.image.size_bytes if read.image else None,
-    lambda read: read.image.key if read.image else None,
-    content_digest,
-    lambda read: read.match_revision,
+# What a read is stored with, in the order of the parameters of archive.append_reads (sql/0003_append.sql):
+# first these, then the image, then content digest and match revision, then shortcoming and original.
+_OF_READ: Final = attrgetter(
+    "read_id",
+    "capture_time",
+    "receive_time",
+    "plate",
+    "state",
+    "sensor_id",
+    "agency_ori",
+    "sensor_group",
+    "provenance",
+    "latitude",
+    "longitude",
+    "place",
+    "confidence",
+    "recognition",
+    "model_version",
+    "sender_read_id",
 )
-_PARAMETERS: Final = ", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 3))
+_OF_IMAGE: Final = attrgetter("sha256", "day", "media_type", "size_bytes", "key")
+_NO_IMAGE: Final = (None,) * 5
+_COLUMNS: Final = 25
+_PARAMETERS: Final = ", ".join(f"${number}" for number in range(1, _COLUMNS + 1))
 _APPEND: Final = f"SELECT status, status_reason FROM %s.append_reads({_PARAMETERS})"  # noqa: S608 -- $n only
 
 
@@ -53,14 +51,27 @@ class AppendStore:
             StorageUnavailableError: The database did not answer; whether it committed is unknown, and sending
                 the same reads again is safe.
         """
-        columns = [[column(judged.read) for judged in reads] for column in _COLUMNS]
-        shortcomings = [judged.shortcoming for judged in reads]
-        originals = [judged.read.original if judged.shortcoming else None for judged in reads]
+        if not reads:
+            return []
+        columns = zip(*map(_row, reads), strict=True)
         async with connection(self._pool) as held:
-            rows = await held.fetch(self._append, *columns, shortcomings, originals)
+            rows = await held.fetch(self._append, *columns)
         return [
             AppendResult(
                 judged.read.read_id, row["status"], row["status_reason"] or _REASONS.get(row["status"], "")
             )
             for judged, row in zip(reads, rows, strict=True)
         ]
+
+
+def _row(judged: JudgedRead) -> tuple[Any, ...]:
+    """The read's value for each parameter. A row at a time: three times as fast as a column at a time."""
+    read = judged.read
+    return (
+        *_OF_READ(read),
+        *(_OF_IMAGE(read.image) if read.image else _NO_IMAGE),
+        content_digest(read),
+        read.match_revision,
+        judged.shortcoming,
+        read.original if judged.shortcoming else None,
+    )

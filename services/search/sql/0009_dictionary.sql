@@ -218,12 +218,14 @@ DECLARE
     seen_groups text[];
     seen_days date[];
 BEGIN
-    INSERT INTO archive.quarantine (read_id, arrived_on, arrive_time, reason, original)
-    SELECT s.read_id, (clock_timestamp() AT TIME ZONE 'UTC')::date, clock_timestamp(), s.reason, s.original
-      FROM unnest(read_ids, capture_times, shortcomings, originals) AS s (read_id, capture_time, reason, original)
-     WHERE s.reason IS NOT NULL AND (s.capture_time >= oldest OR s.capture_time IS NULL)
-     ORDER BY s.read_id
-        ON CONFLICT DO NOTHING;
+    IF num_nonnulls(VARIADIC shortcomings) > 0 THEN
+        INSERT INTO archive.quarantine (read_id, arrived_on, arrive_time, reason, original)
+        SELECT s.read_id, (clock_timestamp() AT TIME ZONE 'UTC')::date, clock_timestamp(), s.reason, s.original
+          FROM unnest(read_ids, capture_times, shortcomings, originals) AS s (read_id, capture_time, reason, original)
+         WHERE s.reason IS NOT NULL AND (s.capture_time >= oldest OR s.capture_time IS NULL)
+         ORDER BY s.read_id
+            ON CONFLICT DO NOTHING;
+    END IF;
 
     -- In the order of the ids, so that two replicas with the same reads wait for each other instead of deadlocking.
     WITH stored AS (
@@ -255,20 +257,23 @@ BEGIN
     PERFORM archive.note_plates(seen_plates, seen_days);
     PERFORM archive.note_places(seen_latitudes, seen_longitudes, seen_sensors, seen_groups, seen_days);
 
+    IF cardinality(stored_ids) = cardinality(read_ids) THEN
+        RETURN QUERY SELECT 'STORED', NULL::text FROM generate_series(1, cardinality(read_ids));
+        RETURN;
+    END IF;
+
     -- The digest that is stored now, for reads that were there before or came twice in this batch.
     -- LIMIT keeps this a look-up in one partition for each read.
-    IF cardinality(read_ids) > coalesce(cardinality(stored_ids), 0) THEN
-        SELECT array_agg(found.content_digest ORDER BY s.n)
-          INTO stored_digests
-          FROM unnest(read_ids, capture_times) WITH ORDINALITY AS s (read_id, capture_time, n)
-          LEFT JOIN LATERAL (
-                SELECT r.content_digest
-                  FROM archive.read AS r
-                 WHERE r.read_id = s.read_id
-                   AND r.capture_time >= date_trunc('milliseconds', s.capture_time)
-                   AND r.capture_time < date_trunc('milliseconds', s.capture_time) + interval '1 millisecond'
-                 LIMIT 1) AS found ON true;
-    END IF;
+    SELECT array_agg(found.content_digest ORDER BY s.n)
+      INTO stored_digests
+      FROM unnest(read_ids, capture_times) WITH ORDINALITY AS s (read_id, capture_time, n)
+      LEFT JOIN LATERAL (
+            SELECT r.content_digest
+              FROM archive.read AS r
+             WHERE r.read_id = s.read_id
+               AND r.capture_time >= date_trunc('milliseconds', s.capture_time)
+               AND r.capture_time < date_trunc('milliseconds', s.capture_time) + interval '1 millisecond'
+             LIMIT 1) AS found ON true;
 
     RETURN QUERY
     SELECT CASE
