@@ -7,6 +7,7 @@
 SET LOCAL ROLE archive_owner;
 
 CREATE INDEX plate_seen_by_likeness ON archive.plate_seen (archive.folded(plate) COLLATE "C");
+CREATE INDEX plate_seen_by_likeness_of_end ON archive.plate_seen (reverse(archive.folded(plate)) COLLATE "C");
 
 -- What every read of an answer must be: in the window, older than the page before, in the permit's scope, and as the
 -- question says. Empty lists and texts say nothing; of `agency_oris` an empty list allows nothing.
@@ -96,11 +97,12 @@ LANGUAGE sql IMMUTABLE SET search_path = archive, pg_temp
 RETURN interval '2 seconds';
 
 -- At most row_limit reads of `words`, which are plates or sensors, each with a day on which it was seen. Windows go from
--- the newest to the oldest; each is twice as long as the one before, the first as long as `first_width`, but none
--- reaches over a day on which nothing was seen. Where patience ends first, a last row without an id names the moment
--- that older reads have yet to be looked for before.
+-- the newest to the oldest; each is twice as long as the one before, the first as long as `first_width`, but a window
+-- ends where nothing was seen for `reach` days or more. Where patience ends first, a last row without an id names the
+-- moment that older reads have yet to be looked for before.
 CREATE FUNCTION archive.walked_reads(
-    words text[], days date[], are_plates boolean, wanted archive.wanted_reads, first_width interval, row_limit integer
+    words text[], days date[], are_plates boolean, wanted archive.wanted_reads, first_width interval, reach integer,
+    row_limit integer
 ) RETURNS TABLE (read_id uuid, capture_time timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp AS $$
 #variable_conflict use_column
@@ -132,7 +134,7 @@ BEGIN
         END IF;
         upper_time := least(upper_time, (seen[place] + 1)::timestamp AT TIME ZONE 'UTC');
         lower_time := greatest((wanted).from_time, upper_time - width);
-        WHILE seen[place + 1] = seen[place] - 1 AND seen[place]::timestamp AT TIME ZONE 'UTC' > lower_time LOOP
+        WHILE seen[place] - seen[place + 1] <= reach AND seen[place]::timestamp AT TIME ZONE 'UTC' > lower_time LOOP
             place := place + 1;
         END LOOP;
         lower_time := greatest(lower_time, seen[place]::timestamp AT TIME ZONE 'UTC');
@@ -155,13 +157,15 @@ BEGIN
 END
 $$;
 
--- Plates of the dictionary that look like the text, which may have wildcards; those that begin alike by an index.
+-- Plates of the dictionary that look like the text, which may have wildcards. Those that begin or end alike are looked
+-- up by an index; otherwise all plates are looked at, though not all reads.
 CREATE FUNCTION archive.dictionary_look_alike(pattern text, from_day date, to_day date)
 RETURNS TABLE (plate text, days date[])
 LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     form text := translate(archive.folded(pattern), '?*', '_%');
+    mirrored text := reverse(form);
 BEGIN
     IF (pattern ~ '^[A-Z0-9?*]{1,40}$') IS NOT TRUE THEN
         RETURN;
@@ -171,7 +175,9 @@ BEGIN
       FROM archive.plate_seen AS s
      CROSS JOIN LATERAL (
             SELECT ARRAY(SELECT d.day FROM unnest(s.days) AS d (day) WHERE d.day BETWEEN from_day AND to_day)) AS w (days)
-     WHERE archive.folded(s.plate) COLLATE "C" LIKE form AND cardinality(w.days) > 0;
+     WHERE archive.folded(s.plate) COLLATE "C" LIKE form
+       AND reverse(archive.folded(s.plate)) COLLATE "C" LIKE mirrored
+       AND cardinality(w.days) > 0;
 END
 $$;
 
@@ -215,17 +221,21 @@ DECLARE
     to_day date := archive.utc_day(least((wanted).to_time, (wanted).before_time));
     words text[];
     days date[];
+    reach integer;
 BEGIN
     IF plate_form = 'any' THEN
         SELECT array_agg(s.sensor_id), array_agg(s.day) INTO words, days
           FROM archive.place_sensors((wanted).place, from_day, to_day) AS s;
         RETURN QUERY SELECT w.*
-                       FROM archive.walked_reads(words, days, false, wanted, interval '1 hour', row_limit) AS w;
+                       FROM archive.walked_reads(words, days, false, wanted, interval '1 hour', 1, row_limit) AS w;
     ELSE
         SELECT array_agg(s.word), array_agg(s.day) INTO words, days
           FROM archive.wanted_plates(plate_form, plate, from_day, to_day) AS s;
+        -- A look at a window takes as long as some 90 look-ups of a plate on a day: with few plates it goes far.
+        reach := greatest(1, 90 / greatest(1, (SELECT count(DISTINCT u.word) FROM unnest(words) AS u (word))));
         RETURN QUERY SELECT w.*
-                       FROM archive.walked_reads(words, days, true, wanted, interval '1 day', row_limit) AS w;
+                       FROM archive.walked_reads(words, days, true, wanted, make_interval(days => reach), reach,
+                                                 row_limit) AS w;
     END IF;
 END
 $$;
@@ -334,7 +344,7 @@ REVOKE ALL ON FUNCTION
     archive.is_wanted(archive.wanted_reads, text, text, text, text, text, double precision, double precision),
     archive.plates_page(text[], archive.wanted_reads, timestamptz, timestamptz, integer),
     archive.sensors_page(text[], archive.wanted_reads, timestamptz, timestamptz, integer),
-    archive.walked_reads(text[], date[], boolean, archive.wanted_reads, interval, integer),
+    archive.walked_reads(text[], date[], boolean, archive.wanted_reads, interval, integer, integer),
     archive.dictionary_look_alike(text, date, date),
     archive.wanted_plates(text, text, date, date),
     archive.reads_page(text, text, archive.wanted_reads, integer),
