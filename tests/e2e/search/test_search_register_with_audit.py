@@ -6,14 +6,21 @@ import json
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
 import grpc
 import pytest
 
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
+from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from alpr.search.v1 import dissemination_service_pb2 as register_pb
+from alpr.type.v1.receipt_pb2 import AuditReceipt
 from services.audit.verifier import read_public_key, verify_receipt
+from services.common.clock import SystemClock
 from services.common.receipts import receipt_to_json
 from services.common.wire import to_datetime, to_timestamp
+from services.search.acts import Acts
+from services.search.departures import Departures
+from services.search.store_register import RegisterStore
 from tests.support.audit_kit import justification
 from tests.support.search_kit import now
 from tests.support.search_leaving import Leaving, agency, opened, refusal
@@ -175,3 +182,26 @@ async def test_people_without_a_role_for_it_do_not_see_the_register(leaving: Lea
         await leaving.register.ListDisseminations(request, metadata=person.metadata)
 
     assert refusal(error.value)[0] is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_a_departure_whose_outcome_a_crash_swallowed_gets_it_later(leaving: Leaving) -> None:
+    ids = await leaving.store(await leaving.pictured_read(plate=PLATE))
+    got = await leaving.report(ids)
+    entry = got.file.dissemination_id
+    await leaving.rows(
+        "UPDATE archive.dissemination SET receipt = NULL, made_time = made_time - interval '2 minutes'"
+        " WHERE dissemination_id = $1::text::uuid",
+        entry,
+    )
+    acts = Acts(leaving.house.audit.service(AuthorizationServiceStub), 5)
+    async with asyncpg.create_pool(leaving.house.database.url("search_register"), min_size=1) as pool:
+        departures = Departures(acts, RegisterStore(pool), SystemClock())
+
+        settled = await departures.settle()
+        again = await departures.settle()
+
+    [row] = await leaving.rows(
+        "SELECT receipt FROM archive.dissemination WHERE dissemination_id = $1::text::uuid", entry
+    )
+    assert (settled, again) == (1, 0)
+    assert AuditReceipt.FromString(row["receipt"]).entry_id == entry
