@@ -16,6 +16,7 @@ from services.cli import (
     hotlist_show,
     local,
     model,
+    motor_carrier,
     retention,
     scope,
     search,
@@ -24,6 +25,7 @@ from services.cli import (
     search_report,
     search_scenes,
     sensor,
+    sensor_health,
 )
 from services.cli.bootstrap import bootstrap
 from services.cli.capture import capture
@@ -46,7 +48,10 @@ app.add_typer(doctor.app, name="doctor")
 app.add_typer(account.app, name="account")
 app.add_typer(sensor.agency_app, name="agency")
 app.add_typer(agreement.app, name="agreement")
+for one in sensor_health.COMMANDS:
+    sensor.app.command()(one)
 app.add_typer(sensor.app, name="sensor")
+app.add_typer(motor_carrier.app, name="mcs")
 for more in (hotlist_show.show, *hotlist_history.COMMANDS):
     hotlist.app.command()(more)
 app.add_typer(hotlist.app, name="hotlist")

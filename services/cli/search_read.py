@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from alpr.search.v1 import motor_carrier_service_pb2 as apart_pb
 from alpr.search.v1 import search_service_pb2 as pb
 from alpr.search.v1 import search_service_pb2_grpc as rpc
 from services.cli.locate import CommandError
@@ -15,7 +16,7 @@ from services.cli.search import COLUMNS, row
 from services.cli.session import Session
 
 ReadId = Annotated[str, typer.Argument(help="Id of the read; every answer shows it.")]
-_PICTURES: tuple[Literal["crop_image", "overview_image", "original_image"], ...] = (
+PICTURES: tuple[Literal["crop_image", "overview_image", "original_image"], ...] = (
     "crop_image",
     "overview_image",
     "original_image",
@@ -67,7 +68,7 @@ def image(
         asked.keep_receipts(answer)
         written = write_pictures(answer, read_id, out)
         if output.as_json:
-            for field in _PICTURES:
+            for field in PICTURES:
                 answer.ClearField(field)
             output.json_line(message_to_dict(answer) | {"files": [str(path) for path in written]})
             return
@@ -79,7 +80,9 @@ def image(
     asked.run(work)
 
 
-def write_pictures(answer: pb.GetReadImageResponse, read_id: str, folder: Path) -> list[Path]:
+def write_pictures(
+    answer: pb.GetReadImageResponse | apart_pb.GetMotorCarrierReadImageResponse, read_id: str, folder: Path
+) -> list[Path]:
     """Writes what came as <read id>-plate.jpg, -scene.jpg and -original, and gives the paths.
 
     Raises:
@@ -87,7 +90,7 @@ def write_pictures(answer: pb.GetReadImageResponse, read_id: str, folder: Path) 
     """
     ending = _ENDINGS.get(answer.image.media_type, "bin")
     names = (f"{read_id}-plate.jpg", f"{read_id}-scene.jpg", f"{read_id}-original.{ending}")
-    pictures = {name: getattr(answer, field) for name, field in zip(names, _PICTURES, strict=True)}
+    pictures = {name: getattr(answer, field) for name, field in zip(names, PICTURES, strict=True)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written = [folder / name for name, data in pictures.items() if data]

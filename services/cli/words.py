@@ -10,7 +10,7 @@ from alpr.matcher.v1 import (
     scope_service_pb2,
     tuning_service_pb2,
 )
-from alpr.search.v1 import analysis_service_pb2
+from alpr.search.v1 import analysis_service_pb2, sensor_health_service_pb2
 from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, read_pb2, sensor_pb2
 from services.cli.locate import CommandError
 
@@ -65,6 +65,7 @@ CERTIFICATION = Words(account_service_pb2.CertificationKind, "CERTIFICATION_KIND
 ACCOUNT_STATE = Words(account_service_pb2.AccountState, "ACCOUNT_STATE_", "state of accounts")
 DEPLOYMENT = Words(sensor_pb2.DeploymentType, "DEPLOYMENT_TYPE_", "deployment type")
 DEPLOYMENT_STATUS = Words(sensor_pb2.DeploymentStatus, "DEPLOYMENT_STATUS_", "deployment status")
+MAINTENANCE = Words(sensor_health_service_pb2.MaintenanceKind, "MAINTENANCE_KIND_", "kind of notice")
 PARTITION = Words(sensor_pb2.Partition, "PARTITION_", "partition")
 GROUP_MODE = Words(scope_service_pb2.GroupMode, "GROUP_MODE_", "mode")
 DATA_CLASS = Words(governance_service_pb2.DataClass, "DATA_CLASS_", "class of data")

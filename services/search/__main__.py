@@ -29,7 +29,7 @@ from services.search.images import ReadImages
 from services.search.leaving import Neighbours, open_leaving
 from services.search.look_back import LookBack
 from services.search.look_back_pictures import LookBackPictures, PictureSources
-from services.search.motor_carrier import open_motor_carrier
+from services.search.motor_carrier import Asking, open_motor_carrier
 from services.search.retention import RetentionPools, add_retention
 from services.search.road import QuestionRoad
 from services.search.sensor_health import open_sensor_health
@@ -92,8 +92,9 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     await upkeep.start()
     await questions.warm_up(size)
     builder = ServerBuilder(settings, name="search").on_stop(channel.close).on_stop(cases.close)
+    asking = Asking(audit, cases.directory, token_key, objects)
     built = (
-        leaving.added_to(sensors.served_by(motor_carrier.closed_with(builder)))
+        leaving.added_to(sensors.served_by(motor_carrier.served_by(builder, asking)))
         .add(
             _ARCHIVE,
             add_ArchiveServiceServicer_to_server,

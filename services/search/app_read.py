@@ -72,9 +72,17 @@ class Boxes(Protocol):
 
 
 class OneRead:
-    """Asks for a read or its picture by the question road."""
+    """Asks for a read or its picture by the question road; `image_kind` is the kind of the latter."""
 
-    def __init__(self, road: QuestionRoad, keys: ImageKeys, images: Images, box_of: Boxes) -> None:
+    def __init__(
+        self,
+        road: QuestionRoad,
+        keys: ImageKeys,
+        images: Images,
+        box_of: Boxes,
+        image_kind: str = "image",
+    ) -> None:
+        self._image_kind = image_kind
         self._road = road
         self._keys = keys
         self._images = images
@@ -101,7 +109,7 @@ class OneRead:
             StorageUnavailableError: The picture cannot be read at the moment.
             AlprError: As `QuestionRoad.ask`.
         """
-        answered = await self._ask(request, "image", "find_image")
+        answered = await self._ask(request, self._image_kind, f"find_{self._image_kind}")
         image = await self._keys.image_of(answered.authorization, request.read_id)
         if image is None:
             raise _not_found(request)

@@ -10,15 +10,22 @@ from services.common.errors import NotFoundError, StorageUnavailableError
 from services.common.imagecrypt import SealError, open_image
 from services.common.objects import ObjectStore
 from services.search.core.answer import StoredImage
+from services.search.day_images import APART, DAYS
 
 log = structlog.get_logger()
 
 
 class ReadImages:
-    """Opens pictures; without a key there is nothing to see here."""
+    """Opens pictures; without a key there is nothing to see here.
 
-    def __init__(self, objects: ObjectStore) -> None:
+    Args:
+        objects: The image store.
+        motor_carrier: Of the Motor Carrier Safety system, whose pictures lie apart (ENF-051 II.H).
+    """
+
+    def __init__(self, objects: ObjectStore, *, motor_carrier: bool = False) -> None:
         self._objects = objects
+        self._folder = f"/{APART}" if motor_carrier else ""
 
     async def load(self, image: StoredImage) -> bytes:
         """The picture as the sensor sent it, checked against its hash.
@@ -29,7 +36,7 @@ class ReadImages:
         """
         if image.key is None:
             raise NotFoundError("no picture is kept with this read")
-        name = f"days/{image.day.isoformat()}/{image.sha256.hex()}"
+        name = f"{DAYS}/{image.day.isoformat()}{self._folder}/{image.sha256.hex()}"
         try:
             sealed = await self._objects.get(name)
             return await asyncio.to_thread(open_image, image.key, image.day, image.sha256, sealed)

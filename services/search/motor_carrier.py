@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from alpr.search.v1 import motor_carrier_service_pb2
+from alpr.search.v1.motor_carrier_service_pb2_grpc import add_MotorCarrierServiceServicer_to_server
 from services.common.clock import Clock
+from services.common.objects import ObjectStore
 from services.common.pg import Pool, open_pool
 from services.common.server import ServerBuilder
+from services.search.app_motor_carrier import MotorCarrierSearch
+from services.search.app_read import OneRead
 from services.search.append import Archive
+from services.search.case_directory import CaseDirectory
 from services.search.config import SearchSettings
+from services.search.images import ReadImages
+from services.search.road import Audit, QuestionRoad
+from services.search.server_motor_carrier import MotorCarrierServer
 from services.search.store_append import AppendStore
+from services.search.store_image import ImageKeyStore
+from services.search.store_question import QuestionStore
 from services.search.store_upkeep import UpkeepStore
 from services.search.upkeep import HourlyUpkeep
+from services.search.wire_read import plate_box
 
+_SERVICE = motor_carrier_service_pb2.DESCRIPTOR.services_by_name["MotorCarrierService"].full_name
 _SCHEMA: Final = "motor_carrier"
 # Some thousand reads a day of a few scale houses: nobody waits for a warmed connection.
 _QUESTION_CONNECTIONS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What questions to either data set need alike."""
+
+    audit: Audit
+    cases: CaseDirectory
+    token_key: bytes = field(repr=False)
+    objects: ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +60,17 @@ class MotorCarrier:
     upkeep: HourlyUpkeep
     pools: tuple[Pool, ...]
 
-    def closed_with(self, builder: ServerBuilder) -> ServerBuilder:
-        """`builder`, which closes everything here but the archive when the server has stopped."""
+    def served_by(self, builder: ServerBuilder, asking: Asking) -> ServerBuilder:
+        """`builder`, which answers questions, and closes all here but the archive when the server stops."""
         for pool in self.pools:
             builder.on_stop(pool.close)
-        return builder.on_stop(self.upkeep.stop)
+        road = QuestionRoad(asking.audit, QuestionStore(self.questions, self.schema), asking.cases)
+        images = ReadImages(asking.objects, motor_carrier=True)
+        keys = ImageKeyStore(self.questions, self.schema)
+        one_read = OneRead(road, keys, images, plate_box, image_kind="mcsimage")
+        server = MotorCarrierServer(MotorCarrierSearch(road, asking.token_key), one_read)
+        builder.add(_SERVICE, add_MotorCarrierServiceServicer_to_server, server)
+        return builder.on_stop(self.upkeep.stop).on_stop(road.close)
 
 
 async def open_motor_carrier(settings: SearchSettings, clock: Clock) -> MotorCarrier:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import asyncpg
 
@@ -20,14 +20,14 @@ from services.search.errors import PermitRefusedError
 if TYPE_CHECKING:
     from services.search.road import Put
 
-_ANSWER: Final = "SELECT row_count, rows_digest, has_more FROM archive.general_answer($1, $2, $3)"
+_ANSWER: Final = "SELECT row_count, rows_digest, has_more FROM %s.general_answer($1, $2, $3)"
 _READS: Final = """
 SELECT read_id, capture_time, receive_time, plate, sensor_id, agency_ori, sensor_group, provenance, latitude,
        longitude, place, recognition, model_version, sender_read_id, image_sha256, image_day,
        image_media_type, image_size, state, confidence
-  FROM archive.general_reads($1, $2)"""
+  FROM %s.general_reads($1, $2)"""
 _COMPUTED: Final = "SELECT answer FROM archive.general_computed($1, $2)"
-_WARM_UP: Final = "SELECT archive.warm_up()"
+_WARM_UP: Final = "SELECT %s.warm_up()"
 
 
 @asynccontextmanager
@@ -41,10 +41,12 @@ async def asking(pool: Pool) -> AsyncIterator[Connection]:
 
 
 class QuestionStore:
-    """Puts questions with a permit, and gives out their answers."""
+    """Puts questions to one data set with a permit, and gives out their answers; `schema` is that set's."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, schema: Literal["archive", "motor_carrier"] = "archive") -> None:
         self._pool = pool
+        self._schema = schema
+        self._answer, self._reads, self._warm_up = _ANSWER % schema, _READS % schema, _WARM_UP % schema
 
     async def put(self, authorization: Authorization, question: ArchiveQuestion, put: Put) -> AnswerSummary:
         """The summary of the answer to `question`, once the use of the permit is on disk.
@@ -57,7 +59,7 @@ class QuestionStore:
             StorageUnavailableError: The database did not answer.
         """
         places = ", ".join(f"${number}" for number in range(1, 5 + len(put.arguments)))
-        find = f"SELECT archive.{put.function}({places})"
+        find = f"SELECT {self._schema}.{put.function}({places})"
         window = to_microseconds(question.from_time), to_microseconds(question.to_time)
         # Refused may mean forged, expired, for another question, or used. Only a used one has an answer, so
         # the second statement refuses again in every other case.
@@ -65,13 +67,15 @@ class QuestionStore:
             with suppress(asyncpg.InsufficientPrivilegeError):
                 await held.execute(find, authorization.permit, *window, question.page_size, *put.arguments)
         async with asking(self._pool) as held:
-            rows = await held.fetch(_ANSWER, authorization.permit, question.kind, canonical_text(question))
+            rows = await held.fetch(
+                self._answer, authorization.permit, question.kind, canonical_text(question)
+            )
         return AnswerSummary(*rows[0].values())
 
     async def reads(self, authorization: Authorization, kind: str) -> list[FoundRead]:
         """The reads of the answer, in its order. Errors as for `put`."""
         async with asking(self._pool) as held:
-            rows = await held.fetch(_READS, authorization.permit, kind)
+            rows = await held.fetch(self._reads, authorization.permit, kind)
         return [FoundRead(*row.values()) for row in rows]
 
     async def computed(self, authorization: Authorization, kind: str) -> str | None:
@@ -89,9 +93,9 @@ class QuestionStore:
         async with AsyncExitStack() as stack:
             # All at the same time, so that no connection is warmed twice and another never.
             held = [await stack.enter_async_context(connection(self._pool)) for _ in range(connections)]
-            await asyncio.gather(*(one.execute(_WARM_UP) for one in held))
+            await asyncio.gather(*(one.execute(self._warm_up) for one in held))
 
     async def check(self) -> None:
         """Returns when the database answers questions. Errors as for `warm_up`."""
         async with connection(self._pool) as held:
-            await held.execute(_WARM_UP)
+            await held.execute(self._warm_up)

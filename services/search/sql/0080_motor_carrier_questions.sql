@@ -215,14 +215,15 @@ $$;
 
 -- Where the image of the read is and what opens it; no row when there is no such read in the permit's scope.
 CREATE FUNCTION motor_carrier.image_key(permit text, read_id uuid)
-RETURNS TABLE (image_sha256 bytea, image_day date, image_media_type text, image_size bigint, image_key bytea)
+RETURNS TABLE (
+    image_sha256 bytea, image_day date, image_media_type text, image_size bigint, image_key bytea, recognition bytea)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = motor_carrier, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     kept motor_carrier.permit_used := motor_carrier.kept_answer(permit, 'mcsimage');
 BEGIN
     RETURN QUERY
-    SELECT r.image_sha256, r.image_day, r.image_media_type, r.image_size, r.image_key
+    SELECT r.image_sha256, r.image_day, r.image_media_type, r.image_size, r.image_key, r.recognition
       FROM motor_carrier.read AS r
      WHERE r.read_id = kept.read_ids[1] AND r.read_id = image_key.read_id AND r.capture_time = kept.capture_times[1];
 END
