@@ -10,7 +10,8 @@ weighed. Two things speak for companionship, and each is compared with chance:
   which it goes on to that camera when it is alone, or, as far as it is not seen alone, with which other
   vehicles do. On a road where everybody goes on to the next camera, that the other one does too says little.
 
-Fisher's method makes one probability of the two.
+Fisher's method makes one probability of the two. Where staying together says nothing, it would only hide that
+they met so often: so that is looked at alone, too, and twice the smaller of both probabilities counts.
 """
 
 from __future__ import annotations
@@ -160,12 +161,13 @@ def _companion(candidate: _Candidate, ways: _Ways, asked: _Asked) -> Companion:
     together = [number for number, _ in candidate.meetings]
     journeys = {ways.sightings[number].journey for number in together}
     alone = {(start, end): _Count(passed, followed) for start, end, passed, followed in candidate.ways}
-    logs = [log_poisson_tail(len(journeys), candidate.expected), *ways.log_staying(together, alone)]
+    often = log_poisson_tail(len(journeys), candidate.expected)
+    both = log_fisher([often, *ways.log_staying(together, alone)])
     return Companion(
         plate=candidate.plate,
         meetings=tuple(Meeting(ways.sightings[number], offset) for number, offset in candidate.meetings),
         expected_journeys=float(candidate.expected),
-        chance=Chance(log_fisher(logs), asked.plates_met),
+        chance=Chance(min(0.0, min(often, both) + math.log(2)), asked.plates_met),
         may_be_misread=is_one_off(asked.plate, candidate.plate),
     )
 

@@ -101,14 +101,7 @@ AS $$
 DECLARE
     near double precision := extract(epoch FROM within);
     parts integer := floor(86400 / near);  -- of the day; who meets is in the same part or in the next one
-    workdays double precision;
-    other_days double precision;
 BEGIN
-    SELECT greatest(count(*) FILTER (WHERE extract(isodow FROM d.day) < 6), 1),
-           greatest(count(*) FILTER (WHERE extract(isodow FROM d.day) >= 6), 1)
-      INTO workdays, other_days
-      FROM generate_series((from_time AT TIME ZONE time_zone)::date, (to_time AT TIME ZONE time_zone)::date,
-                           interval '1 day') AS d (day);
     RETURN QUERY
     WITH passed AS MATERIALIZED (
         SELECT r.plate, r.sensor_id, r.capture_time, r.capture_time AT TIME ZONE time_zone AS local
@@ -118,7 +111,7 @@ BEGIN
            AND r.capture_time >= from_time AND r.capture_time < to_time
            AND r.agency_ori = ANY (agencies)
            AND (cardinality(groups) = 0 OR r.sensor_group = ANY (groups))
-    ), clocked AS (
+    ), clocked AS MATERIALIZED (
         SELECT p.plate, p.sensor_id, p.local::date AS day, extract(isodow FROM p.local) < 6 AS is_workday,
                date_part('epoch', p.local::time) AS clock
           FROM passed AS p
@@ -133,9 +126,19 @@ BEGIN
           JOIN sighted AS s ON s.sensor_id = c.sensor_id AND s.is_workday = c.is_workday
            AND s.part = floor(c.clock * parts / 86400)::integer
            AND (abs(c.clock - s.clock) <= near OR abs(c.clock - s.clock) >= 86400 - near)
+    ), span AS (  -- from the first day on which one of them was seen to the last: an archive may be young
+        SELECT min(d.day) AS first_day, max(d.day) AS last_day
+          FROM (SELECT c.day FROM clocked AS c
+                 UNION ALL
+                SELECT (s.capture_time AT TIME ZONE time_zone)::date FROM unnest(sightings) AS s) AS d
+    ), kind AS (
+        SELECT extract(isodow FROM g.day) < 6 AS is_workday, count(*)::double precision AS days
+          FROM span AS s
+         CROSS JOIN generate_series(s.first_day::timestamp, s.last_day::timestamp, interval '1 day') AS g (day)
+         GROUP BY 1
     ), by_habit AS (
-        SELECT p.plate, sum(1 / CASE WHEN p.is_workday THEN workdays ELSE other_days END) AS expected
-          FROM pair AS p
+        SELECT p.plate, sum(1 / k.days) AS expected
+          FROM pair AS p JOIN kind AS k ON k.is_workday = p.is_workday
          GROUP BY p.plate
     ), way AS (
         SELECT DISTINCT b.sensor_id AS from_sensor, s.sensor_id AS to_sensor
