@@ -48,11 +48,11 @@ def passage(plate: str, when: datetime, road: int, camera: int, **changes: Any) 
 
 
 def drive(
-    plate: str, start: datetime, road: int, cameras: Sequence[int]
+    plate: str, start: datetime, road: int, cameras: Sequence[int], **changes: Any
 ) -> Iterator[archive_pb.ArchivedRead]:
     """A plate along a road, four minutes from one camera to the next."""
     for n, camera in enumerate(cameras):
-        yield passage(plate, start + timedelta(seconds=n * CAMERA_SECONDS), road, camera)
+        yield passage(plate, start + timedelta(seconds=n * CAMERA_SECONDS), road, camera, **changes)
 
 
 async def store(archive: Any, reads: Iterable[archive_pb.ArchivedRead]) -> None:
