@@ -47,6 +47,7 @@ class House:
     database: MigratedDatabase
     matcher: grpc.aio.Channel
     people: grpc.aio.Channel
+    user_target: str = ""
 
     def person(self, stub: Callable[[grpc.aio.Channel], _Stub]) -> _Stub:
         """A stub that calls search as people do."""
@@ -130,4 +131,4 @@ async def running_house(
         )
         stack.push_async_callback(matcher.close)
         stack.push_async_callback(people.close)
-        yield House(audit, database, matcher, people)
+        yield House(audit, database, matcher, people, f"127.0.0.1:{server.user_port}")
