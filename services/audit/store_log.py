@@ -46,6 +46,7 @@ _ENTRIES = """
     FROM audit.log_leaf AS leaf
     JOIN audit.log_field AS field USING (log_index)
     WHERE leaf.log_index >= $1 AND leaf.log_index < $2
+      AND field.log_index >= $1 AND field.log_index < $2  -- a range does not pass through the join by itself
     GROUP BY leaf.log_index
     ORDER BY leaf.log_index
 """
