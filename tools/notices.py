@@ -35,6 +35,7 @@ PROOF: Final = MappingProxyType(
 BETWEEN_SERVICES: Final = MappingProxyType(
     {
         "alpr.search.v1.ArchiveService.FindForLookBack": "to the matcher, which raises hits of it",
+        "alpr.search.v1.ArchiveService.GetLookBackPictures": "to the matcher, for these hits",
     }
 )
 # Where a camera stands is no read and no hit.

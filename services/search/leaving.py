@@ -14,6 +14,7 @@ from services.common.pg import Pool, open_pool
 from services.common.server import ServerBuilder
 from services.search.acts import Acts
 from services.search.app_evidence import EvidencePackages, EvidenceRoom, EvidenceSources
+from services.search.app_export import Exports
 from services.search.app_register import RegisterBook
 from services.search.app_report import PictureSource, Reports, ReportSources
 from services.search.config import SearchSettings
@@ -22,10 +23,11 @@ from services.search.evidence_vault import EvidenceVault
 from services.search.images import ReadImages
 from services.search.road import QuestionRoad
 from services.search.server_dissemination import DisseminationServer
-from services.search.server_report import ReportServer
+from services.search.server_report import ReportServer, UseCases
 from services.search.store_register import RegisterStore
 from services.search.store_report_pictures import ReportPictureStore
 from services.search.wire_evidence import read_as_json
+from services.search.wire_export import write_page
 from services.search.wire_read import plate_box
 from services.search.wire_report import WORDING
 
@@ -76,7 +78,8 @@ async def open_leaving(settings: SearchSettings, neighbours: Neighbours) -> Leav
     register = RegisterStore(pool)
     departures = Departures(neighbours.acts, register, clock)
     keys = ReportPictureStore(neighbours.question_pool)
-    pictures = PictureSource(ReadImages(neighbours.objects), plate_box)
+    images = ReadImages(neighbours.objects)
+    pictures = PictureSource(images, plate_box)
     reports = Reports(neighbours.road, ReportSources(keys, pictures, register, WORDING), departures, clock)
     vault = EvidenceVault(neighbours.objects, read_key(settings.evidence_kek_file, "PW_EVIDENCE_KEK_FILE"))
     packages = EvidencePackages(
@@ -85,10 +88,11 @@ async def open_leaving(settings: SearchSettings, neighbours: Neighbours) -> Leav
         departures,
         EvidenceRoom(vault, register),
     )
+    exports = Exports(neighbours.road, (keys, images), departures, write_page)
     book = RegisterBook(neighbours.acts, register)
     await departures.start()
     return Leaving(
-        reports=ReportServer(reports, packages, book, (settings.home_state, clock)),
+        reports=ReportServer(UseCases(reports, packages, exports, book), settings.home_state, clock),
         disseminations=DisseminationServer(book, settings.home_state, clock),
         departures=departures,
         pool=pool,

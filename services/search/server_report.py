@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from alpr.search.v1 import report_service_pb2 as pb
 from alpr.search.v1.report_service_pb2_grpc import ReportServiceServicer
 from services.common.clock import Clock
 from services.common.identity import Context
-from services.search import wire_dissemination, wire_evidence, wire_report
+from services.search import wire_dissemination, wire_evidence, wire_export, wire_report
 from services.search.app_evidence import EvidencePackages
+from services.search.app_export import Exports
 from services.search.app_register import RegisterBook
 from services.search.app_report import Reports
 from services.search.server_search import token_of
 from services.search.store_register import BEYOND
 
 
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the service does."""
+
+    reports: Reports
+    packages: EvidencePackages
+    exports: Exports
+    book: RegisterBook
+
+
 class ReportServer(ReportServiceServicer):
     """See report_service.proto."""
 
-    def __init__(
-        self, reports: Reports, packages: EvidencePackages, book: RegisterBook, place: tuple[str, Clock]
-    ) -> None:
-        """`place`: the home state, and the clock."""
-        self._reports = reports
-        self._packages = packages
-        self._book = book
-        self._home_state, self._clock = place
+    def __init__(self, uses: UseCases, home_state: str, clock: Clock) -> None:
+        self._uses = uses
+        self._home_state = home_state
+        self._clock = clock
 
     async def ExportReport(
         self, request: pb.ExportReportRequest, context: Context
@@ -34,7 +42,7 @@ class ReportServer(ReportServiceServicer):
         """See report_service.proto."""
         token, now = token_of(context), self._clock.now()
         asked = wire_report.parse_report(request, token, self._home_state, now)
-        file = await self._reports.export(asked)
+        file = await self._uses.reports.export(asked)
         for part in wire_report.report_parts(asked, file):
             yield part
 
@@ -43,7 +51,7 @@ class ReportServer(ReportServiceServicer):
     ) -> AsyncIterator[pb.ExportEvidenceResponse]:
         """See report_service.proto."""
         asked = wire_evidence.parse_evidence(request, token_of(context))
-        for part in wire_evidence.evidence_parts(await self._packages.export(asked)):
+        for part in wire_evidence.evidence_parts(await self._uses.packages.export(asked)):
             yield part
 
     async def GetEvidence(
@@ -51,8 +59,21 @@ class ReportServer(ReportServiceServicer):
     ) -> AsyncIterator[pb.GetEvidenceResponse]:
         """See report_service.proto."""
         asked = wire_evidence.parse_copy(request, token_of(context))
-        for part in wire_evidence.copy_parts(await self._packages.again(asked)):
+        for part in wire_evidence.copy_parts(await self._uses.packages.again(asked)):
             yield part
+
+    async def ExportReads(
+        self, request: pb.ExportReadsRequest, context: Context
+    ) -> AsyncIterator[pb.ExportReadsResponse]:
+        """See report_service.proto."""
+        page = await self._uses.exports.page(wire_export.parse_export(request, token_of(context)))
+        yield wire_export.page_description(page)
+        for part in wire_report.parts_of(page.data):
+            yield pb.ExportReadsResponse(data=part)
+        async for image, picture in self._uses.exports.pictures(page):
+            yield wire_export.picture_description(image)
+            for part in wire_report.parts_of(picture):
+                yield pb.ExportReadsResponse(data=part)
 
     async def ListEvidence(
         self, request: pb.ListEvidenceRequest, context: Context
@@ -60,7 +81,7 @@ class ReportServer(ReportServiceServicer):
         """See report_service.proto."""
         filters = {"report_number": request.report_number}
         wanted = wire_dissemination.parse_wanted(request, token_of(context), [], filters)
-        kept = await self._book.evidence(wanted, request.report_number, wanted.position or BEYOND)
+        kept = await self._uses.book.evidence(wanted, request.report_number, wanted.position or BEYOND)
         return pb.ListEvidenceResponse(
             packages=[wire_evidence.kept_package(one) for one in kept],
             next_page_token=wire_dissemination.next_page([one.evidence_number for one in kept], wanted),

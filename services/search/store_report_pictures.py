@@ -13,6 +13,7 @@ from services.search.store_question import asking
 
 _COLUMNS: Final = "read_id, image_sha256, image_day, image_media_type, image_size, image_key"
 _OF_REPORT: Final = f"SELECT {_COLUMNS} FROM archive.report_pictures($1, $2, $3, $4, $5, $6, $7)"  # noqa: S608
+_OF_EXPORT: Final = f"SELECT {_COLUMNS} FROM archive.export_pictures($1, $2, $3, $4, $5, $6)"  # noqa: S608
 _OF_EVIDENCE: Final = f"SELECT {_COLUMNS} FROM archive.evidence_picture($1)"  # noqa: S608
 
 
@@ -34,6 +35,15 @@ class ReportPictureStore:
         window = to_microseconds(authorization.from_time), to_microseconds(authorization.to_time)
         async with asking(self._pool) as held:
             rows = await held.fetch(_OF_REPORT, authorization.permit, *window, page_size, *put.arguments)
+        return _by_read(rows, reads)
+
+    async def of_export(
+        self, authorization: Authorization, page_size: int, put: Put, reads: list[FoundRead]
+    ) -> dict[UUID, StoredImage]:
+        """The pictures of a page of the full export, by read. Errors as for `of_report`."""
+        window = to_microseconds(authorization.from_time), to_microseconds(authorization.to_time)
+        async with asking(self._pool) as held:
+            rows = await held.fetch(_OF_EXPORT, authorization.permit, *window, page_size, *put.arguments)
         return _by_read(rows, reads)
 
     async def of_evidence(

@@ -48,7 +48,7 @@ def parse_evidence(request: pb.ExportEvidenceRequest, token: AccessToken) -> Evi
         report_number=number,
         evidence_system=system,
         evidence_item=request.evidence_item.strip(),
-        for_whom=_for_whom(
+        for_whom=for_whom(
             Recipient(RecipientKind.EVIDENCE_SYSTEM, organisation=system, report_number=number)
         ),
     )
@@ -60,7 +60,7 @@ def parse_copy(request: pb.GetEvidenceRequest, token: AccessToken) -> CopyReques
     request_id = parse_uuid("request_id", request.request_id, wrong)
     evidence_id = parse_uuid("evidence_id", request.evidence_id, wrong)
     raise_violations(wrong)
-    own_use = _for_whom(Recipient(RecipientKind.OWN_USE))
+    own_use = for_whom(Recipient(RecipientKind.OWN_USE))
     return CopyRequest(request_id, token, request.justification, evidence_id, own_use)
 
 
@@ -122,7 +122,8 @@ def read_as_json(read: FoundRead) -> bytes:
     return as_json(MessageToDict(message, preserving_proto_field_name=True))
 
 
-def _for_whom(recipient: Recipient) -> ForWhom:
+def for_whom(recipient: Recipient) -> ForWhom:
+    """A recipient that follows from the call, as it is checked and as it is kept."""
     message = dissemination_pb2.Recipient(
         kind=dissemination_pb2.RecipientKind.Value(f"RECIPIENT_KIND_{recipient.kind.name}"),
         organisation=recipient.organisation,

@@ -172,6 +172,13 @@ def _compare(arguments: dict[str, object]) -> tuple[tuple[str, str], ...]:
     return (*((name, str(value)) for name, value in head), *rows)
 
 
+def _export(arguments: dict[str, object]) -> tuple[tuple[str, str], ...]:
+    return (
+        ("pictures", "yes" if arguments["pictures"] else "no"),
+        ("after_read_id", str(arguments["after_read_id"] or "")),
+    )
+
+
 GENERAL_READS = "SELECT to_jsonb(r)::text FROM archive.general_reads($1, '{kind}') AS r"
 GENERAL_COMPUTED = "SELECT answer FROM archive.general_computed($1, '{kind}')"
 _APART_READS = GENERAL_READS.replace("archive.", "motor_carrier.")
@@ -216,6 +223,7 @@ def cases(moments: Moments, read_id: UUID) -> list[Case]:
             {"pictures": 1, "read_ids": str(read_id), "caption": "x"},
             by_read="read_ids",
         ),
+        reads("find_export", "export", {"pictures": False, "after_read_id": None}, spelled=_export),
         Case(
             "archive.find_evidence",
             "evidence",

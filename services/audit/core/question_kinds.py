@@ -36,7 +36,7 @@ KINDS = MappingProxyType(
         "compare": QuestionKind(),
         "evidence": QuestionKind(1),
         "evidencecopy": QuestionKind(1),
-        "export": QuestionKind(),
+        "export": QuestionKind(5000),
         "report": QuestionKind(),
         "held": QuestionKind(beyond_retention=True),
         "heldimage": QuestionKind(1, beyond_retention=True),

@@ -207,7 +207,7 @@ def changed(value: object, name: str) -> object:
         case list():
             return [*value[:-1], f"{value[-1]} "]
         case None:
-            return uuid4() if name == "before_read_id" else 1
+            return uuid4() if name.endswith("read_id") else 1
         case _:
             return f"{value},x"
 
@@ -311,6 +311,8 @@ ANSWERS = {
         "image_key",
         "report_pictures",
         "evidence_picture",
+        "export_pictures",
+        "reads_resume",
         "lookbackimage_keys",
         "look_back_answer",
         "look_back_reads",

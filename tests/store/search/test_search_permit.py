@@ -409,6 +409,7 @@ async def test_each_login_may_execute_its_own_functions_and_no_other(connect: Co
         "search_append": {"append_reads"},
         "search_question": {
             "evidence_picture",
+            "export_pictures",
             "general_answer",
             "general_reads",
             "general_computed",
