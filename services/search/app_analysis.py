@@ -59,6 +59,7 @@ class Analysis:
             page_size=asking.page_size,
             first_authorization_id="",
             put=Put(f"find_{question.kind}", question.values()),
+            own_agency_only=asking.own_agency_only,
         )
         async with self._free:
             answered = await self._road.ask(request)

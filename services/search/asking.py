@@ -11,7 +11,10 @@ from services.common.identity import AccessToken
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who asks, why, in which window (None where left out), and for how many rows at most."""
+    """Who asks, why, in which window (None where left out), and for how many rows at most.
+
+    `own_agency_only` leaves out what other agencies share.
+    """
 
     request_id: str
     token: AccessToken
@@ -19,3 +22,4 @@ class Asking:
     from_time: datetime | None
     to_time: datetime | None
     page_size: int
+    own_agency_only: bool = False

@@ -26,6 +26,7 @@ class AnalysisRequest(Protocol):
 
     request_id: str
     page_size: int
+    own_agency_only: bool
 
     @property
     def justification(self) -> Justification:
@@ -59,6 +60,7 @@ def parse_asking(
         from_time=since,
         to_time=until,
         page_size=parse_number("page_size", request.page_size, rows.usual, (1, rows.most), wrong),
+        own_agency_only=request.own_agency_only,
     )
 
 

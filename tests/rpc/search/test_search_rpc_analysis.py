@@ -97,6 +97,18 @@ async def test_audit_gets_what_is_asked_in_readable_arguments(world, analysis, p
     ]
 
 
+@pytest.mark.clause("III.B.3.f", "II.F")
+@pytest.mark.parametrize("own_agency_only", [False, True])
+async def test_an_officer_may_leave_out_what_other_agencies_share(
+    world, analysis, plate, own_agency_only
+) -> None:
+    request = asked(pb.GetPatternRequest, plate=plate, own_agency_only=own_agency_only)
+
+    await analysis.GetPattern(request, metadata=world.metadata)
+
+    assert world.audit.asked[-1].question.archive.own_agency_only is own_agency_only
+
+
 @pytest.mark.clause("IV.C.3", "IV.C.5")
 async def test_a_stakeout_names_who_was_at_the_scenes_and_not_who_is_there_every_day(
     world, analysis, plate, road
