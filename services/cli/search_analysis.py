@@ -11,6 +11,7 @@ from services.cli.map_lines import line_points
 from services.cli.options import new_request_id
 from services.cli.output import Output
 from services.cli.question import Asked, Where, Window, show_notice, show_record, with_options
+from services.cli.search import OwnOnly
 from services.cli.session import Session
 from services.cli.words import CORRIDOR_DIRECTION, SUMMARY_DIMENSION
 
@@ -19,9 +20,6 @@ TimeZone = Annotated[
     typer.Option("--time-zone", help='Days and hours are those of it, for instance "America/Chicago".'),
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="Most rows of the answer.")]
-OwnAgency = Annotated[
-    bool, typer.Option("--own-agency", help="Only your own agency's reads, whatever others share.")
-]
 Plate = Annotated[str, typer.Argument(help="The plate, without wildcards; blanks and dashes are dropped.")]
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -35,13 +33,13 @@ def convoy(
     cameras: Annotated[int, typer.Option("--cameras", min=1, max=50, help="At so many cameras or more.")] = 3,
     limit: Limit = 100,
     time_zone: TimeZone = "",
-    own_agency: OwnAgency = False,
+    own_only: OwnOnly = False,
 ) -> None:
     """Which plates travel with this one? The least probable by chance come first."""
 
     async def work(session: Session, output: Output) -> None:
         request = pb.FindConvoyRequest(
-            **fields_of(asked, own_agency),
+            **fields_of(asked, own_only),
             page_size=limit,
             plate=plate,
             within_seconds=within,
@@ -92,13 +90,13 @@ def pattern(
     limit: Limit = 200,
     time_zone: TimeZone = "",
     geojson: Annotated[Path | None, typer.Option("--geojson", help="Write the map data there.")] = None,
-    own_agency: OwnAgency = False,
+    own_only: OwnOnly = False,
 ) -> None:
     """Where and when is this plate usually seen? Places, a week of hours, and map data."""
 
     async def work(session: Session, output: Output) -> None:
         request = pb.GetPatternRequest(
-            **fields_of(asked, own_agency), page_size=limit, plate=plate, time_zone=time_zone
+            **fields_of(asked, own_only), page_size=limit, plate=plate, time_zone=time_zone
         )
         window.set_in(request)
         answer = await ask(session, "GetPattern", request, asked)
@@ -142,14 +140,14 @@ def summary(
     plates: Annotated[bool, typer.Option("--plates", help="Count different plates, too.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=5000, help="Most rows of the answer.")] = 1000,
     time_zone: TimeZone = "",
-    own_agency: OwnAgency = False,
+    own_only: OwnOnly = False,
 ) -> None:
     """How many reads were there, by time, place or origin? Shows no plate."""
 
     async def work(session: Session, output: Output) -> None:
         names = [name.strip() for name in by.split(",") if name.strip()]
         request = pb.SummarizeRequest(
-            **fields_of(asked, own_agency),
+            **fields_of(asked, own_only),
             page_size=limit,
             area=where.area(),
             dimensions=[SUMMARY_DIMENSION.number(name) for name in names],
@@ -193,13 +191,13 @@ def corridor(
         int, typer.Option("--max-gap", min=1, max=1440, help="Most minutes from one camera to the next.")
     ] = 60,
     limit: Limit = 100,
-    own_agency: OwnAgency = False,
+    own_only: OwnOnly = False,
 ) -> None:
     """Who travelled along this line, which way, and how fast? Needs --from and --to, at most 7 days apart."""
 
     async def work(session: Session, output: Output) -> None:
         request = pb.FindCorridorRequest(
-            **fields_of(asked, own_agency),
+            **fields_of(asked, own_only),
             page_size=limit,
             line=line_points(line),
             within_meters=within,
@@ -241,12 +239,12 @@ def _journey(one: Any) -> tuple[str, ...]:
     )
 
 
-def fields_of(asked: Asked, own_agency: bool) -> dict[str, Any]:
+def fields_of(asked: Asked, own_only: bool) -> dict[str, Any]:
     """What every request has: its id, why it is asked, and of whose reads."""
     return {
         "request_id": new_request_id(),
         "justification": asked.justification(),
-        "own_agency_only": own_agency,
+        "own_agency_only": own_only,
     }
 
 

@@ -13,7 +13,8 @@ from alpr.search.v1.area_pb2 import Area
 from services.cli.locate import CommandError
 from services.cli.output import Output
 from services.cli.question import Asked, Where, Window, show_notice, show_record, with_options
-from services.cli.search_analysis import Limit, OwnAgency, TimeZone, ask, fields_of, show_more
+from services.cli.search import OwnOnly
+from services.cli.search_analysis import Limit, TimeZone, ask, fields_of, show_more
 from services.cli.session import Session
 from services.cli.words import DATA_SET
 
@@ -39,13 +40,13 @@ def stakeout(
     ] = 2,
     limit: Limit = 100,
     time_zone: TimeZone = "",
-    own_agency: OwnAgency = False,
+    own_only: OwnOnly = False,
 ) -> None:
     """Which plates were at several of these scenes? The least probable by chance come first."""
 
     async def work(session: Session, output: Output) -> None:
         request = pb.FindStakeoutRequest(
-            **fields_of(asked, own_agency),
+            **fields_of(asked, own_only),
             page_size=limit,
             scenes=map(parse_scene, scene),
             min_scenes=at_least,
@@ -129,13 +130,13 @@ def compare(
     at_least: Annotated[int, typer.Option("--at-least", min=1, help="At so many incidents or more.")] = 2,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most plates of the answer.")] = 100,
     time_zone: TimeZone = "",
-    own_agency: OwnAgency = False,
+    own_only: OwnOnly = False,
 ) -> None:
     """What do these rows and the reads have in common? The file is kept nowhere; every row is recorded."""
 
     async def work(session: Session, output: Output) -> None:
         header = pb.CompareDataSetHeader(
-            **fields_of(asked, own_agency),
+            **fields_of(asked, own_only),
             page_size=limit,
             kind=DATA_SET.number(rows),
             within_meters=within,
