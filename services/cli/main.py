@@ -10,6 +10,7 @@ from services.cli import (
     dissemination,
     doctor,
     evidence,
+    export,
     hold,
     hotlist,
     hotlist_history,
@@ -70,6 +71,7 @@ for more in (
 app.add_typer(search.app, name="search")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(dissemination.app, name="dissemination")
+app.add_typer(export.app, name="export")
 app.add_typer(retention.app, name="retention")
 app.add_typer(hold.app, name="hold")
 

@@ -1,0 +1,127 @@
+"""The lists of a full export: every one that an RPC of the contracts gives page by page."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from alpr.audit.v1 import account_service_pb2 as account_pb
+from alpr.audit.v1 import account_service_pb2_grpc as account_rpc
+from alpr.audit.v1 import governance_service_pb2 as governance_pb
+from alpr.audit.v1 import governance_service_pb2_grpc as governance_rpc
+from alpr.audit.v1 import sensor_service_pb2 as sensor_pb
+from alpr.audit.v1 import sensor_service_pb2_grpc as sensor_rpc
+from alpr.matcher.v1 import hot_list_service_pb2 as hot_list_pb
+from alpr.matcher.v1 import hot_list_service_pb2_grpc as hot_list_rpc
+from alpr.matcher.v1 import local_list_service_pb2 as local_pb
+from alpr.matcher.v1 import local_list_service_pb2_grpc as local_rpc
+from alpr.matcher.v1 import scope_service_pb2 as scope_pb
+from alpr.matcher.v1 import scope_service_pb2_grpc as scope_rpc
+from alpr.search.v1 import dissemination_service_pb2 as register_pb
+from alpr.search.v1 import dissemination_service_pb2_grpc as register_rpc
+from alpr.search.v1 import report_service_pb2 as report_pb
+from alpr.search.v1 import report_service_pb2_grpc as report_rpc
+from services.cli.options import new_request_id
+from services.cli.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class PagedList:
+    """An RPC that gives a list: service, stub, method, request, and the field with the items."""
+
+    service: str
+    stub: Any
+    method: str
+    request: Any
+    items: str
+
+
+LISTS = {
+    "accounts": PagedList(
+        "audit", account_rpc.AccountServiceStub, "ListAccounts", account_pb.ListAccountsRequest, "accounts"
+    ),
+    "agencies": PagedList(
+        "audit",
+        governance_rpc.GovernanceServiceStub,
+        "ListAgencies",
+        governance_pb.ListAgenciesRequest,
+        "agencies",
+    ),
+    "agreements": PagedList(
+        "audit",
+        governance_rpc.GovernanceServiceStub,
+        "ListAgreements",
+        governance_pb.ListAgreementsRequest,
+        "agreements",
+    ),
+    "sensors": PagedList(
+        "audit", sensor_rpc.SensorServiceStub, "ListSensors", sensor_pb.ListSensorsRequest, "sensors"
+    ),
+    "hot_lists": PagedList(
+        "matcher",
+        hot_list_rpc.HotListServiceStub,
+        "ListHotLists",
+        hot_list_pb.ListHotListsRequest,
+        "hot_lists",
+    ),
+    "local_entries": PagedList(
+        "matcher",
+        local_rpc.LocalListServiceStub,
+        "ListLocalEntries",
+        local_pb.ListLocalEntriesRequest,
+        "entries",
+    ),
+    "sensor_groups": PagedList(
+        "matcher",
+        scope_rpc.ScopeServiceStub,
+        "ListSensorGroups",
+        scope_pb.ListSensorGroupsRequest,
+        "sensor_groups",
+    ),
+    "register": PagedList(
+        "search",
+        register_rpc.DisseminationServiceStub,
+        "ListDisseminations",
+        register_pb.ListDisseminationsRequest,
+        "disseminations",
+    ),
+    "recipient_notices": PagedList(
+        "search",
+        register_rpc.DisseminationServiceStub,
+        "ListRecipientNotices",
+        register_pb.ListRecipientNoticesRequest,
+        "notices",
+    ),
+    "evidence": PagedList(
+        "search",
+        report_rpc.ReportServiceStub,
+        "ListEvidence",
+        report_pb.ListEvidenceRequest,
+        "packages",
+    ),
+}
+# Lists of what has ended, too, where a request can ask for it.
+_WHOLE = ("with_ended", "with_told")
+
+
+async def items_of(session: Session, wanted: PagedList) -> AsyncIterator[Message]:
+    """All items of the list, page by page.
+
+    Raises:
+        AlprError: The person may not see it.
+    """
+    stub = wanted.stub(session.channel(wanted.service))
+    request, fields = wanted.request(), wanted.request.DESCRIPTOR.fields_by_name
+    for name in _WHOLE:
+        if name in fields:
+            setattr(request, name, True)
+    while True:
+        if "request_id" in fields:
+            request.request_id = new_request_id()
+        answer = await session.call(getattr(stub, wanted.method), request)
+        for item in getattr(answer, wanted.items):
+            yield item
+        if not answer.next_page_token:
+            return
+        request.page_token = answer.next_page_token
