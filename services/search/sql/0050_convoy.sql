@@ -96,6 +96,7 @@ CREATE FUNCTION archive.convoy_habits(
 ) RETURNS TABLE (plate text, expected double precision, ways json)
 LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp SET plan_cache_mode = force_generic_plan
 SET enable_nestloop = off  -- the planner takes lists of thousands for short ones
+SET work_mem = '16MB'
 AS $$
 #variable_conflict use_column
 DECLARE

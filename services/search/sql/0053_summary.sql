@@ -2,29 +2,30 @@
 SET LOCAL ROLE archive_owner;
 
 -- Reads in an area (services/search/core/area.py; an empty text is everywhere), counted by the dimensions that `by`
--- names; the others are NULL. Planned for each question, so that what was not asked for costs nothing.
-CREATE FUNCTION archive.summary_rows(
-    by text[], area text, from_time timestamptz, to_time timestamptz, time_zone text, count_plates boolean,
-    agencies text[], groups text[]
+-- names; the others are NULL. Times are counted by quarters of an hour, of which every time zone has whole ones, since
+-- 1970-01-01T00Z. `plate` is NULL unless plates are counted, too. Planned for each question, so that what was not asked
+-- for costs nothing.
+CREATE FUNCTION archive.summary_counts(
+    by text[], area text, from_time timestamptz, to_time timestamptz, count_plates boolean, agencies text[],
+    groups text[]
 ) RETURNS TABLE (
-    day text, hour text, weekday text, sensor text, sensor_group text, agency text, provenance text, state text,
-    reads bigint, plates bigint)
-LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+    quarter integer, sensor text, sensor_group text, agency text, provenance text, state text, plate text, reads bigint)
+LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off
+SET work_mem = '64MB' AS $$
 #variable_conflict use_column
 DECLARE
     wanted archive.place := archive.place_of(area);
+    by_time boolean := by && ARRAY['day', 'hour', 'weekday'];
 BEGIN
     RETURN QUERY
-    SELECT CASE WHEN 'day' = ANY (by) THEN to_char(r.capture_time AT TIME ZONE time_zone, 'YYYY-MM-DD') END,
-           CASE WHEN 'hour' = ANY (by) THEN to_char(r.capture_time AT TIME ZONE time_zone, 'HH24') END,
-           CASE WHEN 'weekday' = ANY (by) THEN to_char(r.capture_time AT TIME ZONE time_zone, 'ID') END,
+    SELECT CASE WHEN by_time THEN floor(date_part('epoch', r.capture_time) / 900)::integer END,
            CASE WHEN 'sensor' = ANY (by) THEN r.sensor_id END,
            CASE WHEN 'sensor_group' = ANY (by) THEN r.sensor_group END,
            CASE WHEN 'agency' = ANY (by) THEN r.agency_ori END,
            CASE WHEN 'provenance' = ANY (by) THEN r.provenance END,
            CASE WHEN 'state' = ANY (by) THEN coalesce(r.state, '') END,
-           count(*),
-           count(DISTINCT CASE WHEN count_plates THEN r.plate END)
+           CASE WHEN count_plates THEN r.plate END,
+           count(*)
       FROM (SELECT a.capture_time, a.sensor_id, a.sensor_group, a.agency_ori, a.provenance, a.state, a.plate
               FROM archive.read AS a
              WHERE area = ''
@@ -43,7 +44,7 @@ BEGIN
              WHERE area <> '') AS r
      WHERE r.agency_ori = ANY (agencies)
        AND (cardinality(groups) = 0 OR r.sensor_group = ANY (groups))
-     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8;
+     GROUP BY 1, 2, 3, 4, 5, 6, 7;
 END
 $$;
 
@@ -53,27 +54,41 @@ CREATE FUNCTION archive.summary_evidence(
     by text[], area text, from_time timestamptz, to_time timestamptz, time_zone text, count_plates boolean,
     agencies text[], groups text[], row_limit integer
 ) RETURNS TABLE (answer text, row_count integer, has_more boolean)
-LANGUAGE sql STABLE SET search_path = archive, pg_temp
+LANGUAGE sql STABLE SET search_path = archive, pg_temp SET work_mem = '64MB'
 BEGIN ATOMIC
     WITH counted AS MATERIALIZED (
-        SELECT s.reads, s.plates,
-               ARRAY(SELECT CASE b.dimension
-                                WHEN 'day' THEN s.day WHEN 'hour' THEN s.hour WHEN 'weekday' THEN s.weekday
-                                WHEN 'sensor' THEN s.sensor WHEN 'sensor_group' THEN s.sensor_group
-                                WHEN 'agency' THEN s.agency WHEN 'provenance' THEN s.provenance
-                                WHEN 'state' THEN s.state
-                            END COLLATE "C"
-                       FROM unnest(by) WITH ORDINALITY AS b (dimension, n) ORDER BY b.n) AS shown
-          FROM archive.summary_rows(by, area, from_time, to_time, time_zone, count_plates, agencies, groups) AS s
+        SELECT s.*
+          FROM archive.summary_counts(by, area, from_time, to_time, count_plates, agencies, groups) AS s
+    ), moment AS MATERIALIZED (
+        SELECT q.quarter, archive.moment(q.quarter::bigint * 900000000) AT TIME ZONE time_zone AS local
+          FROM (SELECT DISTINCT c.quarter FROM counted AS c) AS q
+    ), shown_moment AS MATERIALIZED (
+        SELECT m.quarter, to_char(m.local, 'YYYY-MM-DD') AS day, to_char(m.local, 'HH24') AS hour,
+               to_char(m.local, 'ID') AS weekday
+          FROM moment AS m
+    ), valued AS MATERIALIZED (
+        SELECT k.shown, sum(k.reads)::bigint AS reads,
+               count(DISTINCT k.plate) AS plates
+          FROM (SELECT c.reads, c.plate,
+                       ARRAY(SELECT CASE b.dimension
+                                        WHEN 'day' THEN m.day WHEN 'hour' THEN m.hour WHEN 'weekday' THEN m.weekday
+                                        WHEN 'sensor' THEN c.sensor WHEN 'sensor_group' THEN c.sensor_group
+                                        WHEN 'agency' THEN c.agency WHEN 'provenance' THEN c.provenance
+                                        WHEN 'state' THEN c.state
+                                    END COLLATE "C"
+                               FROM unnest(by) WITH ORDINALITY AS b (dimension, n) ORDER BY b.n) AS shown
+                  FROM counted AS c
+                  LEFT JOIN shown_moment AS m ON m.quarter = c.quarter) AS k
+         GROUP BY k.shown
     ), first_rows AS (
-        SELECT c.* FROM counted AS c ORDER BY c.shown LIMIT row_limit
+        SELECT v.* FROM valued AS v ORDER BY v.shown LIMIT row_limit
     )
     SELECT json_build_object(
                'rows', coalesce((SELECT json_agg(json_build_array(f.shown, f.reads, f.plates) ORDER BY f.shown)
                                    FROM first_rows AS f), '[]'),
-               'reads', (SELECT coalesce(sum(c.reads), 0) FROM counted AS c))::text,
+               'reads', (SELECT coalesce(sum(v.reads), 0) FROM valued AS v))::text,
            (SELECT count(*) FROM first_rows)::integer,
-           (SELECT count(*) FROM counted) > row_limit;
+           (SELECT count(*) FROM valued) > row_limit;
 END;
 
 -- Puts the question "how many reads were there?".
@@ -102,7 +117,7 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION
-    archive.summary_rows(text[], text, timestamptz, timestamptz, text, boolean, text[], text[]),
+    archive.summary_counts(text[], text, timestamptz, timestamptz, boolean, text[], text[]),
     archive.summary_evidence(text[], text, timestamptz, timestamptz, text, boolean, text[], text[], integer),
     archive.find_summary(text, bigint, bigint, integer, text[], text, text, boolean)
     FROM PUBLIC;
