@@ -177,7 +177,7 @@ class QuestionRoad:
             return await self._questions.put(authorization, question, request.put)
         except PermitRefusedError as error:
             # Keys that differ, or a permit for another question: somebody must look at this.
-            log.exception("permit_refused", authorization_id=authorization.authorization_id)
+            log.error("permit_refused", authorization_id=authorization.authorization_id)  # noqa: TRY400
             raise AuditUnavailableError(
                 "the archive does not accept the audit service's permit, so nothing was asked; try again"
             ) from error
