@@ -52,10 +52,13 @@ class SensorNotes:
         self._task: asyncio.Task[None] | None = None
 
     def note(self, reads: Sequence[NewRead], results: Sequence[AppendResult]) -> None:
-        """Counts reads that have just been answered."""
+        """Counts reads that have just been stored. Never raises: their sender shall hear that they are."""
         now = self._clock.now()
-        for read, result in zip(reads, results, strict=True):
-            self._gathering.note(read, result, now, self._drift(read))
+        try:
+            for read, result in zip(reads, results, strict=True):
+                self._gathering.note(read, result, now, self._drift(read))
+        except Exception:
+            log.exception("sensor_not_counted")
 
     async def start(self) -> None:
         """Begins to write, in the background."""
