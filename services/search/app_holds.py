@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -85,7 +86,7 @@ class Holds:
         except AlprError:
             await self._acts.failed(intent.intent_id)
             raise
-        receipts = await self._acts.done(intent.intent_id, {"matching_reads": str(matching)})
+        receipts = await self._recorded(intent.intent_id, _placed(matching))
         return await self._one(intent.agency_ori, hold.hold_id), receipts
 
     async def release(
@@ -104,9 +105,17 @@ class Holds:
             await self._acts.failed(intent.intent_id)
             raise NotFoundError("there is no such hold in force", resource=str(hold_id))
         await self._images.remove_hold(str(hold_id))
-        rows, digest = released
-        details = {"reads": str(rows), "reads_digest": digest.hex(), "hold_key": "destroyed"}
-        return rows, digest, await self._acts.done(intent.intent_id, details)
+        return *released, await self._recorded(intent.intent_id, _released(*released))
+
+    async def settle(self) -> int:
+        """The number of acts that a crash left without an outcome, and that have theirs now."""
+        left = await self._store.acts_to_record()
+        for act in left:
+            if act.released:
+                await self._images.remove_hold(str(act.hold_id))
+            details = _released(act.rows, act.digest or b"") if act.released else _placed(act.rows)
+            await self._recorded(act.intent_id, details)
+        return len(left)
 
     async def page(self, token: AccessToken, after: UUID | None, most: int) -> list[Hold]:
         """Up to `most` holds of the person's agency after `after`; it is on record that they are shown."""
@@ -137,6 +146,12 @@ class Holds:
         image = await self._images.held_image(asked.hold_id, kept.day, kept.sha256, kept.key)
         return HeldImage(image, kept.media_type, answered)
 
+    async def _recorded(self, intent_id: UUID, details: Mapping[str, str]) -> Receipts:
+        """Receipts once log and database both know that the act is done."""
+        receipts = await self._acts.done(intent_id, details)
+        await self._store.recorded(intent_id)
+        return receipts
+
     async def _one(self, agency_ori: str, hold_id: UUID) -> Hold:
         (found,) = await self._store.page(agency_ori, UUID(int=hold_id.int - 1), 1)
         return found
@@ -158,3 +173,11 @@ class Holds:
                 put=Put(function, (asked.hold_id, asked.read_id)),
             )
         )
+
+
+def _placed(matching: int) -> dict[str, str]:
+    return {"matching_reads": str(matching)}
+
+
+def _released(rows: int, digest: bytes) -> dict[str, str]:
+    return {"reads": str(rows), "reads_digest": digest.hex(), "hold_key": "destroyed"}

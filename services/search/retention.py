@@ -51,10 +51,11 @@ class RetentionPools:
 
 
 class DailyPurge:
-    """Purges once a UTC day, and takes up what was interrupted; for as long as it runs."""
+    """Purges once a UTC day, and takes up what was interrupted, also acts; for as long as it runs."""
 
-    def __init__(self, purger: Purger, retention: RetentionFollower) -> None:
+    def __init__(self, purger: Purger, holds: Holds, retention: RetentionFollower) -> None:
         self._purger = purger
+        self._holds = holds
         self._retention = retention
         self._task: asyncio.Task[None] | None = None
 
@@ -75,6 +76,7 @@ class DailyPurge:
             pause = _AGAIN_SECONDS
             try:
                 if self._retention.is_known:
+                    await self._holds.settle()
                     await self._purger.run_if_due()
                     pause = _LOOK_EVERY_SECONDS
             except AlprError as error:
@@ -107,9 +109,9 @@ def add_retention(
         FileObjectStore(settings.image_store_dir), read_key(settings.hold_kek_file, "PW_HOLD_KEK_FILE")
     )
     purger = Purger(store, images, acts, retention, backup_days=settings.backup_days)
-    daily = DailyPurge(purger, retention)
     office = RetentionOffice(acts, store, purger, images, retention)
     holds = Holds(acts, HoldStore(pools.purge, pools.questions), images, road)
+    daily = DailyPurge(purger, holds, retention)
     retention.start()
     daily.start()
     server = RetentionServer(office, holds, SystemClock())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -20,9 +21,22 @@ SELECT hold_id, agency_ori, approver_id, case_number_kind, case_number, document
        from_time, to_time, plate_count, sensor_ids, matching_rows, kept_rows, released_at, released_rows
   FROM archive.holds($1, $2, $3)"""
 _RELEASE: Final = "SELECT rows, digest FROM archive.release_hold($1, $2, $3)"
+_TO_RECORD: Final = "SELECT intent_id, hold_id, released, rows, digest FROM archive.hold_acts_to_record()"
+_RECORDED: Final = "SELECT archive.note_hold_act($1)"
 _IMAGE_KEY: Final = """
 SELECT image_sha256, image_day, image_media_type, image_size, image_key
   FROM archive.held_image_key($1, $2, $3)"""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldAct:
+    """A hold that was placed, or released, without the log having its outcome."""
+
+    intent_id: UUID
+    hold_id: UUID
+    released: bool
+    rows: int
+    digest: bytes | None
 
 
 class HoldStore:
@@ -70,6 +84,16 @@ class HoldStore:
         async with connection(self._pool) as held:
             rows = await held.fetch(_RELEASE, hold_id, intent.intent_id, intent.agency_ori)
         return (rows[0]["rows"], rows[0]["digest"]) if rows else None
+
+    async def acts_to_record(self) -> list[HoldAct]:
+        """Acts older than a minute whose outcome the log may not have."""
+        async with connection(self._pool) as held:
+            return [HoldAct(*row.values()) for row in await held.fetch(_TO_RECORD)]
+
+    async def recorded(self, intent_id: UUID) -> None:
+        """Notes that the log has the act's outcome."""
+        async with connection(self._pool) as held:
+            await held.execute(_RECORDED, intent_id)
 
     async def image_of(
         self, authorization: Authorization, hold_id: UUID, read_id: UUID

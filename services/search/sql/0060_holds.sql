@@ -85,6 +85,33 @@ BEGIN
 END
 $$;
 ALTER TABLE archive.hold ADD COLUMN released_digest bytea;
+-- Whether the log has the outcomes of the two acts.
+ALTER TABLE archive.hold ADD COLUMN place_recorded boolean NOT NULL DEFAULT false;
+ALTER TABLE archive.hold ADD COLUMN release_recorded boolean NOT NULL DEFAULT false;
+
+-- Acts older than a minute whose outcome the log may not have: the intent, and what its outcome says.
+CREATE FUNCTION archive.hold_acts_to_record() RETURNS TABLE (
+    intent_id uuid, hold_id uuid, released boolean, rows bigint, digest bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = archive, pg_temp
+BEGIN ATOMIC
+    SELECT h.intent_id, h.hold_id, false, h.matching_rows, NULL::bytea
+      FROM archive.hold AS h
+     WHERE NOT h.place_recorded AND h.placed_at < clock_timestamp() - interval '1 minute'
+    UNION ALL
+    SELECT h.release_intent_id, h.hold_id, true, h.released_rows, h.released_digest
+      FROM archive.hold AS h
+     WHERE NOT h.release_recorded AND h.released_at < clock_timestamp() - interval '1 minute';
+END;
+
+-- Notes that the log has the outcome.
+CREATE FUNCTION archive.note_hold_act(intent uuid) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = archive, pg_temp
+BEGIN ATOMIC
+    UPDATE archive.hold AS h
+       SET place_recorded = h.place_recorded OR h.intent_id = intent,
+           release_recorded = h.release_recorded OR h.release_intent_id IS NOT DISTINCT FROM intent
+     WHERE h.intent_id = intent OR h.release_intent_id = intent;
+END;
 
 -- Holds in force: what lies in the object store under any other hold is to go.
 CREATE FUNCTION archive.holds_in_force() RETURNS SETOF uuid
@@ -167,13 +194,15 @@ $$;
 REVOKE ALL ON FUNCTION
     archive.place_hold(uuid, uuid, text, text, text, text, bytea, text, timestamptz, timestamptz, text[], text[]),
     archive.holds(text, uuid, integer), archive.release_hold(uuid, uuid, text), archive.holds_in_force(),
+    archive.hold_acts_to_record(), archive.note_hold_act(uuid),
     archive.find_held(text, bigint, bigint, integer, uuid, uuid),
     archive.find_held_image(text, bigint, bigint, integer, uuid, uuid),
     archive.held_image_key(text, uuid, uuid)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     archive.place_hold(uuid, uuid, text, text, text, text, bytea, text, timestamptz, timestamptz, text[], text[]),
-    archive.holds(text, uuid, integer), archive.release_hold(uuid, uuid, text), archive.holds_in_force()
+    archive.holds(text, uuid, integer), archive.release_hold(uuid, uuid, text), archive.holds_in_force(),
+    archive.hold_acts_to_record(), archive.note_hold_act(uuid)
     TO search_purge;
 GRANT EXECUTE ON FUNCTION
     archive.find_held(text, bigint, bigint, integer, uuid, uuid),

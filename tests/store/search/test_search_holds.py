@@ -6,15 +6,17 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from services.search.acts import Intent
+from services.search.acts import ActPlan, Acts, Intent
+from services.search.app_holds import Holds
 from services.search.core.holds import HoldRule, NewHold, held_reads
+from services.search.road import QuestionRoad
 from services.search.store_holds import HoldStore
 from tests.support.databases import MigratedDatabase
 from tests.support.search_kit import (
@@ -247,3 +249,32 @@ async def test_a_read_is_out_of_reach_from_the_first_instant_past_the_period(
     assert (before, after) == (1, 0)
     # It is there, and no purge has run; the day is not even over.
     assert (await rig.admin("SELECT count(*) FROM archive.read WHERE plate = $1", plate))[0][0] == 1
+
+
+@pytest.mark.clause("IV.E.3", "III.B.3.d")
+async def test_acts_that_a_crash_left_without_an_outcome_get_theirs_once(rig: Rig) -> None:
+    await rig.plant(reads_of(OVER, 2, plate=PLATE))
+    placed, released = await hold(rig, PLATE), await hold(rig, PLATE)
+    await rig.admin("UPDATE archive.setting SET purged_on = NULL")
+    await rig.purger.run()
+    pool = rig.store._pool
+    store = HoldStore(pool, pool)
+    await store.release(released, Intent(uuid4(), "coordinator", ORI))
+    await rig.admin(
+        "UPDATE archive.hold SET placed_at = placed_at - interval '2 minutes',"
+        " released_at = released_at - interval '2 minutes' WHERE hold_id = ANY ($1)",
+        [placed, released],
+    )
+    for row in await rig.admin("SELECT intent_id, release_intent_id FROM archive.hold"):
+        rig.log.intents.update({one: ActPlan(uuid4(), "hold", "") for one in row if one is not None})
+    rig.log.outcomes.clear()
+    holds = Holds(cast(Acts, rig.log), store, rig.images, cast(QuestionRoad, None))
+
+    counts = [await holds.settle(), await holds.settle()]
+
+    mine = [one for one in rig.log.certificates() if one.get("reads") == "2"]
+    assert counts[1] == 0
+    assert len(mine) == 1
+    assert len(rig.log.certificates()) == counts[0] >= 3
+    assert not (rig.folder / "holds" / str(released)).exists()
+    assert (rig.folder / "holds" / str(placed)).exists()
