@@ -43,13 +43,14 @@ _AGENCIES: Final = ["ILISP0000", *(f"ILMADE{n:03d}" for n in range(12))]
 _ARCHIVE: Final = """
 SELECT r.read_id, r.capture_time, r.plate, r.state, r.sensor_id, r.agency_ori, r.sensor_group, r.provenance,
        r.latitude, r.longitude, r.place, r.confidence
-  FROM archive.reads_page(
-           $1, $2,
-           ROW ($3, $4, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', $5, '{}', '', '{}',
-                archive.place_of($6))::archive.wanted_reads,
-           $7) AS p
- CROSS JOIN LATERAL (SELECT * FROM archive.read AS k
-                      WHERE k.read_id = p.read_id AND k.capture_time = p.capture_time LIMIT 1) AS r"""
+  FROM (SELECT array_agg(p.read_id) AS read_ids, array_agg(p.capture_time) AS capture_times
+          FROM archive.reads_page(
+                   $1, $2,
+                   ROW ($3, $4, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', $5, '{}', '', '{}',
+                        archive.place_of($6))::archive.wanted_reads,
+                   $7) AS p
+         WHERE p.read_id IS NOT NULL) AS page
+ CROSS JOIN LATERAL archive.reads_in_order(page.read_ids, page.capture_times) AS r"""
 _CONVOY_EVIDENCE: Final = """
 SELECT answer
   FROM archive.convoy_evidence($1, $2, $3, interval '60 seconds', 3, 'America/Chicago', $4, '{}', 500)"""

@@ -188,10 +188,6 @@ LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     CASE plate_form
-        WHEN 'exact' THEN
-            RETURN QUERY SELECT k.plate, d.day
-                           FROM archive.dictionary_any(ARRAY[plate], from_day, to_day) AS k
-                          CROSS JOIN LATERAL unnest(k.days) AS d (day);
         WHEN 'pattern' THEN
             RETURN QUERY SELECT k.plate, d.day
                            FROM archive.dictionary_like(plate, from_day, to_day, NULL) AS k
@@ -223,7 +219,9 @@ DECLARE
     days date[];
     reach integer;
 BEGIN
-    IF plate_form = 'any' THEN
+    IF plate_form = 'exact' THEN
+        RETURN QUERY SELECT p.* FROM archive.exact_page(plate, wanted, row_limit) AS p;  -- 0042_exact.sql
+    ELSIF plate_form = 'any' THEN
         SELECT array_agg(s.sensor_id), array_agg(s.day) INTO words, days
           FROM archive.place_sensors((wanted).place, from_day, to_day) AS s;
         RETURN QUERY SELECT w.*
