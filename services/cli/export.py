@@ -28,6 +28,11 @@ app = typer.Typer(
     help="Everything that the agency owns, in open formats: all, verify (ENF-051 IV.A.3).",
 )
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
+# What the agency owns and no RPC gives page by page; every manifest says so.
+_NO_RPC = (
+    "hits and alerts (no RPC lists them)",
+    "entries of hot lists (the agency has the files it uploaded)",
+)
 
 
 @app.command("all")
@@ -43,17 +48,16 @@ def everything(
     async def work(session: Session, output: Output) -> None:
         _new_folder(out)
         reads = await _export_reads(session, asked, out, page_size, pictures)
-        not_included = await _export_lists(session, out)
+        not_included = [*_NO_RPC, *await _export_lists(session, out)]
         try:
             await export_log(session, out / "log.jsonl")
         except AlprError as error:
             (out / "log.jsonl.part").unlink(missing_ok=True)
             not_included.append(f"log ({error.code.name})")
         write_manifest(out, not_included)
-        missing = f"; not included: {', '.join(not_included)}" if not_included else ""
         output.result(
             {"folder": str(out), "reads": reads, "not_included": not_included},
-            f"{reads:,} reads in {out}{missing}",
+            f"{reads:,} reads in {out}; not included: {', '.join(not_included)}",
         )
 
     asked.run(work)
