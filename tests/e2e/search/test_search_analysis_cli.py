@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -19,32 +15,11 @@ from tests.support.audit_kit import ORI
 from tests.support.databases import MigratedDatabase
 from tests.support.issuer import RunningIssuer
 from tests.support.search_analysis import at, camera_point, drive
+from tests.support.search_command import CommandLine
 from tests.support.search_house import running_house
 
 TARGET, FRIEND, ROAD = "CLI1001", "CLI2002", 4
 TRAVELS = ((5, 9), (12, 20), (26, 4))
-WHY = ("--case-kind", "cad", "--case", "26-0001", "--offence", "HOMICIDE")
-PURPOSE = ("--purpose", "homicide investigation, victim's car seen leaving")
-
-
-@dataclass
-class CommandLine:
-    """`platewarden search ...` as an officer types it."""
-
-    environment: dict[str, str]
-    folder: Path
-
-    async def search(self, *arguments: str, why: tuple[str, ...] = (*WHY, *PURPOSE)) -> tuple[int, str, str]:
-        """Exit code, standard output and standard error."""
-        process = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).with_name("platewarden")),
-            *("search", *arguments, *why),
-            env=self.environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await process.communicate()
-        return process.returncode or 0, output.decode(), errors.decode()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
