@@ -114,6 +114,29 @@ async def test_a_companion_on_the_daily_way_to_work_is_told_from_the_other_commu
     assert convoy.companions[1].chance.expected > 0.003
 
 
+async def test_staying_together_is_nothing_new_for_who_goes_that_way_every_day(
+    append: Any, connect: Connect
+) -> None:
+    """Thirty others leave the road after its first camera; one who is new here and one who is not stay."""
+    admin, road, start = await connect("admin"), 170, day(3) + timedelta(hours=10)
+    reads = [passage(f"LEAVES{n:02d}", start + timedelta(seconds=n), road, 0) for n in range(1, 31)]
+    for camera in range(_CAMERAS):
+        when = start + timedelta(seconds=240 * camera)
+        for seconds, plate in ((0, "STAYS0"), (10, "NEWHERE"), (20, "REGULAR")):
+            reads.append(passage(plate, when + timedelta(seconds=seconds), road, camera))
+        usual = (day(days_ago) + timedelta(hours=15, seconds=240 * camera) for days_ago in range(4, 40))
+        reads += [passage("REGULAR", moment, road, camera) for moment in usual]
+    await store(append, reads)
+
+    convoy = await convoy_of(admin, "STAYS0")
+
+    chances = {one.plate: one.chance.expected for one in convoy.companions}
+    assert convoy.plates_met == 32
+    assert chances["NEWHERE"] < 0.1
+    assert chances["REGULAR"] > 1
+    assert {one.expected_journeys for one in convoy.companions} == {convoy.companions[0].expected_journeys}
+
+
 async def test_reads_by_one_camera_in_a_row_are_one_passage_and_pauses_part_journeys(
     append: Any, connect: Connect
 ) -> None:
