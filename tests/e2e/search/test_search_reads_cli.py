@@ -1,4 +1,4 @@
-"""Searches for reads on the command line, with search and the real audit service: plate, area, read, image."""
+"""Searches for reads on the command line, with search and real audit service: plate, area, read, image."""
 
 from __future__ import annotations
 
