@@ -8,6 +8,9 @@
     convoy      which plates passed at most a minute apart from this one at three cameras or more, in ninety
                 days?
 
+Besides the clock's milliseconds there is `cpu_ms`, the mean processor time of whoever answers (for DuckDB of
+this process, its threads together): what else the machine does blurs it less.
+
 The archive answers with the functions that its governed questions are made of, here called without a permit.
 The plain table is asked as one would write it down: LIKE, levenshtein() of fuzzystrmatch, a distance; DuckDB
 the same. Answers must be equal, or the benchmark ends; but the archive counts several reads by one camera in
@@ -24,7 +27,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import duckdb
 import numpy as np
@@ -72,6 +75,10 @@ SELECT r.plate FROM seen AS s
                           AND s.capture_time + interval '60 seconds'
  WHERE r.plate <> $1 AND r.capture_time >= $2 AND r.capture_time < $3
  GROUP BY r.plate HAVING count(DISTINCT s.sensor_id) >= 3"""
+
+
+Took: TypeAlias = tuple[float, float]
+"""Seconds by the clock, and of processor time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +161,24 @@ class System(Protocol):
     async def ask(self, kind: Kind, asked: Asked) -> Sequence[Any]:
         """The answer's rows, the first column of which says what they are."""
 
+    def busy(self) -> float:
+        """Seconds of processor time so far."""
 
-class Archive:
-    """The archive's own functions, on one connection."""
+
+class _Backend:
+    """One connection, with the processor time of the server process at its other end."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._times = Path("/proc", str(connection.get_server_pid()), "schedstat")
+
+    def busy(self) -> float:
+        """See System."""
+        return int(self._times.read_text(encoding="ascii").split()[0]) / 1e9
+
+
+class Archive(_Backend):
+    """The archive's own functions, on one connection."""
 
     async def ask(self, kind: Kind, asked: Asked) -> list[Any]:
         """The answer's rows, the first column of which says what they are."""
@@ -177,11 +196,8 @@ class Archive:
         return list(json.loads(evidence)["candidates"])
 
 
-class Plain:
+class Plain(_Backend):
     """The plain table, on one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     async def ask(self, kind: Kind, asked: Asked) -> list[Any]:
         """As Archive.ask."""
@@ -200,6 +216,10 @@ class Columnar:
         """As Archive.ask."""
         statement, arguments = _peer_question(kind, asked, "plain")
         return self._database.execute(statement, arguments).fetchall()
+
+    def busy(self) -> float:
+        """See System."""
+        return time.process_time()
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -223,7 +243,7 @@ async def measured(
     The first system is asked `_ROUNDS` questions, the others the first ones of them until they have had their
     time.
     """
-    took: dict[str, dict[str, list[float]]] = {name: {kind.name: [] for kind in KINDS} for name in systems}
+    took: dict[str, dict[str, list[Took]]] = {name: {kind.name: [] for kind in KINDS} for name in systems}
     for kind in KINDS:
         for number, asked in enumerate(examples(kind, plates, _ROUNDS + 1)):
             await _round(kind, asked, systems, {name: took[name][kind.name] for name in systems})
@@ -238,16 +258,17 @@ async def measured(
 
 
 async def _round(
-    kind: Kind, asked: Asked, systems: Mapping[str, System], took: Mapping[str, list[float]]
+    kind: Kind, asked: Asked, systems: Mapping[str, System], took: Mapping[str, list[Took]]
 ) -> None:
     """Asks every system that has time left, and holds their answers against each other."""
     answers = {}
     for number, (name, system) in enumerate(systems.items()):
-        if number and len(took[name]) >= _LEAST_ROUNDS and sum(took[name]) > _PEER_SECONDS:
+        spent = sum(wall for wall, _ in took[name])
+        if number and len(took[name]) >= _LEAST_ROUNDS and spent > _PEER_SECONDS:
             continue
-        start = time.perf_counter()
+        busy, start = system.busy(), time.perf_counter()
         rows = await system.ask(kind, asked)
-        took[name].append(time.perf_counter() - start)
+        took[name].append((time.perf_counter() - start, system.busy() - busy))
         answers[name] = sorted(str(row[0]) for row in rows)
     if not all(_agree(kind, answers["archive"], answer) for answer in answers.values()):
         counts = {name: len(answer) for name, answer in answers.items()}
@@ -259,6 +280,12 @@ def _agree(kind: Kind, ours: list[str], theirs: list[str]) -> bool:
     return set(ours) <= set(theirs) if kind.name == "convoy" else ours == theirs
 
 
-def _percentiles(seconds: list[float]) -> dict[str, float]:
-    p50, p95 = np.percentile(np.array(seconds) * 1000, [50, 95])
-    return {"p50_ms": round(float(p50), 2), "p95_ms": round(float(p95), 2), "asked": len(seconds)}
+def _percentiles(took: list[Took]) -> dict[str, float]:
+    walls, busies = np.array(took).T * 1000
+    p50, p95 = np.percentile(walls, [50, 95])
+    return {
+        "p50_ms": round(float(p50), 2),
+        "p95_ms": round(float(p95), 2),
+        "cpu_ms": round(float(busies.mean()), 2),
+        "asked": len(took),
+    }

@@ -15,8 +15,8 @@ questions, append, purge, rpc. The reads are made (`_archive_world.py` says how)
                             of reads and dictionary; dictionary_mb_per_million: of the latter alone
     purge_ms                the oldest day: rows, digest, partition, dictionary; purge_worst_reader_ms: the
                             slowest exact question meanwhile, by two readers (`_archive_purge.py`)
-    ratio                   p50 of plain_table and of duckdb over the archive's, by question; what they took
-                            is in peers
+    ratio                   p50 of plain_table and of duckdb over the archive's, by question; ..._cpu: their
+                            processor time over the archive's; what they took is in peers
     reach                   whether the figures that docs/scale.md names were reached
 """
 
@@ -132,7 +132,8 @@ async def questions(bench: Bench) -> dict[str, Any]:
 def _ratios(took: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
     ours = took["archive"]
     return {
-        peer: {kind: round(took[peer][kind]["p50_ms"] / ours[kind]["p50_ms"], 2) for kind in ours}
+        peer + suffix: {kind: round(took[peer][kind][figure] / ours[kind][figure], 2) for kind in ours}
+        for suffix, figure in (("", "p50_ms"), ("_cpu", "cpu_ms"))
         for peer in _PEERS
     }
 
