@@ -35,6 +35,7 @@ _SENTENCE = "the database cannot be used just now; try again"
 _PASSING: tuple[type[BaseException], ...] = (
     OSError,  # TimeoutError is one
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that the server ended while a statement began
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
