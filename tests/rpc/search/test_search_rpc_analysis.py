@@ -149,6 +149,12 @@ async def test_a_stakeout_names_who_was_at_the_scenes_and_not_who_is_there_every
 async def test_a_stakeout_at_two_of_three_scenes_and_in_a_polygon(world, analysis, plate, road) -> None:
     first, second = at(8, 14), at(15, 3)
     await store(world.archive, [passage(plate, first, road, 0), passage(plate, second, road, 3)])
+    for number, minutes in enumerate(
+        (-21, 20)
+    ):  # the window is from 20 minutes before to just before 20 after
+        aside = [first + timedelta(minutes=minutes), second + timedelta(minutes=minutes)]
+        missed = f"M{number}{plate[2:]}"
+        await store(world.archive, [passage(missed, aside[0], road, 0), passage(missed, aside[1], road, 3)])
     corner = camera_point(road, 3)
     square = Area(
         polygon=Polygon(
