@@ -12,6 +12,7 @@ from services.cli import (
     evidence,
     export,
     hold,
+    group_limit,
     hotlist,
     hotlist_history,
     hotlist_show,
@@ -49,7 +50,7 @@ app.add_typer(doctor.app, name="doctor")
 app.add_typer(account.app, name="account")
 app.add_typer(sensor.agency_app, name="agency")
 app.add_typer(agreement.app, name="agreement")
-for one in sensor_health.COMMANDS:
+for one in (*sensor_health.COMMANDS, group_limit.limit, group_limit.limits):
     sensor.app.command()(one)
 app.add_typer(sensor.app, name="sensor")
 app.add_typer(motor_carrier.app, name="mcs")
