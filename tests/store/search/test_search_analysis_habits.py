@@ -156,28 +156,34 @@ async def test_reads_by_one_camera_in_a_row_are_one_passage_and_pauses_part_jour
 
 
 async def test_the_days_of_a_scene_are_those_by_the_clock_on_the_wall(connect: Connect) -> None:
-    """Over the end of summer time there are 25 hours between two noons."""
+    """Over the end of summer time, on the 1st of November, there are 25 hours between two noons."""
     admin, zone = await connect("admin"), ZoneInfo("America/Chicago")
-    start, end = datetime(2026, 10, 20, 12, tzinfo=zone), datetime(2026, 11, 10, 12, tzinfo=zone)
-    scene = json.dumps(
-        {
-            "area": {"group": "x"},
-            "from": datetime(2026, 11, 3, 12, tzinfo=zone).isoformat(),
-            "to": datetime(2026, 11, 3, 13, tzinfo=zone).isoformat(),
-        }
-    )
+    noons = datetime(2026, 10, 27, 12, tzinfo=zone), datetime(2026, 11, 3, 12, tzinfo=zone)
+    scenes = [
+        json.dumps(
+            {
+                "area": {"group": "x"},
+                "from": noon.isoformat(),
+                "to": noon.replace(hour=13).isoformat(),
+            }
+        )
+        for noon in noons
+    ]
+    # Half an hour too late for noon of the first day, and too early for one o'clock of the last one.
+    start = datetime(2026, 10, 20, 12, 30, tzinfo=zone)
+    end = datetime(2026, 11, 10, 12, 30, tzinfo=zone)
 
-    row = await admin.fetchrow(
+    rows = await admin.fetch(
         "SELECT d.* "
-        "FROM archive.scene_days(ARRAY(SELECT s FROM archive.scenes_of($1) AS s), $2, $3, $4) AS d",
-        [scene],
+        "FROM archive.scene_days(ARRAY(SELECT s FROM archive.scenes_of($1) AS s), $2, $3, $4) AS d "
+        "ORDER BY d.n",
+        scenes,
         start,
         end,
         "America/Chicago",
     )
 
-    # The 20th at noon is still inside, the 10th from noon to one is not.
-    assert (row["first_day"], row["last_day"]) == (-14, 6)
+    assert [(row["first_day"], row["last_day"]) for row in rows] == [(-6, 13), (-13, 6)]
 
 
 @pytest.mark.parametrize(
