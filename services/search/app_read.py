@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -18,6 +18,9 @@ from services.search.core.pictures import PictureError, Pictures, PlateBox, crop
 from services.search.road import Answered, Put, QuestionRoad, RoadRequest
 
 log = structlog.get_logger()
+
+# A picture of 50 megapixels takes 300 MB while it is cut.
+_CUT_AT_ONCE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class OneRead:
         self._keys = keys
         self._images = images
         self._box_of = box_of
+        self._cutting = asyncio.Semaphore(_CUT_AT_ONCE)
 
     async def read(self, request: ReadRequest) -> ReadAnswer:
         """The read.
@@ -113,6 +117,7 @@ class OneRead:
         image = await self._keys.image_of(answered.authorization, request.read_id)
         if image is None:
             raise _not_found(request)
+        # What fails from here on was recorded as leaving and did not: the log may say too much, never too little.
         original = await self._images.load(image)
         return ImageAnswer(
             image=image,
@@ -125,7 +130,8 @@ class OneRead:
     async def _pictures(self, image: StoredImage, original: bytes) -> Pictures:
         """Crop and overview; none of a picture that nobody can decode, which is still evidence as it is."""
         try:
-            return await asyncio.to_thread(crop_and_overview, original, self._box_of(image.recognition))
+            async with self._cutting:
+                return await asyncio.to_thread(crop_and_overview, original, self._box_of(image.recognition))
         except PictureError as error:
             log.warning("picture_not_decoded", error=str(error))
             return Pictures(b"", b"")
