@@ -117,7 +117,7 @@ class OneRead:
         image = await self._keys.image_of(answered.authorization, request.read_id)
         if image is None:
             raise _not_found(request)
-        # What fails from here on was recorded as leaving and did not: the log may say too much, never too little.
+        # What fails from here on stands in the log as having left: it may say too much, never too little.
         original = await self._images.load(image)
         return ImageAnswer(
             image=image,
