@@ -105,6 +105,7 @@ def _look_back_pictures(asked: pb.LookBackPictureQuestion, wrong: Wrong) -> Aske
             parse_uuid(f"{path}.read_ids[{n}]", one, wrong)
             for n, one in enumerate(asked.read_ids[:_MOST_PICTURES])
         ),
+        motor_carrier=asked.partition == Partition.PARTITION_MOTOR_CARRIER,
     )
 
 

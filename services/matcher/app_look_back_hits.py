@@ -72,7 +72,7 @@ class HitPictures:
                 stay without.
             LookBackRefusedError: Audit knows of no act that allows it.
         """
-        if not hits or asked.partition == sensor_pb2.PARTITION_MOTOR_CARRIER:
+        if not hits:
             return
         try:
             for start in range(0, len(hits), _READS_A_CALL):
@@ -93,6 +93,7 @@ class HitPictures:
             capture_from=asked.capture_from,
             capture_until=asked.capture_until,
             read_ids=[hit.captured_read.read.read_id for hit in hits],
+            partition=asked.partition,
         )
         found = {one.read_id: one for one in await self._archive.look_back_pictures(request)}
         for hit in hits:

@@ -14,7 +14,6 @@ from services.common.client import service_channel
 from services.common.clock import SystemClock
 from services.common.config import StartError
 from services.common.keyfile import read_key
-from services.common.objects import FileObjectStore
 from services.common.pg import open_pool
 from services.common.server import ServerBuilder, run, serve
 from services.search.acts import Acts
@@ -74,12 +73,12 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     road = QuestionRoad(audit, questions, cases.directory)
     search = Search(road, ReadsStore(question_pool), token_key)
     analysis = Analysis(road, at_once=max(1, size // 2))
-    objects = FileObjectStore(settings.image_store_dir)
+    objects = settings.image_store()
     images = ReadImages(objects)
     one_read = OneRead(road, ImageKeyStore(question_pool), images, plate_box)
     sources = PictureSources(questions, LookBackKeyStore(question_pool), images, plate_box)
-    look_back_pictures = LookBackPictures(audit, sources)
     motor_carrier = await open_motor_carrier(settings, SystemClock())
+    look_back_pictures = LookBackPictures(audit, sources, motor_carrier.picture_sources(objects))
     apart = LookBackStore(motor_carrier.questions, motor_carrier.schema)
     look_back = LookBack(audit, LookBackStore(question_pool), apart)
     acts = Acts(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)

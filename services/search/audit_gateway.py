@@ -92,6 +92,7 @@ class AuditGateway:
             changed_id=str(question.changed_id),
             read_ids=map(str, question.read_ids),
             to=to_timestamp(question.to_time),
+            partition=PARTITION_MOTOR_CARRIER if question.motor_carrier else PARTITION_GENERAL,
         )
         getattr(asked, "from").CopyFrom(to_timestamp(question.from_time))
         return await self._authorize(

@@ -23,7 +23,6 @@ from services.search.road import Put
 
 log = structlog.get_logger()
 
-_KIND: Final = "lookbackimage"
 _NOTHING: Final = Pictures(b"", b"")
 
 
@@ -75,11 +74,17 @@ class PictureSources:
 
 
 class LookBackPictures:
-    """Audit first, then the archive, then audit again, then the object store; one picture at a time."""
+    """Audit first, then the archive, then audit again, then the object store; one picture at a time.
 
-    def __init__(self, audit: Audit, sources: PictureSources) -> None:
+    Args:
+        audit: Says whether they may be opened.
+        sources: Of the archive.
+        motor_carrier: Of the Motor Carrier Safety data set (ENF-051 II.H).
+    """
+
+    def __init__(self, audit: Audit, sources: PictureSources, motor_carrier: PictureSources) -> None:
         self._audit = audit
-        self._sources = sources
+        self._sources = {False: sources, True: motor_carrier}
         self._failures = FailureReports(audit)
 
     async def of_reads(
@@ -101,34 +106,36 @@ class LookBackPictures:
             # Also when the matcher goes away. The question stands in the log; its end shall too.
             self._failures.report(authorization)
             raise
-        found = await self._sources.keys.take(authorization)
+        sources = self._sources[question.motor_carrier]
+        found = await sources.keys.take(authorization)
         if rows_digest(read_id for read_id, _ in found) != answer.rows_digest:
             raise StorageUnavailableError("the answer changed while it was being given; ask again")
         for read_id, image in found:
-            yield ReadPictures(read_id, await self._pictures(image))
+            yield ReadPictures(read_id, await _pictures(sources, image))
 
     async def close(self) -> None:
         """Returns when audit has been told of the failures that are still on their way to it."""
         await self._failures.close()
 
-    async def _pictures(self, image: StoredImage) -> Pictures:
-        try:
-            original = await self._sources.images.load(image)
-        except NotFoundError:
-            # A hit without a picture is better than none.
-            return _NOTHING
-        return await asyncio.to_thread(pictures_of, original, self._sources.box_of(image.recognition))
-
     async def _put(self, authorization: Authorization, question: LookBackPictureQuestion) -> AnswerSummary:
         arguments = question.arguments
         asked = ArchiveQuestion(
-            _KIND, authorization.from_time, authorization.to_time, len(question.read_ids), arguments
+            question.kind, authorization.from_time, authorization.to_time, len(question.read_ids), arguments
         )
-        put = Put("find_lookbackimage", tuple(value for _, value in arguments))
+        put = Put(f"find_{question.kind}", tuple(value for _, value in arguments))
         try:
-            return await self._sources.questions.put(authorization, asked, put)
+            return await self._sources[question.motor_carrier].questions.put(authorization, asked, put)
         except PermitRefusedError as error:
             log.exception("permit_refused", authorization_id=authorization.authorization_id)
             raise AuditUnavailableError(
                 "the archive does not accept the audit service's permit, so nothing was asked; try again"
             ) from error
+
+
+async def _pictures(sources: PictureSources, image: StoredImage) -> Pictures:
+    try:
+        original = await sources.images.load(image)
+    except NotFoundError:
+        # A hit without a picture is better than none.
+        return _NOTHING
+    return await asyncio.to_thread(pictures_of, original, sources.box_of(image.recognition))

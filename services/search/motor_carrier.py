@@ -17,10 +17,12 @@ from services.search.append import Archive
 from services.search.case_directory import CaseDirectory
 from services.search.config import SearchSettings
 from services.search.images import ReadImages
+from services.search.look_back_pictures import PictureSources
 from services.search.road import Audit, QuestionRoad
 from services.search.server_motor_carrier import MotorCarrierServer
 from services.search.store_append import AppendStore
 from services.search.store_image import ImageKeyStore
+from services.search.store_look_back_pictures import LookBackKeyStore
 from services.search.store_question import QuestionStore
 from services.search.store_upkeep import UpkeepStore
 from services.search.upkeep import HourlyUpkeep
@@ -59,6 +61,15 @@ class MotorCarrier:
     purge: Pool
     upkeep: HourlyUpkeep
     pools: tuple[Pool, ...]
+
+    def picture_sources(self, objects: ObjectStore) -> PictureSources:
+        """Where the pictures of hits of a look-back come from."""
+        return PictureSources(
+            questions=QuestionStore(self.questions, self.schema),
+            keys=LookBackKeyStore(self.questions, motor_carrier=True),
+            images=ReadImages(objects, motor_carrier=True),
+            box_of=plate_box,
+        )
 
     def served_by(self, builder: ServerBuilder, asking: Asking) -> ServerBuilder:
         """`builder`, which answers questions, and closes all here but the archive when the server stops."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alpr.search.v1 import archive_service_pb2 as pb
+from alpr.type.v1.sensor_pb2 import Partition
 from services.common.errors import FieldViolation
 from services.common.wire import parse_moment, parse_uuid, raise_violations
 from services.search.core.look_back_pictures import MOST_READS, LookBackPictureQuestion
@@ -24,7 +25,10 @@ def parse_pictures(request: pb.GetLookBackPicturesRequest) -> tuple[str, LookBac
             parse_uuid(f"read_ids[{number}]", one, wrong)
             for number, one in enumerate(request.read_ids[:MOST_READS])
         ),
+        motor_carrier=request.partition == Partition.PARTITION_MOTOR_CARRIER,
     )
+    if request.partition not in Partition.values():
+        wrong.append(FieldViolation("partition", "must be GENERAL or MOTOR_CARRIER"))
     if not wrong and question.from_time >= question.to_time:
         wrong.append(FieldViolation("capture_until", "must be after capture_from"))
     raise_violations(wrong)

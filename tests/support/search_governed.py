@@ -280,6 +280,15 @@ def cases(moments: Moments, read_id: UUID) -> list[Case]:
             by_read="read_ids",
             page_size=1,
         ),
+        Case(
+            "motor_carrier.find_mcslookbackimage",
+            "mcslookbackimage",
+            {"intent_id": str(uuid4()), "changed_id": str(uuid4()), "read_ids": str(read_id)},
+            (picture.format("mcslookbackimage_keys($1)").replace("archive.", "motor_carrier."),),
+            by_read="read_ids",
+            page_size=1,
+            key=MCS_PERMIT_KEY,
+        ),
     ]
 
 

@@ -141,8 +141,11 @@ class TestAudit(AuthorizationServiceServicer):
             ("changed_id", asked.changed_id),
             ("read_ids", ",".join(asked.read_ids)),
         )
-        question = General("lookbackimage", named, (), us(start), us(end), len(asked.read_ids))
-        return self._allow(Permit(question.canonical(), "lookbackimage", us(start), us(end)), start, end)
+        kind = (
+            "mcslookbackimage" if asked.partition == sensor_pb2.PARTITION_MOTOR_CARRIER else "lookbackimage"
+        )
+        question = General(kind, named, (), us(start), us(end), len(asked.read_ids))
+        return self._allow(Permit(question.canonical(), kind, us(start), us(end)), start, end)
 
     def _allow(self, permit: Permit, start: datetime, end: datetime) -> audit_pb.AuthorizeResponse:
         key = MCS_PERMIT_KEY if permit.kind.startswith("mcs") else PERMIT_KEY

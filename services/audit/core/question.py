@@ -46,6 +46,7 @@ class AskedLookBackPictures:
     start: datetime
     end: datetime
     read_ids: tuple[UUID, ...]
+    motor_carrier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,8 @@ def _of_pictures(question: AskedLookBackPictures, window: Window) -> canonical.A
         ("read_ids", _text(question.read_ids)),
     )
     rows = len(question.read_ids)
-    return canonical.ArchiveQuestion("lookbackimage", window.start, window.end, rows, arguments)
+    kind = "mcslookbackimage" if question.motor_carrier else "lookbackimage"
+    return canonical.ArchiveQuestion(kind, window.start, window.end, rows, arguments)
 
 
 def _text(value: object) -> str:

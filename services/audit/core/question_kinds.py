@@ -45,7 +45,7 @@ KINDS = MappingProxyType(
     }
 )
 # Permits of these kinds open the Motor Carrier Safety data set and are signed with its key (ENF-051 III.E.5).
-MOTOR_CARRIER_KINDS = frozenset({"mcsreads", "mcsimage", "mcslookback"})
+MOTOR_CARRIER_KINDS = frozenset({"mcsreads", "mcsimage", "mcslookback", "mcslookbackimage"})
 ASKED_THROUGH = "search"
 """The one service that asks the archive of reads."""
 

@@ -21,13 +21,22 @@ _SIDES: Final = (1280, 960, 640, 320)
 
 @dataclass(frozen=True, slots=True)
 class LookBackPictureQuestion:
-    """The pictures of these reads, in the name of whoever did the act `intent_id`; times in UTC."""
+    """The pictures of these reads, in the name of whoever did the act `intent_id`; times in UTC.
+
+    `motor_carrier` is true for reads of the Motor Carrier Safety data set (ENF-051 II.H).
+    """
 
     intent_id: UUID
     changed_id: UUID
     from_time: datetime
     to_time: datetime
     read_ids: tuple[UUID, ...]
+    motor_carrier: bool = False
+
+    @property
+    def kind(self) -> str:
+        """As audit and the data set know it."""
+        return "mcslookbackimage" if self.motor_carrier else "lookbackimage"
 
     @property
     def arguments(self) -> tuple[tuple[str, str], ...]:

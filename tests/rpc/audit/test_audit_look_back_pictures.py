@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,6 +11,7 @@ import grpc
 import pytest
 
 from alpr.audit.v1 import authorization_service_pb2 as pb
+from alpr.type.v1 import sensor_pb2
 from services.common.canonical import ArchiveQuestion, question_digest
 from services.common.wire import to_datetime, to_timestamp
 from tests.support.audit_kit import (
@@ -21,6 +23,7 @@ from tests.support.audit_kit import (
     refused,
     request_id,
 )
+from tests.support.databases import MCS_PERMIT_KEY
 
 
 async def activated(audit: RunningAudit, hot_list_id: str) -> tuple[Officer, str]:
@@ -125,3 +128,17 @@ async def test_what_is_no_read_is_refused_by_its_place(audit: RunningAudit) -> N
     error = await refused(authorizations(audit).Authorize(asked))
 
     assert [one.field for one in error.violations] == ["question.look_back_pictures.read_ids[1]"]
+
+
+@pytest.mark.clause("II.H", "III.E.5")
+async def test_pictures_of_motor_carrier_safety_have_a_permit_of_their_own_kind_and_key(
+    audit: RunningAudit,
+) -> None:
+    hot_list_id = str(uuid4())
+    _, intent_id = await activated(audit, hot_list_id)
+    asked = pictures(intent_id, hot_list_id, str(uuid4()), partition=sensor_pb2.PARTITION_MOTOR_CARRIER)
+
+    body, _, mac = (await authorizations(audit).Authorize(asked)).permit.rpartition("|")
+
+    assert body.split("|")[3] == "mcslookbackimage"
+    assert mac == hmac.digest(MCS_PERMIT_KEY, body.encode(), "sha256").hex()

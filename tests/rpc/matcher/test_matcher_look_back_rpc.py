@@ -137,6 +137,8 @@ async def test_a_motor_carrier_safety_list_looks_back_into_its_own_data_set_alon
     }
     assert [LOOK_BACK in found for found in warnings_of(world, apart)] == [True]
     assert warnings_of(world, general) == []
+    assert {one.partition for one in world.archive.pictures_asked} == {sensor_pb2.PARTITION_MOTOR_CARRIER}
+    assert world.alerts.reads[apart.read.read_id].captured_read.crop_image == CROP
 
 
 @pytest.mark.clause("II.D")

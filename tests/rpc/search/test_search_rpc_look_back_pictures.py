@@ -16,6 +16,7 @@ from PIL import Image
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.search.v1 import archive_service_pb2 as pb
 from alpr.search.v1.archive_service_pb2_grpc import ArchiveServiceStub
+from alpr.type.v1 import sensor_pb2
 from services.common.errors import AuditUnavailableError, NotFoundError, from_rpc_error
 from services.common.imagecrypt import image_key, seal_image
 from services.common.objects import FileObjectStore
@@ -38,16 +39,23 @@ def jpeg(width: int = 1600, height: int = 900, *, noise: bool = False) -> bytes:
     return written.getvalue() + os.urandom(4)
 
 
-async def stored(world: World, image: bytes | None, **changes: Any) -> pb.ArchivedRead:
+async def stored(
+    world: World,
+    image: bytes | None,
+    partition: sensor_pb2.Partition.ValueType = sensor_pb2.PARTITION_GENERAL,
+    **changes: Any,
+) -> pb.ArchivedRead:
     """A read in the archive whose image is `image`; None for one that is lost."""
     read = archived_read(seed=str(uuid4()), **changes)
     content = image or b"lost"
     digest, day = hashlib.sha256(content).digest(), date.fromisoformat(read.read.image.day)
     key = image_key(DAY_KEY, digest)
     read.read.image.sha256, read.read.image.image_key = digest, key
+    read.partition = partition
+    folder = "/mcs" if partition == sensor_pb2.PARTITION_MOTOR_CARRIER else ""
     if image:
         objects = FileObjectStore(world.settings.image_store_dir)
-        await objects.put(f"days/{day.isoformat()}/{digest.hex()}", seal_image(key, day, image))
+        await objects.put(f"days/{day.isoformat()}{folder}/{digest.hex()}", seal_image(key, day, image))
     await world.archive.AppendReads(pb.AppendReadsRequest(reads=[read]), timeout=20)
     return read
 
@@ -177,3 +185,17 @@ async def test_an_incomplete_request_is_refused_by_field(
     error = from_rpc_error(caught.value)
     assert error.code is grpc.StatusCode.INVALID_ARGUMENT
     assert field in {one.field for one in error.violations}
+
+
+@pytest.mark.clause("II.H", "III.E.5")
+async def test_pictures_come_from_the_data_set_that_is_asked_alone(world: World) -> None:
+    apart = sensor_pb2.PARTITION_MOTOR_CARRIER
+    general, scale = await stored(world, jpeg()), await stored(world, jpeg(), apart)
+
+    found_general = await found(world, request(general, scale))
+    found_apart = await found(world, request(general, scale, partition=apart))
+
+    assert set(found_general) == {general.read.read_id}
+    assert set(found_apart) == {scale.read.read_id}
+    assert found_apart[scale.read.read_id].overview_image.startswith(b"\xff\xd8")
+    assert world.audit.asked[-1].question.look_back_pictures.partition == apart

@@ -324,6 +324,7 @@ ANSWERS = {
         "image_key",
         "look_back_answer",
         "look_back_reads",
+        "mcslookbackimage_keys",
     },
 }
 
