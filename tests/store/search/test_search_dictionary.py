@@ -130,10 +130,31 @@ async def test_the_dictionary_forgets_days_that_are_past_and_keeps_the_others(ap
     finally:
         await admin.execute("UPDATE archive.setting SET retention_days = 90")
 
+    assert await admin.fetchval("SELECT count(*) FROM archive.plate_to_forget") == 0
     assert await admin.fetch(KEPT, gone) == []
     assert await admin.fetchval(KEPT, kept) == [day(20)]
     assert await admin.fetchval("SELECT min(first_day) FROM archive.plate_seen") >= day(30)
     assert await admin.fetchval(places, day(80)) == 0
+
+
+async def test_a_plate_that_is_seen_again_while_it_is_being_forgotten_keeps_its_new_day(
+    append, connect, plate
+) -> None:
+    old, other = f"{plate}C", f"{plate}D"
+    await append([archived_read(noon(80), plate=text) for text in (old, other)])
+    admin, purge = await connect("admin"), await connect("search_purge")
+
+    await admin.execute("UPDATE archive.setting SET retention_days = 30")
+    try:
+        await purge.execute("SELECT archive.dictionary_forget(0)")  # has looked, and forgotten nothing yet
+        await append([archived_read(noon(1), plate=old)])
+        while await purge.fetchval("SELECT archive.dictionary_forget(1)"):
+            pass
+    finally:
+        await admin.execute("UPDATE archive.setting SET retention_days = 90")
+
+    assert await admin.fetchval(KEPT, old) == [day(1)]
+    assert await admin.fetch(KEPT, other) == []
 
 
 async def test_forgetting_leaves_what_is_within_the_retention_period(append, connect, plate) -> None:
@@ -157,6 +178,7 @@ async def test_forgetting_leaves_what_is_within_the_retention_period(append, con
         "SELECT archive.note_plates('{A1}', '{2026-01-01}')",
         "SELECT archive.note_places('{1}', '{1}', '{s}', '{g}', '{2026-01-01}')",
         "DELETE FROM archive.plate_seen",
+        "SELECT plate FROM archive.plate_to_forget",
     ],
 )
 async def test_no_login_reads_or_writes_the_dictionary(connect, login, statement) -> None:
