@@ -48,6 +48,7 @@ _QUIET_LOG = {
 _BASIC = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",
+    "max_locks_per_transaction": "256",  # so that ninety partitions are locked by the quick way
     "shared_buffers": "128MB",
     "password_encryption": "scram-sha-256",
     "unix_socket_permissions": "0700",
