@@ -24,7 +24,6 @@ from services.common.clock import Clock, SystemClock
 from services.common.groupcommit import GroupCommit
 from services.common.keyfile import read_key
 from services.common.logs import configure
-from services.common.objects import FileObjectStore
 from services.common.pg import open_pool
 from services.common.server import ServerBuilder, run, serve
 
@@ -39,9 +38,7 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
         StorageUnavailableError: The database cannot be reached.
     """
     database_url = settings.database_url.get_secret_value()
-    pictures = Pictures(
-        FileObjectStore(settings.image_store_dir), read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE")
-    )
+    pictures = Pictures(settings.image_store(), read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE"))
     sealer = TokenSealer(read_key(settings.token_key_file, "PW_TOKEN_KEY_FILE"))
     pool = await open_pool(database_url, application_name="alerts")
     channel = service_channel(settings.audit_target, settings.client_tls, server_name="audit")

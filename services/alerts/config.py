@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from services.common.config import ReadableFile, ServiceSettings
+from services.common.config import ReadableFile
+from services.common.image_store import ImageStoreSettings
 
 
-class AlertsSettings(ServiceSettings):
+class AlertsSettings(ImageStoreSettings):
     """PW_... variables of the alerts service besides those that every service has."""
 
     database_url: SecretStr
@@ -19,8 +19,6 @@ class AlertsSettings(ServiceSettings):
     """host:port of the audit service."""
     token_key_file: ReadableFile
     """Key of resume tokens, 64 hexadecimal digits; the same for every replica."""
-    image_store_dir: Path
-    """Folder of the pictures; this service writes below `alerts/` only."""
     image_kek_file: ReadableFile
     """Key-encryption key of the pictures, 64 hexadecimal digits; this service's own, kept for ever."""
     passage_window_seconds: Annotated[float, Field(ge=0, le=3600)] = 300

@@ -136,12 +136,15 @@ class FileObjectStore:
             return await asyncio.to_thread(_delete, path)
 
     def _path(self, key: str) -> Path:
-        segments = key.split("/")
-        if len(segments) > _MOST_SEGMENTS or not all(_SEGMENT.fullmatch(segment) for segment in segments):
-            raise ValueError(
-                "an object key has 1 to 8 segments of letters, digits, dots, dashes and underscores"
-            )
-        return self._root.joinpath(*segments)
+        check_key(key)
+        return self._root.joinpath(*key.split("/"))
+
+
+def check_key(key: str) -> None:
+    """Returns for a key or prefix. Raises ValueError for what is none."""
+    segments = key.split("/")
+    if len(segments) > _MOST_SEGMENTS or not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        raise ValueError("an object key has 1 to 8 segments of letters, digits, dots, dashes and underscores")
 
 
 @contextmanager

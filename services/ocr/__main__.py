@@ -19,7 +19,7 @@ from services.common.clock import Clock, SystemClock
 from services.common.config import ConfigError
 from services.common.errors import SensorsUnknownError, WrongStateError
 from services.common.keyfile import read_key
-from services.common.objects import FileObjectStore, ObjectStore
+from services.common.objects import ObjectStore
 from services.common.retention import RetentionFollower
 from services.common.sensors import SensorRegistry
 from services.common.server import ServerBuilder, run, serve
@@ -55,7 +55,7 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
         ConfigError: A model, the key or the image store is not what it must be.
     """
     engines = await _engines(settings)
-    objects = FileObjectStore(settings.image_store_dir)
+    objects = settings.image_store()
     vault = ImageVault(objects, _keks(settings), clock, retention_days=lambda: retention.current.days)
     await vault.check()
     builder = ServerBuilder(settings, name="ocr")

@@ -7,17 +7,16 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from services.common.config import Address, ReadableFile, ServiceSettings
+from services.common.config import Address, ReadableFile
+from services.common.image_store import ImageStoreSettings
 from services.ocr.models import PACKAGED
 
 
-class OcrSettings(ServiceSettings):
+class OcrSettings(ImageStoreSettings):
     """PW_... variables of ocr besides those that every service has."""
 
     model_dir: Path = PACKAGED
     """Folder with a folder for each version of the models, each with its model.toml."""
-    image_store_dir: Path
-    """Root of the image store; images go to `days/`."""
     image_kek_file: ReadableFile
     """Key-encryption key of the day keys, 32 bytes as hexadecimal digits."""
     mcs_image_kek_file: ReadableFile

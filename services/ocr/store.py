@@ -74,7 +74,7 @@ class ImageVault:
                     f"{variable} is not the key that this image store was written with"
                 ) from None
             except StorageUnavailableError as error:
-                raise ConfigError(f"PW_IMAGE_STORE_DIR: {error.message}") from None
+                raise ConfigError(f"the image store: {error.message}") from None
 
     def keeps(self, day: date) -> bool:
         """Whether images of `day` are still kept.

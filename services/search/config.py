@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from services.common.config import Address, ReadableFile, ServiceSettings
+from services.common.config import Address, ReadableFile
+from services.common.image_store import ImageStoreSettings
 from services.search.core.time_zones import known_time_zones
 
 
-class SearchSettings(ServiceSettings):
+class SearchSettings(ImageStoreSettings):
     """PW_... variables of search besides those that every service has."""
 
     append_database_url: str = Field(min_length=1, repr=False)
@@ -46,8 +46,6 @@ class SearchSettings(ServiceSettings):
     """Longest that the directory may take for one answer."""
     case_directory_when_away: Literal["refuse", "mark"] = "refuse"
     """Whether questions are refused while the directory does not answer, or asked with a mark in the log."""
-    image_store_dir: Path
-    """Root of the image store, where ocr puts the pictures of reads; search opens them with a permit only."""
     hold_kek_file: ReadableFile
     """Key that the keys of legal holds are wrapped with: 32 bytes as hexadecimal digits. Whoever loses it
     loses what the holds keep."""

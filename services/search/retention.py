@@ -16,7 +16,6 @@ from alpr.search.v1.retention_service_pb2_grpc import add_RetentionServiceServic
 from services.common.clock import SystemClock
 from services.common.errors import AlprError
 from services.common.keyfile import read_key
-from services.common.objects import FileObjectStore
 from services.common.pg import Pool
 from services.common.retention import Retention, RetentionFollower
 from services.common.server import ServerBuilder
@@ -105,9 +104,7 @@ def add_retention(
 
     retention = RetentionFollower(SettingsServiceStub(audit), follow)
     acts = Acts(AuthorizationServiceStub(audit), settings.audit_timeout_seconds)
-    images = DayImages(
-        FileObjectStore(settings.image_store_dir), read_key(settings.hold_kek_file, "PW_HOLD_KEK_FILE")
-    )
+    images = DayImages(settings.image_store(), read_key(settings.hold_kek_file, "PW_HOLD_KEK_FILE"))
     purger = Purger(store, images, acts, retention, backup_days=settings.backup_days)
     office = RetentionOffice(acts, store, purger, images, retention)
     holds = Holds(acts, HoldStore(pools.purge, pools.questions), images, road)

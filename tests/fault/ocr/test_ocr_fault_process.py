@@ -35,7 +35,7 @@ async def test_process_without_settings_says_in_one_sentence_which_are_missing()
     lines = said.decode().strip().splitlines()
     assert process.returncode == 1
     assert len(lines) == 1
-    assert "PW_IMAGE_STORE_DIR" in lines[0]
+    assert "PW_AUDIT_TARGET" in lines[0]
     assert "PW_IMAGE_KEK_FILE" in lines[0]
 
 

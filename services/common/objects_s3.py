@@ -1,0 +1,118 @@
+"""Objects in a store that speaks S3 (services.common.objects says what a store must do).
+
+Who may use the bucket and where it is say the variables that all S3 clients read: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL. The bucket must keep no older versions: what is deleted
+would stay in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+import obstore
+from obstore.exceptions import AlreadyExistsError as TakenError
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
+
+from services.common.errors import AlreadyExistsError, NotFoundError, StorageUnavailableError
+from services.common.objects import Usage, check_key
+
+_RETRIES: Final[Any] = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
+_TIMEOUT: Final = timedelta(seconds=10)
+# As many as one request of S3 deletes.
+_AT_ONCE: Final = 1000
+_UNREACHABLE: Final = "the image store cannot be used; try again"
+
+
+class S3ObjectStore:
+    """Objects below `s3://bucket/prefix`. An answer of the store is its word that the object is durable."""
+
+    def __init__(self, url: str) -> None:
+        """Nothing happens yet.
+
+        Args:
+            url: `s3://bucket` or `s3://bucket/prefix`.
+        """
+        self._store = S3Store.from_url(
+            url,
+            client_options={"timeout": _TIMEOUT, "connect_timeout": _TIMEOUT, "allow_http": True},
+            retry_config=_RETRIES,
+        )
+
+    async def put(self, key: str, data: bytes) -> None:
+        """See ObjectStore."""
+        if await self.put_new(key, data) != data:
+            raise AlreadyExistsError("an object with another content has that key")
+
+    async def put_new(self, key: str, data: bytes) -> bytes:
+        """See ObjectStore."""
+        check_key(key)
+        with _storage_errors():
+            try:
+                await obstore.put_async(self._store, key, data, mode="create")
+            except TakenError:
+                return await self._content(key)
+        return data
+
+    async def get(self, key: str) -> bytes:
+        """See ObjectStore."""
+        check_key(key)
+        with _storage_errors():
+            return await self._content(key)
+
+    async def exists(self, key: str) -> bool:
+        """See ObjectStore."""
+        check_key(key)
+        with _storage_errors():
+            try:
+                await obstore.head_async(self._store, key)
+            except FileNotFoundError:
+                return False
+        return True
+
+    async def children(self, prefix: str) -> Sequence[str]:
+        """See ObjectStore."""
+        if prefix:
+            check_key(prefix)
+        with _storage_errors():
+            found = await obstore.list_with_delimiter_async(self._store, prefix or None)
+        paths = [*found["common_prefixes"], *(one["path"] for one in found["objects"])]
+        return sorted({path.rstrip("/").rpartition("/")[2] for path in paths})
+
+    async def usage(self, prefix: str) -> Usage:
+        """See ObjectStore."""
+        check_key(prefix)
+        objects = size = 0
+        with _storage_errors():
+            async for some in obstore.list(self._store, prefix, chunk_size=_AT_ONCE):
+                objects += len(some)
+                size += sum(one["size"] for one in some)
+        return Usage(objects, size)
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """See ObjectStore."""
+        check_key(prefix)
+        deleted = 0
+        with _storage_errors():
+            async for some in obstore.list(self._store, prefix, chunk_size=_AT_ONCE):
+                await obstore.delete_async(self._store, [one["path"] for one in some])
+                deleted += len(some)
+        return deleted
+
+    async def _content(self, key: str) -> bytes:
+        try:
+            answer = await obstore.get_async(self._store, key)
+            return bytes(await answer.bytes_async())
+        except FileNotFoundError:
+            raise NotFoundError("there is no such object") from None
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise StorageUnavailableError(_UNREACHABLE) from error
