@@ -33,6 +33,11 @@ class AnalysisRequest(Protocol):
         """Why."""
 
 
+MOST_SENSORS: Final = 5
+"""Sensors of a visit that are named."""
+_MOST_DETAILS: Final = 5_000
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """How many rows an answer may have, and has when nothing is said."""
@@ -95,6 +100,14 @@ def parse_time_zone(field: str, name: str, usual: str, wrong: list[FieldViolatio
         wrong.append(FieldViolation(field, 'must be a name of the IANA data base, as "America/Chicago"'))
         return usual
     return name or usual
+
+
+def details_each(rows: int) -> int:
+    """How many meetings, visits or passages each of so many rows may show, at least 2.
+
+    So the largest answer stays below the 4 MiB that a gRPC client takes by default.
+    """
+    return max(2, _MOST_DETAILS // max(rows, 1))
 
 
 def answer_fields(answered: Answered) -> dict[str, Any]:

@@ -23,7 +23,15 @@ from services.search.core.data_set import (
 )
 from services.search.core.moments import from_microseconds
 from services.search.core.stakeout import Stakeout, Visit, Visitor
-from services.search.wire_analysis import Rows, answer_fields, parse_asking, parse_number, parse_time_zone
+from services.search.wire_analysis import (
+    MOST_SENSORS,
+    Rows,
+    answer_fields,
+    details_each,
+    parse_asking,
+    parse_number,
+    parse_time_zone,
+)
 
 _ROWS: Final = Rows(most=1000, usual=100)
 _LONGEST_CHUNK: Final = 256 * 1024
@@ -132,8 +140,10 @@ def _seen(seen: SeenPlate, label: str) -> pb.ComparedPlate:
 
 def build_near(question: IncidentsQuestion, answer: Analysed[Stakeout]) -> pb.CompareDataSetResponse:
     """The answer for a data set of incidents."""
+    visitors = answer.result.visitors
+    shown = details_each(len(visitors))
     return pb.CompareDataSetResponse(
-        plates=[_near(visitor, question.incidents) for visitor in answer.result.visitors],
+        plates=[_near(visitor, question.incidents, shown) for visitor in visitors],
         compared_rows=len(question.incidents),
         file_sha256=question.file_sha256,
         plates_considered=answer.result.plates_considered,
@@ -141,13 +151,14 @@ def build_near(question: IncidentsQuestion, answer: Analysed[Stakeout]) -> pb.Co
     )
 
 
-def _near(visitor: Visitor, incidents: tuple[Incident, ...]) -> pb.ComparedPlate:
+def _near(visitor: Visitor, incidents: tuple[Incident, ...], shown: int) -> pb.ComparedPlate:
     return pb.ComparedPlate(
         plate=visitor.plate,
         read_count=sum(visit.read_count for visit in visitor.visits),
         first_time=to_timestamp(from_microseconds(min(visit.first_us for visit in visitor.visits))),
         last_time=to_timestamp(from_microseconds(max(visit.last_us for visit in visitor.visits))),
-        visits=[_visit(visit, incidents[visit.scene]) for visit in visitor.visits],
+        visits=[_visit(visit, incidents[visit.scene]) for visit in visitor.visits[:shown]],
+        visit_count=len(visitor.visits),
         chance=visitor.chance.probability,
         expected_by_chance=visitor.chance.expected,
     )
@@ -160,7 +171,7 @@ def _visit(visit: Visit, incident: Incident) -> pb.IncidentVisit:
         first_time=to_timestamp(from_microseconds(visit.first_us)),
         last_time=to_timestamp(from_microseconds(visit.last_us)),
         read_count=visit.read_count,
-        sensor_ids=visit.sensor_ids,
+        sensor_ids=visit.sensor_ids[:MOST_SENSORS],
         usual_days=visit.usual_days,
         days=visit.days,
     )

@@ -16,6 +16,7 @@ from services.search.core.moments import from_microseconds
 from services.search.wire_analysis import (
     Rows,
     answer_fields,
+    details_each,
     parse_asking,
     parse_number,
     parse_time_zone,
@@ -48,8 +49,9 @@ def parse_convoy(
 def build_convoy(answer: Analysed[Convoy]) -> pb.FindConvoyResponse:
     """The answer to the person."""
     convoy = answer.result
+    shown = details_each(len(convoy.companions))
     return pb.FindConvoyResponse(
-        companions=map(_companion, convoy.companions),
+        companions=[_companion(companion, shown) for companion in convoy.companions],
         sighting_count=len(convoy.sightings),
         journey_count=convoy.journey_count,
         plates_met=convoy.plates_met,
@@ -58,7 +60,7 @@ def build_convoy(answer: Analysed[Convoy]) -> pb.FindConvoyResponse:
     )
 
 
-def _companion(companion: Companion) -> pb.Companion:
+def _companion(companion: Companion, shown: int) -> pb.Companion:
     return pb.Companion(
         plate=companion.plate,
         camera_count=companion.camera_count,
@@ -66,7 +68,8 @@ def _companion(companion: Companion) -> pb.Companion:
         expected_journeys=companion.expected_journeys,
         chance=companion.chance.probability,
         expected_by_chance=companion.chance.expected,
-        meetings=map(_meeting, companion.meetings),
+        meetings=map(_meeting, companion.meetings[-shown:]),
+        meeting_count=len(companion.meetings),
         may_be_misread=companion.may_be_misread,
     )
 

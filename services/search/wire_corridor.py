@@ -15,7 +15,7 @@ from services.search.asking import Asking
 from services.search.core.area import Point, spans_antimeridian
 from services.search.core.corridor import Corridor, CorridorQuestion, Direction, Journey, Passage
 from services.search.core.moments import from_microseconds
-from services.search.wire_analysis import Rows, answer_fields, parse_asking, parse_number
+from services.search.wire_analysis import Rows, answer_fields, details_each, parse_asking, parse_number
 from services.search.wire_area import parse_point
 
 _ROWS: Final = Rows(most=500, usual=100)
@@ -77,22 +77,28 @@ def _line(request: pb.FindCorridorRequest, wrong: list[FieldViolation]) -> tuple
 
 def build_corridor(answer: Analysed[Corridor]) -> pb.FindCorridorResponse:
     """The answer to the person."""
+    shown = details_each(len(answer.result.journeys))
     return pb.FindCorridorResponse(
-        journeys=map(_journey, answer.result.journeys),
+        journeys=[_journey(journey, shown) for journey in answer.result.journeys],
         line_meters=answer.result.line_meters,
         **answer_fields(answer.answered),
     )
 
 
-def _journey(journey: Journey) -> pb.CorridorJourney:
+def _journey(journey: Journey, shown: int) -> pb.CorridorJourney:
     forward = journey.is_forward
     return pb.CorridorJourney(
         plate=journey.plate,
         direction=pb.CORRIDOR_DIRECTION_FORWARD if forward else pb.CORRIDOR_DIRECTION_BACKWARD,
-        passages=map(_passage, journey.passages),
+        passages=map(_passage, _shown(journey.passages, shown)),
+        passage_count=len(journey.passages),
         distance_meters=journey.distance_meters,
         mean_kilometers_per_hour=journey.kilometers_per_hour,
     )
+
+
+def _shown(passages: tuple[Passage, ...], most: int) -> tuple[Passage, ...]:
+    return passages if len(passages) <= most else (*passages[: most - 1], passages[-1])
 
 
 def _passage(passage: Passage) -> pb.CorridorPassage:

@@ -14,7 +14,14 @@ from services.search.asking import Asking
 from services.search.core.area import SensorGroup
 from services.search.core.moments import from_microseconds
 from services.search.core.stakeout import Scene, Stakeout, StakeoutQuestion, Visit, Visitor
-from services.search.wire_analysis import Rows, answer_fields, parse_asking, parse_number, parse_time_zone
+from services.search.wire_analysis import (
+    MOST_SENSORS,
+    Rows,
+    answer_fields,
+    parse_asking,
+    parse_number,
+    parse_time_zone,
+)
 from services.search.wire_area import parse_area
 
 _ROWS: Final = Rows(most=500, usual=100)
@@ -87,7 +94,7 @@ def _visit(visit: Visit, label: str) -> pb.SceneVisit:
         first_time=to_timestamp(from_microseconds(visit.first_us)),
         last_time=to_timestamp(from_microseconds(visit.last_us)),
         read_count=visit.read_count,
-        sensor_ids=visit.sensor_ids,
+        sensor_ids=visit.sensor_ids[:MOST_SENSORS],
         usual_days=visit.usual_days,
         days=visit.days,
     )

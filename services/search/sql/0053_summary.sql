@@ -1,13 +1,27 @@
 -- Counts and summaries (ENF-051 IV.C.3). No plate leaves with them.
 SET LOCAL ROLE archive_owner;
 
+-- The first and all other quarters of an hour of the window, since 1970-01-01T00Z, each as the first one that is the
+-- same by the dimensions asked for. Every time zone has whole quarters, so that none is on two days.
+CREATE FUNCTION archive.summary_quarters(by text[], from_time timestamptz, to_time timestamptz, time_zone text)
+RETURNS integer[]
+LANGUAGE sql STABLE SET search_path = archive, pg_temp
+RETURN ARRAY(
+    SELECT min(q.quarter) OVER (PARTITION BY CASE WHEN 'day' = ANY (by) THEN to_char(q.local, 'YYYY-MM-DD') END,
+                                             CASE WHEN 'hour' = ANY (by) THEN to_char(q.local, 'HH24') END,
+                                             CASE WHEN 'weekday' = ANY (by) THEN to_char(q.local, 'ID') END)
+      FROM (SELECT g.quarter, archive.moment(g.quarter::bigint * 900000000) AT TIME ZONE time_zone AS local
+              FROM generate_series(floor(date_part('epoch', from_time) / 900)::integer,
+                                   floor(date_part('epoch', to_time) / 900)::integer) AS g (quarter)) AS q
+     ORDER BY q.quarter);
+
 -- Reads in an area (services/search/core/area.py; an empty text is everywhere), counted by the dimensions that `by`
--- names; the others are NULL. Times are counted by quarters of an hour, of which every time zone has whole ones, since
--- 1970-01-01T00Z. `plate` is NULL unless plates are counted, too. Planned for each question, so that what was not asked
--- for costs nothing.
+-- names; the others are NULL. A time is a quarter of an hour, or, where `plate` is not NULL because plates are counted,
+-- too, the first one like it: then a plate has few rows. Planned for each question, so that what was not asked for costs
+-- nothing.
 CREATE FUNCTION archive.summary_counts(
-    by text[], area text, from_time timestamptz, to_time timestamptz, count_plates boolean, agencies text[],
-    groups text[]
+    by text[], area text, from_time timestamptz, to_time timestamptz, time_zone text, count_plates boolean,
+    agencies text[], groups text[]
 ) RETURNS TABLE (
     quarter integer, sensor text, sensor_group text, agency text, provenance text, state text, plate text, reads bigint)
 LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off
@@ -16,9 +30,13 @@ SET work_mem = '64MB' AS $$
 DECLARE
     wanted archive.place := archive.place_of(area);
     by_time boolean := by && ARRAY['day', 'hour', 'weekday'];
+    quarters integer[] := archive.summary_quarters(by, from_time, to_time, time_zone);
+    before_first integer := floor(date_part('epoch', from_time) / 900)::integer - 1;
 BEGIN
     RETURN QUERY
-    SELECT CASE WHEN by_time THEN floor(date_part('epoch', r.capture_time) / 900)::integer END,
+    SELECT CASE WHEN by_time AND count_plates
+                THEN quarters[floor(date_part('epoch', r.capture_time) / 900)::integer - before_first]
+                WHEN by_time THEN floor(date_part('epoch', r.capture_time) / 900)::integer END,
            CASE WHEN 'sensor' = ANY (by) THEN r.sensor_id END,
            CASE WHEN 'sensor_group' = ANY (by) THEN r.sensor_group END,
            CASE WHEN 'agency' = ANY (by) THEN r.agency_ori END,
@@ -58,7 +76,7 @@ LANGUAGE sql STABLE SET search_path = archive, pg_temp SET work_mem = '64MB'
 BEGIN ATOMIC
     WITH counted AS MATERIALIZED (
         SELECT s.*
-          FROM archive.summary_counts(by, area, from_time, to_time, count_plates, agencies, groups) AS s
+          FROM archive.summary_counts(by, area, from_time, to_time, time_zone, count_plates, agencies, groups) AS s
     ), moment AS MATERIALIZED (
         SELECT q.quarter, archive.moment(q.quarter::bigint * 900000000) AT TIME ZONE time_zone AS local
           FROM (SELECT DISTINCT c.quarter FROM counted AS c) AS q
@@ -117,7 +135,8 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION
-    archive.summary_counts(text[], text, timestamptz, timestamptz, boolean, text[], text[]),
+    archive.summary_quarters(text[], timestamptz, timestamptz, text),
+    archive.summary_counts(text[], text, timestamptz, timestamptz, text, boolean, text[], text[]),
     archive.summary_evidence(text[], text, timestamptz, timestamptz, text, boolean, text[], text[], integer),
     archive.find_summary(text, bigint, bigint, integer, text[], text, text, boolean)
     FROM PUBLIC;
