@@ -70,8 +70,8 @@ async def test_a_convoy_names_the_companion_with_its_meetings_and_is_recorded(
     assert companion.meetings[0].offset_seconds == 20
     assert companion.meetings[0].point == camera_point(road, 0)
     assert companion.meetings[0].time.ToDatetime() == at(41, 16).replace(tzinfo=None)
-    assert 0 < companion.expected_journeys < 0.2
-    assert companion.expected_by_chance < 0.001
+    assert 0 < companion.expected_journeys < 0.5
+    assert companion.expected_by_chance < 0.02
     outcome = world.audit.outcomes[-1]
     assert (outcome.result, outcome.row_count) == (audit_pb.OUTCOME_RESULT_DONE, 1)
     assert answer.question_receipt.entry_id == outcome.subject_id

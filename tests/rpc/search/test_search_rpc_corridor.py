@@ -117,6 +117,20 @@ async def test_only_reads_near_the_line_in_the_window_and_of_enough_cameras_coun
     assert (len(narrow.journeys), len(many.journeys)) == (0, 0)
 
 
+async def test_what_lies_beside_a_slanting_line_is_not_on_it(world, analysis, plate, road) -> None:
+    """The box round the line holds the whole road; the line crosses it at the first camera."""
+    await store(world.archive, drive(plate, at(3, 13), road, range(5)))
+    start = camera_point(road, 0)
+    slanting = [start, MapPoint(latitude=start.latitude + 0.25, longitude=start.longitude + 0.3)]
+
+    answer = await analysis.FindCorridor(
+        corridor(road, line=slanting, within_meters=1_000), metadata=world.metadata
+    )
+
+    assert list(answer.journeys) == []
+    assert answer.line_meters == pytest.approx(37_300, rel=0.01)
+
+
 async def test_what_is_left_out_is_the_latest_and_is_said(world, analysis, plate, road) -> None:
     plates = [f"{letter}{plate[1:]}" for letter in "KLM"]
     for minute, one in enumerate(plates):
