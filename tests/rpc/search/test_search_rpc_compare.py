@@ -195,21 +195,22 @@ async def test_a_file_that_cannot_be_read_is_refused_with_line_and_column(
 
 
 @pytest.mark.parametrize(
-    ("messages", "field"),
+    ("messages", "field", "text"),
     [
-        ([], "header"),
-        ([pb.CompareDataSetRequest(chunk=b"plate\n")], "part"),
-        ([pb.CompareDataSetRequest(header=plates_header())] * 2, "part"),
-        ([pb.CompareDataSetRequest(header=asked(pb.CompareDataSetHeader))], "kind"),
-        (list(upload(plates_header(), b"x" * 300_000, piece=300_000)), "chunk"),
-        (list(upload(plates_header(), b"x" * 1_100_000, piece=200_000)), "chunk"),
+        ([], "header", "must be set"),
+        ([pb.CompareDataSetRequest(chunk=b"plate\n")], "part", "the header first"),
+        ([pb.CompareDataSetRequest(header=plates_header())] * 2, "part", "the header first"),
+        ([pb.CompareDataSetRequest(header=asked(pb.CompareDataSetHeader))], "kind", "PLATES or INCIDENTS"),
+        (list(upload(plates_header(), b"x" * 300_000, piece=300_000)), "chunk", "256 KiB"),
+        (list(upload(plates_header(), b"x\n" * 600_000, piece=200_000)), "chunk", "1 MiB"),
     ],
     ids=["nothing", "no header", "two headers", "no kind", "a long piece", "a long file"],
 )
-async def test_an_upload_in_the_wrong_parts_is_refused(world, analysis, messages, field) -> None:
+async def test_an_upload_in_the_wrong_parts_is_refused(world, analysis, messages, field, text) -> None:
     error = await refused(analysis.CompareDataSet(iter(messages), metadata=world.metadata))
 
-    assert {one.field for one in error.violations} == {field}
+    assert [one.field for one in error.violations] == [field]
+    assert text in error.violations[0].description
     assert world.audit.asked == []
 
 
