@@ -214,7 +214,8 @@ LANGUAGE plpgsql STABLE SET search_path = archive, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     from_day date := archive.utc_day((wanted).from_time);
-    to_day date := archive.utc_day(least((wanted).to_time, (wanted).before_time));
+    -- A window may end in a hundred years; no read comes from tomorrow.
+    to_day date := archive.utc_day(least((wanted).to_time, (wanted).before_time, clock_timestamp() + interval '1 day'));
     words text[];
     days date[];
     reach integer;

@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -149,6 +149,32 @@ async def test_a_place_finds_every_plate_that_was_seen_there(
     assert 40 < len(found) < len(stored)
 
 
+@pytest.mark.parametrize("area", ["", *AREAS])
+@pytest.mark.clause("IV.E.1")
+async def test_a_window_of_a_hundred_years_is_the_retention_period(
+    connect: Connect, stored: list[Kept], area: str
+) -> None:
+    login, admin = await connect("search_question"), await connect("admin")
+    question = Plate(
+        stored[0].plate if not area else "",
+        form="any" if area else "exact",
+        from_us=us(datetime(2000, 1, 1, tzinfo=UTC)),
+        to_us=us(datetime(2099, 12, 31, tzinfo=UTC)),
+        page_size=1000,
+        area=area,
+    )
+    kept_days = 20
+
+    await admin.execute("UPDATE archive.setting SET retention_days = $1", kept_days)
+    try:
+        found = await all_pages(login, question)
+    finally:
+        await admin.execute("UPDATE archive.setting SET retention_days = 90")
+
+    within = replace(question, from_us=us(now() - timedelta(days=kept_days)))
+    assert found == expected(stored, within, BOTH)
+
+
 @pytest.mark.clause("II.F")
 @pytest.mark.parametrize("provenance", ["OWN", "PARTNER", "COMMERCIAL"])
 async def test_reads_of_three_origins_are_one_list_and_may_be_parted(
@@ -200,17 +226,23 @@ async def test_pages_do_not_move_when_reads_arrive_between_them(
     ] == [message.read.read_id for message in batch]
 
 
-async def test_a_plate_that_was_seen_every_other_day_of_the_quarter_is_found_on_all_of_them(
+async def test_what_was_seen_every_other_day_of_the_quarter_is_found_on_all_of_them(
     append, connect: Connect
 ) -> None:
     login = await connect("search_question")
     batch = [
         archived_read(now() - timedelta(days=days, minutes=1), plate="EVERY2ND") for days in range(0, 88, 2)
     ]
+    for message in batch:
+        message.read.place.latitude, message.read.place.longitude = 12.3456, 65.4321
     await append(batch)
 
-    for form, text in (("exact", "EVERY2ND"), ("pattern", "EVERY*")):
-        found = await all_pages(login, Plate(text, form=form, page_size=1000))
+    for question in (
+        Plate("EVERY2ND", page_size=1000),
+        Plate("EVERY*", form="pattern", page_size=1000),
+        Plate("", form="any", area='{"circle":[12.3456,65.4321,50]}', page_size=1000),
+    ):
+        found = await all_pages(login, question)
 
         assert [str(read_id) for read_id in found] == [message.read.read_id for message in batch]
 
