@@ -9,7 +9,7 @@ from alpr.search.v1 import report_service_pb2 as pb
 from alpr.type.v1.notice_pb2 import Notice
 from services.cli.locate import CommandError
 from services.cli.output import Output
-from services.cli.question import Asked
+from services.cli.question import Asked, show_notice, show_record
 
 
 async def receive(stream: AsyncIterator[Any], out: Path) -> tuple[pb.ExportedFile, Notice]:
@@ -52,8 +52,8 @@ def _write(target: Path, data: bytes | bytearray) -> None:
 def show_file(described: pb.ExportedFile, notice: Notice, asked: Asked, out: Path, output: Output) -> None:
     """Prints what left, and where that stands on record."""
     target = target_of(described, out)
-    if asked.receipts is not None:
-        asked.keep_receipts(_Answer(described, notice))
+    answer = _Answer(described, notice)
+    asked.keep_receipts(answer)
     if output.as_json:
         output.json_line(
             {
@@ -71,17 +71,16 @@ def show_file(described: pb.ExportedFile, notice: Notice, asked: Asked, out: Pat
             }
         )
         return
-    output.console.print(f"[bold yellow]{notice.text}[/]")
+    show_notice(answer, output)
     missing = f", {described.missing_count} not to be had" if described.missing_count else ""
     output.console.print(f"{target}: {described.read_count} read(s){missing}, {described.size_bytes:,} bytes")
     output.console.print(f"SHA-256 {described.sha256.hex()}")
     if described.HasField("due_to_delete"):
         output.console.print(f"To be deleted by {described.due_to_delete.ToDatetime():%Y-%m-%d}")
-    question, answer = described.question_receipt.log_index, described.outcome_receipt.log_index
     output.note(
-        f"Registered as {described.dissemination_id}; recorded as log entries {question} (question), "
-        f"{answer} (answer) and {described.dissemination_receipt.log_index} (departure)"
+        f"Registered as {described.dissemination_id}, log entry {described.dissemination_receipt.log_index}"
     )
+    show_record(answer, f"{described.read_count} read(s)", output)
 
 
 class _Answer:
@@ -93,3 +92,4 @@ class _Answer:
         self.outcome_receipt = described.outcome_receipt
         self.searched_from = described.searched_from
         self.searched_to = described.searched_to
+        self.left_out = described.left_out

@@ -119,6 +119,8 @@ def _road_request(request: ExportRequest) -> RoadRequest:
         page_size=request.page_size,
         first_authorization_id=request.first_question_id,
         put=Put("find_export", (request.with_pictures, request.after_read_id)),
+        # What partners share is theirs.
+        own_agency_only=True,
     )
 
 

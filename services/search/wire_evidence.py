@@ -20,7 +20,7 @@ from services.search.core.evidence import as_json
 from services.search.departures import ForWhom
 from services.search.store_register import KeptEvidence
 from services.search.wire_report import parts_of
-from services.search.wire_search import NOTICE, read_message
+from services.search.wire_search import NOTICE, left_out, read_message
 
 _LONGEST: Final = {"report_number": 64, "evidence_system": 100, "evidence_item": 100}
 
@@ -79,6 +79,7 @@ def describe(file: EvidenceFile) -> pb.ExportedFile:
         dissemination_receipt=file.departed.receipt,
         searched_from=to_timestamp(answered.authorization.from_time),
         searched_to=to_timestamp(answered.authorization.to_time),
+        left_out=left_out(answered.authorization),
         evidence_id=str(file.evidence_id),
         manifest_sha256=file.manifest_sha256,
     )

@@ -20,7 +20,7 @@ from services.search.core.dissemination import Recipient, RecipientKind
 from services.search.road import Answered
 from services.search.wire_evidence import for_whom
 from services.search.wire_report import WORDING
-from services.search.wire_search import NOTICE, found_read
+from services.search.wire_search import NOTICE, found_read, left_out
 
 FORMAT: Final = "platewarden.reads/v1"
 _MOST_ROWS: Final = 5000
@@ -106,6 +106,7 @@ def page_description(page: ExportPage) -> pb.ExportReadsResponse:
             dissemination_receipt=page.departed.receipt,
             searched_from=to_timestamp(answered.authorization.from_time),
             searched_to=to_timestamp(answered.authorization.to_time),
+            left_out=left_out(answered.authorization),
             has_more=answered.summary.has_more,
             last_read_id=str(last),
         ),

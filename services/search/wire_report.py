@@ -16,7 +16,7 @@ from services.search.app_report import ReportFile, ReportRequest, Wording
 from services.search.core.dissemination import Field, due_shortcomings
 from services.search.report_forms import Form
 from services.search.wire_recipient import parse_for_whom
-from services.search.wire_search import NOTICE
+from services.search.wire_search import NOTICE, left_out
 
 WORDING: Final = Wording(
     NOTICE.text, VerificationState.Name(NOTICE.verification_state).removeprefix("VERIFICATION_STATE_")
@@ -94,6 +94,7 @@ def report_parts(request: ReportRequest, file: ReportFile) -> Iterator[pb.Export
         dissemination_receipt=file.departed.receipt,
         searched_from=to_timestamp(answered.authorization.from_time),
         searched_to=to_timestamp(answered.authorization.to_time),
+        left_out=left_out(answered.authorization),
     )
     yield pb.ExportReportResponse(file=described, notice=NOTICE)
     for part in parts_of(file.data):
