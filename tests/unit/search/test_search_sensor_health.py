@@ -68,6 +68,14 @@ def test_a_camera_with_which_all_is_well_needs_nothing() -> None:
 
 
 @pytest.mark.clause("III.B.2.c")
+@pytest.mark.parametrize(("quiet", "silent"), [(29 * MINUTE, False), (31 * MINUTE, True)])
+def test_the_time_is_the_longer_the_less_a_camera_sees(quiet: timedelta, silent: bool) -> None:
+    calm = Usual({(False, h): 20 * 40 for h in range(24)}, (20.0, 8.0))
+
+    assert (Kind.SILENT in wrong(usual=calm, last_receive=NOW - quiet, last_report=None)) is silent
+
+
+@pytest.mark.clause("III.B.2.c")
 @pytest.mark.parametrize(
     ("quiet", "silent"), [(9 * MINUTE, False), (14 * MINUTE, False), (16 * MINUTE, True), (5 * HOUR, True)]
 )
@@ -249,8 +257,8 @@ def test_counts_are_by_hour_of_capture_and_of_receipt() -> None:
     prompt = read_at(NOW - 2 * SECOND, NOW - SECOND)
     apart = read_at(NOW - 3 * SECOND, NOW - SECOND)
     for read, status, drift in (
-        (late, "STORED", 900.0),
         (prompt, "STORED", 2.0),
+        (late, "STORED", 900.0),
         (apart, "QUARANTINED", 2.0),
     ):
         activity.note(read, AppendResult(uuid4(), status, ""), NOW, drift)
