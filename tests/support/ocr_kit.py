@@ -45,6 +45,7 @@ from tests.support.settings import SystemSettings
 from tools import assets
 
 FIXED, MOBILE, SUSPENDED = "i90-mile12-east", "isp-unit-0417", "i57-mile03-north"
+SCALE = "i80-scale-house-1"
 SURVEYED = read_pb2.Place(latitude=42.1, longitude=-88.2, description="I-90 at mile 12, eastbound")
 _START = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -173,6 +174,7 @@ def _sensors() -> list[sensor_pb2.Sensor]:
         (FIXED, sensor_pb2.DEPLOYMENT_TYPE_FIXED, sensor_pb2.DEPLOYMENT_STATUS_APPROVED),
         (MOBILE, sensor_pb2.DEPLOYMENT_TYPE_MOBILE, sensor_pb2.DEPLOYMENT_STATUS_APPROVED),
         (SUSPENDED, sensor_pb2.DEPLOYMENT_TYPE_FIXED, sensor_pb2.DEPLOYMENT_STATUS_SUSPENDED),
+        (SCALE, sensor_pb2.DEPLOYMENT_TYPE_FIXED, sensor_pb2.DEPLOYMENT_STATUS_APPROVED),
     )
     return [
         sensor_pb2.Sensor(
@@ -184,6 +186,7 @@ def _sensors() -> list[sensor_pb2.Sensor]:
             provenance=sensor_pb2.PROVENANCE_OWN,
             status=status,
             approved_from=to_timestamp(_START),
+            partition=sensor_pb2.PARTITION_MOTOR_CARRIER if sensor_id == SCALE else None,
         )
         for sensor_id, kind, status in kinds
     ]

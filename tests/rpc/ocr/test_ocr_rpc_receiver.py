@@ -32,7 +32,7 @@ from services.common.imagecrypt import open_image
 from services.dev.pki import DevelopmentAuthority
 from services.ocr.errors import BadImageError
 from services.ocr.receiver.fetch import PictureFetcher
-from tests.support.ocr_kit import FIXED, MOBILE, SURVEYED, SUSPENDED, World, pixels, world
+from tests.support.ocr_kit import FIXED, MOBILE, SCALE, SURVEYED, SUSPENDED, World, pixels, world
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "ocr"
 SECRET = "s" * 43
@@ -81,7 +81,7 @@ class Camera:
 async def camera(tls: DevelopmentAuthority, tmp_path: Path) -> AsyncIterator[Camera]:
     folder, port = tmp_path / "sensors", free_port()
     folder.mkdir()
-    for sensor_id in (FIXED, MOBILE, SUSPENDED):
+    for sensor_id in (FIXED, MOBILE, SUSPENDED, SCALE):
         (folder / sensor_id).write_text(f"{'o' * 40}\n{SECRET}\n")
     more = {"receiver_listen": f"127.0.0.1:{port}", "receiver_secrets_dir": folder, "receiver_megabytes": 1}
     trusted = ssl.create_default_context(cafile=str(tls.ca_file))
@@ -145,6 +145,14 @@ async def test_a_pushed_read_is_answered_200_when_picture_and_read_are_stored(ca
     day = datetime.fromisoformat(read.image.day).date()
     assert open_image(read.image.image_key, day, read.image.sha256, stored.read_bytes()) == SCENE
     assert pixels(camera.read().overview_image).shape[1] <= 1280
+
+
+@pytest.mark.clause("II.H", "III.E.5")
+async def test_a_pushed_picture_of_a_motor_carrier_safety_sensor_lies_apart(camera: Camera) -> None:
+    status, _ = await camera.push(rekor(), sensor_id=SCALE)
+
+    (stored,) = camera.ocr.stored()
+    assert (status, stored.parent.name) == (200, "mcs")
 
 
 async def test_the_picture_is_on_disk_before_the_read_goes_on(camera: Camera) -> None:

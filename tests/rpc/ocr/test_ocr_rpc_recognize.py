@@ -18,6 +18,7 @@ from tests.support.ocr_kit import (
     FIXED,
     MOBILE,
     PHOTOGRAPHED,
+    SCALE,
     SURVEYED,
     SUSPENDED,
     World,
@@ -119,6 +120,23 @@ async def test_stored_image_opens_with_the_key_of_its_read_only(ocr: World) -> N
     assert open_image(image.image_key, date.fromisoformat(image.day), image.sha256, sealed) == frame.image
     assert frame.image[200:300] not in sealed
     assert answered.read.image.image_key == b""
+
+
+@pytest.mark.clause("II.H", "III.E.5")
+async def test_an_image_of_a_motor_carrier_safety_sensor_lies_apart_under_a_key_of_its_own(
+    ocr: World,
+) -> None:
+    frame, _ = scene_frame(5)
+
+    await ocr.recognize(frame)
+    await ocr.recognize(frame, sensor_id=SCALE)
+
+    by_sensor = {one.read.sensor_id: one.read.image for one in ocr.matcher.reads.values()}
+    general, apart = by_sensor[FIXED], by_sensor[SCALE]
+    folder = ocr.store / "days" / apart.day
+    assert set(ocr.stored()) == {folder / general.sha256.hex(), folder / "mcs" / apart.sha256.hex()}
+    assert general.sha256 == apart.sha256
+    assert general.image_key != apart.image_key
 
 
 async def test_frame_without_a_plate_is_not_stored(ocr: World) -> None:
