@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from alpr.search.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from services.dev.pki import DevelopmentAuthority
 from tests.support.databases import MigratedDatabase
 from tests.support.search_world import World, running_world
@@ -32,3 +34,18 @@ async def world(
 def plate(request: pytest.FixtureRequest) -> str:
     """A plate that no other test of the module has."""
     return f"R{abs(hash(request.node.nodeid)) % 10**9:09d}"
+
+
+@pytest_asyncio.fixture
+async def analysis(world: World) -> AnalysisServiceStub:
+    """Analyses as an officer's client calls them."""
+    return AnalysisServiceStub(world.people)
+
+
+_ROADS = count(10)
+
+
+@pytest.fixture
+def road() -> int:
+    """A road that no other test drives on (tests/support/search_analysis.py)."""
+    return next(_ROADS)

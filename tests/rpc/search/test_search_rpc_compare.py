@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import grpc
 import pytest
-import pytest_asyncio
 
 from alpr.search.v1 import analysis_service_pb2 as pb
-from alpr.search.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from services.common.errors import AlprError, from_rpc_error
 from tests.support.search_analysis import asked, at, camera_name, camera_point, drive, passage, store
 from tests.support.search_kit import OTHER_ORI
-from tests.support.search_world import World
-
-
-@pytest_asyncio.fixture
-async def analysis(world: World) -> AsyncIterator[Any]:
-    yield AnalysisServiceStub(world.people)
-
-
-@pytest.fixture
-def road(request: pytest.FixtureRequest) -> int:
-    """A road that no other test of the module drives on."""
-    return 10 + abs(hash(request.node.nodeid)) % 100
 
 
 def plates_header(**changes: Any) -> pb.CompareDataSetHeader:

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import grpc
 import pytest
-import pytest_asyncio
 
 from alpr.search.v1 import analysis_service_pb2 as pb
-from alpr.search.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from alpr.search.v1.area_pb2 import MapPoint
 from services.common.errors import from_rpc_error
 from services.common.wire import to_timestamp
 from tests.support.search_analysis import asked, at, camera_name, camera_point, drive, passage, store
 from tests.support.search_kit import OTHER_ORI
-from tests.support.search_world import World
-
-
-@pytest_asyncio.fixture
-async def analysis(world: World) -> AsyncIterator[Any]:
-    yield AnalysisServiceStub(world.people)
-
-
-@pytest.fixture
-def road(request: pytest.FixtureRequest) -> int:
-    """A road that no other test of the module drives on."""
-    return 10 + abs(hash(request.node.nodeid)) % 100
 
 
 def corridor(road: int, *, hours: float = 4, **changes: Any) -> pb.FindCorridorRequest:
