@@ -195,6 +195,31 @@ BEGIN
 END
 $$;
 
+-- Notes the reads that were stored now, as they stand in the archive: an id may have come twice, with other contents.
+CREATE FUNCTION archive.note_stored(stored_ids uuid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = archive, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+    seen record;
+BEGIN
+    SELECT array_agg(r.plate) AS plates, array_agg(r.latitude) AS latitudes, array_agg(r.longitude) AS longitudes,
+           array_agg(r.sensor_id) AS sensor_ids, array_agg(r.sensor_group) AS sensor_groups,
+           array_agg(r.image_day) AS days
+      INTO seen
+      FROM unnest(stored_ids) AS i (read_id)
+     CROSS JOIN LATERAL (
+            SELECT k.plate, k.latitude, k.longitude, k.sensor_id, k.sensor_group, k.image_day
+              FROM archive.read AS k
+             WHERE k.read_id = i.read_id
+               AND k.capture_time >= archive.read_millisecond(i.read_id)
+               AND k.capture_time < archive.read_millisecond(i.read_id) + interval '1 millisecond'
+             LIMIT 1) AS r;
+    PERFORM archive.note_plates(seen.plates, seen.days);
+    PERFORM archive.note_places(seen.latitudes, seen.longitudes, seen.sensor_ids, seen.sensor_groups, seen.days);
+END
+$$;
+
 -- As in 0003_append.sql; what is stored is noted in the dictionary in the same transaction. The image's day is the
 -- day of capture (a check of the table).
 CREATE OR REPLACE FUNCTION archive.append_reads(
@@ -211,12 +236,6 @@ DECLARE
     oldest timestamptz := archive.retention_start();
     stored_ids uuid[];
     stored_digests bytea[];
-    seen_plates text[];
-    seen_latitudes double precision[];
-    seen_longitudes double precision[];
-    seen_sensors text[];
-    seen_groups text[];
-    seen_days date[];
 BEGIN
     IF num_nonnulls(VARIADIC shortcomings) > 0 THEN
         INSERT INTO archive.quarantine (read_id, arrived_on, arrive_time, reason, original)
@@ -248,19 +267,16 @@ BEGIN
          WHERE s.reason IS NULL AND s.capture_time >= oldest
          ORDER BY s.read_id, s.n
             ON CONFLICT DO NOTHING
-        RETURNING read_id, plate, latitude, longitude, sensor_id, sensor_group, image_day)
-    SELECT array_agg(stored.read_id), array_agg(stored.plate), array_agg(stored.latitude),
-           array_agg(stored.longitude), array_agg(stored.sensor_id), array_agg(stored.sensor_group),
-           array_agg(stored.image_day)
-      INTO stored_ids, seen_plates, seen_latitudes, seen_longitudes, seen_sensors, seen_groups, seen_days
-      FROM stored;
-    PERFORM archive.note_plates(seen_plates, seen_days);
-    PERFORM archive.note_places(seen_latitudes, seen_longitudes, seen_sensors, seen_groups, seen_days);
+        RETURNING read_id)
+    SELECT array_agg(stored.read_id) INTO stored_ids FROM stored;
 
     IF cardinality(stored_ids) = cardinality(read_ids) THEN
+        PERFORM archive.note_plates(plates, image_days);
+        PERFORM archive.note_places(latitudes, longitudes, sensor_ids, sensor_groups, image_days);
         RETURN QUERY SELECT 'STORED', NULL::text FROM generate_series(1, cardinality(read_ids));
         RETURN;
     END IF;
+    PERFORM archive.note_stored(stored_ids);
 
     -- The digest that is stored now, for reads that were there before or came twice in this batch.
     -- LIMIT keeps this a look-up in one partition for each read.
@@ -314,6 +330,7 @@ REVOKE ALL ON FUNCTION
     archive.utc_day(timestamptz),
     archive.cell(double precision),
     archive.note_plates(text[], date[]),
+    archive.note_stored(uuid[]),
     archive.note_places(double precision[], double precision[], text[], text[], date[]),
     archive.dictionary_like(text, date, date, integer),
     archive.dictionary_any(text[], date, date),
