@@ -33,7 +33,13 @@ SERVER: Final = {
     "max_locks_per_transaction": "256",
 }
 """What docs/operations.md recommends for an archive of this size; the rest is PostgreSQL's default."""
-BUILDING: Final = {**SERVER, "wal_level": "minimal", "max_wal_senders": "0", "synchronous_commit": "off"}
+BUILDING: Final = {
+    **SERVER,
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+}
 _WORKERS: Final = 2
 _ASKED: Final = """read_id, capture_time, plate, state, sensor_id, agency_ori, sensor_group, provenance,
     latitude, longitude, place, confidence"""
