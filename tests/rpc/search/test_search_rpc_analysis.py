@@ -257,7 +257,7 @@ async def test_reads_outside_the_permits_agencies_are_in_no_analysis(world, anal
     stakeout = await analysis.FindStakeout(asked(pb.FindStakeoutRequest, scenes=scenes), **ask)
     convoy = await analysis.FindConvoy(asked(pb.FindConvoyRequest, plate=own[0].read.plate), **ask)
     pattern = await analysis.GetPattern(asked(pb.GetPatternRequest, plate=plate), **ask)
-    counts = await analysis.Summarize(asked(pb.SummarizeRequest, area=circle(road, 0, 50_000)), **ask)
+    counts = await analysis.Summarize(asked(pb.SummarizeRequest, area=circle(road, 0, 30_000)), **ask)
 
     assert [one.plate for one in stakeout.plates] == [own[0].read.plate]
     assert (len(convoy.companions), convoy.plates_met) == (0, 0)
