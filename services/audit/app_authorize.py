@@ -154,7 +154,8 @@ class Authorizer:
         if isinstance(question, AskedAlerts) or kind in MOTOR_CARRIER_KINDS:
             return Scope((own,))
         own_only = isinstance(question, AskedArchive) and question.own_agency_only
-        reach = Reach(own, account.may_see_others(now) and not own_only, asked.justification.offence_code)
+        code = asked.justification.offence_code
+        reach = Reach(own, account.may_see_others(now), code, own_only)
         return scope_of(reach, await self._scopes.groups(own, now))
 
     async def _check_first(self, asked: Asked, person: Person) -> None:

@@ -52,11 +52,20 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a person's question reaches: the own agency, whether beyond it, and for which offence."""
+    """How far a person's question reaches: the own agency, whether beyond it, and for which offence.
+
+    `own_only` is true when the person wants it no farther; then nobody need be told what that leaves out.
+    """
 
     agency_ori: str
     non_agency: bool
     offence_code: str
+    own_only: bool = False
+
+    @property
+    def beyond(self) -> bool:
+        """True when data that are not the own agency's are looked at."""
+        return self.non_agency and not self.own_only
 
 
 def scope_of(reach: Reach, groups: Sequence[Group]) -> Scope:
@@ -70,21 +79,23 @@ def scope_of(reach: Reach, groups: Sequence[Group]) -> Scope:
     all: rather too little than a read too much.
     """
     oris = sorted({group.agency_ori for group in groups} - {reach.agency_ori})
-    agencies = (reach.agency_ori, *(oris if reach.non_agency else ()))
+    agencies = (reach.agency_ori, *(oris if reach.beyond else ()))
     looked_at = [group for group in groups if group.agency_ori in agencies and group.name]
     barred = {group: reason for group in looked_at if (reason := _reason(group, reach))}
     names = {group.name for group in looked_at} - {group.name for group in barred}
     # Group and reason of the first that bars a name, for the others of that name as well.
     why = {group.name: reason for group, reason in barred.items()}
     left_out = [LeftOut(one.agency_ori, one.name, why[one.name]) for one in looked_at if one.name in why]
-    if not reach.non_agency:
+    if not reach.beyond:
         left_out += [LeftOut(ori, "", LeftOutReason.NO_NON_AGENCY_ACCESS) for ori in oris]
+    if reach.own_only:
+        left_out = [one for one in left_out if one.reason is not LeftOutReason.NO_NON_AGENCY_ACCESS]
     allowed = (tuple(sorted(names)) or (NO_GROUP,)) if barred else ()
     return Scope(agencies, allowed, tuple(sorted(left_out)))
 
 
 def _reason(group: Group, reach: Reach) -> LeftOutReason | None:
-    if group.commercial and not reach.non_agency:
+    if group.commercial and not reach.beyond:
         return LeftOutReason.NO_NON_AGENCY_ACCESS
     if group.offence_codes and reach.offence_code not in group.offence_codes:
         return LeftOutReason.PURPOSE_LIMIT

@@ -170,6 +170,7 @@ async def test_a_vetted_person_may_ask_for_the_own_agencys_reads_only(
     answer = await ask(audit, officer, own_agency_only=True)
 
     assert (list(answer.agency_oris), list(answer.sensor_groups)) == ([ORI], ["north"])
+    assert not answer.left_out
 
 
 @pytest.mark.clause("III.B.3.f")

@@ -86,6 +86,19 @@ def test_a_name_that_is_left_out_for_one_agency_is_left_out_for_all_and_said_for
     assert scope.left_out == (LeftOut(OWN, "school", PURPOSE), LeftOut(PARTNER, "school", PURPOSE))
 
 
+def test_who_wants_the_own_agencys_reads_only_gets_those_and_is_told_of_limits_alone() -> None:
+    known = [
+        group("north"),
+        group("vendor", commercial=True),
+        group("school", OWN, "ARSON"),
+        group("x", PARTNER),
+    ]
+
+    scope = scope_of(Reach(OWN, non_agency=True, offence_code="HOMICIDE", own_only=True), known)
+
+    assert scope == Scope((OWN,), ("north",), (LeftOut(OWN, "school", PURPOSE),))
+
+
 @given(groups, st.booleans())
 def test_nothing_that_is_barred_is_in_the_scope_and_everything_else_is_in_it_or_said(
     known: list[Group], non_agency: bool
