@@ -123,6 +123,8 @@ def _check_pages(folder: Path, pages: Sequence[str], key: verifier.PublicKey, fo
 
 def _check_order(name: str, page: Page, before: Page | None) -> None:
     """The page goes on where the one before ended, and asks the same."""
+    if before and not before.read_ids:
+        raise verifier.VerificationError(f"{name} comes after a page that proves the end")
     after = before.read_ids[-1] if before else None
     if page.question["after_read_id"] != (str(after) if after else ""):
         raise verifier.VerificationError(f"{name} does not go on where the page before it ended")

@@ -102,8 +102,9 @@ async def _export_reads(session: Session, asked: Asked, out: Path, page_size: in
         request.request_id = new_request_id()
         page = await receive_page(session.stream(stub.ExportReads, request), out, number)
         count += page.read_count
-        more = page.has_more
-        request.after_read_id = page.last_read_id
+        # A page that is not full proves the end, if need be an empty one.
+        more = page.read_count == page_size
+        request.after_read_id = page.last_read_id or request.after_read_id
         if number == 1:
             request.first_question_id = page.question_receipt.entry_id
             getattr(request, "from").CopyFrom(page.searched_from)

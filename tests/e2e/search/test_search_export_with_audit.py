@@ -35,11 +35,11 @@ async def export(leaving: Leaving, head: Officer, out: Path, **changes: Any) -> 
     (out / "reads").mkdir(parents=True)
     usual = {"justification": justification(), "page_size": 4, "with_pictures": True}
     request, pages = pb.ExportReadsRequest(**{**usual, **changes}), []
-    while not pages or pages[-1].has_more:
+    while not pages or pages[-1].read_count == (request.page_size or 1000):
         request.request_id = str(uuid4())
         stream = leaving.reports.ExportReads(request, metadata=head.metadata, timeout=30)
         pages.append(await receive_page(stream, out, len(pages) + 1))
-        request.after_read_id = pages[-1].last_read_id
+        request.after_read_id = pages[-1].last_read_id or request.after_read_id
         if len(pages) == 1:
             request.first_question_id = pages[0].question_receipt.entry_id
             getattr(request, "from").CopyFrom(pages[0].searched_from)
@@ -83,6 +83,18 @@ async def test_all_own_reads_leave_once_with_their_pictures_and_the_export_verif
     log = opened(pages[1].dissemination_receipt)
     assert log["action"] == "dissemination.everything"
     assert opened(pages[1].question_receipt)["subject"] == pages[0].question_receipt.entry_id
+
+
+@pytest.mark.clause("IV.A.3")
+async def test_an_export_whose_last_page_would_be_full_ends_with_an_empty_one(
+    leaving: Leaving, tmp_path: Path
+) -> None:
+    pages = await export(leaving, await head_of(leaving), tmp_path / "all", page_size=3)
+
+    found = verify_department.verify(tmp_path / "all", read_public_key(leaving.log_key), complete=True)
+
+    assert [page.read_count for page in pages] == [3, 3, 3, 0]
+    assert (found.reads, found.pages) == (9, 4)
 
 
 @pytest.mark.clause("IV.A.3", "III.B.3.r")
