@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
@@ -18,6 +21,9 @@ from alpr.audit.v1 import sensor_service_pb2 as sensor_pb
 from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
 from alpr.matcher.v1 import hot_list_service_pb2 as lists_pb
 from alpr.type.v1 import hit_pb2, read_pb2, sensor_pb2
+from services.common.client import bearer
+from services.common.imagecrypt import seal_image
+from services.common.objects import FileObjectStore
 from services.common.wire import to_timestamp
 from services.dev.pki import DevelopmentAuthority
 from services.search.__main__ import assemble
@@ -44,6 +50,7 @@ class House:
     alerts: AlertsRig
     matcher: Matcher
     database: MigratedDatabase
+    images: Path
     held: AsyncExitStack
 
     async def at_matcher(self, officer: Officer) -> Person:
@@ -60,6 +67,25 @@ class House:
         async with self.matcher.reads_of("ocr") as stub:
             (answer,) = await submit(stub, batch(1, *reads))
         assert {one.status for one in answer.results} == {read_pb2.READ_STATUS_STORED}
+
+    async def passes_before_a_camera(self, plate: str) -> str:
+        """Id of a read in the archive whose picture lies in the image store, sealed."""
+        image, day = a_picture(), datetime.now(UTC).date()
+        digest, key = hashlib.sha256(image).digest(), bytes(32)
+        name = f"days/{day.isoformat()}/{digest.hex()}"
+        await FileObjectStore(self.images).put(name, seal_image(key, day, image))
+        stored = read_pb2.ImageRef(
+            sha256=digest,
+            day=day.isoformat(),
+            media_type="image/jpeg",
+            size_bytes=len(image),
+            image_key=key,
+        )
+        read = a_read(plate, image=stored)
+        async with self.matcher.reads_of("ocr") as stub:
+            (answer,) = await submit(stub, batch(1, read))
+        assert answer.results[0].status == read_pb2.READ_STATUS_STORED
+        return read.read.read_id
 
     async def log_of(self, kind: str, action: str) -> list[dict[str, str]]:
         """Entries of the log, oldest first."""
@@ -97,7 +123,14 @@ async def house(
             search=f"127.0.0.1:{search.port}",
         )
         matcher = await held.enter_async_context(a_matcher(world))
-        yield House(audit, rig, matcher, database, held)
+        yield House(audit, rig, matcher, database, Path(values["PW_IMAGE_STORE_DIR"]), held)
+
+
+def a_picture() -> bytes:
+    """A JPEG of a camera."""
+    written = BytesIO()
+    Image.new("RGB", (1600, 900), (40, 60, 80)).save(written, "JPEG")
+    return written.getvalue()
 
 
 async def a_sensor(audit: RunningAudit) -> None:
@@ -175,3 +208,27 @@ async def test_an_activated_list_is_looked_back_for_on_its_standing_authority_un
     assert (question["actor"], question["resource"]) == (manager.account_id, hot_list.hot_list_id)
     assert question["detail.authority"].startswith("standing authority of the hot list")
     assert "case_number" not in question
+
+
+@pytest.mark.clause("II.D", "IV.A.5", "IV.E.2")
+async def test_the_alert_of_a_look_back_shows_the_car_and_the_log_says_whose_pictures_were_opened(
+    house: House,
+) -> None:
+    officer = await house.audit.person(audit_pb.ROLE_USER)
+    feed, person = await house.alerts_of(officer), await house.at_matcher(officer)
+    read_id = await house.passes_before_a_camera(PLATE)
+
+    added = await person.watch_for(PLATE, justification=justification())
+    await feed.until(lambda one: bool(one.alerts))
+    asked = alerts_pb.GetAlertRequest(request_id=new_id(), alert_id=feed.alerts[0].alert_id)
+    shown = await house.alerts.person.GetAlert(asked, metadata=(bearer(officer.token()),), timeout=20)
+
+    overview = Image.open(BytesIO(shown.overview_image))
+    assert overview.size == (1280, 720)
+    assert Image.open(BytesIO(shown.crop_image)).size < overview.size
+    opened = [one for one in await house.log_of("query", "look_back.run") if read_id in one["question"]]
+    assert {(one["actor"], one["case_number"], one["resource"]) for one in opened} == {
+        (officer.account_id, "2026-004711", added.entry.entry_id)
+    }
+    ends = {one["subject"]: one["row_count"] for one in await house.log_of("outcome", "look_back.run")}
+    assert [ends[one["entry_id"]] for one in opened] == ["1"] * len(opened)
