@@ -103,7 +103,8 @@ def purge(subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json = False)
     async def work(session: Session, output: Output) -> None:
         request = pb.RunPurgeRequest(request_id=new_request_id())
         answer = await session.call(_retention(session).RunPurge, request)
-        output.result(answer, f"{answer.days} day(s) purged; `platewarden retention purges` shows them")
+        done = "Purging goes on" if answer.under_way else f"{answer.days} day(s) purged"
+        output.result(answer, f"{done}; `platewarden retention purges` shows them")
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
+
+import structlog
 
 from services.common.identity import AccessToken
 from services.common.retention import RetentionFollower
@@ -15,6 +18,10 @@ from services.search.day_images import DAYS, HOLDS, DayImages
 from services.search.purge import Purger
 from services.search.store_purge import EndedPurge, PurgeStore
 
+log = structlog.get_logger()
+
+# Less than the longest call (services.common.config).
+_PATIENCE_SECONDS: Final = 20.0
 # What has no end by day: pictures of hits (IV.E.2), the history of models.
 _FOR_EVER: Final = frozenset({"alerts", "models"})
 _EVIDENCE: Final = "evidence"
@@ -55,6 +62,7 @@ class RetentionOffice:
         self._purger = purger
         self._images = images
         self._retention = retention
+        self._running: set[asyncio.Task[int | None]] = set()
 
     async def purges(self, token: AccessToken, after: Position, most: int) -> list[EndedPurge]:
         """Up to `most` purges that ended, newest first, after a position."""
@@ -63,12 +71,32 @@ class RetentionOffice:
         await self._acts.done(intent.intent_id, {"rows": str(len(found))})
         return found
 
-    async def purge(self, request_id: UUID, token: AccessToken) -> int:
-        """The number of days purged now. Each has an intent of its own besides the person's."""
+    async def purge(self, request_id: UUID, token: AccessToken) -> int | None:
+        """The number of days purged now, None when a purge is under way that the call cannot wait for.
+
+        Each day has an intent of its own besides the person's.
+        """
         intent = await self._acts.begin(ActPlan(request_id, "purge.run", "days", {}, token))
-        days = await self._purger.run()
-        await self._acts.done(intent.intent_id, {"days": str(days)})
+        running = asyncio.create_task(self._purger.run())
+        self._running.add(running)
+        running.add_done_callback(self._ended)
+        await asyncio.wait({running}, timeout=_PATIENCE_SECONDS)
+        days = running.result() if running.done() else None
+        said = "under way" if days is None else str(days)
+        await self._acts.done(intent.intent_id, {"days": said})
         return days
+
+    async def close(self) -> None:
+        """Ends what is under way; it is taken up at the next start."""
+        for running in self._running:
+            running.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _ended(self, running: asyncio.Task[int | None]) -> None:
+        self._running.discard(running)
+        if not running.cancelled() and running.exception() is not None:
+            # Whoever waited has heard it; what has begun is taken up by the daily run.
+            log.warning("purge_put_off", error=type(running.exception()).__name__)
 
     async def check(self, request_id: UUID, token: AccessToken) -> Findings:
         """What there is that is older than the retention period."""

@@ -54,16 +54,19 @@ class Purger:
         self._retention = retention
         self._backup_days = backup_days
 
-    async def finish(self) -> int:
-        """The number of purges that had begun and have ended now."""
+    async def finish(self) -> int | None:
+        """The number of purges that had begun and have ended now, None when another run is at it."""
         return await self._run(begin=False)
 
-    async def run_if_due(self) -> int:
-        """The number of days purged: once each UTC day whatever is over; else only what had begun."""
+    async def run_if_due(self) -> int | None:
+        """The number of days purged: once each UTC day whatever is over; else only what had begun.
+
+        None when another run is at it.
+        """
         return await self._run(begin=await self._store.is_due())
 
-    async def run(self) -> int:
-        """The number of days purged now: all that are over. 0 also when another replica is at it.
+    async def run(self) -> int | None:
+        """The number of days purged now: all that are over. None when another run is at it.
 
         Raises:
             AuditUnavailableError: The log could not be written; what has begun is taken up later.
@@ -71,10 +74,10 @@ class Purger:
         """
         return await self._run(begin=True)
 
-    async def _run(self, *, begin: bool) -> int:
+    async def _run(self, *, begin: bool) -> int | None:
         async with self._store.alone() as mine:
             if not mine:
-                return 0
+                return None
             under_way = await self._store.under_way()
             for purge in under_way:
                 await self._carry_out(purge)

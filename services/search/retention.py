@@ -116,4 +116,5 @@ def add_retention(
         builder.add(_SERVICE, add_RetentionServiceServicer_to_server, server)
         .on_stop(retention.stop)
         .on_stop(daily.stop)
+        .on_stop(office.close)
     )

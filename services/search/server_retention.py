@@ -68,7 +68,8 @@ class RetentionServer(RetentionServiceServicer):
     async def RunPurge(self, request: pb.RunPurgeRequest, context: Context) -> pb.RunPurgeResponse:
         """See retention_service.proto."""
         token, request_id = _token(context), wire.parse_request_id(request.request_id)
-        return pb.RunPurgeResponse(days=await self._office.purge(request_id, token))
+        days = await self._office.purge(request_id, token)
+        return pb.RunPurgeResponse(days=days or 0, under_way=days is None)
 
     async def CheckRetention(
         self, request: pb.CheckRetentionRequest, context: Context

@@ -62,7 +62,11 @@ BEGIN
         why := CASE WHEN older IS NULL THEN 'UNKNOWN' WHEN looked.name = 'held_read' THEN 'HOLD'
                     WHEN looked.name = 'evidence' THEN 'EVIDENCE' ELSE 'OLDER' END;
         IF older IS NOT NULL THEN
-            EXECUTE format(older, looked.name) INTO row_count, oldest USING kept_from;
+            BEGIN
+                EXECUTE format(older, looked.name) INTO row_count, oldest USING kept_from;
+            EXCEPTION WHEN undefined_table THEN
+                row_count := 0;  -- a purge has dropped it meanwhile
+            END;
         END IF;
         IF row_count IS DISTINCT FROM 0 THEN
             RETURN NEXT;

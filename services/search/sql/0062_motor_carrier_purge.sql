@@ -86,7 +86,11 @@ BEGIN
         oldest := NULL;
         why := CASE WHEN older IS NULL THEN 'UNKNOWN' ELSE 'OLDER' END;
         IF older IS NOT NULL THEN
-            EXECUTE format(older, looked.name) INTO row_count, oldest USING kept_from;
+            BEGIN
+                EXECUTE format(older, looked.name) INTO row_count, oldest USING kept_from;
+            EXCEPTION WHEN undefined_table THEN
+                row_count := 0;  -- a purge has dropped it meanwhile
+            END;
         END IF;
         IF row_count IS DISTINCT FROM 0 THEN
             RETURN NEXT;
