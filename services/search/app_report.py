@@ -140,6 +140,8 @@ class Reports:
         self._sources = sources
         self._departures = departures
         self._clock = clock
+        # A PDF of a thousand reads takes seconds of one core; questions shall not wait for two of them.
+        self._turn = asyncio.Lock()
 
     async def export(self, request: ReportRequest) -> ReportFile:
         """The file, once question, answer and leaving are recorded.
@@ -154,7 +156,8 @@ class Reports:
         due_time = request.due_to_delete or await self._sources.due_times.usual_due_time()
         whole = self._report(request, answered, [_reported(read, pictures) for read in reads], due_time)
         report = redacted(whole, {one.field for one in request.for_whom.redactions})
-        data = await asyncio.to_thread(request.form.value.make, report)
+        async with self._turn:
+            data = await asyncio.to_thread(request.form.value.make, report)
         departed = await self._departures.leave(_departure(request, answered, reads, data, due_time))
         return ReportFile(data, answered, departed, len(reads), due_time)
 

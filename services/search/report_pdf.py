@@ -21,6 +21,7 @@ from reportlab.platypus import (
     Flowable,
     Image,
     KeepTogether,
+    LongTable,
     Paragraph,
     SimpleDocTemplate,
     Spacer,
@@ -167,9 +168,11 @@ def _sites(sites: Sequence[Site]) -> Table:
         )
         for site in sites
     ]
-    return _listing(
-        ("", "Place", "Sensor", "Agency", "Latitude, longitude", "Reads"), rows, (8, 62, 38, 24, 36, 16)
+    columns = (
+        *(("", 8), ("Place", 62), ("Sensor", 38)),
+        *(("Agency", 24), ("Latitude, longitude", 36), ("Reads", 16)),
     )
+    return _listing(columns, rows)
 
 
 def _reads(reads: Sequence[ReportedRead], letters: dict[Any, str]) -> Table:
@@ -186,25 +189,42 @@ def _reads(reads: Sequence[ReportedRead], letters: dict[Any, str]) -> Table:
         )
         for read in reads
     ]
-    names = ("Captured (UTC)", "Plate", "State", "Sure", "", "Place", "Whose", "Read")
-    return _listing(names, rows, (30, 22, 11, 11, 8, 46, 24, 32), bold=1, small=7)
+    columns = (
+        *(("Captured (UTC)", 30), ("Plate", 22), ("State", 11), ("Sure", 11)),
+        *(("", 8), ("Place", 46), ("Whose", 24), ("Read", 32)),
+    )
+    return _listing(columns, rows, bold=1, small=7, short=(2, 3, 4))
 
 
 def _listing(
-    names: Sequence[str],
+    columns: Sequence[tuple[str, float]],
     rows: Sequence[Sequence[str]],
-    widths: Sequence[float],
     *,
     bold: int = 0,
     small: int | None = None,
+    short: Sequence[int] = (),
 ) -> Table:
+    """A table with columns of these names and shares of the width.
+
+    Texts of `short` columns are never wrapped, which makes a long table in two thirds of the time.
+    """
     kinds = {bold: "bold", small: "small"}
-    cells: list[list[Flowable]] = [[_words(name, "soft") for name in names]]
-    cells += [[_words(text, kinds.get(place, "plain")) for place, text in enumerate(row)] for row in rows]
-    total = sum(widths)
-    table = Table(cells, colWidths=[_WIDTH * one / total for one in widths], repeatRows=1)
-    rule = ("LINEBELOW", (0, 0), (-1, -1), 0.4, RULE)
-    table.setStyle(TableStyle([rule, ("VALIGN", (0, 0), (-1, -1), "TOP"), *_padding(2.5)]))
+
+    def cell(text: str, place: int) -> Any:
+        return known(text) if place in short else _words(text, kinds.get(place, "plain"))
+
+    cells: list[list[Any]] = [[_words(name, "soft") for name, _ in columns]]
+    cells += [[cell(text, place) for place, text in enumerate(row)] for row in rows]
+    total = sum(width for _, width in columns)
+    table = LongTable(cells, colWidths=[_WIDTH * width / total for _, width in columns], repeatRows=1)
+    style: list[Any] = [
+        ("LINEBELOW", (0, 0), (-1, -1), 0.4, RULE),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("FONT", (0, 1), (-1, -1), FONT, 8.5, 11),
+        ("FONT", (bold, 1), (bold, -1), BOLD, 8.5, 11),
+        *_padding(2.5),
+    ]
+    table.setStyle(TableStyle(style))
     return table
 
 
