@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
-from services.common.errors import AlprError, WrongStateError
+from services.common.errors import AlprError, DeadlineError, WrongStateError
 
 
 class BadPageTokenError(AlprError):
@@ -31,3 +31,7 @@ class EntitlementEndedError(AlprError):
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = ErrorReason.ERROR_REASON_ENTITLEMENT_ENDED
+
+
+class TookTooLongError(DeadlineError):
+    """The archive gave the question up after its time; a smaller one may be asked, nothing was shown."""

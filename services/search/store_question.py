@@ -15,7 +15,7 @@ import asyncpg
 from services.common.canonical import ArchiveQuestion, canonical_text, to_microseconds
 from services.common.pg import Connection, Pool, connection
 from services.search.core.answer import AnswerSummary, Authorization, FoundRead
-from services.search.errors import PermitRefusedError
+from services.search.errors import PermitRefusedError, TookTooLongError
 
 if TYPE_CHECKING:
     from services.search.road import Put
@@ -28,6 +28,11 @@ SELECT read_id, capture_time, receive_time, plate, sensor_id, agency_ori, sensor
   FROM %s.general_reads($1, $2)"""
 _COMPUTED: Final = "SELECT answer FROM archive.general_computed($1, $2)"
 _WARM_UP: Final = "SELECT %s.warm_up()"
+
+
+_TOO_LONG: Final = (
+    "the question took too long, so nothing was shown; ask for a shorter window or a smaller place"
+)
 
 
 @asynccontextmanager
@@ -56,6 +61,7 @@ class QuestionStore:
 
         Raises:
             PermitRefusedError: The database does not accept the permit for this question.
+            TookTooLongError: The database gave the question up; its permit is not used.
             StorageUnavailableError: The database did not answer.
         """
         places = ", ".join(f"${number}" for number in range(1, 5 + len(put.arguments)))
@@ -64,8 +70,14 @@ class QuestionStore:
         # Refused may mean forged, expired, for another question, or used. Only a used one has an answer, so
         # the second statement refuses again in every other case.
         async with connection(self._pool) as held:
-            with suppress(asyncpg.InsufficientPrivilegeError):
-                await held.execute(find, authorization.permit, *window, question.page_size, *put.arguments)
+            try:
+                with suppress(asyncpg.InsufficientPrivilegeError):
+                    await held.execute(
+                        find, authorization.permit, *window, question.page_size, *put.arguments
+                    )
+            except asyncpg.QueryCanceledError as error:
+                # Trying again would take as long.
+                raise TookTooLongError(_TOO_LONG) from error
         async with asking(self._pool) as held:
             rows = await held.fetch(
                 self._answer, authorization.permit, question.kind, canonical_text(question)

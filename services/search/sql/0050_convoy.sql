@@ -87,7 +87,7 @@ $$;
 --
 -- `expected`: journeys on which they would be met if their days were shuffled. That is the number of pairs of a journey
 -- and a day of the plate, both of one kind (Monday to Friday, or the others), that meet by the time of day, at
--- whichever camera, divided by the number of all days of that kind.
+-- whichever camera, divided by the number of days of that kind from the first to the last on which anything was seen.
 -- `ways`: for each way from one camera to the next on a journey, how often the plate passed the first camera alone, and
 -- how often of these it came to the second one within half an hour: [from, to, passed, followed].
 CREATE FUNCTION archive.convoy_habits(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import grpc
 import pytest
 
+from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.search.v1 import analysis_service_pb2 as pb
 from alpr.search.v1.area_pb2 import Area, MapPoint, Polygon
 from services.common.errors import from_rpc_error
@@ -113,3 +116,37 @@ async def test_a_name_of_sensors_with_sql_in_it_is_a_name_that_no_sensor_has(wor
     error = await refused(analysis.Summarize(request, metadata=world.metadata))
 
     assert {one.field for one in error.violations} == {"area.sensor_group"}
+
+
+@pytest.mark.clause("IV.C.5", "IV.E.2")
+async def test_a_question_that_takes_too_long_is_given_up_recorded_and_says_what_to_change(
+    world, analysis, plate
+) -> None:
+    admin = await asyncpg.connect(world.database.admin_url)
+    try:
+        async with admin.transaction():
+            await admin.execute("LOCK TABLE archive.read IN ACCESS EXCLUSIVE MODE")
+            asking = asyncio.ensure_future(
+                analysis.FindConvoy(asked(pb.FindConvoyRequest, plate=plate), metadata=world.metadata)
+            )
+            await give_up(world)
+            error = await refused(asking)
+    finally:
+        await admin.close()
+
+    assert error.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "shorter window" in error.message
+    assert [one.result for one in world.audit.outcomes] == [audit_pb.OUTCOME_RESULT_FAILED]
+
+
+async def give_up(world: Any) -> None:
+    """Cancels the waiting statement, as the server does when its time is over."""
+    for _ in range(200):
+        cancelled = await world.admin(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND usename = 'search_question' AND wait_event_type = 'Lock'"
+        )
+        if cancelled:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("no question is waiting")
