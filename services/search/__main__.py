@@ -42,7 +42,7 @@ from services.search.store_look_back_pictures import LookBackKeyStore
 from services.search.store_question import QuestionStore
 from services.search.store_reads import ReadsStore
 from services.search.store_upkeep import UpkeepStore
-from services.search.upkeep import HourlyUpkeep
+from services.search.upkeep import SteadyUpkeep
 from services.search.wire_read import plate_box
 
 _ANALYSIS = analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"].full_name
@@ -86,7 +86,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     leaving = await open_leaving(settings, Neighbours(road, acts, question_pool, objects))
     general = Archive(AppendStore(append_pool), SystemClock())
     archive = DataSets(general, motor_carrier.archive, sensors.notes.note)
-    upkeep = HourlyUpkeep(UpkeepStore(purge_pool))
+    upkeep = SteadyUpkeep(UpkeepStore(purge_pool))
 
     await upkeep.start()
     await questions.warm_up(size)

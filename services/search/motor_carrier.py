@@ -25,7 +25,7 @@ from services.search.store_image import ImageKeyStore
 from services.search.store_look_back_pictures import LookBackKeyStore
 from services.search.store_question import QuestionStore
 from services.search.store_upkeep import UpkeepStore
-from services.search.upkeep import HourlyUpkeep
+from services.search.upkeep import SteadyUpkeep
 from services.search.wire_read import plate_box
 
 _SERVICE = motor_carrier_service_pb2.DESCRIPTOR.services_by_name["MotorCarrierService"].full_name
@@ -59,7 +59,7 @@ class MotorCarrier:
     questions: Pool
     schema: Literal["motor_carrier"]
     purge: Pool
-    upkeep: HourlyUpkeep
+    upkeep: SteadyUpkeep
     pools: tuple[Pool, ...]
 
     def picture_sources(self, objects: ObjectStore) -> PictureSources:
@@ -102,7 +102,7 @@ async def open_motor_carrier(settings: SearchSettings, clock: Clock) -> MotorCar
     purge = await open_pool(
         settings.mcs_purge_database_url, application_name="search-mcs-purge", min_size=1, max_size=2
     )
-    upkeep = HourlyUpkeep(UpkeepStore(purge, _SCHEMA))
+    upkeep = SteadyUpkeep(UpkeepStore(purge, _SCHEMA))
     await upkeep.start()
     archive = Archive(AppendStore(append, _SCHEMA), clock)
     return MotorCarrier(archive, questions, _SCHEMA, purge, upkeep, (append, questions, purge))

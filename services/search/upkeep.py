@@ -1,4 +1,4 @@
-"""Hourly upkeep of the archive."""
+"""Steady upkeep of the archive."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import structlog
 
 log = structlog.get_logger()
 
-_HOUR_SECONDS: Final = 3600.0
-# Partitions are made two days ahead, so there is time to try again; a minute keeps the log readable.
-_AGAIN_SECONDS: Final = 60.0
+# Partitions are made two days ahead; answers that were computed go within a minute of their permit's end.
+_PAUSE_SECONDS: Final = 60.0
 
 
 class Upkeep(Protocol):
@@ -24,8 +23,8 @@ class Upkeep(Protocol):
         """The number of used permits forgotten."""
 
 
-class HourlyUpkeep:
-    """Partitions ahead of time and used permits forgotten: at the start, then every hour."""
+class SteadyUpkeep:
+    """Partitions ahead of time, used permits and their answers forgotten: at the start, then every minute."""
 
     def __init__(self, store: Upkeep) -> None:
         self._store = store
@@ -47,18 +46,16 @@ class HourlyUpkeep:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        pause = _HOUR_SECONDS
         while True:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(_PAUSE_SECONDS)
             try:
                 await self._keep_up()
-                pause = _HOUR_SECONDS
             except Exception:
                 # Whatever it is, it must not end the upkeep: without partitions nothing can be stored.
                 log.exception("upkeep_failed")
-                pause = _AGAIN_SECONDS
 
     async def _keep_up(self) -> None:
         made = await self._store.ensure_partitions()
         forgotten = await self._store.forget_expired_permits()
-        log.info("upkeep_done", partitions_made=made, permits_forgotten=forgotten)
+        if made or forgotten:
+            log.info("upkeep_done", partitions_made=made, permits_forgotten=forgotten)
