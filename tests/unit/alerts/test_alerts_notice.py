@@ -17,12 +17,8 @@ CARRIES = {
 }
 NOTICE = "alpr.type.v1.Notice"
 
-# Answers to the camera that took the picture, and to the matcher, which compares: they show them to nobody.
-EXCEPTIONS = {
-    "alpr.ocr.v1.RecognizeResponse",
-    "alpr.ocr.v1.RecognizeStreamResponse",
-    "alpr.search.v1.FindForLookBackResponse",
-}
+# An answer to the matcher, which compares: it shows them to nobody.
+EXCEPTIONS = {"alpr.search.v1.FindForLookBackResponse"}
 
 
 def every_method() -> list[MethodDescriptor]:
