@@ -2,8 +2,9 @@
 
 A service's migrations are its files `sql/NNNN_name.sql`, run in the order of their numbers, each once and in
 a transaction of its own, together with its row in `<schema>.alembic_version`. Numbers may leave gaps; a new
-file has the highest. There is no way back; a mistake is mended by a further file. Two runs at once are safe:
-the second waits, and finds nothing to do.
+file has the highest. There is no way back; a mistake is mended by a further file. A database that other files
+were run on is refused, rather than left without one that has come between. Two runs at once are safe: the
+second waits, and finds nothing to do.
 """
 
 import argparse
@@ -14,6 +15,8 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
@@ -168,12 +171,13 @@ def _run_alembic(connection: SyncConnection, schema: Schema, files: Sequence[Pat
     script.revision_map = RevisionMap(lambda: _revisions(schema, files))
 
     def steps(current: str | tuple[str, ...], _: MigrationContext) -> list[MigrationStep]:
-        newest = current[0] if isinstance(current, tuple) and current else current or "base"
+        newest = str(current[0] if isinstance(current, tuple) and current else current or "base")
         if newest != "base" and not any(path.name.startswith(f"{newest}_") for path in files):
             last = files[-1].name[:4]
             msg = f"schema {schema.name} is at {newest} and this program knows migrations up to {last}"
             raise MigrationError(msg)
-        missing = reversed(list(script.iterate_revisions("head", str(newest), implicit_base=True)))
+        _check_ran(connection, schema, [path for path in files if path.name[:4] <= newest != "base"])
+        missing = reversed(list(script.iterate_revisions("head", newest, implicit_base=True)))
         return [MigrationStep.upgrade_from_script(script.revision_map, revision) for revision in missing]
 
     with EnvironmentContext(Config(), script, fn=steps, destination_rev="head") as environment:
@@ -189,12 +193,35 @@ def _revisions(schema: Schema, files: Sequence[Path]) -> Iterator[Script]:
     for path in files:
         number = path.name[:4]
         module = ModuleType(path.stem, doc=path.stem)
-        vars(module).update(revision=number, down_revision=previous, upgrade=_runner(schema, path))
+        ran = [one for one in files if one.name[:4] <= number]
+        vars(module).update(revision=number, down_revision=previous, upgrade=_runner(schema, path, ran))
         yield Script(module, number, str(path))
         previous = number
 
 
-def _runner(schema: Schema, path: Path) -> Callable[[], None]:
+def _check_ran(connection: SyncConnection, schema: Schema, files: Sequence[Path]) -> None:
+    """Refuses a database that has not been through exactly `files`, as their note on it says."""
+    if not files:
+        return
+    note = connection.exec_driver_sql(
+        f"SELECT obj_description('{quoted(schema.name)}.alembic_version'::regclass, 'pg_class')"
+    ).scalar()
+    ran, known = str(note or "").split(), _note(files).split()
+    if ran != known:
+        other = next((a or b for a, b in zip_longest(known, ran) if a != b), "")
+        msg = (
+            f"schema {schema.name} was made by other migrations than this program's, from {other[:4]} on; "
+            "a migration that has run cannot change, and a new one has the highest number"
+        )
+        raise MigrationError(msg)
+
+
+def _note(files: Sequence[Path]) -> str:
+    """What is noted of files that ran: number and digest of each."""
+    return " ".join(f"{path.name[:4]}:{sha256(path.read_bytes()).hexdigest()[:16]}" for path in files)
+
+
+def _runner(schema: Schema, path: Path, ran: Sequence[Path]) -> Callable[[], None]:
     def run() -> None:
         text = path.read_text(encoding="utf-8")
         connection = op.get_bind()
@@ -211,6 +238,9 @@ def _runner(schema: Schema, path: Path) -> Callable[[], None]:
         connection.exec_driver_sql(f"SET LOCAL ROLE {quoted(schema.owner)}")
         connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {quoted(schema.name)} TO SESSION_USER")
         connection.exec_driver_sql("RESET ROLE")
+        connection.exec_driver_sql(
+            f"COMMENT ON TABLE {quoted(schema.name)}.alembic_version IS '{_note(ran)}'"
+        )
 
     return run
 

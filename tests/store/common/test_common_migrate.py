@@ -112,6 +112,29 @@ async def test_numbers_may_leave_room(url: str, folder: Path) -> None:
     assert await migrate(url, "matcher", folder=folder) == "0012"
 
 
+async def test_a_file_that_came_between_those_that_ran_is_not_passed_over(url: str, folder: Path) -> None:
+    (folder / "0010_later.sql").write_text("SELECT 1;")
+    await migrate(url, "matcher", folder=folder)
+    (folder / "0005_between.sql").write_text("CREATE TABLE matcher.other (a int);")
+
+    with pytest.raises(MigrationError, match="made by other migrations than this program's, from 0005 on"):
+        await migrate(url, "matcher", folder=folder)
+
+    (folder / "0005_between.sql").unlink()
+    assert await migrate(url, "matcher", folder=folder) == "0010"
+
+
+async def test_a_file_that_ran_and_was_changed_since_is_named(url: str, folder: Path) -> None:
+    await migrate(url, "matcher", folder=folder)
+    (folder / "0001_thing.sql").write_text(f"{TABLE}SELECT 1;")
+    (folder / "0002_more.sql").write_text("CREATE TABLE matcher.other (a int);")
+
+    with pytest.raises(MigrationError, match="from 0001 on; a migration that has run cannot change"):
+        await migrate(url, "matcher", folder=folder)
+
+    assert (await fetch(url, "SELECT to_regclass('matcher.other')"))[0][0] is None
+
+
 async def test_a_login_gets_its_password_and_may_connect(url: str, folder: Path) -> None:
     await migrate(url, "matcher", folder=folder, logins={"matcher_app": "first-password"})
     await migrate(url, "matcher", folder=folder, logins={"matcher_app": "second-password"})
