@@ -111,12 +111,16 @@ class AlertServicer(rpc.AlertServiceServicer):
         return wire.encode_alert(await self._alerts.take_step(step, _token(context)))
 
     def _message(self, delivery: Delivery) -> pb.SubscribeAlertsResponse:
+        message = pb.SubscribeAlertsResponse(
+            resume_token=delivery.token, position=delivery.point.position, epoch=delivery.point.epoch
+        )
         if delivery.published is None or delivery.view is None:
-            heartbeat = pb.Heartbeat(server_time=to_timestamp(self._clock.now()))
-            return pb.SubscribeAlertsResponse(resume_token=delivery.token, heartbeat=heartbeat)
-        if delivery.published.item.kind == FeedKind.RAISED:
-            return pb.SubscribeAlertsResponse(resume_token=delivery.token, raised=delivery.view.message)
-        return pb.SubscribeAlertsResponse(resume_token=delivery.token, updated=delivery.view.message)
+            message.heartbeat.server_time.CopyFrom(to_timestamp(self._clock.now()))
+        elif delivery.published.item.kind == FeedKind.RAISED:
+            message.raised.CopyFrom(delivery.view.message)
+        else:
+            message.updated.CopyFrom(delivery.view.message)
+        return message
 
 
 def _token(context: Context) -> AccessToken:

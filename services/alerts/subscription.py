@@ -29,9 +29,10 @@ _STALE_AFTER_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message: an alert, or a heartbeat when there is none. Everything up to `token` has been sent."""
+    """One message: an alert, or a heartbeat when there is none. All up to `point` (in `token`) was sent."""
 
     token: str
+    point: ResumePoint
     published: Published | None
     view: View | None
 
@@ -151,7 +152,7 @@ class _Stream:
             for published in batch:
                 await self._offer(published)
             if self._is_heartbeat_due():
-                await self._hand_over(Delivery(self._token(), None, None))
+                await self._hand_over(self._delivery(None, None))
             if not batch:
                 self._is_live = True
                 await wait_at_most(changed, self._until_heartbeat())
@@ -177,7 +178,7 @@ class _Stream:
         view = published.view(self._entitlement.actor.agency_ori)
         if view is None or not is_wanted(view.alert, self._wanted):
             return
-        await self._hand_over(Delivery(self._token(), published, view))
+        await self._hand_over(self._delivery(published, view))
 
     async def _hand_over(self, delivery: Delivery) -> None:
         self._sending_since = time.monotonic()
@@ -188,8 +189,8 @@ class _Stream:
             metrics.DELIVERY_LAG.observe(lag.total_seconds())
         self._last_sent = time.monotonic()
 
-    def _token(self) -> str:
-        return self._sealer.seal(self._point)
+    def _delivery(self, published: Published | None, view: View | None) -> Delivery:
+        return Delivery(self._sealer.seal(self._point), self._point, published, view)
 
     def _is_heartbeat_due(self) -> bool:
         # No heartbeat while the table cannot be read: it would claim that nothing is new.

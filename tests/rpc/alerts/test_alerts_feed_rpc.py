@@ -230,6 +230,25 @@ async def test_since_begins_with_the_alerts_of_that_moment(rig) -> None:
     await stream.close()
 
 
+async def test_an_alert_that_is_sent_again_has_the_same_position(rig) -> None:
+    stream = await rig.subscribe("officer").live()
+    begin = stream.token
+    await rig.raise_hits(hit_message(), hit_message())
+    await stream.until(lambda s: len(s.alerts) >= 2)
+
+    again = rig.subscribe("officer", resume_token=begin)
+    await again.until(lambda s: len(s.alerts) >= 2)
+
+    first, second = (
+        [(m.epoch, m.position) for m in one.messages if m.HasField("raised")] for one in (stream, again)
+    )
+    assert first == second
+    assert first[0] < first[1]
+    assert first[0][0] > 0
+    await stream.close()
+    await again.close()
+
+
 async def test_since_reaches_back_24_hours_and_no_further(rig) -> None:
     stream = rig.subscribe("officer", since=to_timestamp(datetime.now(UTC) - timedelta(hours=25)))
 
