@@ -4,7 +4,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
+from alpr.alerts.v1 import export_service_pb2_grpc as export_rpc
 from services.alerts.app import Alerts
+from services.alerts.app_export import AlertExports
 from services.alerts.audit import AuditClient
 from services.alerts.background import Background
 from services.alerts.config import AlertsSettings
@@ -13,8 +15,10 @@ from services.alerts.feed import Feed
 from services.alerts.outbox import OutboxDrainer
 from services.alerts.pictures import Pictures
 from services.alerts.server import AlertServicer
+from services.alerts.server_export import AlertExportServicer
 from services.alerts.store import AlertStore
 from services.alerts.store_dispositions import DispositionStore
+from services.alerts.store_export import ExportStore
 from services.alerts.store_outbox import OutboxStore
 from services.alerts.store_writer import AlertWriter, Change, Done
 from services.alerts.subscription import Pace, Subscriptions
@@ -24,10 +28,12 @@ from services.common.clock import Clock, SystemClock
 from services.common.groupcommit import GroupCommit
 from services.common.keyfile import read_key
 from services.common.logs import configure
+from services.common.paged_export import PagedExport
 from services.common.pg import open_pool
 from services.common.server import ServerBuilder, run, serve
 
 SERVICE = "alpr.alerts.v1.AlertService"
+EXPORT_SERVICE = "alpr.alerts.v1.AlertExportService"
 
 
 async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
@@ -52,10 +58,15 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     subscriptions = Subscriptions(feed, store, sealer, clock, _pace(settings))
     terms = _terms(settings, audit, clock, alerts)
     servicer = AlertServicer(alerts, DispositionStore(pool), subscriptions, terms, clock)
+    records = PagedExport(
+        channel, look="alert.export", leave="alert.leave", timeout_seconds=settings.audit_timeout_seconds
+    )
+    exports = AlertExportServicer(AlertExports(records, ExportStore(pool), pictures))
     background = Background(database_url, feed, OutboxDrainer(OutboxStore(pool), audit))
     await background.start()
     builder = ServerBuilder(settings, name="alerts")
     builder.add(SERVICE, rpc.add_AlertServiceServicer_to_server, servicer).health_check(store.check)
+    builder.add(EXPORT_SERVICE, export_rpc.add_AlertExportServiceServicer_to_server, exports)
     # The last one goes first: writes end, then what follows them, then what both stand on.
     return builder.on_stop(pool.close).on_stop(channel.close).on_stop(background.stop).on_stop(writes.close)
 

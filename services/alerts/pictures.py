@@ -47,7 +47,7 @@ class Pictures:
         Raises:
             StorageUnavailableError: A picture cannot be read or opened.
         """
-        return await self._load(sighting.crop_key), await self._load(sighting.overview_key)
+        return await self.open(sighting.crop_key), await self.open(sighting.overview_key)
 
     async def _keep(self, day: date, image: bytes) -> str:
         if not image:
@@ -58,7 +58,12 @@ class Pictures:
         await self._objects.put(name, imagecrypt.seal_image(key, day, image))
         return name
 
-    async def _load(self, name: str) -> bytes:
+    async def open(self, name: str) -> bytes:
+        """The picture that lies under `name`; empty when that is empty.
+
+        Raises:
+            StorageUnavailableError: It cannot be read or opened.
+        """
         if not name:
             return b""
         _, day_text, digest_text = name.rsplit("/", 2)

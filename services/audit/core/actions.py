@@ -15,6 +15,8 @@ ACTIONS = MappingProxyType(
                 "alert.verify",
                 "alert.dispose",
                 "alert.escalate",
+                "alert.export",
+                "alert.leave",
             }
         ),
         "matcher": frozenset(
@@ -28,6 +30,8 @@ ACTIONS = MappingProxyType(
                 "hot_list.list",
                 "hot_list.immigration_file",
                 "hot_list.tune",
+                "hot_list.export",
+                "hot_list.leave",
                 "local_list.add",
                 "local_list.remove",
                 "local_list.show",
@@ -79,6 +83,11 @@ _JUSTIFIED = frozenset(
         "dissemination.public",
         "dissemination.everything",
         "dissemination.correct",
+        # The full export, looked at and leaving.
+        "alert.export",
+        "alert.leave",
+        "hot_list.export",
+        "hot_list.leave",
     }
 )
 

@@ -49,6 +49,10 @@ EXPORTS_OF_THE_HEAD = {
     "dissemination.public",
     "dissemination.everything",
     "question.export",
+    "alert.export",
+    "alert.leave",
+    "hot_list.export",
+    "hot_list.leave",
 }
 REGISTER = {"dissemination.list", "dissemination.delete", "dissemination.tell", "evidence.list"}
 COORDINATION = (
