@@ -1,9 +1,7 @@
 """ExportAlerts: the request's checks, and alerts as JSON objects in the words of the contract."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
 from typing import Any
-from uuid import UUID
 
 from alpr.alerts.v1 import alert_service_pb2 as alert_pb
 from alpr.alerts.v1 import export_service_pb2 as pb
@@ -14,7 +12,7 @@ from services.alerts.core.model import StepKind
 from services.alerts.rows import MATCH_COLUMNS, SIGHTING_COLUMNS, Row
 from services.alerts.store_export import AlertRows
 from services.common.identity import AccessToken
-from services.common.paged_export import Asked
+from services.common.paged_export import Asked, plain
 
 _MOST_ALERTS = 1000
 _ALERTS = 500
@@ -29,6 +27,7 @@ _ENUMS: Mapping[str, Any] = {
     "verified_state": notice_pb2.VerificationState,
     "disposition": alert_pb.Disposition,
     "reason": alert_pb.WithdrawReason,
+    "warnings": hit_pb2.HitWarning,
 }
 _PICTURES = {"crop_key": "crop", "overview_key": "overview"}
 _SIGHTING = SIGHTING_COLUMNS.split(", ")
@@ -76,12 +75,12 @@ def _hit(row: Row, agency_ori: str) -> dict[str, Any]:
     read = {name: row[name] for name in _SIGHTING}
     entry = {name: row[name] for name in _ENTRY}
     document: dict[str, Any] = {
-        "hit_time": _plain("hit_time", row["hit_time"]),
+        "hit_time": plain("hit_time", row["hit_time"], _ENUMS),
         "match_revision": row["match_revision"],
         "read": _readable(own_part(read, row["sensor_agency_ori"], agency_ori, FOREIGN_READ)),
         "entry": _readable(own_part(entry, row["list_agency_ori"], agency_ori, FOREIGN_ENTRY)),
         **_readable({name: row[name] for name in _OF_MATCH if name != "warnings"}),
-        "warnings": [hit_pb2.HitWarning.Name(one) for one in row["warnings"]],
+        "warnings": plain("warnings", row["warnings"], _ENUMS),
     }
     if row["withdraw_time"] is not None:
         document["withdrawn"] = _readable({name: row[name] for name in ("withdraw_time", "reason")})
@@ -101,18 +100,8 @@ def _readable(values: Mapping[str, Any]) -> dict[str, Any]:
             if value:
                 readable[_PICTURES[name]] = picture_of(value)
         else:
-            readable[name] = _plain(name, value)
+            readable[name] = plain(name, value, _ENUMS)
     return readable
-
-
-def _plain(name: str, value: object) -> object:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    if isinstance(value, date | UUID):
-        return str(value)
-    if name in _ENUMS and isinstance(value, int):
-        return _ENUMS[name].Name(value)
-    return value
 
 
 def picture_of(key: str) -> dict[str, str]:

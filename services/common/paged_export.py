@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
@@ -104,6 +105,21 @@ class Page:
 def parts_of(data: bytes) -> Iterator[bytes]:
     """The bytes in parts that a stream takes well."""
     return (data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES))
+
+
+def plain(name: str, value: Any, enums: Mapping[str, Any]) -> Any:
+    """A value as JSON has it: moments in UTC, bytes in hex, enumerations of `enums` (by field) by name."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date | UUID):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list | tuple):
+        return [plain(name, one, enums) for one in value]
+    if name in enums and isinstance(value, int):
+        return enums[name].Name(value)
+    return value
 
 
 def page_file(asked: Asked, look: Look, rows: Rows) -> bytes:

@@ -12,6 +12,7 @@ import grpc
 
 from alpr.audit.v1.governance_service_pb2_grpc import GovernanceServiceStub
 from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
+from alpr.matcher.v1 import export_service_pb2_grpc as export_grpc
 from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
 from alpr.matcher.v1 import local_list_service_pb2_grpc as local_grpc
 from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
@@ -21,6 +22,7 @@ from services.common import logs
 from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
 from services.common.errors import AlprError
+from services.common.paged_export import PagedExport
 from services.common.pg import Listener, Pool, open_pool
 from services.common.sensors import SensorRegistry
 from services.common.server import ServerBuilder, run, serve
@@ -28,6 +30,7 @@ from services.matcher.agreement_feed import AgreementFeed
 from services.matcher.app_acts import Acts
 from services.matcher.app_agreements import AgreementFollower
 from services.matcher.app_expiry import ExpiryWatch
+from services.matcher.app_export import HotListExports
 from services.matcher.app_history import History
 from services.matcher.app_index import IndexFollower
 from services.matcher.app_list_tally import ListTally
@@ -45,6 +48,7 @@ from services.matcher.app_uploads import Uploads
 from services.matcher.config import MatcherSettings
 from services.matcher.neighbours import AlertsClient, ArchiveClient, AuditClient
 from services.matcher.server import HotListServicer, MatchServicer
+from services.matcher.server_export import HotListExportServicer
 from services.matcher.server_local import LocalListServicer
 from services.matcher.server_scope import ScopeServicer
 from services.matcher.server_tuning import TuningServicer
@@ -53,6 +57,7 @@ from services.matcher.spool import Spool
 from services.matcher.store_acts import ActStore
 from services.matcher.store_difference import DifferenceStore
 from services.matcher.store_expiry import ExpiryStore
+from services.matcher.store_export import ExportStore
 from services.matcher.store_history import HistoryStore
 from services.matcher.store_index import IndexStore
 from services.matcher.store_lists import HotListStore
@@ -66,6 +71,7 @@ from services.matcher.warm_up import warm_up
 
 # So long does the start wait for the lists; after it the server says NOT_SERVING until they are loaded.
 _FIRST_LOAD_S: Final = 20.0
+_AUDIT_DEADLINE_S: Final = 10.0
 
 
 async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
@@ -95,6 +101,7 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     matching = MatchServicer(intake, statuses, index, hot_lists, clock, settings.batches_in_flight)
     add_lists = lists_grpc.add_HotListServiceServicer_to_server
     builder.add("alpr.matcher.v1.HotListService", add_lists, HotListServicer(hot_lists, uploads, history))
+    _add_export(builder, audit, pool)
     builder.add("alpr.matcher.v1.MatchService", match_grpc.add_MatchServiceServicer_to_server, matching)
     return builder.health_check(index.check)
 
@@ -185,6 +192,16 @@ def _add_tuning(  # noqa: PLR0913, PLR0917 - wiring
     tally = ListTally(store, clock)
     builder.on_stop(_in_background(tally.keep_settling()))
     return tally
+
+
+def _add_export(builder: ServerBuilder, audit: grpc.aio.Channel, pool: Pool) -> None:
+    """Lets the agency take its lists with it."""
+    records = PagedExport(
+        audit, look="hot_list.export", leave="hot_list.leave", timeout_seconds=_AUDIT_DEADLINE_S
+    )
+    servicer = HotListExportServicer(HotListExports(records, ExportStore(pool)))
+    add = export_grpc.add_HotListExportServiceServicer_to_server
+    builder.add("alpr.matcher.v1.HotListExportService", add, servicer)
 
 
 def _add_scope(  # noqa: PLR0913, PLR0917 - wiring
