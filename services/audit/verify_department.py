@@ -9,7 +9,10 @@ With --complete it also fails when a picture or a part of the export is not ther
 The folder holds `manifest.json` ("platewarden.department/v1") with every file and its SHA-256, and
     reads/NNNNNN.jsonl           a line about the page, then a read a line, in the order of read ids
     reads/NNNNNN.receipts.json   the log entries of its question, answer and leaving, with their proofs
-    pictures/DAY/SHA256.ENDING   pictures as the cameras sent them
+    pictures/DAY/SHA256.ENDING   pictures as the cameras sent them, and those of hits
+    alerts/NNNNNN.jsonl          a line about the page, then an alert a line with its hits and steps
+    hot_lists/lists/, hot_lists/local/, hot_lists/ID/
+                                 pages of lists with their versions, of local entries, of a list's entries
     log.jsonl                    the whole audit log (see verifier.py)
     *.jsonl                      everything else, an object of the contract a line
 
@@ -42,6 +45,15 @@ FORMAT = "platewarden.department/v1"
 PAGE_FORMAT = "platewarden.reads/v1"
 MANIFEST = "manifest.json"
 RECEIPTS = ("question", "outcome", "dissemination")
+PAGE_RECEIPTS = ("look", "leaving")
+# What a page says of itself, and the log of it.
+_POSITION = ("part", "of", "after", "until", "last", "row_count", "has_more")
+LISTS = (
+    "accounts", "agencies", "agreements", "evidence", "group_limits", "holds", "purges",
+    "recipient_notices", "register", "retention", "sensor_groups", "sensors",
+)  # fmt: skip
+# Beside the reads and the lists, what a complete export has.
+PARTS = ("alerts/000001.jsonl", "hot_lists/lists/000001.jsonl", "hot_lists/local/000001.jsonl", "log.jsonl")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -53,6 +65,9 @@ class Found:
     pages: int = 0
     pictures: int = 0
     without_picture: int = 0
+    alerts: int = 0
+    hot_lists: int = 0
+    listed: int = 0
     log_entries: int = 0
     not_included: list[str] = field(default_factory=list)
 
@@ -76,6 +91,8 @@ def verify(folder: Path, key: verifier.PublicKey, *, complete: bool = False) -> 
     _check_pages(
         folder, sorted(n for n in names if n.startswith("reads/") and n.endswith(".jsonl")), key, found
     )
+    _check_alerts(folder, names, key, found)
+    _check_hot_lists(folder, names, key, found)
     if "log.jsonl" in names:
         report = verifier.verify_exports([_lines(folder / "log.jsonl")], key, complete=False)
         found.log_entries = report.entries
@@ -83,6 +100,9 @@ def verify(folder: Path, key: verifier.PublicKey, *, complete: bool = False) -> 
         raise verifier.VerificationError(f"the pictures of {found.without_picture} reads are not there")
     if complete and found.not_included:
         raise verifier.VerificationError(f"not everything is included: {', '.join(found.not_included)}")
+    wanted = {"reads/000001.jsonl", *PARTS, *(f"{name}.jsonl" for name in LISTS)}
+    if complete and (lacking := sorted(wanted - names)):
+        raise verifier.VerificationError(f"the export is not complete: {', '.join(lacking)} is not there")
     return found
 
 
@@ -111,11 +131,7 @@ def _check_pages(folder: Path, pages: Sequence[str], key: verifier.PublicKey, fo
         found.pages += 1
         found.reads += len(page.read_ids)
         for day, sha256 in page.images:
-            there = [path for path in (folder / "pictures" / day).glob(f"{sha256}.*")]
-            if there and _digest(there[0]) != sha256:
-                raise verifier.VerificationError(f"the picture {sha256} is another one")
-            found.pictures += bool(there)
-            found.without_picture += not there
+            _check_picture(folder, day, sha256, found)
         before = page
     if before is not None and len(before.read_ids) >= int(before.question["page_size"]):
         raise verifier.VerificationError("the last page is full, so the export broke off")
@@ -162,10 +178,115 @@ def _page(folder: Path, name: str, key: verifier.PublicKey) -> Page:
     return Page(read_ids, tuple(_images(reads)), asked)
 
 
-def _receipts(path: Path, key: verifier.PublicKey) -> dict[str, dict[str, str]]:
+def _check_picture(folder: Path, day: str, sha256: str, found: Found) -> None:
+    there = list((folder / "pictures" / day).glob(f"{sha256}.*"))
+    if there and _digest(there[0]) != sha256:
+        raise verifier.VerificationError(f"the picture {sha256} is another one")
+    found.pictures += bool(there)
+    found.without_picture += not there
+
+
+def _check_alerts(folder: Path, names: set[str], key: verifier.PublicKey, found: Found) -> None:
+    pages = Pages("alerts", "alert.leave", "alerts", "")
+    for alert in _rows_of(folder, names, key, pages):
+        found.alerts += 1
+        for day, sha256 in _hit_images(alert):
+            _check_picture(folder, day, sha256, found)
+
+
+def _check_hot_lists(folder: Path, names: set[str], key: verifier.PublicKey, found: Found) -> None:
+    """Every list that has a version has its entries, up to that version or a later one."""
+    action = "hot_list.leave"
+    known: set[str] = set()
+    for one in _rows_of(folder, names, key, Pages("hot_lists/lists", action, "hot_lists", "")):
+        list_id, latest = str(one.get("hot_list_id")), one.get("latest_version")
+        known.add(list_id)
+        found.hot_lists += 1
+        if not latest:
+            continue
+        pages = Pages(f"hot_lists/{list_id}", action, "hot_list_entries", list_id)
+        if not pages.among(names):
+            raise verifier.VerificationError(f"the entries of the hot list {list_id} are missing")
+        found.listed += sum(1 for _ in _rows_of(folder, names, key, pages))
+        about = _json((folder / pages.among(names)[0]).read_bytes().split(b"\n", 1)[0], "a page")
+        if int(about["until"]) < int(latest):
+            raise verifier.VerificationError(f"the entries of the hot list {list_id} are of an older version")
+    others = {name.split("/")[1] for name in names if name.startswith("hot_lists/")} - known
+    if others - {"lists", "local"}:
+        raise verifier.VerificationError("there are entries of a hot list that is not among the lists")
+    local = Pages("hot_lists/local", action, "local_entries", "")
+    found.listed += sum(1 for _ in _rows_of(folder, names, key, local))
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Pages that belong together: their folder, the action by which they left, what they are and of what."""
+
+    folder: str
+    action: str
+    part: str
+    of: str
+
+    def among(self, names: set[str]) -> list[str]:
+        """Their files in order."""
+        there = (n for n in names if n.rpartition("/")[0] == self.folder and n.endswith(".jsonl"))
+        return sorted(there)
+
+
+def _rows_of(
+    folder: Path, names: set[str], key: verifier.PublicKey, pages: Pages
+) -> Iterator[Mapping[str, Any]]:
+    """The records of all pages, each of which is what the log says and goes on where the one before ended."""
+    before: Mapping[str, str] = {}
+    for name in pages.among(names):
+        about, rows = _logged_page(folder, name, key, pages)
+        if before.get("has_more", "yes") != "yes":
+            raise verifier.VerificationError(f"{name} comes after the last page")
+        if about["after"] != before.get("last", "") or about["until"] != before.get("until", about["until"]):
+            raise verifier.VerificationError(f"{name} does not go on where the page before it ended")
+        yield from rows
+        before = about
+    if before.get("has_more", "no") != "no":
+        raise verifier.VerificationError(f"the last page of {pages.folder} is missing")
+
+
+def _logged_page(
+    folder: Path, name: str, key: verifier.PublicKey, pages: Pages
+) -> tuple[Mapping[str, str], list[dict[str, Any]]]:
+    raw = (folder / name).read_bytes()
+    about, *rows = [_json(line, f"a line of {name}") for line in raw.splitlines()] or [{}]
+    receipts = _receipts(folder / name.replace(".jsonl", ".receipts.json"), key, PAGE_RECEIPTS)
+    look, left = (receipts[one] for one in PAGE_RECEIPTS)
+    for holds, sentence in (
+        (left.get("action") == pages.action, "is not a page of a full export"),
+        (left.get("detail.sha256") == hashlib.sha256(raw).hexdigest(), "is not the page that is in the log"),
+        (left.get("detail.look_entry") == look["entry_id"], "belongs to another look"),
+        ((about.get("part"), about.get("of")) == (pages.part, pages.of), "holds other records"),
+        (all(about.get(one) == left.get(f"detail.{one}", "") for one in _POSITION), "is of another place"),
+        (about.get("row_count") == str(len(rows)), "has another number of records than the log says"),
+        (about.get("after") == look.get("detail.after", ""), "is not what was asked for"),
+    ):
+        if not holds:
+            raise verifier.VerificationError(f"{name} {sentence}")
+    return about, rows
+
+
+def _hit_images(alert: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Day and SHA-256 of each picture of an alert's hits."""
+    for hit in alert.get("hits", []):
+        for one in ("crop", "overview"):
+            if picture := hit["read"].get(one):
+                if not _DAY.fullmatch(picture["day"]):
+                    raise verifier.VerificationError("a hit's picture is of no day")
+                yield picture["day"], picture["sha256"]
+
+
+def _receipts(
+    path: Path, key: verifier.PublicKey, wanted: Sequence[str] = RECEIPTS
+) -> dict[str, dict[str, str]]:
     receipts = _json(path.read_bytes(), path.name)
     try:
-        return {name: verifier.verify_receipt(json.dumps(receipts[name]), key) for name in RECEIPTS}
+        return {name: verifier.verify_receipt(json.dumps(receipts[name]), key) for name in wanted}
     except KeyError as error:
         raise verifier.VerificationError(f"{path.name} lacks the receipt {error}") from None
 
@@ -235,6 +356,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(f"good: {found.reads} reads in {found.pages} pages, none left out between them")
     print(f"      {found.pictures} pictures, {found.without_picture} not there")
+    print(
+        f"      {found.alerts} alerts; {found.listed} entries of {found.hot_lists} hot lists and local lists"
+    )
     print(f"      {found.log_entries} entries of the log")
     print(f"      not included: {', '.join(found.not_included) or 'nothing'}")
     return 0

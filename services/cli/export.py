@@ -1,6 +1,7 @@
 """`platewarden export`: everything that the agency owns in open formats, and proof that none is missing."""
 
 import json
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from hashlib import sha256
@@ -15,6 +16,7 @@ from alpr.search.v1 import report_service_pb2_grpc as rpc
 from services.audit import verify_department
 from services.cli.audit import export_log
 from services.cli.export_lists import LISTS, items_of
+from services.cli.export_pages import export_kept
 from services.cli.locate import CommandError
 from services.cli.options import new_request_id
 from services.cli.output import Output, message_to_dict
@@ -28,11 +30,6 @@ app = typer.Typer(
     help="Everything that the agency owns, in open formats: all, verify (ENF-051 IV.A.3).",
 )
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
-# What the agency owns and no RPC gives page by page; every manifest says so.
-_NO_RPC = (
-    "hits and alerts (no RPC lists them)",
-    "entries of hot lists (the agency has the files it uploaded)",
-)
 
 
 @app.command("all")
@@ -42,22 +39,25 @@ def everything(
     asked: Asked,
     pictures: Annotated[bool, typer.Option("--pictures", help="The pictures of the reads, too.")] = False,
     page_size: Annotated[int, typer.Option("--page-size", min=1, max=5000, help="Reads of a page.")] = 5000,
+    log_file: Annotated[
+        Path | None, typer.Option("--log", help="The log as an auditor exported it, if you are none.")
+    ] = None,
 ) -> None:
-    """Reads, log, register and lists. What your roles do not open is named as not included."""
+    """Reads, alerts, hot lists, configuration, registers, log. What your roles do not open is named."""
 
     async def work(session: Session, output: Output) -> None:
         _new_folder(out)
         reads = await _export_reads(session, asked, out, page_size, pictures)
-        not_included = [*_NO_RPC, *await _export_lists(session, out)]
-        try:
-            await export_log(session, out / "log.jsonl")
-        except AlprError as error:
-            (out / "log.jsonl.part").unlink(missing_ok=True)
-            not_included.append(f"log ({error.code.name})")
+        counts, refused = await export_kept(session, asked.justification(), out, pictures=pictures)
+        not_included = [*refused, *await _export_lists(session, out)]
+        # Last, so that it has what was recorded of all the rest.
+        not_included += await _export_log(session, out, log_file)
         write_manifest(out, not_included)
+        counts = {"reads": reads, **counts}
         output.result(
-            {"folder": str(out), "reads": reads, "not_included": not_included},
-            f"{reads:,} reads in {out}; not included: {', '.join(not_included)}",
+            {"folder": str(out), **counts, "not_included": not_included},
+            f"{', '.join(f'{count:,} {name}' for name, count in counts.items())} in {out}; "
+            f"not included: {', '.join(not_included) or 'nothing'}",
         )
 
     asked.run(work)
@@ -151,6 +151,22 @@ async def receive_page(stream: AsyncIterator[Any], out: Path, number: int) -> pb
     path = out / "reads" / f"{number:06}.receipts.json"
     path.write_text(json.dumps(receipts, indent=1) + "\n", encoding="utf-8")
     return page
+
+
+async def _export_log(session: Session, out: Path, log_file: Path | None) -> list[str]:
+    """Writes the log; its name when it is not included."""
+    if log_file:
+        try:
+            shutil.copyfile(log_file, out / "log.jsonl")
+        except OSError as error:
+            raise CommandError(f"{log_file} cannot be copied: {error.strerror}") from None
+        return []
+    try:
+        await export_log(session, out / "log.jsonl")
+    except AlprError as error:
+        (out / "log.jsonl.part").unlink(missing_ok=True)
+        return [f"log ({error.code.name})"]
+    return []
 
 
 async def _export_lists(session: Session, out: Path) -> list[str]:

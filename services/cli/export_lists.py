@@ -1,4 +1,4 @@
-"""The lists of a full export: every one that an RPC of the contracts gives page by page."""
+"""Configuration and registers of a full export: every one that an RPC of the contracts lists."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from alpr.audit.v1 import governance_service_pb2 as governance_pb
 from alpr.audit.v1 import governance_service_pb2_grpc as governance_rpc
 from alpr.audit.v1 import sensor_service_pb2 as sensor_pb
 from alpr.audit.v1 import sensor_service_pb2_grpc as sensor_rpc
-from alpr.matcher.v1 import hot_list_service_pb2 as hot_list_pb
-from alpr.matcher.v1 import hot_list_service_pb2_grpc as hot_list_rpc
-from alpr.matcher.v1 import local_list_service_pb2 as local_pb
-from alpr.matcher.v1 import local_list_service_pb2_grpc as local_rpc
+from alpr.audit.v1 import settings_service_pb2 as settings_pb
+from alpr.audit.v1 import settings_service_pb2_grpc as settings_rpc
 from alpr.matcher.v1 import scope_service_pb2 as scope_pb
 from alpr.matcher.v1 import scope_service_pb2_grpc as scope_rpc
 from alpr.search.v1 import dissemination_service_pb2 as register_pb
 from alpr.search.v1 import dissemination_service_pb2_grpc as register_rpc
 from alpr.search.v1 import report_service_pb2 as report_pb
 from alpr.search.v1 import report_service_pb2_grpc as report_rpc
+from alpr.search.v1 import retention_service_pb2 as retention_pb
+from alpr.search.v1 import retention_service_pb2_grpc as retention_rpc
 from services.cli.options import new_request_id
 from services.cli.session import Session
 
@@ -55,22 +55,28 @@ LISTS = {
         governance_pb.ListAgreementsRequest,
         "agreements",
     ),
+    "group_limits": PagedList(
+        "audit",
+        governance_rpc.GovernanceServiceStub,
+        "ListGroupLimits",
+        governance_pb.ListGroupLimitsRequest,
+        "limits",
+    ),
+    "retention": PagedList(
+        "audit",
+        settings_rpc.SettingsServiceStub,
+        "GetRetention",
+        settings_pb.GetRetentionRequest,
+        "retention",
+    ),
+    "holds": PagedList(
+        "search", retention_rpc.RetentionServiceStub, "ListHolds", retention_pb.ListHoldsRequest, "holds"
+    ),
+    "purges": PagedList(
+        "search", retention_rpc.RetentionServiceStub, "ListPurges", retention_pb.ListPurgesRequest, "purges"
+    ),
     "sensors": PagedList(
         "audit", sensor_rpc.SensorServiceStub, "ListSensors", sensor_pb.ListSensorsRequest, "sensors"
-    ),
-    "hot_lists": PagedList(
-        "matcher",
-        hot_list_rpc.HotListServiceStub,
-        "ListHotLists",
-        hot_list_pb.ListHotListsRequest,
-        "hot_lists",
-    ),
-    "local_entries": PagedList(
-        "matcher",
-        local_rpc.LocalListServiceStub,
-        "ListLocalEntries",
-        local_pb.ListLocalEntriesRequest,
-        "entries",
     ),
     "sensor_groups": PagedList(
         "matcher",
@@ -120,7 +126,11 @@ async def items_of(session: Session, wanted: PagedList) -> AsyncIterator[Message
         if "request_id" in fields:
             request.request_id = new_request_id()
         answer = await session.call(getattr(stub, wanted.method), request)
-        for item in getattr(answer, wanted.items):
+        found = getattr(answer, wanted.items)
+        if isinstance(found, Message):
+            yield found
+            return
+        for item in found:
             yield item
         if not answer.next_page_token:
             return
