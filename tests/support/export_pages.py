@@ -38,8 +38,8 @@ async def export_pages(
 
 
 def rows_below(folder: Path) -> Iterator[dict[str, Any]]:
-    """The records of all pages, in their order."""
-    for page in sorted(folder.glob("*.jsonl")):
+    """The records of all pages below the folder, in their order."""
+    for page in sorted(folder.rglob("*.jsonl")):
         yield from (json.loads(line) for line in page.read_text().splitlines()[1:])
 
 
@@ -61,7 +61,8 @@ def without_line(pages: Path) -> None:
 def another_word(pages: Path) -> None:
     """A record that says something else."""
     path = pages / "000001.jsonl"
-    path.write_text(path.read_text().replace("STOLEN_VEHICLE", "STOLEN_PLATE", 1))
+    *lines, last = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines, last.replace('": "', '": "x', 1)]))
 
 
 def _without(pages: Path, number: int) -> None:
