@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup assets demo test lint format check proto-lint proto-baseline conformance bench train lock wheel
-.PHONY: clean distclean
+.PHONY: client clean distclean
 
 # What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`.
 ARGS ?=
@@ -81,6 +81,9 @@ lock: setup ## compile requirements.lock from pyproject.toml
 
 wheel: setup ## build the wheel into dist
 	@$(BIN)/hatchling build --target wheel
+
+client: setup ## build the wheel of the client package for other agencies into dist
+	@cd client && ../$(BIN)/hatchling build --target wheel --directory ../dist
 
 clean: ## remove what tools and builds left, but not .venv and .assets
 	@rm -rf gen dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
