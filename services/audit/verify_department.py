@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Checks a full export of what an agency owns, offline, with this file, verifier.py and the log's public key.
+"""Checks a full export of what an agency owns, offline, with the log's public key and the files named below.
 
     python verify_department.py --public-key FILE [--complete] folder
 
+It needs verifier.py and export_tables.py in the same folder, and nothing but Python.
 It exits with 0 when everything holds and with 1 at the first thing that does not, named in one sentence.
 With --complete it also fails when a picture or a part of the export is not there.
 
@@ -15,6 +16,7 @@ The folder holds `manifest.json` ("platewarden.department/v1") with every file a
                                  pages of lists with their versions, of local entries, of a list's entries
     log.jsonl                    the whole audit log (see verifier.py)
     *.jsonl                      everything else, an object of the contract a line
+    *.csv                        the file of the same name as a table (see export_tables.py)
 
 Pages belong together: each begins after the last read of the one before, asks up to the same moment, and
 holds just the reads whose number and digest the log has. The last one is not full. So none is missing. (Where
@@ -37,8 +39,9 @@ from typing import Any
 from uuid import UUID
 
 if __package__:
-    from services.audit import verifier
-else:  # alone, with verifier.py in the same folder
+    from services.audit import export_tables, verifier
+else:  # alone, with both in the same folder
+    import export_tables  # type: ignore[no-redef, import-not-found]
     import verifier  # type: ignore[no-redef, import-not-found]
 
 FORMAT = "platewarden.department/v1"
@@ -87,6 +90,7 @@ def verify(folder: Path, key: verifier.PublicKey, *, complete: bool = False) -> 
     if manifest.get("format") != FORMAT:
         raise verifier.VerificationError(f"the manifest is not in the format {FORMAT}")
     names = _check_files(folder, manifest)
+    _check_tables(folder, names)
     found = Found(not_included=[str(one) for one in manifest.get("not_included", [])])
     _check_pages(
         folder, sorted(n for n in names if n.startswith("reads/") and n.endswith(".jsonl")), key, found
@@ -121,6 +125,20 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> set[str]:
         if _digest(folder / name) != one.get("sha256"):
             raise verifier.VerificationError(f"the file {name!r} was changed")
     return set(names)
+
+
+def _check_tables(folder: Path, names: set[str]) -> None:
+    """Every table says what its JSON lines say."""
+    for name in sorted(one for one in names if one.endswith(".csv")):
+        lines = name.removesuffix(".csv") + ".jsonl"
+        if lines not in names:
+            raise verifier.VerificationError(f"there is no {lines} of which {name} is the table")
+        try:
+            table = export_tables.table_of((folder / lines).read_bytes())
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise verifier.VerificationError(f"{lines} cannot be made a table") from None
+        if (folder / name).read_bytes() != table:
+            raise verifier.VerificationError(f"the table {name} does not say what {lines} says")
 
 
 def _check_pages(folder: Path, pages: Sequence[str], key: verifier.PublicKey, found: Found) -> None:

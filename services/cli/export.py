@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from alpr.search.v1 import report_service_pb2 as pb
 from alpr.search.v1 import report_service_pb2_grpc as rpc
 from services.audit import verify_department
+from services.audit.export_tables import table_of
 from services.cli.audit import export_log
 from services.cli.export_lists import LISTS, items_of
 from services.cli.export_pages import export_kept
@@ -52,6 +53,7 @@ def everything(
         not_included = [*refused, *await _export_lists(session, out)]
         # Last, so that it has what was recorded of all the rest.
         not_included += await _export_log(session, out, log_file)
+        write_tables(out)
         write_manifest(out, not_included)
         counts = {"reads": reads, **counts}
         output.result(
@@ -184,6 +186,13 @@ async def _export_lists(session: Session, out: Path) -> list[str]:
 
 def _line(item: Message) -> str:
     return json.dumps(message_to_dict(item), ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def write_tables(out: Path) -> None:
+    """Writes the table of every page and list beside it; the log stays as its verifier needs it."""
+    for path in sorted(out.rglob("*.jsonl")):
+        if path != out / "log.jsonl":
+            path.with_suffix(".csv").write_bytes(table_of(path.read_bytes()))
 
 
 def write_manifest(out: Path, not_included: list[str]) -> None:

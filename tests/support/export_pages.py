@@ -12,7 +12,7 @@ from uuid import uuid4
 from alpr.type.v1.exported_page_pb2 import ExportedPage
 from services.audit.config import read_signer
 from services.audit.verifier import PublicKey, read_public_key
-from services.cli.export import write_manifest
+from services.cli.export import write_manifest, write_tables
 from services.cli.export_pages import receive_page
 from tests.support.audit_kit import RunningAudit, justification
 
@@ -44,9 +44,13 @@ def rows_below(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def changed(exported: Path, to: Path, name: str, change: Callable[[Path], None]) -> Path:
-    """A copy of the export with `change` made below `name`, and a manifest that hides it."""
+    """A copy of the export with `change` made below `name`; manifest and, for CHANGES, tables hide it."""
     shutil.copytree(exported, to)
     change(to / name)
+    if change.__module__ == __name__:
+        for table in to.rglob("*.csv"):
+            table.unlink()
+        write_tables(to)
     (to / "manifest.json").unlink(missing_ok=True)
     write_manifest(to, [])
     return to

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -20,7 +22,7 @@ from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.audit import verify_department
 from services.audit.verifier import VerificationError
-from services.cli.export import write_manifest
+from services.cli.export import write_manifest, write_tables
 from services.cli.export_pages import receive_page
 from services.common.errors import AlprError, from_rpc_error
 from services.dev.pki import DevelopmentAuthority
@@ -91,6 +93,7 @@ async def exported(office: Office, tmp_path_factory: pytest.TempPathFactory) -> 
     out = tmp_path_factory.mktemp("export") / "all"
     request = pb.ExportAlertsRequest(page_size=2, with_pictures=True)
     await export_pages(office.ask(office.head), request, out, "alerts")
+    write_tables(out)
     write_manifest(out, [])
     return out
 
@@ -152,6 +155,24 @@ async def test_an_export_that_was_changed_does_not_verify(
     folder = changed(exported, tmp_path / "changed", "alerts", change)
 
     with pytest.raises(VerificationError):
+        verify_department.verify(folder, key_of(office.audit))
+
+
+@pytest.mark.clause("IV.A.3")
+async def test_a_table_has_a_row_for_each_hit_and_one_that_says_other_things_is_noticed(
+    office: Office, exported: Path, tmp_path: Path
+) -> None:
+    rows = list(csv.DictReader(io.StringIO((exported / "alerts" / "000001.csv").read_text())))
+    assert [row["alert_id"] for row in rows] == office.own[:2]
+    assert rows[0]["hits.entry.category"] == "HOT_LIST_CATEGORY_STOLEN_VEHICLE"
+    assert rows[0]["notice"].startswith("A lead only")
+
+    def other_word(pages: Path) -> None:
+        path = pages / "000001.csv"
+        path.write_bytes(path.read_bytes().replace(b"STOLEN_VEHICLE", b"STOLEN_PLATE", 1))
+
+    folder = changed(exported, tmp_path / "changed", "alerts", other_word)
+    with pytest.raises(VerificationError, match="does not say what"):
         verify_department.verify(folder, key_of(office.audit))
 
 
