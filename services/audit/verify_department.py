@@ -107,6 +107,8 @@ def verify(folder: Path, key: verifier.PublicKey, *, complete: bool = False) -> 
     wanted = {"reads/000001.jsonl", *PARTS, *(f"{name}.jsonl" for name in LISTS)}
     if complete and (lacking := sorted(wanted - names)):
         raise verifier.VerificationError(f"the export is not complete: {', '.join(lacking)} is not there")
+    if complete and found.log_entries <= (newest := _newest_entry(folder, names)):
+        raise verifier.VerificationError(f"the log ends before entry {newest}, by which a page left")
     return found
 
 
@@ -125,6 +127,16 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> set[str]:
         if _digest(folder / name) != one.get("sha256"):
             raise verifier.VerificationError(f"the file {name!r} was changed")
     return set(names)
+
+
+def _newest_entry(folder: Path, names: set[str]) -> int:
+    """The place in the log of the newest entry that proves a page; -1 without pages."""
+    newest = -1
+    for name in names:
+        if name.endswith(".receipts.json"):
+            receipts = _json((folder / name).read_bytes(), name)
+            newest = max(newest, *(int(one["log_index"]) for one in receipts.values()))
+    return newest
 
 
 def _check_tables(folder: Path, names: set[str]) -> None:

@@ -1,7 +1,6 @@
 """`platewarden export`: everything that the agency owns in open formats, and proof that none is missing."""
 
 import json
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from hashlib import sha256
@@ -19,7 +18,7 @@ from services.cli.audit import export_log
 from services.cli.export_lists import LISTS, items_of
 from services.cli.export_pages import export_kept
 from services.cli.locate import CommandError
-from services.cli.options import new_request_id
+from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
 from services.cli.output import Output, message_to_dict
 from services.cli.question import Asked, with_options
 from services.cli.session import Session
@@ -28,7 +27,7 @@ from services.common.receipts import receipt_to_json
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Everything that the agency owns, in open formats: all, verify (ENF-051 IV.A.3).",
+    help="Everything that the agency owns, in open formats: all, log, verify (ENF-051 IV.A.3).",
 )
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
 
@@ -40,9 +39,6 @@ def everything(
     asked: Asked,
     pictures: Annotated[bool, typer.Option("--pictures", help="The pictures of the reads, too.")] = False,
     page_size: Annotated[int, typer.Option("--page-size", min=1, max=5000, help="Reads of a page.")] = 5000,
-    log_file: Annotated[
-        Path | None, typer.Option("--log", help="The log as an auditor exported it, if you are none.")
-    ] = None,
 ) -> None:
     """Reads, alerts, hot lists, configuration, registers, log. What your roles do not open is named."""
 
@@ -52,7 +48,7 @@ def everything(
         counts, refused = await export_kept(session, asked.justification(), out, pictures=pictures)
         not_included = [*refused, *await _export_lists(session, out)]
         # Last, so that it has what was recorded of all the rest.
-        not_included += await _export_log(session, out, log_file)
+        not_included += await _export_log(session, out)
         write_tables(out)
         write_manifest(out, not_included)
         counts = {"reads": reads, **counts}
@@ -63,6 +59,30 @@ def everything(
         )
 
     asked.run(work)
+
+
+@app.command("log")
+def add_log(
+    folder: Annotated[Path, typer.Argument(help="The export that is to have the log.")],
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Puts the log into an export, as an auditor, when the rest is there: it then covers all of it."""
+
+    async def work(session: Session, output: Output) -> None:
+        try:
+            manifest = json.loads((folder / verify_department.MANIFEST).read_bytes())
+        except (OSError, ValueError):
+            raise CommandError(f"{folder} is no export") from None
+        entries = await export_log(session, folder / "log.jsonl")
+        # Names of parts with why they are not there, as `everything` writes them.
+        write_manifest(folder, [one for one in manifest["not_included"] if not one.startswith("log (")])
+        output.result(
+            {"folder": str(folder), "entries": entries}, f"{entries:,} entries of the log in {folder}"
+        )
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
 
 @app.command()
@@ -155,14 +175,8 @@ async def receive_page(stream: AsyncIterator[Any], out: Path, number: int) -> pb
     return page
 
 
-async def _export_log(session: Session, out: Path, log_file: Path | None) -> list[str]:
-    """Writes the log; its name when it is not included."""
-    if log_file:
-        try:
-            shutil.copyfile(log_file, out / "log.jsonl")
-        except OSError as error:
-            raise CommandError(f"{log_file} cannot be copied: {error.strerror}") from None
-        return []
+async def _export_log(session: Session, out: Path) -> list[str]:
+    """Writes the log; its name when the person may not have it."""
     try:
         await export_log(session, out / "log.jsonl")
     except AlprError as error:
@@ -197,7 +211,8 @@ def write_tables(out: Path) -> None:
 
 def write_manifest(out: Path, not_included: list[str]) -> None:
     """Writes which files the export has, each with its SHA-256."""
-    files = sorted(path for path in out.rglob("*") if path.is_file())
+    manifest = out / verify_department.MANIFEST
+    files = sorted(path for path in out.rglob("*") if path.is_file() and path != manifest)
     document = {
         "format": verify_department.FORMAT,
         "not_included": not_included,
@@ -210,4 +225,4 @@ def write_manifest(out: Path, not_included: list[str]) -> None:
             for path in files
         ],
     }
-    (out / verify_department.MANIFEST).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    manifest.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
