@@ -20,12 +20,15 @@ import pytest_asyncio
 from alpr.search.v1 import search_service_pb2 as search_pb
 from alpr.search.v1 import search_service_pb2_grpc as search_rpc
 from alpr.type.v1 import justification_pb2, read_pb2
+from services.audit import verify_department
+from services.audit.verifier import VerificationError, read_public_key
 from services.cli.camera import Camera
 from services.cli.demo import cast
 from services.cli.demo.command import tell
 from services.cli.demo.material import Material, leads_file
 from services.cli.demo.offline import forge
 from services.cli.demo.story import SENSOR_ID
+from services.cli.export import write_manifest
 from services.cli.frames import Picture
 from services.cli.locate import locate
 from services.cli.options import new_request_id
@@ -112,6 +115,47 @@ async def test_one_changed_byte_of_the_log_is_found(stack: Supervisor, folder: P
 
     assert refused.returncode == 1
     assert f"entry {index} " in refused.stderr
+
+
+@pytest.mark.clause("IV.A.3")
+async def test_everything_that_the_agency_owns_leaves_and_is_proven_complete_offline(
+    stack: Supervisor, folder: Path
+) -> None:
+    out, key = folder / "everything", str(folder / "evidence" / "log.pub")
+    why = ("--case-kind", "cad", "--case", "2026-004711", "--offence", "STOLEN_VEHICLE")
+    why += ("--purpose", "Stolen vehicle case, handed over with all that the agency owns")
+
+    def verified() -> int:
+        return verify_department.main(["--public-key", key, "--complete", str(out)])
+
+    head = ("--as", cast.COORDINATOR, "--json")
+    left = await asyncio.to_thread(
+        platewarden, folder, "export", "all", "--out", str(out), "--pictures", *why, *head
+    )
+    without_log = await asyncio.to_thread(verified)
+    logged = await asyncio.to_thread(
+        platewarden, folder, "export", "log", str(out), "--as", cast.AUDITOR.subject, "--json"
+    )
+
+    assert left.returncode == 0, left.stdout + left.stderr
+    said = json.loads(left.stdout.splitlines()[-1])
+    assert said["not_included"] == ["log (PERMISSION_DENIED)"]
+    assert said["alerts"] > 0
+    assert said["entries of hot lists"] == 1_000
+    assert without_log == 1
+    assert logged.returncode == 0, logged.stdout + logged.stderr
+    assert await asyncio.to_thread(verified) == 0
+
+
+@pytest.mark.clause("IV.A.3")
+async def test_an_export_with_a_log_of_before_it_is_not_complete(stack: Supervisor, folder: Path) -> None:
+    out, key = folder / "everything", read_public_key((folder / "evidence" / "log.pub").read_text())
+    shutil.copytree(out, folder / "older")
+    shutil.copy(folder / "evidence" / "log.jsonl", folder / "older" / "log.jsonl")
+    write_manifest(folder / "older", [])
+
+    with pytest.raises(VerificationError, match="the log ends before entry"):
+        verify_department.verify(folder / "older", key, complete=True)
 
 
 async def test_logs_hold_no_plate_case_number_person_or_token(stack: Supervisor, folder: Path) -> None:
