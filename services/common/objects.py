@@ -221,9 +221,13 @@ def _children(path: Path) -> list[str]:
 
 
 def _usage(path: Path) -> Usage:
-    sizes = [
-        file.stat().st_size for file in path.rglob("*") if file.is_file() and not file.name.startswith(".")
-    ]
+    sizes = []
+    for folder, _, names in os.walk(path):
+        for name in names:
+            # Whatever goes while it is counted counts as gone.
+            with contextlib.suppress(FileNotFoundError):
+                if not name.startswith("."):
+                    sizes.append((Path(folder) / name).stat().st_size)
     return Usage(len(sizes), sum(sizes))
 
 

@@ -213,7 +213,7 @@ async def test_the_log_holds_nothing_of_what_was_asked_or_found(
             answer = await ask(request, metadata=(bearer(OFFICER),), timeout=10)
             assert len(answer.reads) == 1
             # The way of a refused permit, too.
-            audit.change_permit = lambda permit: permit.text().replace("|plate|", "|image|")
+            audit.change_permit = lambda permit: permit.text().replace("|reads|", "|image|")
             with pytest.raises(grpc.aio.AioRpcError):
                 await ask(question("SECRET77"), metadata=(bearer(OFFICER),), timeout=10)
         search.process.terminate()
