@@ -56,8 +56,9 @@ def person(leaving: Leaving, tls: DevelopmentAuthority, officer: Officer) -> Per
             **os.environ,
             "PW_SEARCH_TARGET": leaving.house.user_target,
             "PW_AUDIT_TARGET": leaving.house.audit.user_target,
-            # There is no matcher in this house; its lists are then not included.
+            # There is neither matcher nor alerts in this house; their parts are then not included.
             "PW_MATCHER_TARGET": leaving.house.audit.user_target,
+            "PW_ALERTS_TARGET": leaving.house.audit.user_target,
             "PW_CA_FILE": str(tls.ca_file),
             "PW_TOKEN": officer.token(),
             "COLUMNS": "240",
@@ -214,7 +215,8 @@ async def test_everything_is_exported_and_verified(
 
     assert (made, verified, again) == (0, 0, 2), errors + bad
     assert "none left out between them" in good
-    assert "hits and alerts" in output
+    assert "alerts (" in output
+    assert "hot_lists (" in output
     assert (out / "log.jsonl").exists()
     assert (out / "register.jsonl").read_text()
     assert "not empty" in twice
