@@ -86,6 +86,12 @@ class Waiting:
         return event
 
 
+async def soon(stream: AlertStream) -> AlertEvent | Gap:
+    """The next event; fails after 20 s."""
+    async with asyncio.timeout(20):
+        return await anext(stream)
+
+
 @pytest.fixture
 def follower(rig: AlertsRig, tls: Any, tmp_path: Path) -> Follower:
     return Follower(rig, tls, tmp_path)
@@ -142,7 +148,7 @@ async def test_the_file_moves_on_only_when_an_alert_was_taken_so_a_crash_gives_i
         after = follower.kept
 
     async with follower.stream() as again:
-        event = await anext(again)
+        event = await soon(again)
 
     assert before != after
     assert isinstance(event, AlertEvent)
@@ -156,7 +162,7 @@ async def test_a_loop_that_fails_gets_its_alert_again_and_one_that_says_taken_do
     raised = await rig.raise_hits(hit_message(), hit_message())
     got: list[str] = []
 
-    async with follower.stream() as stream:
+    async with asyncio.timeout(20), follower.stream() as stream:
         with pytest.raises(ZeroDivisionError):
             async for event in stream:
                 got.append(event.alert.alert_id)
@@ -175,7 +181,7 @@ async def test_a_program_that_stops_before_its_first_alert_misses_none(rig, foll
     raised = await rig.raise_hits(hit_message())
 
     async with follower.stream() as stream:
-        event = await anext(stream)
+        event = await soon(stream)
 
     assert [event.alert.alert_id] == raised
 
@@ -280,7 +286,7 @@ async def test_a_token_that_grew_too_old_is_told_as_a_gap(rig, audit, replica, f
     later = await replica(LaterClock())
 
     async with follower.stream(target=f"127.0.0.1:{later.server.user_port}") as stream:
-        gap = await anext(stream)
+        gap = await soon(stream)
 
     assert isinstance(gap, Gap)
     assert gap.reason == "ERROR_REASON_BAD_TOKEN"
@@ -293,7 +299,7 @@ async def test_a_file_of_another_account_is_refused_and_left_as_it_is(follower) 
 
     async with follower.stream("colleague") as stream:
         with pytest.raises(ResumeRefusedError):
-            await anext(stream)
+            await soon(stream)
 
     assert follower.kept == kept
 
@@ -312,7 +318,7 @@ async def test_the_end_of_the_entitlement_is_an_error_of_its_own(audit, follower
 async def test_who_is_not_signed_in_gets_the_same_error_and_no_file(follower) -> None:
     async with follower.stream("nobody") as stream:
         with pytest.raises(EntitlementEndedError) as caught:
-            await anext(stream)
+            await soon(stream)
 
     assert caught.value.code is grpc.StatusCode.UNAUTHENTICATED
     assert not follower.file.exists()
@@ -334,7 +340,7 @@ async def test_an_entitlement_that_could_not_be_proved_for_a_while_ends_nothing(
 async def test_a_wrong_request_is_refused_with_its_fields(follower) -> None:
     async with follower.stream(since=datetime.now(UTC) - timedelta(hours=25)) as stream:
         with pytest.raises(RefusedError) as caught:
-            await anext(stream)
+            await soon(stream)
 
     assert caught.value.fields == ("since",)
 
@@ -342,6 +348,6 @@ async def test_a_wrong_request_is_refused_with_its_fields(follower) -> None:
 async def test_a_token_that_no_header_carries_is_refused_without_being_shown(follower) -> None:
     async with follower.stream("sec\nret") as stream:
         with pytest.raises(ValueError, match="access token") as caught:
-            await anext(stream)
+            await soon(stream)
 
     assert "ret" not in str(caught.value)
