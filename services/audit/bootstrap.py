@@ -1,7 +1,9 @@
 """Begins a system: `python -m services.audit.bootstrap`, once, with the migration credential.
 
-Makes the agency, its statewide coordinator and, if named, the system administrator, and log entry 0 which
-says by whose appointment, in one transaction on an empty account table. All the rest is the coordinator's.
+Makes the agency, its statewide coordinator and, if named, the system administrator, and the log entry which
+says by whose appointment, in one transaction on an empty account table. It is entry 0, unless somebody came
+too early: refusals of before stand before it, for nothing is taken out of a log. All the rest is the
+coordinator's.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ _PERSON_KEYS = ("office", "subject", "full_name", "badge_number", "email", "unit
 
 
 async def found(admin_url: str, founding: Founding, signer: Signer, now: datetime) -> str:
-    """Id of log entry 0, once everything is on disk.
+    """Id of the founding's log entry, once everything is on disk.
 
     Raises:
         FoundingError: The founding is not complete, or the system has begun already.
@@ -45,10 +47,9 @@ async def found(admin_url: str, founding: Founding, signer: Signer, now: datetim
     entry = _genesis(founding, now)
     async with admin_connection(admin_url) as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-        begun = await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM audit.account) OR (SELECT size > 0 FROM audit.log_head)"
-        )
-        if begun:
+        # Accounts are never deleted. The log is no sign: anybody's refusal is in it, and must not keep a system
+        # from beginning.
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM audit.account)"):
             raise FoundingError("this system has begun already; its coordinator makes further accounts")
         await append_in(connection, [NewEntry(entry, now)], signer.checkpoint)
         await insert_agency(connection, entry.entry_id, founding.agency)

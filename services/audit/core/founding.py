@@ -57,7 +57,7 @@ def check(founding: Founding) -> None:
         (_SHA256.fullmatch(founding.document_sha256), "the document's SHA-256 must be 64 of 0-9 and a-f"),
         (
             offices in (["coordinator"], ["administrator", "coordinator"]),
-            "appoint one coordinator and at most one administrator",
+            "appoint one person to the office coordinator and at most one to administrator",
         ),
         (_are_different(people), "coordinator and administrator must be two different people"),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,10 @@ import pytest
 
 from services.audit.bootstrap import found
 from services.audit.config import read_signer
+from services.audit.core.entry import EntryKind, make_entry
 from services.audit.core.founding import FoundingError
+from services.audit.store_log import NewEntry, append_in
+from services.common.database import admin_connection
 from tests.support.audit_kit import DOMAIN, ORI, ORIGIN, founding, write_keys
 from tests.support.databases import MigratedDatabase, fetch
 
@@ -86,6 +90,20 @@ async def test_the_command_makes_agency_people_and_entry_0_and_refuses_a_second_
     roles = await fetch(database.admin_url, "SELECT role, intent_id FROM audit.account_role ORDER BY role")
     assert [row["role"] for row in roles] == ["STATEWIDE_COORDINATOR", "SYSTEM_ADMINISTRATOR"]
     assert {str(row["intent_id"]) for row in roles} == {entry["entry_id"]}
+
+
+async def test_a_refusal_of_before_does_not_keep_the_system_from_beginning(
+    database: MigratedDatabase, tmp_path: Path
+) -> None:
+    signer = read_signer(ORIGIN, write_keys(tmp_path)[0])
+    early = make_entry("refusal/search/1", {"kind": EntryKind.REFUSAL.value}, secrets.token_bytes)
+    async with admin_connection(database.admin_url) as connection, connection.transaction():
+        await append_in(connection, [NewEntry(early, datetime.now(UTC))], signer.checkpoint)
+
+    await found(database.admin_url, founding("iss"), signer, datetime.now(UTC))
+
+    kinds = "SELECT value FROM audit.log_field WHERE name = 'kind' ORDER BY log_index"
+    assert [row["value"] for row in await fetch(database.admin_url, kinds)] == ["refusal", "genesis"]
 
 
 async def test_of_two_foundings_at_once_one_is_refused(database: MigratedDatabase, tmp_path: Path) -> None:
