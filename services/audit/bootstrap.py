@@ -47,8 +47,8 @@ async def found(admin_url: str, founding: Founding, signer: Signer, now: datetim
     entry = _genesis(founding, now)
     async with admin_connection(admin_url) as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-        # Accounts are never deleted. The log is no sign: anybody's refusal is in it, and must not keep a system
-        # from beginning.
+        # Accounts are never deleted. The log is no sign: anybody's refusal is in it, and must not keep a
+        # system from beginning.
         if await connection.fetchval("SELECT EXISTS (SELECT FROM audit.account)"):
             raise FoundingError("this system has begun already; its coordinator makes further accounts")
         await append_in(connection, [NewEntry(entry, now)], signer.checkpoint)

@@ -9,12 +9,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from services.audit.bootstrap import found
 from services.audit.config import read_signer
-from services.audit.core.entry import EntryKind, make_entry
+from services.audit.core.entry import EntryKind, make_entry, rfc3339
 from services.audit.core.founding import FoundingError
 from services.audit.store_log import NewEntry, append_in
 from services.common.database import admin_connection
@@ -96,7 +97,12 @@ async def test_a_refusal_of_before_does_not_keep_the_system_from_beginning(
     database: MigratedDatabase, tmp_path: Path
 ) -> None:
     signer = read_signer(ORIGIN, write_keys(tmp_path)[0])
-    early = make_entry("refusal/search/1", {"kind": EntryKind.REFUSAL.value}, secrets.token_bytes)
+    values = {
+        "entry_id": str(uuid4()),
+        "kind": EntryKind.REFUSAL.value,
+        "record_time": "2026-11-01T00:00:00Z",
+    }
+    early = make_entry("refusal/search/1", values, secrets.token_bytes)
     async with admin_connection(database.admin_url) as connection, connection.transaction():
         await append_in(connection, [NewEntry(early, datetime.now(UTC))], signer.checkpoint)
 
