@@ -15,7 +15,7 @@ import pytest
 
 from services.audit.bootstrap import found
 from services.audit.config import read_signer
-from services.audit.core.entry import EntryKind, make_entry, rfc3339
+from services.audit.core.entry import EntryKind, make_entry
 from services.audit.core.founding import FoundingError
 from services.audit.store_log import NewEntry, append_in
 from services.common.database import admin_connection
