@@ -8,10 +8,10 @@ import typer
 from alpr.search.v1 import motor_carrier_service_pb2 as pb
 from alpr.search.v1 import motor_carrier_service_pb2_grpc as rpc
 from services.cli.options import new_request_id
-from services.cli.output import Output, message_to_dict
+from services.cli.output import Output
 from services.cli.question import Asked, Page, Window, show_notice, show_record, with_options
 from services.cli.search import COLUMNS, row
-from services.cli.search_read import PICTURES, write_pictures
+from services.cli.search_read import show_pictures
 from services.cli.session import Session
 
 app = typer.Typer(
@@ -79,16 +79,6 @@ def image(
         answer: pb.GetMotorCarrierReadImageResponse = await session.call(
             stub.GetMotorCarrierReadImage, request
         )
-        asked.keep_receipts(answer)
-        written = write_pictures(answer, read_id, out)
-        if output.as_json:
-            for field in PICTURES:
-                answer.ClearField(field)
-            output.json_line(message_to_dict(answer) | {"files": [str(path) for path in written]})
-            return
-        show_notice(answer, output)
-        for path in written:
-            output.say(str(path))
-        show_record(answer, f"{len(written)} picture(s)", output)
+        show_pictures(answer, read_id, out, asked, output)
 
     asked.run(work)

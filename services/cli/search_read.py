@@ -16,11 +16,12 @@ from services.cli.search import COLUMNS, row
 from services.cli.session import Session
 
 ReadId = Annotated[str, typer.Argument(help="Id of the read; every answer shows it.")]
-PICTURES: tuple[Literal["crop_image", "overview_image", "original_image"], ...] = (
+_PICTURES: tuple[Literal["crop_image", "overview_image", "original_image"], ...] = (
     "crop_image",
     "overview_image",
     "original_image",
 )
+Pictures = pb.GetReadImageResponse | apart_pb.GetMotorCarrierReadImageResponse
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
 
 
@@ -65,24 +66,31 @@ def image(
         )
         stub = rpc.SearchServiceStub(session.channel("search"))
         answer: pb.GetReadImageResponse = await session.call(stub.GetReadImage, request)
-        asked.keep_receipts(answer)
-        written = write_pictures(answer, read_id, out)
-        if output.as_json:
-            for field in PICTURES:
-                answer.ClearField(field)
-            output.json_line(message_to_dict(answer) | {"files": [str(path) for path in written]})
-            return
-        show_notice(answer, output)
-        for path in written:
-            output.say(str(path))
-        show_record(answer, f"{len(written)} picture(s)", output)
+        show_pictures(answer, read_id, out, asked, output)
 
     asked.run(work)
 
 
-def write_pictures(
-    answer: pb.GetReadImageResponse | apart_pb.GetMotorCarrierReadImageResponse, read_id: str, folder: Path
-) -> list[Path]:
+def show_pictures(answer: Pictures, read_id: str, folder: Path, asked: Asked, output: Output) -> None:
+    """Writes what came into `folder` and says where.
+
+    Raises:
+        CommandError: The folder cannot be written.
+    """
+    asked.keep_receipts(answer)
+    written = _write_pictures(answer, read_id, folder)
+    if output.as_json:
+        for field in _PICTURES:
+            answer.ClearField(field)
+        output.json_line(message_to_dict(answer) | {"files": [str(path) for path in written]})
+        return
+    show_notice(answer, output)
+    for path in written:
+        output.say(str(path))
+    show_record(answer, f"{len(written)} picture(s)", output)
+
+
+def _write_pictures(answer: Pictures, read_id: str, folder: Path) -> list[Path]:
     """Writes what came as <read id>-plate.jpg, -scene.jpg and -original, and gives the paths.
 
     Raises:
@@ -90,7 +98,7 @@ def write_pictures(
     """
     ending = _ENDINGS.get(answer.image.media_type, "bin")
     names = (f"{read_id}-plate.jpg", f"{read_id}-scene.jpg", f"{read_id}-original.{ending}")
-    pictures = {name: getattr(answer, field) for name, field in zip(names, PICTURES, strict=True)}
+    pictures = {name: getattr(answer, field) for name, field in zip(names, _PICTURES, strict=True)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written = [folder / name for name, data in pictures.items() if data]

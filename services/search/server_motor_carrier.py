@@ -9,6 +9,7 @@ from services.search import wire_motor_carrier as wire
 from services.search.app_motor_carrier import MotorCarrierSearch
 from services.search.app_read import OneRead
 from services.search.server_search import token_of
+from services.search.wire_read import parse_read
 
 
 class MotorCarrierServer(MotorCarrierServiceServicer):
@@ -29,5 +30,5 @@ class MotorCarrierServer(MotorCarrierServiceServicer):
         self, request: pb.GetMotorCarrierReadImageRequest, context: Context
     ) -> pb.GetMotorCarrierReadImageResponse:
         """See motor_carrier_service.proto."""
-        answer = await self._one_read.image(wire.parse_image(request, token_of(context)))
+        answer = await self._one_read.image(parse_read(request, token_of(context)))
         return wire.build_image(answer, with_original=request.with_original)

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Final
 
 from alpr.search.v1 import motor_carrier_service_pb2 as pb
-from alpr.type.v1 import read_pb2
 from services.common.errors import FieldViolation
 from services.common.identity import AccessToken
 from services.common.wire import parse_moment, parse_plate, parse_uuid, raise_violations, to_timestamp
 from services.search.app import SearchAnswer
 from services.search.app_motor_carrier import ApartSearch
-from services.search.app_read import ImageAnswer, ReadRequest
+from services.search.app_read import ImageAnswer
+from services.search.wire_read import image_parts
 from services.search.wire_search import MOST_ROWS, NOTICE, found_read
 
 _USUAL_ROWS: Final = 100
@@ -60,19 +60,6 @@ def parse_search(request: pb.SearchMotorCarrierReadsRequest, token: AccessToken)
     )
 
 
-def parse_image(request: pb.GetMotorCarrierReadImageRequest, token: AccessToken) -> ReadRequest:
-    """Which read's picture is asked for.
-
-    Raises:
-        InvalidFieldError: Request id or read id is malformed; names each field.
-    """
-    wrong: list[FieldViolation] = []
-    parse_uuid("request_id", request.request_id, wrong)
-    read_id = parse_uuid("read_id", request.read_id, wrong)
-    raise_violations(wrong)
-    return ReadRequest(request.request_id, token, request.justification, read_id)
-
-
 def build_answer(answer: SearchAnswer) -> pb.SearchMotorCarrierReadsResponse:
     """The answer to the person: rows, proof, and what the rows are good for."""
     return pb.SearchMotorCarrierReadsResponse(
@@ -88,23 +75,7 @@ def build_answer(answer: SearchAnswer) -> pb.SearchMotorCarrierReadsResponse:
 
 def build_image(answer: ImageAnswer, *, with_original: bool) -> pb.GetMotorCarrierReadImageResponse:
     """The picture, proof, and what it is good for."""
-    image = answer.image
-    return pb.GetMotorCarrierReadImageResponse(
-        crop_image=answer.pictures.crop,
-        overview_image=answer.pictures.overview,
-        original_image=answer.original if with_original else b"",
-        image=read_pb2.ImageRef(
-            sha256=image.sha256,
-            day=image.day.isoformat(),
-            media_type=image.media_type,
-            size_bytes=image.size_bytes,
-        ),
-        question_receipt=answer.receipts.question,
-        outcome_receipt=answer.receipts.outcome,
-        notice=NOTICE,
-        searched_from=to_timestamp(answer.authorization.from_time),
-        searched_to=to_timestamp(answer.authorization.to_time),
-    )
+    return pb.GetMotorCarrierReadImageResponse(**image_parts(answer, with_original=with_original))
 
 
 def _moment(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+from alpr.search.v1 import motor_carrier_service_pb2 as apart_pb
 from alpr.search.v1 import search_service_pb2 as pb
 from alpr.type.v1 import read_pb2
 from services.common.errors import FieldViolation
@@ -14,7 +16,10 @@ from services.search.core.pictures import PlateBox
 from services.search.wire_search import NOTICE, found_read
 
 
-def parse_read(request: pb.GetReadRequest | pb.GetReadImageRequest, token: AccessToken) -> ReadRequest:
+def parse_read(
+    request: pb.GetReadRequest | pb.GetReadImageRequest | apart_pb.GetMotorCarrierReadImageRequest,
+    token: AccessToken,
+) -> ReadRequest:
     """Which read is asked for; case number and purpose pass through unread (ENF-051 IV.C.5, IV.C.6).
 
     Raises:
@@ -41,23 +46,28 @@ def build_read(answer: ReadAnswer) -> pb.GetReadResponse:
 
 def build_image(answer: ImageAnswer, *, with_original: bool) -> pb.GetReadImageResponse:
     """The picture, proof, and what it is good for."""
+    return pb.GetReadImageResponse(**image_parts(answer, with_original=with_original))
+
+
+def image_parts(answer: ImageAnswer, *, with_original: bool) -> dict[str, Any]:
+    """The fields of an answer with pictures, which are the same for both data sets."""
     image = answer.image
-    return pb.GetReadImageResponse(
-        crop_image=answer.pictures.crop,
-        overview_image=answer.pictures.overview,
-        original_image=answer.original if with_original else b"",
-        image=read_pb2.ImageRef(
+    return {
+        "crop_image": answer.pictures.crop,
+        "overview_image": answer.pictures.overview,
+        "original_image": answer.original if with_original else b"",
+        "image": read_pb2.ImageRef(
             sha256=image.sha256,
             day=image.day.isoformat(),
             media_type=image.media_type,
             size_bytes=image.size_bytes,
         ),
-        question_receipt=answer.receipts.question,
-        outcome_receipt=answer.receipts.outcome,
-        notice=NOTICE,
-        searched_from=to_timestamp(answer.authorization.from_time),
-        searched_to=to_timestamp(answer.authorization.to_time),
-    )
+        "question_receipt": answer.receipts.question,
+        "outcome_receipt": answer.receipts.outcome,
+        "notice": NOTICE,
+        "searched_from": to_timestamp(answer.authorization.from_time),
+        "searched_to": to_timestamp(answer.authorization.to_time),
+    }
 
 
 def plate_box(recognition: bytes) -> PlateBox | None:
