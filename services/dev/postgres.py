@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -211,9 +212,13 @@ class EmbeddedPostgres:
             shutil.rmtree(self._socket_folder, ignore_errors=True)
 
     def kill(self) -> None:
-        """Ends the server as a crash would: kill -9."""
+        """Ends the server as a crash would: kill -9, its children too, which could answer once more."""
         process, self._process = self._running(), None
+        children = _children_of(process.pid)
         process.kill()
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
         process.wait()
 
     @property
@@ -377,3 +382,14 @@ def _explained(folder: Path, output: str) -> str:
         [line for line in lines if re.search("FATAL|PANIC|error:", line)] or lines or ["it said nothing"]
     )
     return f"PostgreSQL in {folder} did not start: {telling[-1]}"
+
+
+def _children_of(parent: int) -> list[int]:
+    children = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # Its name stands in parentheses and may hold anything; state and parent follow.
+            after_name = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            if int(after_name[1]) == parent:
+                children.append(int(stat.parent.name))
+    return children
