@@ -57,6 +57,14 @@ LISTS = (
 )  # fmt: skip
 # Beside the reads and the lists, what a complete export has.
 PARTS = ("alerts/000001.jsonl", "hot_lists/lists/000001.jsonl", "hot_lists/local/000001.jsonl", "log.jsonl")
+# What the agency owns and no export has yet; whoever reads "good" shall not take it for more than it is.
+OUTSIDE = (
+    "Motor Carrier Safety reads",
+    "held reads",
+    "bytes of evidence packages",
+    "uploads in quarantine",
+    "tuning of hot lists",
+)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -135,7 +143,10 @@ def _newest_entry(folder: Path, names: set[str]) -> int:
     for name in names:
         if name.endswith(".receipts.json"):
             receipts = _json((folder / name).read_bytes(), name)
-            newest = max(newest, *(int(one["log_index"]) for one in receipts.values()))
+            try:
+                newest = max([newest, *(int(one["log_index"]) for one in receipts.values())])
+            except (KeyError, TypeError, ValueError):
+                raise verifier.VerificationError(f"{name} holds what is no receipt") from None
     return newest
 
 
@@ -390,7 +401,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"      {found.alerts} alerts; {found.listed} entries of {found.hot_lists} hot lists and local lists"
     )
     print(f"      {found.log_entries} entries of the log")
-    print(f"      not included: {', '.join(found.not_included) or 'nothing'}")
+    print(f"      not included: {', '.join(found.not_included) or 'nothing of what an export has'}")
+    print(f"      in no export: {', '.join(OUTSIDE)}")
     return 0
 
 
