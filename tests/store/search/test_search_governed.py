@@ -9,6 +9,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -137,6 +138,11 @@ async def test_every_question_function_of_the_database_is_put_to_the_test(connec
     )
 
     assert {row["name"] for row in rows} == {case.function for case in CASES} | set(OTHERS)
+
+
+@pytest.mark.parametrize(("function", "file"), OTHERS.items())
+def test_what_is_left_to_another_file_is_put_to_the_test_there(function: str, file: str) -> None:
+    assert f"{function.partition('.')[2]}(" in (Path(__file__).parent / file).read_text(encoding="utf-8")
 
 
 @pytest.mark.clause("IV.A.5")
