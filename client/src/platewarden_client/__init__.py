@@ -10,7 +10,7 @@ from platewarden_client.errors import (
     ResumeFileError,
     ResumeRefusedError,
 )
-from platewarden_client.events import AlertEvent, EventKind, Gap, Position
+from platewarden_client.events import AlertEvent, EventKind, Gap, LinkState, Position
 from platewarden_client.pace import Pace
 from platewarden_client.stream import AlertStream
 
@@ -20,6 +20,7 @@ __all__ = [
     "EntitlementEndedError",
     "EventKind",
     "Gap",
+    "LinkState",
     "Pace",
     "PlatewardenError",
     "Position",

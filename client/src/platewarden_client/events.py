@@ -32,6 +32,17 @@ class EventKind(Enum):
     UPDATED = "updated"
 
 
+class LinkState(Enum):
+    """How a stream stands with the service."""
+
+    # It tries to connect.
+    CONNECTING = "connecting"
+    # A message came just now; the service sends one at least every 5 seconds.
+    LIVE = "live"
+    # The link broke or went silent. Alerts that are raised now come when it is back.
+    BROKEN = "broken"
+
+
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
     """An alert that was raised or that changed.

@@ -23,7 +23,7 @@ from platewarden_client.errors import (
     RESYNC_FROM,
     Failure,
 )
-from platewarden_client.events import AlertEvent, EventKind, Gap, Position
+from platewarden_client.events import AlertEvent, EventKind, Gap, LinkState, Position
 from platewarden_client.link import BrokenError, Link
 from platewarden_client.pace import Pace
 from platewarden_client.resume_file import ResumeFile
@@ -44,12 +44,15 @@ class AlertStream:
         access_token: Gives the account's access token; called before each connection, in a thread, so it may
             sign in and wait. What it raises ends the iteration.
         resume_file: Where the resume token is kept: one file for one stream of one account, in a folder that
-            is there.
+            is there. None keeps it in memory: the stream goes on after every break, but not after the end of
+            the program.
         ca_file: PEM of the authority of the service's certificate; None means the machine's own.
         categories: Wanted besides the floor that no filter takes away; none means all.
         since: Where to begin when there is no resume file yet, with a time zone, at most 24 hours back; None
             begins with the next alert.
         pace: Times of giving up and trying again.
+        on_link: Told how the link stands, from the same event loop: with each try, with each message
+            (heartbeats too), and when it breaks. For whoever shows how fresh the alerts are.
     """
 
     def __init__(  # noqa: PLR0913 - what a stream is, named by its caller
@@ -57,21 +60,23 @@ class AlertStream:
         target: str,
         *,
         access_token: Callable[[], str],
-        resume_file: str | Path,
+        resume_file: str | Path | None,
         ca_file: str | Path | None = None,
         categories: Iterable[HotListCategory.ValueType] = (),
         since: datetime | None = None,
         pace: Pace | None = None,
+        on_link: Callable[[LinkState], None] | None = None,
     ) -> None:
         if since is not None and since.tzinfo is None:
             raise ValueError("`since` needs a time zone")
         self._target = target
         self._access_token = access_token
-        self._file = ResumeFile(Path(resume_file))
+        self._file = None if resume_file is None else ResumeFile(Path(resume_file))
         self._ca_file = None if ca_file is None else Path(ca_file)
         self._categories = tuple(categories)
         self._since = since
         self._pace = pace or Pace()
+        self._on_link = on_link or _nothing
         self._link: Link | None = None
         # Where to go on: of the file first, then of what was taken since.
         self._token: str | None = None
@@ -149,7 +154,8 @@ class AlertStream:
         self._token = token
 
     async def _keep(self, token: str) -> None:
-        await asyncio.to_thread(self._file.write, token)
+        if self._file is not None:
+            await asyncio.to_thread(self._file.write, token)
         self._token = token
         self._kept_at = time.monotonic()
 
@@ -169,12 +175,14 @@ class AlertStream:
         self._failures = 0
         self._is_unproven = False
         self._resync_from = None
+        self._on_link(LinkState.LIVE)
         return message
 
     async def _connect(self) -> Link:
-        if not self._is_file_read:
+        if self._file is not None and not self._is_file_read:
             self._token = await asyncio.to_thread(self._file.read)
             self._is_file_read = True
+        self._on_link(LinkState.CONNECTING)
         access_token = (await asyncio.to_thread(self._access_token)).strip()
         return Link.opened(self._target, self._ca_file, access_token, self._request())
 
@@ -196,6 +204,7 @@ class AlertStream:
     async def _recover(self, failure: Failure) -> Gap | None:
         """Waits for the next try, or gives the gap with which the stream goes on. Raises what ends it."""
         self._failures += 1
+        self._on_link(LinkState.BROKEN)
         gap = _gap_of(failure)
         if gap is not None and self._resync_from is None:
             self._resync_from = gap.since
@@ -220,6 +229,10 @@ class AlertStream:
             self._resync_from = None
             return True
         return not failure.is_final
+
+
+def _nothing(_: LinkState) -> None:
+    """Nobody wants to know."""
 
 
 def _event_of(message: pb.SubscribeAlertsResponse) -> AlertEvent | None:

@@ -17,6 +17,7 @@ from platewarden_client import (
     EntitlementEndedError,
     EventKind,
     Gap,
+    LinkState,
     Pace,
     RefusedError,
     ResumeRefusedError,
@@ -240,6 +241,43 @@ async def test_a_link_that_went_silent_is_noticed_by_its_missing_heartbeats(rig,
 
     assert [event.alert.alert_id] == raised
     assert proxy.connections == 2
+
+
+async def test_how_the_link_stands_is_told_with_each_try_message_and_break(rig, follower) -> None:
+    told: list[LinkState] = []
+    async with (
+        cutting_proxy(rig.server.user_port) as proxy,
+        follower.live(target=proxy.target, on_link=told.append) as waiting,
+    ):
+        await eventually(lambda: LinkState.LIVE in told)
+        before = list(told)
+        proxy.cut()
+        await rig.raise_hits(hit_message())
+        await waiting.alert()
+
+    assert before[:2] == [LinkState.CONNECTING, LinkState.LIVE]
+    later = told[told.index(LinkState.BROKEN) :]
+    assert later[:3] == [LinkState.BROKEN, LinkState.CONNECTING, LinkState.LIVE]
+
+
+async def test_without_a_file_it_still_goes_on_after_a_break(rig, follower) -> None:
+    since = datetime.now(UTC)
+    raised: list[str] = []
+    got: list[str] = []
+    async with (
+        cutting_proxy(rig.server.user_port) as proxy,
+        asyncio.timeout(20),
+        follower.stream(target=proxy.target, resume_file=None, since=since) as stream,
+    ):
+        for _ in range(3):
+            raised += await rig.raise_hits(hit_message())
+            event = await anext(stream)
+            assert isinstance(event, AlertEvent)
+            got.append(event.alert.alert_id)
+            proxy.cut()
+
+    assert got == raised
+    assert not follower.file.exists()
 
 
 async def test_it_goes_on_when_the_service_was_restarted(rig, replica, follower) -> None:
