@@ -11,7 +11,7 @@ from alpr.type.v1 import justification_pb2
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
 from services.cli.output import Output
 from services.cli.session import Session
-from services.cli.watch import alert_lines
+from services.cli.watch.lines import alert_lines
 from services.cli.words import CASE_KIND, DISPOSITION, UNSPECIFIED_CASE, VERIFICATION
 
 app = typer.Typer(no_args_is_help=True, help="Alerts: show, acknowledge, verify, dispose.")

@@ -14,7 +14,7 @@ from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
 from alpr.search.v1 import search_service_pb2 as search_pb
 from alpr.search.v1 import search_service_pb2_grpc as search_rpc
 from alpr.type.v1 import justification_pb2, read_pb2, sensor_pb2
-from services.cli import alert, hotlist, search, watch
+from services.cli import alert, hotlist, search
 from services.cli.camera import Camera
 from services.cli.capture import show as show_capture
 from services.cli.demo import cast
@@ -27,6 +27,7 @@ from services.cli.sensor import approve_deployment, register_sensor
 from services.cli.sensor_channel import sensor_channel
 from services.cli.session import Session
 from services.cli.tokens import token_source
+from services.cli.watch import lines as watch
 from services.common.errors import AlprError
 
 SENSOR_ID = "demo-i90-eastbound"

@@ -10,10 +10,10 @@ import pytest
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1 import hit_pb2
-from services.cli import watch
 from services.cli.output import Output
 from services.cli.session import Session
-from services.cli.watch import alerts, listing
+from services.cli.watch import lines as watch
+from services.cli.watch.lines import alerts, listing
 from services.common.errors import AlprError, DependencyUnavailableError, NotPermittedError, StoppingError
 from services.common.wire import to_timestamp
 
