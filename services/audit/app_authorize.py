@@ -13,7 +13,7 @@ from services.audit.app_justification import check_case, check_justification, re
 from services.audit.app_log import Draft, Log
 from services.audit.core.entry import REQUEST_DIGEST, EntryKind, digest_of, rfc3339
 from services.audit.core.justification import Justification, PurposeCode, Rules
-from services.audit.core.person import Role
+from services.audit.core.person import Account, Role
 from services.audit.core.policy import Thing
 from services.audit.core.question import (
     AskedAlerts,
@@ -151,12 +151,13 @@ class Authorizer:
         account, question, now = person.account, asked.question, self._clock.now()
         own = account.profile.agency_ori
         kind = question.kind if isinstance(question, AskedArchive) else ""
-        if isinstance(question, AskedAlerts) or kind in MOTOR_CARRIER_KINDS:
+        if isinstance(question, AskedAlerts):
             return Scope((own,))
         own_only = isinstance(question, AskedArchive) and question.own_agency_only
         code = asked.justification.offence_code
         reach = Reach(own, account.may_see_others(now), code, own_only)
-        return scope_of(reach, await self._scopes.groups(own, now))
+        apart = kind in MOTOR_CARRIER_KINDS
+        return scope_of(reach, await self._scopes.groups(own, now, motor_carrier=apart))
 
     async def _check_first(self, asked: Asked, person: Person) -> None:
         """A further page cites a question of the same person through the same service."""
@@ -216,7 +217,11 @@ def authorization_of(stored: StoredEntry, actor: Actor, terms: Terms, now: datet
 
 def actor_of(person: Person) -> Actor:
     """The person as an actor."""
-    account = person.account
+    return actor_of_account(person.account)
+
+
+def actor_of_account(account: Account) -> Actor:
+    """Whoever has the account, as an actor."""
     profile = account.profile
     return Actor(account.account_id, profile.agency_ori, account.roles, profile.unit)
 

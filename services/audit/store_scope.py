@@ -11,18 +11,19 @@ from services.audit.store_reader import Reader
 from services.common.pg import transaction
 
 # The own agency and those that share reads with it, each with its groups; one row without a group for an
-# agency that has no sensors. Sensors of the Motor Carrier Safety system are another data set (II.H).
+# agency that has no sensors. Sensors of the Motor Carrier Safety system are another data set (II.H), which no
+# agreement reaches.
 _GROUPS = """
     WITH agency AS (
         SELECT $1::text AS agency_ori
         UNION
         SELECT provider_ori FROM audit.agreement
         WHERE recipient_ori = $1 AND state = 'ACCEPTED' AND start_time <= $2 AND $2 < end_time
-          AND 'READS' = ANY (data_classes)
+          AND 'READS' = ANY (data_classes) AND $3 = 'GENERAL'
     ), sensor_group AS (
         SELECT sensor.agency_ori, sensor.sensor_group, bool_or(sensor.provenance = 'COMMERCIAL') AS commercial
         FROM audit.sensor AS sensor JOIN agency USING (agency_ori)
-        WHERE sensor.partition = 'GENERAL'
+        WHERE sensor.partition = $3
         GROUP BY sensor.agency_ori, sensor.sensor_group
     )
     SELECT agency_ori, coalesce(sensor_group, '') AS name, coalesce(commercial, false) AS commercial,
@@ -50,9 +51,13 @@ _SET = """
 class ScopeStore(Reader):
     """Sensor groups as questions see them."""
 
-    async def groups(self, agency_ori: str, moment: datetime) -> list[Group]:
-        """The groups of the agency and of all that share their reads with it at `moment`."""
-        rows = await self._fetch(_GROUPS, agency_ori, moment)
+    async def groups(self, agency_ori: str, moment: datetime, *, motor_carrier: bool = False) -> list[Group]:
+        """The groups of the agency and of all that share their reads with it at `moment`.
+
+        Those of its Motor Carrier Safety sensors alone with `motor_carrier`.
+        """
+        partition = "MOTOR_CARRIER" if motor_carrier else "GENERAL"
+        rows = await self._fetch(_GROUPS, agency_ori, moment, partition)
         return [
             Group(row["agency_ori"], row["name"], row["commercial"], frozenset(row["offence_codes"]))
             for row in rows

@@ -16,6 +16,7 @@ from services.common.canonical import argument_value
 from services.common.errors import NotFoundError, StorageUnavailableError
 from services.common.identity import AccessToken
 from services.common.receipts import receipt_to_json
+from services.search.app_read import not_found
 from services.search.app_report import PictureSource, Wording
 from services.search.core.answer import Authorization, FoundRead, StoredImage
 from services.search.core.evidence import (
@@ -34,7 +35,6 @@ from services.search.road import Answered, Put, QuestionRoad, RoadRequest
 from services.search.store_register import NewEntry, NewEvidence
 
 _ENDINGS: Final = {"image/jpeg": "jpg", "image/png": "png"}
-_NOT_FOUND: Final = "no such read is kept, or it is not one that you may see"
 
 
 class Keys(Protocol):
@@ -131,7 +131,7 @@ class EvidencePackages:
         reads = await self._road.reads(answered)
         stored = await self._sources.keys.of_evidence(answered.authorization, reads)
         if not reads or request.read_id not in stored:
-            raise NotFoundError(_NOT_FOUND, resource=str(request.read_id))
+            raise not_found(request.read_id, answered)
         package = await self._package(request, answered, reads[0], stored[request.read_id])
 
         async def keep(entry: NewEntry) -> None:

@@ -11,6 +11,7 @@ from services.common.canonical import argument_value
 from services.common.errors import AlprError, NotFoundError, StorageUnavailableError
 from services.common.identity import AccessToken
 from services.search.acts import ActPlan, Acts
+from services.search.app_read import not_found
 from services.search.audit_gateway import Receipts
 from services.search.core.answer import FoundRead
 from services.search.core.holds import Hold, NewHold, held_reads
@@ -142,7 +143,7 @@ class Holds:
         assert asked.read_id is not None  # noqa: S101 -- the request was checked
         kept = await self._store.image_of(answered.authorization, asked.hold_id, asked.read_id)
         if kept is None or kept.key is None:
-            raise NotFoundError("no such picture is held, or it is not one that you may see")
+            raise not_found(asked.read_id, answered)
         image = await self._images.held_image(asked.hold_id, kept.day, kept.sha256, kept.key)
         return HeldImage(image, kept.media_type, answered)
 

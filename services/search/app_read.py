@@ -13,7 +13,7 @@ from alpr.type.v1.justification_pb2 import Justification
 from services.common.errors import NotFoundError
 from services.common.identity import AccessToken
 from services.search.audit_gateway import Receipts
-from services.search.core.answer import Authorization, FoundRead, StoredImage
+from services.search.core.answer import Authorization, FoundRead, StoredImage, left_out_text
 from services.search.core.pictures import PictureError, Pictures, PlateBox, crop_and_overview
 from services.search.road import Answered, Put, QuestionRoad, RoadRequest
 
@@ -102,7 +102,7 @@ class OneRead:
         answered = await self._ask(request, "read", "find_read")
         reads = await self._road.reads(answered)
         if not reads:
-            raise _not_found(request)
+            raise not_found(request.read_id, answered)
         return ReadAnswer(reads[0], answered.receipts, answered.authorization)
 
     async def image(self, request: ReadRequest) -> ImageAnswer:
@@ -116,7 +116,7 @@ class OneRead:
         answered = await self._ask(request, self._image_kind, f"find_{self._image_kind}")
         image = await self._keys.image_of(answered.authorization, request.read_id)
         if image is None:
-            raise _not_found(request)
+            raise not_found(request.read_id, answered)
         # What fails from here on stands in the log as having left: it may say too much, never too little.
         original = await self._images.load(image)
         return ImageAnswer(
@@ -153,7 +153,11 @@ class OneRead:
         )
 
 
-def _not_found(request: ReadRequest) -> NotFoundError:
+def not_found(read_id: UUID, answered: Answered) -> NotFoundError:
+    """No such read, or one that the question was not allowed to look at; it says what it did not look at."""
+    left_out = left_out_text(answered.authorization.left_out)
     return NotFoundError(
-        "no such read is kept, or it is not one that you may see", resource=str(request.read_id)
+        "no such read is kept, or it is not one that you may see",
+        resource=str(read_id),
+        metadata={"left_out": left_out} if left_out else {},
     )

@@ -17,7 +17,7 @@ from services.common.clock import Clock
 from services.common.errors import NotFoundError
 from services.common.identity import AccessToken
 from services.search.app_read import Boxes, Images
-from services.search.core.answer import Authorization, FoundRead, StoredImage
+from services.search.core.answer import Authorization, FoundRead, StoredImage, left_out_text
 from services.search.core.pictures import PictureError, Pictures, crop_and_overview
 from services.search.core.redaction import COUNTS, redacted
 from services.search.core.report import NO_PICTURES, LogEntry, Mark, Report, ReportedRead, Why
@@ -179,6 +179,7 @@ class Reports:
             ("Caption", request.caption),
             (COUNTS[0], str(len(request.read_ids))),
             (COUNTS[1], f"{missing}: no longer kept, or not to be seen by this account" if missing else ""),
+            ("Not looked at", left_out_text(authorization.left_out)),
         )
         return Report(
             title=_title(reads),

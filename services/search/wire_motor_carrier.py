@@ -14,7 +14,7 @@ from services.search.app import SearchAnswer
 from services.search.app_motor_carrier import ApartSearch
 from services.search.app_read import ImageAnswer
 from services.search.wire_read import image_parts
-from services.search.wire_search import MOST_ROWS, NOTICE, found_read
+from services.search.wire_search import MOST_ROWS, NOTICE, found_read, left_out
 
 _USUAL_ROWS: Final = 100
 _SENSOR: Final = re.compile(r"[a-z0-9-]{3,63}")
@@ -70,6 +70,7 @@ def build_answer(answer: SearchAnswer) -> pb.SearchMotorCarrierReadsResponse:
         notice=NOTICE,
         searched_from=to_timestamp(answer.authorization.from_time),
         searched_to=to_timestamp(answer.authorization.to_time),
+        left_out=left_out(answer.authorization),
     )
 
 

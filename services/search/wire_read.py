@@ -13,7 +13,7 @@ from services.common.identity import AccessToken
 from services.common.wire import parse_uuid, raise_violations, to_timestamp
 from services.search.app_read import ImageAnswer, ReadAnswer, ReadRequest
 from services.search.core.pictures import PlateBox
-from services.search.wire_search import NOTICE, found_read
+from services.search.wire_search import NOTICE, found_read, left_out
 
 
 def parse_read(
@@ -41,6 +41,7 @@ def build_read(answer: ReadAnswer) -> pb.GetReadResponse:
         notice=NOTICE,
         searched_from=to_timestamp(answer.authorization.from_time),
         searched_to=to_timestamp(answer.authorization.to_time),
+        left_out=left_out(answer.authorization),
     )
 
 
@@ -67,6 +68,7 @@ def image_parts(answer: ImageAnswer, *, with_original: bool) -> dict[str, Any]:
         "notice": NOTICE,
         "searched_from": to_timestamp(answer.authorization.from_time),
         "searched_to": to_timestamp(answer.authorization.to_time),
+        "left_out": left_out(answer.authorization),
     }
 
 

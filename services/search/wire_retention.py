@@ -27,7 +27,7 @@ from services.search.audit_gateway import Receipts
 from services.search.core.holds import Hold, HoldRule, NewHold, hold_id
 from services.search.errors import BadPageTokenError
 from services.search.store_purge import EndedPurge
-from services.search.wire_search import NOTICE, found_read
+from services.search.wire_search import NOTICE, found_read, left_out
 
 _SENSOR_ID: Final = re.compile(r"[a-z0-9-]{3,63}")
 _MOST_NAMES: Final = 100
@@ -197,6 +197,7 @@ def held_reads(found: HeldReads) -> pb.ListHeldReadsResponse:
         notice=NOTICE,
         searched_from=to_timestamp(answered.authorization.from_time),
         searched_to=to_timestamp(answered.authorization.to_time),
+        left_out=left_out(answered.authorization),
     )
 
 
@@ -211,6 +212,7 @@ def held_image(found: HeldImage) -> pb.GetHeldReadImageResponse:
         notice=NOTICE,
         searched_from=to_timestamp(answered.authorization.from_time),
         searched_to=to_timestamp(answered.authorization.to_time),
+        left_out=left_out(answered.authorization),
     )
 
 

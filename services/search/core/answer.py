@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
+from typing import Final
 from uuid import UUID
+
+# An error's trailer takes 8 KiB.
+_MOST_NAMED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,12 @@ class StoredImage:
     size_bytes: int
     key: bytes | None = field(repr=False)
     recognition: bytes = field(repr=False)
+
+
+def left_out_text(left_out: Sequence[LeftOut]) -> str:
+    """What a question was not allowed to look at: "agency/group/reason", by commas; at most 20 of them."""
+    named = [f"{one.agency_ori}/{one.sensor_group}/{one.reason}" for one in left_out[:_MOST_NAMED]]
+    return ",".join([*named, *(["..."] if len(left_out) > _MOST_NAMED else [])])
 
 
 def rows_digest(read_ids: Iterable[UUID]) -> bytes:
