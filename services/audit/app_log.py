@@ -12,7 +12,7 @@ import structlog
 
 from services.audit.core.checkpoint import Checkpoint, Signer, tlog_proof
 from services.audit.core.entry import EntryKind, make_entry, rfc3339
-from services.audit.core.merkle import Frontier, Tree
+from services.audit.core.merkle import Tree
 from services.audit.core.numbering import Position
 from services.audit.errors import EntryNotFoundError
 from services.audit.store_log import Appended, LogHead, LogStore, NewEntry, StoredEntry
@@ -25,6 +25,7 @@ from services.common.errors import (
     StorageUnavailableError,
 )
 from services.common.groupcommit import GroupCommit
+from services.common.merkle import Frontier
 
 log = structlog.get_logger()
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from services.audit.core.checkpoint import Checkpoint
 from services.audit.core.entry import REQUEST_DIGEST, Entry, Field
-from services.audit.core.merkle import Frontier, leaf_hash
 from services.audit.core.numbering import Known, Numbering, Position, number
 from services.audit.store_reader import AnyConnection, Reader
+from services.common.merkle import Frontier, leaf_hash
 from services.common.pg import transaction
 
 # The row lock makes commit order equal index order across replicas (ADR 0005).

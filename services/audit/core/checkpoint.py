@@ -5,13 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-_ED25519 = b"\x01"
-_KEY_ID_BYTES = 4
+from services.common.tlog import ED25519, VerifierKey, is_name
+from services.common.tlog import Signature as NoteSignature
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +34,24 @@ class Signer:
         The only place where the log signs; another algorithm would be added here as a second signature line.
         """
         body = f"{self.origin}\n{size}\n{b64encode(root).decode()}\n"
-        signature = b64encode(self._key_id() + self.key.sign(body.encode())).decode()
-        return Checkpoint(size, f"{body}\n\N{EM DASH} {self.origin} {signature}\n")
+        own = self.public
+        signature = NoteSignature(self.origin, own.key_id, self.key.sign(body.encode()))
+        return Checkpoint(size, f"{body}\n{signature.line()}")
+
+    @property
+    def public(self) -> VerifierKey:
+        """The public key."""
+        raw = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return VerifierKey(self.origin, ED25519, raw)
 
     def verifier_key(self) -> str:
         """The public key as text, "origin+id+key" of the signed-note specification, for those who verify."""
-        return f"{self.origin}+{self._key_id().hex()}+{b64encode(_ED25519 + self._public()).decode()}"
-
-    def _key_id(self) -> bytes:
-        return sha256(self.origin.encode() + b"\n" + _ED25519 + self._public()).digest()[:_KEY_ID_BYTES]
-
-    def _public(self) -> bytes:
-        return self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return self.public.text()
 
 
 def is_origin(text: str) -> bool:
     """True when `text` may name a log: printable ASCII without space and plus (signed-note)."""
-    return bool(text) and text.isascii() and text.isprintable() and not set(text) & {" ", "+"}
+    return is_name(text)
 
 
 def tlog_proof(index: int, hashes: Sequence[bytes], checkpoint: Checkpoint) -> str:

@@ -1,67 +1,8 @@
-"""The Merkle tree of the log (RFC 6962 2.1, RFC 9162 2.1): hashes, frontier, roots and proofs."""
+"""The Merkle tree of the log in memory (RFC 6962 2.1, RFC 9162 2.1): roots and proofs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from hashlib import sha256
-
-HASH_BYTES = 32
-
-
-def leaf_hash(leaf: bytes) -> bytes:
-    """Hash of a leaf, 32 bytes. The prefix keeps leaves and nodes apart (RFC 6962 2.1)."""
-    return sha256(b"\x00" + leaf).digest()
-
-
-def node_hash(left: bytes, right: bytes) -> bytes:
-    """Hash of an inner node, 32 bytes."""
-    return sha256(b"\x01" + left + right).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class Frontier:
-    """What is needed to go on with a tree: its size and the roots of its complete subtrees, largest first."""
-
-    size: int = 0
-    peaks: tuple[bytes, ...] = ()
-
-    @classmethod
-    def from_bytes(cls, size: int, raw: bytes) -> Frontier:
-        """The frontier that `to_bytes` wrote.
-
-        Raises:
-            ValueError: `raw` does not hold one hash for each bit that is set in `size`.
-        """
-        if size < 0 or len(raw) != size.bit_count() * HASH_BYTES:
-            msg = "the frontier does not belong to a tree of this size"
-            raise ValueError(msg)
-        return cls(size, tuple(raw[at : at + HASH_BYTES] for at in range(0, len(raw), HASH_BYTES)))
-
-    def to_bytes(self) -> bytes:
-        """The peaks one after another, 32 bytes each."""
-        return b"".join(self.peaks)
-
-    def extended(self, hashes: Iterable[bytes]) -> Frontier:
-        """The frontier after leaves with these hashes were added."""
-        size, peaks = self.size, list(self.peaks)
-        for leaf in hashes:
-            carry, bits = leaf, size
-            while bits & 1:
-                carry = node_hash(peaks.pop(), carry)
-                bits >>= 1
-            peaks.append(carry)
-            size += 1
-        return Frontier(size, tuple(peaks))
-
-    def root(self) -> bytes:
-        """Root of the tree, 32 bytes; of an empty tree the hash of nothing."""
-        if not self.peaks:
-            return sha256(b"").digest()
-        root = self.peaks[-1]
-        for peak in reversed(self.peaks[:-1]):
-            root = node_hash(peak, root)
-        return root
+from services.common.merkle import HASH_BYTES, node_hash
 
 
 class Tree:

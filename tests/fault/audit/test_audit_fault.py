@@ -24,11 +24,11 @@ from alpr.audit.v1.health_service_pb2_grpc import HealthServiceStub
 from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.audit.config import AuditSettings
-from services.audit.core.merkle import Frontier
 from services.audit.verifier import open_checkpoint, read_public_key
 from services.common.client import ClientTls, service_channel
 from services.common.database import database_of, with_database
 from services.common.errors import AlprError, from_rpc_error
+from services.common.merkle import Frontier
 from services.dev.pki import DevelopmentAuthority
 from tests.support.audit_kit import (
     authorizations,

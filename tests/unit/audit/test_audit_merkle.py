@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.audit.core.merkle import Frontier, Tree, leaf_hash, node_hash
+from services.audit.core.merkle import Tree
 from services.audit.verifier import root_of_proof
+from services.common.merkle import Frontier, leaf_hash, node_hash
 
 # The eight leaves that Certificate Transparency's own tests use, and the roots of their first n.
 LEAVES = [

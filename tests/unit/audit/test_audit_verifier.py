@@ -20,7 +20,7 @@ from alpr.type.v1.receipt_pb2 import AuditReceipt, OpenedField
 from services.audit import verifier
 from services.audit.core.checkpoint import Signer, tlog_proof
 from services.audit.core.entry import Entry, make_entry
-from services.audit.core.merkle import Tree, leaf_hash
+from services.audit.core.merkle import Tree
 from services.audit.verifier import (
     VerificationError,
     ed25519_holds,
@@ -28,6 +28,7 @@ from services.audit.verifier import (
     verify_exports,
     verify_receipt,
 )
+from services.common.merkle import leaf_hash
 from services.common.receipts import export_header, export_line, receipt_to_json
 
 SIGNER = Signer("audit.test/log", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
