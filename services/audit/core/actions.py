@@ -15,8 +15,28 @@ ACTIONS = MappingProxyType(
                 "alert.verify",
                 "alert.dispose",
                 "alert.escalate",
+                "asset.register",
+                "asset.retire",
+                "asset.list",
+                "asset.board",
+                "asset.leave",
+                "asset.report",
+                "dispatch.propose",
+                "dispatch.broadcast",
+                "dispatch.cancel",
+                "dispatch.show",
+                "dispatch.receive",
+                "dispatch.acknowledge",
+                "escalations.watch",
                 "alert.export",
                 "alert.leave",
+                "alert.ask",
+                "webhook.create",
+                "webhook.approve",
+                "webhook.end",
+                "webhook.rotate",
+                "webhook.list",
+                "webhook.retry",
             }
         ),
         "matcher": frozenset(
@@ -99,6 +119,15 @@ _BRING_ENTRIES = frozenset({"hot_list.activate", "local_list.add"})
 def allows_look_back(service: str, action: str) -> bool:
     """True when an act of this action, recorded through this service, may be followed by a look-back."""
     return service == "matcher" and action in _BRING_ENTRIES
+
+
+# What a person sets up to go on without a sign-in, and what the person must go on being entitled to (IV.A.4).
+_STANDING = MappingProxyType({"webhook.create": "alerts.subscribe"})
+
+
+def stands_for(action: str) -> str:
+    """What whoever did `action` must still be entitled to while its work goes on; empty when it does not."""
+    return _STANDING.get(action, "")
 
 
 def needs_justification(action: str) -> bool:

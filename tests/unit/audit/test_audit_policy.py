@@ -55,6 +55,12 @@ EXPORTS_OF_THE_HEAD = {
     "hot_list.leave",
 }
 REGISTER = {"dissemination.list", "dissemination.delete", "dissemination.tell", "evidence.list"}
+WEBHOOKS = {"webhook.create", "webhook.rotate", "webhook.retry"}
+WEBHOOKS_SEEN = {"webhook.end", "webhook.list"}
+DISPATCHING = {"asset.register", "asset.retire", "asset.list"} | {
+    f"dispatch.{act}" for act in ("propose", "broadcast", "cancel", "show")
+}
+CREW = {"asset.board", "asset.leave", "asset.report", "dispatch.receive", "dispatch.acknowledge"}
 COORDINATION = (
     ACCOUNTS
     | SENSORS
@@ -65,24 +71,36 @@ COORDINATION = (
 SHARING = {"agreement.propose", "agreement.accept", "agreement.end", "scope.set"}
 OVERSIGHT = {"agreement.list", "scope.list"}
 MATRIX = {
-    Role.STATEWIDE_COORDINATOR: COORDINATION
+    Role.STATEWIDE_COORDINATOR: {"escalations.watch"}
+    | COORDINATION
     | SHARING
     | OVERSIGHT
     | HOLDS
     | PURGES
     | EXPORTS_OF_THE_HEAD
     | REGISTER
+    | WEBHOOKS_SEEN
+    | {"webhook.approve"}
     | {"agency.register"},
-    Role.WORK_UNIT_COORDINATOR: COORDINATION | OVERSIGHT | REGISTER,
+    Role.WORK_UNIT_COORDINATOR: {"escalations.watch"} | COORDINATION | OVERSIGHT | REGISTER,
     Role.USER: QUESTIONS
+    | CREW
     | HELD
     | ALERTS
     | LOCAL
     | EVERYBODY
     | EXPORTS
     | REGISTER
+    | {"alert.ask"}
     | {"alert.dispose", "dissemination.correct", "hot_list.list", "matcher.state", "model.list"},
-    Role.TELECOM_CENTER: ALERTS | EVERYBODY | {"question.alerts", "matcher.state"},
+    Role.TELECOM_CENTER: DISPATCHING
+    | {"escalations.watch"}
+    | WEBHOOKS
+    | WEBHOOKS_SEEN
+    | {"alert.ask"}
+    | ALERTS
+    | EVERYBODY
+    | {"question.alerts", "matcher.state"},
     Role.SYSTEM_ADMINISTRATOR: EVERYBODY
     | PURGES
     | {"retention.set", "purge.run", "sensor.health"}
@@ -90,6 +108,7 @@ MATRIX = {
     Role.AUDITOR: EVERYBODY
     | OVERSIGHT
     | PURGES
+    | {"webhook.list"}
     | {"log.export", "account.list", "account.get", "dissemination.list", "evidence.list"},
     Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | OVERSIGHT | {"matcher.state"},
     Role.CVEO: EVERYBODY | APART,
@@ -168,6 +187,31 @@ def test_without_training_there_is_no_data(action: str) -> None:
     )
 
     assert clauses(untrained, action) == ("III.D.1",)
+
+
+@pytest.mark.clause("III.D.1", "IV.A.4")
+@pytest.mark.parametrize("action", sorted(WEBHOOKS | {"webhook.approve", "alert.ask"}))
+def test_without_training_or_certification_no_webhook_is_kept_and_nobody_is_asked(action: str) -> None:
+    roles = (Role.TELECOM_CENTER, Role.STATEWIDE_COORDINATOR, Role.USER)
+
+    assert clauses(person(*roles, without=CertificationKind.ALPR_TRAINING), action) == ("III.D.1",)
+    assert clauses(person(*roles, without=CertificationKind.LEADS), action) == ("IV.A.4",)
+
+
+@pytest.mark.clause("III.D.1", "IV.A.4", "IV.D.3")
+@pytest.mark.parametrize("action", sorted(DISPATCHING | CREW - {"asset.leave"} | {"escalations.watch"}))
+def test_without_training_or_certification_nobody_dispatches_or_is_dispatched(action: str) -> None:
+    roles = (Role.TELECOM_CENTER, Role.USER)
+
+    assert clauses(person(*roles, without=CertificationKind.ALPR_TRAINING), action) == ("III.D.1",)
+    assert clauses(person(*roles, without=CertificationKind.LEADS), action) == ("IV.A.4",)
+
+
+@pytest.mark.clause("IV.D.3")
+def test_a_patrol_asset_is_boarded_by_its_own_unit_only() -> None:
+    assert clauses(person(Role.USER), "asset.board", replace(OWN, unit="D2")) == ("IV.D.3",)
+    assert clauses(person(Role.USER), "asset.board", replace(OWN, unit="")) == ("IV.D.3",)
+    assert not clauses(person(Role.USER), "asset.board")
 
 
 @pytest.mark.clause("III.E.4")
