@@ -205,6 +205,19 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Facet:
+    """A hit as subscriptions see it: of which entry, where, how probable in percent, how loud at capture."""
+
+    key: EntryKey
+    sensor_id: str
+    sensor_group: str
+    latitude: float
+    longitude: float
+    percent: int
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A read and the entries that it matched, at least one, in the hot lists of `match_revision`."""
 
@@ -215,7 +228,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A passage of one plate: its newest sighting, and the entries, most severe first, at least one."""
+    """A passage of one plate: its newest sighting, and the entries, most severe first, at least one.
+
+    `facets` are its hits as subscriptions see them, equal ones once.
+    """
 
     alert_id: UUID
     raise_time: datetime
@@ -224,6 +240,7 @@ class Alert:
     acknowledged: bool
     verification: Verification
     disposition: Disposition
+    facets: tuple[Facet, ...] = ()
 
     @property
     def agencies(self) -> frozenset[str]:
