@@ -56,13 +56,17 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a person is about to do to an alert."""
+    """What a person is about to do to an alert, or to what else `alert_id` names here.
+
+    `unit` is whose the resource is, where it is one unit's own.
+    """
 
     request_id: UUID
     action: str
     alert_id: UUID
     agency_ori: str
     details: Mapping[str, str] = field(default_factory=dict)
+    unit: str = ""
 
 
 class AuditClient:
@@ -98,6 +102,7 @@ class AuditClient:
             resource=str(act.alert_id),
             resource_agency_ori=act.agency_ori,
             details=act.details,
+            resource_unit=act.unit,
         )
         response = await self._answer(self._authorization.RecordIntent(request, timeout=self.timeout_seconds))
         return Recorded(UUID(response.intent_id), _actor(response.actor))
@@ -163,7 +168,8 @@ def _typed(error: grpc.aio.AioRpcError) -> Exception:
 
 
 def _actor(actor: pb.Actor) -> Actor:
-    return Actor(actor.account_id, actor.agency_ori, pb.ROLE_TELECOM_CENTER in actor.roles)
+    is_telecom_center = pb.ROLE_TELECOM_CENTER in actor.roles
+    return Actor(actor.account_id, actor.agency_ori, is_telecom_center, unit=actor.unit)
 
 
 def _event(item: OutboxItem) -> pb.Event:

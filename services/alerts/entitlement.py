@@ -40,9 +40,9 @@ class EntitlementTerms:
     report: Callable[[Continuation], Awaitable[None]]
 
 
-async def who_is(audit: AuditClient, token: AccessToken) -> Actor:
-    """The person whose token it is, entitled to alerts at this moment. Raises what audit refuses with."""
-    leases = audit.leases(token, ACTION)
+async def who_is(audit: AuditClient, token: AccessToken, action: str = ACTION) -> Actor:
+    """The person whose token it is, entitled to `action` at this moment. Raises what audit refuses with."""
+    leases = audit.leases(token, action)
     try:
         return (await _first(leases, audit)).actor
     finally:
@@ -53,25 +53,33 @@ class Entitlement:
     """A lease that renews itself while `hold` runs. Made by `open`, ended by `close`."""
 
     def __init__(
-        self, terms: EntitlementTerms, token: AccessToken, leases: AsyncGenerator[Lease], first: Lease
+        self,
+        terms: EntitlementTerms,
+        open_leases: Callable[[], AsyncGenerator[Lease]],
+        leases: AsyncGenerator[Lease],
+        first: Lease,
     ) -> None:
         self._terms = terms
-        self._token = token
+        self._open_leases = open_leases
         self._leases = leases
         self._lease = first
         self._renewed = asyncio.Event()
 
     @classmethod
-    async def open(cls, terms: EntitlementTerms, token: AccessToken) -> "Entitlement":
-        """The entitlement, with its first lease.
+    async def open(cls, terms: EntitlementTerms, token: AccessToken, action: str = ACTION) -> "Entitlement":
+        """The entitlement to `action`, with its first lease.
 
         Raises:
             UnauthenticatedError, NotPermittedError: Audit refuses the person.
             AuditUnavailableError: Audit did not answer in time.
         """
-        leases = terms.audit.leases(token, ACTION)
+
+        def open_leases() -> AsyncGenerator[Lease]:
+            return terms.audit.leases(token, action)
+
+        leases = open_leases()
         try:
-            return cls(terms, token, leases, await _first(leases, terms.audit))
+            return cls(terms, open_leases, leases, await _first(leases, terms.audit))
         except BaseException:
             await leases.aclose()
             raise
@@ -107,7 +115,7 @@ class Entitlement:
                 ) from error
             await asyncio.sleep(_RETRY_SECONDS)
             await self._leases.aclose()
-            self._leases = self._terms.audit.leases(self._token, ACTION)
+            self._leases = self._open_leases()
 
     async def _expire(self) -> None:
         while True:

@@ -297,3 +297,4 @@ class Actor:
     account_id: str
     agency_ori: str
     is_telecom_center: bool
+    unit: str = ""
