@@ -42,10 +42,11 @@ KINDS = MappingProxyType(
         "heldimage": QuestionKind(1, beyond_retention=True),
         "mcsreads": QuestionKind(),
         "mcsimage": QuestionKind(1),
+        "mcsexport": QuestionKind(5000),
     }
 )
 # Permits of these kinds open the Motor Carrier Safety data set and are signed with its key (ENF-051 III.E.5).
-MOTOR_CARRIER_KINDS = frozenset({"mcsreads", "mcsimage", "mcslookback", "mcslookbackimage"})
+MOTOR_CARRIER_KINDS = frozenset({"mcsreads", "mcsimage", "mcsexport", "mcslookback", "mcslookbackimage"})
 ASKED_THROUGH = "search"
 """The one service that asks the archive of reads."""
 

@@ -53,7 +53,11 @@ EXPORTS_OF_THE_HEAD = {
     "alert.leave",
     "hot_list.export",
     "hot_list.leave",
+    "export.seal",
 }
+# What the head of the agency takes along besides (IV.A.3).
+TAKEN_ALONG = HELD | {"question.evidencecopy", "dissemination.export"}
+APART_EXPORT = {"question.mcsexport", "mcs_dissemination.everything", "mcs_export.seal"}
 REGISTER = {"dissemination.list", "dissemination.delete", "dissemination.tell", "evidence.list"}
 WEBHOOKS = {"webhook.create", "webhook.rotate", "webhook.retry"}
 WEBHOOKS_SEEN = {"webhook.end", "webhook.list"}
@@ -78,6 +82,7 @@ MATRIX = {
     | HOLDS
     | PURGES
     | EXPORTS_OF_THE_HEAD
+    | TAKEN_ALONG
     | REGISTER
     | WEBHOOKS_SEEN
     | {"webhook.approve"}
@@ -112,9 +117,16 @@ MATRIX = {
     | {"log.export", "account.list", "account.get", "dissemination.list", "evidence.list"},
     Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | OVERSIGHT | {"matcher.state"},
     Role.CVEO: EVERYBODY | APART,
-    Role.CVEO_SUPERVISOR: EVERYBODY | APART | APART_SENSORS,
+    Role.CVEO_SUPERVISOR: EVERYBODY | APART | APART_SENSORS | APART_EXPORT,
 }
-SERVICE_ACTIONS = {"reads.purge", "look_back.run", "alert.escalate", "local_list.suspend", "hot_list.tune"}
+SERVICE_ACTIONS = {
+    "reads.purge",
+    "dissemination.notify",
+    "look_back.run",
+    "alert.escalate",
+    "local_list.suspend",
+    "hot_list.tune",
+}
 ACTIONS_OF_PEOPLE = sorted(set().union(*MATRIX.values()))
 OWN = Thing("x", agency=ORI, unit="D1", person="somebody-else")
 
@@ -215,7 +227,7 @@ def test_a_patrol_asset_is_boarded_by_its_own_unit_only() -> None:
 
 
 @pytest.mark.clause("III.E.4")
-@pytest.mark.parametrize("action", sorted(APART | APART_SENSORS))
+@pytest.mark.parametrize("action", sorted(APART | APART_SENSORS | APART_EXPORT))
 def test_without_its_own_training_there_is_nothing_of_motor_carrier_safety(action: str) -> None:
     untrained = person(*Role, without=CertificationKind.MOTOR_CARRIER_TRAINING)
     alpr_only = person(Role.CVEO_SUPERVISOR, without=CertificationKind.ALPR_TRAINING)
@@ -232,14 +244,15 @@ def test_the_roles_of_motor_carrier_safety_and_all_others_share_no_read_and_no_l
     assert theirs & others == EVERYBODY
     assert not any(clauses(person(*MOTOR_CARRIER_ROLES), action) == () for action in others - EVERYBODY)
     assert not any(
-        clauses(person(*(set(Role) - MOTOR_CARRIER_ROLES)), action) == () for action in APART | APART_SENSORS
+        clauses(person(*(set(Role) - MOTOR_CARRIER_ROLES)), action) == ()
+        for action in APART | APART_SENSORS | APART_EXPORT
     )
 
 
 @pytest.mark.clause("IV.A.4")
-@pytest.mark.parametrize("action", sorted(APART))
+@pytest.mark.parametrize("action", sorted(APART | APART_EXPORT))
 def test_without_leads_certification_motor_carrier_safety_answers_nothing(action: str) -> None:
-    assert clauses(person(Role.CVEO, without=CertificationKind.LEADS), action) == ("IV.A.4",)
+    assert clauses(person(Role.CVEO_SUPERVISOR, without=CertificationKind.LEADS), action) == ("IV.A.4",)
 
 
 @pytest.mark.clause("IV.A.4")
@@ -341,7 +354,7 @@ def test_roles_that_reach_beyond_a_unit_are_the_statewide_coordinators_to_give(r
 )
 def test_a_service_acts_by_itself_only_in_its_own_ways(service: str, action: str) -> None:
     own = {
-        "search": {"reads.purge", "look_back.run"},
+        "search": {"reads.purge", "dissemination.notify", "look_back.run"},
         "matcher": {"local_list.suspend", "hot_list.tune"},
         "alerts": {"alert.escalate"},
     }
