@@ -21,6 +21,7 @@ from services.audit.app_look_back import LookBacks
 from services.audit.app_record import Recorder
 from services.audit.app_registry import Agencies, Sensors
 from services.audit.app_settings import Settings
+from services.audit.app_standing import Standing
 from services.audit.app_watch import Entitlements, Registry, Watch
 from services.audit.config import AuditSettings
 from services.audit.core.claims import Expected
@@ -82,7 +83,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     agreed = Agreements(gate, actor, agreements)
     limits = GroupLimits(gate, actor, scopes, folder.rules)
     governance = GovernanceServicer(Agencies(gate, actor, accounts), agreed, limits, agreement_watch)
-    entitlements = HealthServicer(Entitlements(registry, gate, clock))
+    standing = Standing(journal, gate, accounts)
+    entitlements = HealthServicer(Entitlements(registry, gate, standing, clock))
     setting_watch = Watch(registry, sensors.revisions, lambda now: now.settings, settings_kept.since)
     setting = SettingsServicer(Settings(gate, actor, settings_kept), setting_watch, permit_key)
     log = LogServicer(gate, journal, Exporter(journal, gate))

@@ -116,7 +116,11 @@ class Gate:
         Raises:
             NotPermittedError: It is not allowed; metadata `clauses` says by which clauses.
         """
-        decision = self._policies.decide_person(person.account, action, thing, self._clock.now())
+        return self.permit_account(person.account, action, thing)
+
+    def permit_account(self, account: Account, action: str, thing: Thing) -> Decision:
+        """As `permit`, for an account whose person is not signed in."""
+        decision = self._policies.decide_person(account, action, thing, self._clock.now())
         if not decision.allowed:
             raise refusal(decision)
         return decision

@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from services.audit.app_authorize import Actor, actor_of
+from services.audit.app_authorize import Actor, actor_of, actor_of_account
 from services.audit.app_gate import Attempt, Gate, Person
+from services.audit.app_standing import Standing
 from services.audit.core.policy import Thing
 from services.audit.errors import EntitlementEndedError
 from services.audit.store_sensors import Revisions, SensorStore
@@ -150,9 +151,10 @@ class Lease:
 class Entitlements:
     """Follows whether a person may still do what an open stream does."""
 
-    def __init__(self, registry: Registry, gate: Gate, clock: Clock) -> None:
+    def __init__(self, registry: Registry, gate: Gate, standing: Standing, clock: Clock) -> None:
         self._registry = registry
         self._gate = gate
+        self._standing = standing
         self._clock = clock
 
     async def watch(self, service: str, token: str, action: str) -> AsyncGenerator[Lease, None]:
@@ -174,6 +176,26 @@ class Entitlements:
             seen = await self._registry.after(seen, max(pause, 0))
             async with self._gate.recording(attempt):
                 person = await self._still(token, action, attempt)
+
+    async def watch_standing(self, service: str, intent_id: str, action: str) -> AsyncGenerator[Lease, None]:
+        """Leases for what a person set up by that intent, the first at once; ends only by an error.
+
+        Raises:
+            EntryNotFoundError, InvalidFieldError: The intent is none that work may stand on.
+            NotPermittedError: The person may not do `action`, at the beginning.
+            EntitlementEndedError: Account, roles, training or certification have ended since.
+        """
+        seen = await self._registry.after(_NOTHING, 0)
+        founded = await self._standing.founded(service, intent_id, action)
+        account = await self._standing.entitled(founded)
+        while True:
+            now = self._clock.now()
+            next_end = account.next_change(now)
+            until = min(now + LEASE, next_end) if next_end else now + LEASE
+            yield Lease(actor_of_account(account), until)
+            pause = min(_LEASE_EVERY_SECONDS, (until - self._clock.now()).total_seconds())
+            seen = await self._registry.after(seen, max(pause, 0))
+            account = await self._standing.still_entitled(founded)
 
     async def _check(self, token: str, action: str, attempt: Attempt) -> Person:
         person = await self._gate.person(token, attempt)

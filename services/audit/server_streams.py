@@ -117,7 +117,12 @@ class HealthServicer(health_rpc.HealthServiceServicer):
     ) -> AsyncIterator[health_pb.WatchEntitlementsResponse]:
         """See health_service.proto."""
         service = require_service(context, *SERVICES).peer.name
-        leases = self._entitlements.watch(service, request.access_token, wire.parse_action(request.action))
+        action = wire.parse_action(request.action)
+        if request.intent_id:
+            intent_id = wire.parse_standing(request)
+            leases = self._entitlements.watch_standing(service, intent_id, action)
+        else:
+            leases = self._entitlements.watch(service, request.access_token, action)
         async with aclosing(leases):
             async for lease in until_stopping(leases, context):
                 yield health_pb.WatchEntitlementsResponse(

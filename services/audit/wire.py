@@ -7,6 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 
 from alpr.audit.v1 import authorization_service_pb2 as pb
+from alpr.audit.v1 import health_service_pb2 as health_pb
 from alpr.audit.v1 import log_service_pb2 as log_pb
 from alpr.type.v1 import justification_pb2, left_out_pb2, receipt_pb2
 from services.audit.app_authorize import Actor, Asked, Authorization
@@ -294,6 +295,20 @@ def parse_page_size(size: int, usual: int, most: int) -> int:
         violation = FieldViolation("page_size", f"must be 0 to {most}")
         raise InvalidFieldError("the page size is not allowed", violations=[violation])
     return size or usual
+
+
+def parse_standing(request: health_pb.WatchEntitlementsRequest) -> str:
+    """The id of the intent that stands in place of a token.
+
+    Raises:
+        InvalidFieldError: It is no UUID, or a token came with it.
+    """
+    wrong: Wrong = []
+    intent_id = str(parse_uuid("intent_id", request.intent_id, wrong))
+    if request.access_token:
+        wrong.append(FieldViolation("access_token", "must be empty where intent_id is set"))
+    raise_violations(wrong)
+    return intent_id
 
 
 def parse_action(action: str) -> str:
