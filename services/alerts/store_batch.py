@@ -1,9 +1,10 @@
 """One transaction of the writer while it is being built."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from services.alerts import metrics
@@ -39,6 +40,18 @@ class OutboxItem:
     result: int | None = None
 
 
+@runtime_checkable
+class OwnChange(Protocol):
+    """A change that knows by itself how it is written into a batch."""
+
+    async def write_into(self, batch: "Batch", new_id: Callable[[], UUID]) -> UUID:
+        """What the change belongs to, once it is in the batch.
+
+        Raises:
+            AlprError: It is refused, and nothing was written; the batch may go on.
+        """
+
+
 class Batch:
     """Feed positions and log items that belong to the open transaction of `conn`.
 
@@ -56,6 +69,11 @@ class Batch:
     async def begin(cls, conn: Connection, now: datetime) -> "Batch":
         """A batch under the lock of the head, which the end of the transaction gives back."""
         return cls(conn, now, await conn.fetchval(_LOCK))
+
+    @property
+    def last_position(self) -> int:
+        """The last position given out, by this batch or before; 0 before the first."""
+        return self._next_position - 1
 
     def announce(self, alert_id: UUID, kind: FeedKind) -> None:
         """Gives the change of an alert the next position of the feed."""

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from services.alerts.core.model import Hit
-from services.alerts.store_batch import Batch, OutboxItem
+from services.alerts.store_batch import Batch, OutboxItem, OwnChange
 from services.alerts.store_hits import place_hits
 from services.alerts.store_steps import StepChange, record_step
 from services.alerts.store_withdrawals import Withdrawal, record_withdrawal
@@ -19,8 +19,8 @@ from services.common.clock import Clock
 from services.common.errors import AlprError
 from services.common.pg import Pool, transaction
 
-Change = Hit | StepChange | Withdrawal | OutboxItem
-# The alert that a change belongs to; for a withdrawal its intent, for a log item its own id.
+Change = Hit | StepChange | Withdrawal | OutboxItem | OwnChange
+# The alert that a change belongs to; for a withdrawal its intent, for a log item its own id, else what it says.
 Done = UUID
 
 
@@ -60,13 +60,17 @@ class AlertWriter:
         batch.count()
         return done
 
-    async def _record(self, batch: Batch, change: StepChange | Withdrawal | OutboxItem) -> Done | Exception:
+    async def _record(
+        self, batch: Batch, change: StepChange | Withdrawal | OutboxItem | OwnChange
+    ) -> Done | Exception:
         if isinstance(change, OutboxItem):
             batch.report(change)
             return change.item_id
         if isinstance(change, Withdrawal):
             return await record_withdrawal(batch, change, self._new_id)
         try:
-            return await record_step(batch, change, self._new_id)
+            if isinstance(change, StepChange):
+                return await record_step(batch, change, self._new_id)
+            return await change.write_into(batch, self._new_id)
         except AlprError as error:
             return error
