@@ -20,7 +20,7 @@ from services.common.errors import AlprError
 from services.common.pg import Pool, transaction
 
 Change = Hit | StepChange | Withdrawal | OutboxItem | OwnChange
-# The alert that a change belongs to; for a withdrawal its intent, for a log item its own id, else what it says.
+# The alert that a change belongs to; for a withdrawal its intent, for a log item its id, else what it says.
 Done = UUID
 
 
