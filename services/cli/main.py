@@ -36,7 +36,7 @@ from services.cli.read import read
 from services.cli.search import purposes
 from services.cli.token import token
 from services.cli.up import up
-from services.cli.watch.lines import watch
+from services.cli.watch.command import watch
 
 app = typer.Typer(
     name="platewarden",

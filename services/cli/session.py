@@ -45,9 +45,22 @@ class Session:
             self._channels[service] = user_channel(self._connection.target(service), self._connection.ca_file)
         return self._channels[service]
 
+    def lone_channel(self, service: str) -> grpc.aio.Channel:
+        """A channel to `service` that shares no connection; who asks for it closes it."""
+        return user_channel(self._connection.target(service), self._connection.ca_file, alone=True)
+
+    @property
+    def connection(self) -> Connection:
+        """Where the services are."""
+        return self._connection
+
+    async def token(self) -> str:
+        """A token that is still good."""
+        return await self._token_source()
+
     async def metadata(self) -> Any:
         """Call metadata with a token that is still good."""
-        return (bearer(await self._token_source()),)
+        return (bearer(await self.token()),)
 
     async def call(self, method: Any, request: Any, *, deadline: float = 30.0) -> Any:
         """The response of a unary or client-streaming call.

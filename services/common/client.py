@@ -82,13 +82,16 @@ def service_channel(target: str, tls: ClientTls, *, server_name: str) -> grpc.ai
     return grpc.aio.secure_channel(target, credentials, options=options)
 
 
-def user_channel(target: str, ca_file: Path) -> grpc.aio.Channel:
+def user_channel(target: str, ca_file: Path, *, alone: bool = False) -> grpc.aio.Channel:
     """A channel for a person: server TLS, and a token on every call (`bearer`).
 
-    The server must prove the name of the host in `target`.
+    The server must prove the name of the host in `target`. A channel that is `alone` shares no connection
+    with others to the same place: who makes a new one after a try without an answer does not meet the same
+    dead link again.
     """
+    options = (*_OPTIONS, ("grpc.use_local_subchannel_pool", 1)) if alone else _OPTIONS
     return grpc.aio.secure_channel(
-        target, grpc.ssl_channel_credentials(ca_file.read_bytes()), options=_OPTIONS
+        target, grpc.ssl_channel_credentials(ca_file.read_bytes()), options=options
     )
 
 

@@ -14,6 +14,7 @@ from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
 from alpr.search.v1 import search_service_pb2 as search_pb
 from alpr.search.v1 import search_service_pb2_grpc as search_rpc
 from alpr.type.v1 import justification_pb2, read_pb2, sensor_pb2
+from platewarden_client import AlertEvent, EventKind, Gap, LinkState
 from services.cli import alert, hotlist, search
 from services.cli.camera import Camera
 from services.cli.capture import show as show_capture
@@ -27,7 +28,8 @@ from services.cli.sensor import approve_deployment, register_sensor
 from services.cli.sensor_channel import sensor_channel
 from services.cli.session import Session
 from services.cli.tokens import token_source
-from services.cli.watch import lines as watch
+from services.cli.watch import lines
+from services.cli.watch.feed import alert_stream, refusals
 from services.common.errors import AlprError
 
 SENSOR_ID = "demo-i90-eastbound"
@@ -139,16 +141,22 @@ class Story:
 
     async def _dispatch(self) -> None:
         dispatcher = await self._session(cast.DISPATCHER.subject)
-        async for message in watch.alerts(dispatcher, "", [], self._output):
-            if message.WhichOneof("event") != "raised":
-                self._seen.arrived.set()  # the first heartbeat: the subscription stands
-                continue
-            delay = datetime.now(UTC) - message.raised.raise_time.ToDatetime(UTC)
-            self._seen.alerts.append(message.raised)
-            watch.show(message, self._output)
-            self._say(
-                f"  [dim]with the dispatcher {delay.total_seconds() * 1000:.0f} ms after it was raised[/]"
-            )
+        with refusals():
+            async with alert_stream(dispatcher, on_link=self._on_link) as stream:
+                async for event in stream:
+                    self._arrived(event)
+
+    def _on_link(self, state: LinkState) -> None:
+        if state is LinkState.LIVE:
+            self._seen.arrived.set()  # a heartbeat at least: the subscription stands
+
+    def _arrived(self, event: AlertEvent | Gap) -> None:
+        lines.show(event, self._output)
+        if isinstance(event, AlertEvent) and event.kind is EventKind.RAISED:
+            self._seen.alerts.append(event.alert)
+            delay = datetime.now(UTC) - event.alert.raise_time.ToDatetime(UTC)
+            milliseconds = delay.total_seconds() * 1000
+            self._say(f"  [dim]with the dispatcher {milliseconds:.0f} ms after it was raised[/]")
 
     async def _photograph(self) -> None:
         self._title(3, f"Photographs go to the ocr service: {self._material.origin}")

@@ -77,7 +77,7 @@ class Board:
         if not with_done:
             return waiting
         done = (alert for alert in self._alerts.values() if stage_of(alert) is Stage.DONE)
-        return waiting + sorted(done, key=lambda alert: raised_at(alert), reverse=True)
+        return waiting + sorted(done, key=raised_at, reverse=True)
 
     def open_alerts(self) -> list[pb.Alert]:
         """Alerts that wait for something, in no order."""

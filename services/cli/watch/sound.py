@@ -8,8 +8,6 @@ from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1 import hit_pb2
 from services.cli.watch.board import Stage, stage_of
 
-Category = hit_pb2.HotListCategory.ValueType
-
 # The floor of ENF-051 IV.D.2: its sound goes off with all sound only, where it is seen that it is off.
 FLOOR: Final = frozenset(
     {
@@ -37,18 +35,18 @@ REPEAT_SECONDS: Final = 6.0
 class Bell:
     """Says how often to strike the bell; whoever holds it strikes."""
 
-    def __init__(self, silent: Iterable[Category] = ()) -> None:
+    def __init__(self, silent: Iterable[hit_pb2.HotListCategory.ValueType] = ()) -> None:
         self.on = True
         self._silent = frozenset(silent) - FLOOR
         self._rung: set[str] = set()
         self._next = 0.0
 
     @property
-    def silent(self) -> frozenset[Category]:
+    def silent(self) -> frozenset[hit_pb2.HotListCategory.ValueType]:
         """Categories without sound; none of the floor."""
         return self._silent
 
-    def switch(self, category: Category) -> bool:
+    def switch(self, category: hit_pb2.HotListCategory.ValueType) -> bool:
         """Takes the sound of `category` away or gives it back; False when it is of the floor and stays."""
         if category in FLOOR:
             return False
@@ -68,8 +66,8 @@ class Bell:
         sounding = [alert for alert in alerts if self._sounds(alert)]
         fresh = [alert for alert in sounding if alert.alert_id not in self._rung]
         self._rung = {alert.alert_id for alert in sounding}
-        again = [alert for alert in sounding if alert.severity == pb.SEVERITY_URGENT] if now >= self._next else []
-        due = fresh + again
+        urgent = [alert for alert in sounding if alert.severity == pb.SEVERITY_URGENT]
+        due = fresh + (urgent if now >= self._next else [])
         if not due:
             return 0
         self._next = now + REPEAT_SECONDS

@@ -1,20 +1,21 @@
-"""What `platewarden watch` says of an alert, and that it goes on after a break."""
+"""What `platewarden watch` says of an alert where no board is wanted, and how it ends."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+import json
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import Any, cast
 
+import grpc
 import pytest
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
-from alpr.type.v1 import hit_pb2
+from alpr.type.v1 import hit_pb2, notice_pb2
+from alpr.type.v1.error_reason_pb2 import ErrorReason
+from platewarden_client import AlertEvent, EntitlementEndedError, EventKind, Gap, Position, ResumeFileError
+from platewarden_client.errors import Failure
+from services.cli.locate import CommandError
 from services.cli.output import Output
-from services.cli.session import Session
-from services.cli.watch import lines as watch
-from services.cli.watch.lines import alerts, listing
-from services.common.errors import AlprError, DependencyUnavailableError, NotPermittedError, StoppingError
+from services.cli.watch.feed import refusals
+from services.cli.watch.lines import listing, plain, show
+from services.common.errors import AlprError
 from services.common.wire import to_timestamp
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -36,57 +37,64 @@ def test_nothing_is_said_of_what_is_not_known() -> None:
     assert listing(hit_pb2.MatchedEntry(match_grade=hit_pb2.MATCH_GRADE_SOUND), NOW) == ""
 
 
-class BrokenOnce:
-    """A session whose feed ends with an error after two messages, and goes on when it is asked again."""
-
-    def __init__(self, error: AlprError) -> None:
-        self.asked: list[str] = []
-        self._error = error
-
-    def channel(self, _: str) -> Any:
-        return SimpleNamespace(unary_stream=lambda *_, **__: None, unary_unary=lambda *_, **__: None)
-
-    async def stream(
-        self, _: Any, request: pb.SubscribeAlertsRequest
-    ) -> AsyncIterator[pb.SubscribeAlertsResponse]:
-        self.asked.append(request.resume_token)
-        for number in (1, 2):
-            token = f"{request.resume_token}{number}"
-            yield pb.SubscribeAlertsResponse(resume_token=token, heartbeat=pb.Heartbeat())
-        raise self._error
+def event_of(**changes: str) -> AlertEvent:
+    """An alert that was raised."""
+    values = {"plate": "AB12345", "alert_id": "a-1", **changes}
+    notice = notice_pb2.Notice(lead_only=True, text="UNVERIFIED: confirm first")
+    entry = hit_pb2.MatchedEntry(category=hit_pb2.HOT_LIST_CATEGORY_AMBER, hot_list_name="LEADS")
+    alert = pb.Alert(notice=notice, entries=[entry], warnings=[hit_pb2.HIT_WARNING_STATE_MISMATCH], **values)
+    return AlertEvent(EventKind.RAISED, Position(1, 7), alert)
 
 
-async def watched(session: BrokenOnce, messages: int) -> list[str]:
-    """The tokens of so many messages."""
-    found: list[str] = []
-    feed = alerts(cast("Session", session), "start-", [], Output(as_json=True))
-    async with aclosing(cast("AsyncGenerator[Any]", feed)):
-        async for message in feed:
-            found.append(message.resume_token)
-            if len(found) == messages:
-                break
-    return found
+@pytest.mark.clause("II.A", "III.B.3.r")
+def test_warnings_and_unverified_are_printed_with_the_alert(capsys: pytest.CaptureFixture[str]) -> None:
+    show(event_of(), Output(as_json=False))
+
+    printed = capsys.readouterr().out
+    assert printed.index("STATE MISMATCH") < printed.index("UNVERIFIED: confirm first") < printed.index("a-1")
 
 
-@pytest.mark.clause("IV.D.1")
-@pytest.mark.parametrize("error", [StoppingError("stopping"), DependencyUnavailableError("away")])
-async def test_after_a_break_it_goes_on_after_the_last_message_that_came(
-    error: AlprError, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watch, "_PAUSE_SECONDS", 0)
-    session = BrokenOnce(error)
+def test_a_program_gets_one_document_a_line_for_alerts_and_gaps(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(as_json=True)
 
-    found = await watched(session, 4)
+    show(event_of(), output)
+    show(Gap(NOW, "ERROR_REASON_EPOCH_CHANGED"), output)
 
-    assert session.asked == ["start-", "start-2"]
-    assert found == ["start-1", "start-2", "start-21", "start-22"]
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["event"], first["alert"]["plate"]) == ("raised", "AB12345")
+    assert second == {
+        "event": "gap",
+        "since": "2026-11-25T12:00:00+00:00",
+        "reason": "ERROR_REASON_EPOCH_CHANGED",
+    }
 
 
-async def test_what_trying_again_does_not_mend_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_PAUSE_SECONDS", 0)
-    session = BrokenOnce(NotPermittedError("no", metadata={"clauses": "IV.A.4"}))
+def test_what_a_terminal_would_obey_is_shown_as_unreadable(capsys: pytest.CaptureFixture[str]) -> None:
+    show(event_of(sensor_id="cam\x1b]0;owned\x07[bold]"), Output(as_json=False))
 
-    with pytest.raises(NotPermittedError):
-        await watched(session, 4)
+    printed = capsys.readouterr().out
+    assert "\x1b]" not in printed
+    assert "[bold]" in printed
+    assert plain("a\u202eb\r\n") == "a�b" + 2 * "�"
 
-    assert session.asked == ["start-"]
+
+def test_a_refusal_of_the_stream_ends_as_every_refusal_of_a_service_does() -> None:
+    failure = Failure(
+        grpc.StatusCode.PERMISSION_DENIED,
+        "the account is suspended",
+        "ERROR_REASON_ENTITLEMENT_ENDED",
+        {"clauses": "IV.A.4"},
+    )
+
+    with pytest.raises(AlprError) as caught, refusals():
+        raise EntitlementEndedError(failure)
+
+    assert caught.value.code is grpc.StatusCode.PERMISSION_DENIED
+    assert caught.value.reason == ErrorReason.ERROR_REASON_ENTITLEMENT_ENDED
+    assert caught.value.metadata == {"clauses": "IV.A.4"}
+    assert caught.value.message == "the account is suspended"
+
+
+def test_a_resume_file_that_cannot_be_used_is_a_sentence() -> None:
+    with pytest.raises(CommandError, match="the resume file is damaged"), refusals():
+        raise ResumeFileError("the resume file is damaged")
