@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import grpc
 import structlog
 
 from alpr.type.v1 import receipt_pb2
+from services.alerts.app_acts import AlertActs
 from services.alerts.audit import DONE, FAILED, Act, AuditClient, Recorded
-from services.alerts.core.model import Actor, Alert, Hit, Step, StepRequest
+from services.alerts.core.model import Alert, Hit, Step, StepRequest
 from services.alerts.core.severity import with_lateness
-from services.alerts.core.view import visible_to
-from services.alerts.entitlement import Continuation, who_is
+from services.alerts.entitlement import Continuation
 from services.alerts.pictures import Pictures
 from services.alerts.store import AlertStore
 from services.alerts.store_batch import OutboxItem
@@ -25,7 +24,7 @@ from services.alerts.store_writer import Change, Done
 from services.alerts.wire import Look
 from services.alerts.wire_hits import ReportedHit
 from services.common.clock import Clock
-from services.common.errors import AlprError, NotFoundError, StorageUnavailableError
+from services.common.errors import AlprError, StorageUnavailableError
 from services.common.groupcommit import GroupCommit
 from services.common.identity import AccessToken
 
@@ -60,6 +59,7 @@ class Alerts:
         self._store = store
         self._writes = writes
         self._audit = audit
+        self._acts = AlertActs(store, writes, audit, clock)
         self._pictures = pictures
         self._clock = clock
 
@@ -86,19 +86,19 @@ class Alerts:
             WrongStateError, NotConfirmedError, InvalidFieldError, RequestIdReusedError: Nothing was changed.
             AlprError: What audit refuses with, or that it does not answer. Nothing was changed.
         """
-        actor, alert = await self._person_and_alert(request.alert_id, token)
+        actor, alert = await self._acts.person_and_alert(request.alert_id, token)
         action = f"alert.{request.kind.name.lower()}"
         act = Act(request.request_id, action, alert.alert_id, actor.agency_ori, _details(request))
-        intent = await self._intend(act, alert, token)
+        intent = await self._acts.intend(act, alert, token)
         try:
             await self._writes.submit(StepChange(request, intent.actor, intent.subject_id))
         except StorageUnavailableError:
             # Nobody knows whether it is on disk; the same request id finds out.
             raise
         except Exception:
-            await self._report_failure(intent, action, alert.alert_id)
+            await self._acts.report_failure(intent, action, alert.alert_id)
             raise
-        return await self._seen_by(intent.actor, alert.alert_id)
+        return await self._acts.seen_by(intent.actor, alert.alert_id)
 
     async def look(self, look: Look, token: AccessToken) -> Found:
         """One alert with pictures and history; the look is in the log before anything is given out.
@@ -107,14 +107,14 @@ class Alerts:
             NotFoundError: There is no such alert, or it is another agency's.
             AlprError: What audit refuses with: an alert older than 24 hours needs case number and purpose.
         """
-        actor, alert = await self._person_and_alert(look.alert_id, token)
+        actor, alert = await self._acts.person_and_alert(look.alert_id, token)
         act = Act(look.request_id, "alert.get", alert.alert_id, actor.agency_ori)
         now = self._clock.now()
         is_question = look.justification is not None or now - alert.raise_time > RECENT
         if is_question and actor.agency_ori in alert.agencies:
             recorded = await self._audit.authorize(act, token, look.justification, (alert.raise_time, now))
         else:
-            recorded = await self._intend(act, alert, token)
+            recorded = await self._acts.intend(act, alert, token)
             is_question = False
         return await self._show(recorded, alert.alert_id, is_question=is_question)
 
@@ -143,37 +143,9 @@ class Alerts:
         sighting = replace(hit.sighting, crop_key=keys.crop, overview_key=keys.overview)
         return replace(hit, sighting=sighting, matches=matches)
 
-    async def _person_and_alert(self, alert_id: UUID, token: AccessToken) -> tuple[Actor, Alert]:
-        actor = await who_is(self._audit, token)
-        alert = await self._store.alert(alert_id)
-        if alert is None:
-            raise NotFoundError("no such alert", resource=str(alert_id))
-        return actor, alert
-
-    async def _intend(self, act: Act, alert: Alert, token: AccessToken) -> Recorded:
-        """The recorded intent. Audit is asked for an outsider too, so that the attempt is in the log."""
-        if act.agency_ori in alert.agencies:
-            return await self._audit.record_intent(act, token)
-        try:
-            owner = replace(act, agency_ori=alert.sighting.sensor_agency_ori)
-            intent = await self._audit.record_intent(owner, token)
-        except AlprError as error:
-            if error.code is not grpc.StatusCode.PERMISSION_DENIED:
-                raise
-            raise NotFoundError("no such alert", resource=str(act.alert_id)) from None
-        await self._audit.record_outcome(intent.subject_id, FAILED)
-        raise NotFoundError("no such alert", resource=str(act.alert_id))
-
-    async def _seen_by(self, actor: Actor, alert_id: UUID) -> Alert:
-        alert = await self._store.alert(alert_id)
-        view = None if alert is None else visible_to(alert, actor.agency_ori)
-        if view is None:
-            raise NotFoundError("no such alert", resource=str(alert_id))
-        return view
-
     async def _show(self, recorded: Recorded, alert_id: UUID, *, is_question: bool) -> Found:
         try:
-            view = await self._seen_by(recorded.actor, alert_id)
+            view = await self._acts.seen_by(recorded.actor, alert_id)
             crop, overview = await self._pictures.load(view.sighting)
             history = await self._store.history(alert_id)
         except AlprError:
@@ -187,22 +159,6 @@ class Alerts:
             rows_digest=digest if is_question else b"",
         )
         return Found(view, crop, overview, history, receipt)
-
-    async def _report_failure(self, intent: Recorded, action: str, alert_id: UUID) -> None:
-        item = OutboxItem(
-            item_id=uuid4(),
-            action=action,
-            resource=str(alert_id),
-            agency_ori=intent.actor.agency_ori,
-            event_time=self._clock.now(),
-            subject_id=intent.subject_id,
-            result=int(FAILED),
-        )
-        try:
-            await self._writes.submit(item)
-        except AlprError as error:
-            # The person gets the first error; audit reports an intent that stays without an outcome.
-            log.warning("outcome_not_stored", error=type(error).__name__)
 
 
 def _details(request: StepRequest) -> Mapping[str, str]:
