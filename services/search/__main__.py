@@ -29,7 +29,7 @@ from services.search.leaving import Neighbours, open_leaving
 from services.search.look_back import LookBack
 from services.search.look_back_pictures import LookBackPictures, PictureSources
 from services.search.motor_carrier import Asking, open_motor_carrier
-from services.search.retention import RetentionPools, add_retention
+from services.search.retention import Beside, RetentionPools, add_retention
 from services.search.road import QuestionRoad
 from services.search.sensor_health import open_sensor_health
 from services.search.server import ArchiveServer
@@ -116,7 +116,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
         .on_stop(archive.close)
     )
     pools = RetentionPools(purge_pool, motor_carrier.purge, question_pool)
-    return add_retention(built, settings, pools, channel, road)
+    return add_retention(built, settings, pools, Beside(channel, road, leaving.departures))
 
 
 async def main() -> None:

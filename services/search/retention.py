@@ -24,6 +24,8 @@ from services.search.app_holds import Holds
 from services.search.app_retention import RetentionOffice
 from services.search.config import SearchSettings
 from services.search.day_images import DayImages
+from services.search.department import add_export, archive_house
+from services.search.departures import Departures
 from services.search.purge import Purger
 from services.search.road import QuestionRoad
 from services.search.server_retention import RetentionServer
@@ -47,6 +49,15 @@ class RetentionPools:
     purge: Pool
     apart: Pool
     questions: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the rest of search has already: the way to audit, the road of questions, and that of files."""
+
+    audit: grpc.aio.Channel
+    road: QuestionRoad
+    departures: Departures
 
 
 class DailyPurge:
@@ -89,8 +100,7 @@ def add_retention(
     builder: ServerBuilder,
     settings: SearchSettings,
     pools: RetentionPools,
-    audit: grpc.aio.Channel,
-    road: QuestionRoad,
+    beside: Beside,
 ) -> ServerBuilder:
     """`builder` with RetentionService; follows the setting and purges from now on until the server stops."""
     store, upkeep = PurgeStore(pools.purge, pools.apart), UpkeepStore(pools.purge)
@@ -102,16 +112,17 @@ def add_retention(
         await upkeep.ensure_partitions()
         await upkeep_apart.ensure_partitions()
 
-    retention = RetentionFollower(SettingsServiceStub(audit), follow)
-    acts = Acts(AuthorizationServiceStub(audit), settings.audit_timeout_seconds)
+    retention = RetentionFollower(SettingsServiceStub(beside.audit), follow)
+    acts = Acts(AuthorizationServiceStub(beside.audit), settings.audit_timeout_seconds)
     images = DayImages(settings.image_store(), read_key(settings.hold_kek_file, "PW_HOLD_KEK_FILE"))
     purger = Purger(store, images, acts, retention, backup_days=settings.backup_days)
     office = RetentionOffice(acts, store, purger, images, retention)
-    holds = Holds(acts, HoldStore(pools.purge, pools.questions), images, road)
+    holds = Holds(acts, HoldStore(pools.purge, pools.questions), images, beside.road)
     daily = DailyPurge(purger, holds, retention)
     retention.start()
     daily.start()
     server = RetentionServer(office, holds, SystemClock())
+    builder = add_export(builder, acts, {False: archive_house(holds, beside.departures)})
     return (
         builder.add(_SERVICE, add_RetentionServiceServicer_to_server, server)
         .on_stop(retention.stop)

@@ -92,25 +92,27 @@ def _read(read: FoundRead) -> dict[str, Any]:
 
 def page_description(page: ExportPage) -> pb.ExportReadsResponse:
     """What the page is, and how its leaving is recorded."""
+    return pb.ExportReadsResponse(file=exported_file(page), notice=NOTICE)
+
+
+def exported_file(page: ExportPage) -> pb.ExportedFile:
+    """The page as a file, with its proof."""
     answered, last = page.answered, page.reads[-1].read_id if page.reads else ""
-    return pb.ExportReadsResponse(
-        file=pb.ExportedFile(
-            dissemination_id=str(page.departed.dissemination_id),
-            file_name=f"reads-{answered.receipts.question.log_index}.jsonl",
-            media_type="application/jsonl",
-            size_bytes=len(page.data),
-            sha256=sha256(page.data).digest(),
-            read_count=len(page.reads),
-            question_receipt=answered.receipts.question,
-            outcome_receipt=answered.receipts.outcome,
-            dissemination_receipt=page.departed.receipt,
-            searched_from=to_timestamp(answered.authorization.from_time),
-            searched_to=to_timestamp(answered.authorization.to_time),
-            left_out=left_out(answered.authorization),
-            has_more=answered.summary.has_more,
-            last_read_id=str(last),
-        ),
-        notice=NOTICE,
+    return pb.ExportedFile(
+        dissemination_id=str(page.departed.dissemination_id),
+        file_name=f"reads-{answered.receipts.question.log_index}.jsonl",
+        media_type="application/jsonl",
+        size_bytes=len(page.data),
+        sha256=sha256(page.data).digest(),
+        read_count=len(page.reads),
+        question_receipt=answered.receipts.question,
+        outcome_receipt=answered.receipts.outcome,
+        dissemination_receipt=page.departed.receipt,
+        searched_from=to_timestamp(answered.authorization.from_time),
+        searched_to=to_timestamp(answered.authorization.to_time),
+        left_out=left_out(answered.authorization),
+        has_more=answered.summary.has_more,
+        last_read_id=str(last),
     )
 
 
