@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import structlog
-
 from alpr.type.v1 import receipt_pb2
 from services.alerts.app_acts import AlertActs
 from services.alerts.audit import DONE, FAILED, Act, AuditClient, Recorded
@@ -27,8 +25,6 @@ from services.common.clock import Clock
 from services.common.errors import AlprError, StorageUnavailableError
 from services.common.groupcommit import GroupCommit
 from services.common.identity import AccessToken
-
-log = structlog.get_logger()
 
 # How long an alert of one's own feed may be opened without case number and purpose.
 RECENT = timedelta(hours=24)
