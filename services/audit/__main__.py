@@ -7,6 +7,7 @@ from alpr.audit.v1.authorization_service_pb2_grpc import add_AuthorizationServic
 from alpr.audit.v1.governance_service_pb2_grpc import add_GovernanceServiceServicer_to_server
 from alpr.audit.v1.health_service_pb2_grpc import add_HealthServiceServicer_to_server
 from alpr.audit.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
+from alpr.audit.v1.log_witness_service_pb2_grpc import add_LogWitnessServiceServicer_to_server
 from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
 from alpr.audit.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
 from services.audit.app_accounts import Accounts
@@ -23,6 +24,8 @@ from services.audit.app_registry import Agencies, Sensors
 from services.audit.app_settings import Settings
 from services.audit.app_standing import Standing
 from services.audit.app_watch import Entitlements, Registry, Watch
+from services.audit.app_witness import Witnesses
+from services.audit.checkpoint_copies import CheckpointFolder
 from services.audit.config import AuditSettings
 from services.audit.core.claims import Expected
 from services.audit.policies import load as load_policies
@@ -31,12 +34,14 @@ from services.audit.server_governance import GovernanceServicer
 from services.audit.server_people import AccountServicer
 from services.audit.server_settings import SettingsServicer
 from services.audit.server_streams import HealthServicer, LogServicer, SensorServicer
+from services.audit.server_witness import LogWitnessServicer
 from services.audit.store_accounts import AccountStore
 from services.audit.store_agreements import AgreementStore
 from services.audit.store_log import LogStore
 from services.audit.store_scope import ScopeStore
 from services.audit.store_sensors import SensorStore
 from services.audit.store_settings import SettingStore
+from services.audit.store_witness import WitnessStore
 from services.audit.tokens import ProviderKeys, TokenVerifier
 from services.common import logs
 from services.common.clock import Clock, SystemClock
@@ -58,7 +63,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     pool = await open_pool(url, application_name="audit", max_size=settings.database_connections)
 
     accounts, sensors, agreements = AccountStore(pool), SensorStore(pool), AgreementStore(pool)
-    journal = Log(LogStore(pool), signer, clock)
+    copies = CheckpointFolder(settings.log_checkpoint_dir, settings.log_origin)
+    journal = Log(LogStore(pool), signer, clock, copies)
     await journal.open()
     registry = Registry(sensors)
     await registry.open()
@@ -87,7 +93,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     entitlements = HealthServicer(Entitlements(registry, gate, standing, clock))
     setting_watch = Watch(registry, sensors.revisions, lambda now: now.settings, settings_kept.since)
     setting = SettingsServicer(Settings(gate, actor, settings_kept), setting_watch, permit_key)
-    log = LogServicer(gate, journal, Exporter(journal, gate))
+    witnesses = Witnesses(journal, WitnessStore(pool), signer.public, settings.sealer())
+    log = LogServicer(gate, journal, Exporter(journal, gate), witnesses)
     builder.add(
         "alpr.audit.v1.AuthorizationService", add_AuthorizationServiceServicer_to_server, authorization
     )
@@ -97,6 +104,11 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder.add("alpr.audit.v1.HealthService", add_HealthServiceServicer_to_server, entitlements)
     builder.add("alpr.audit.v1.SettingsService", add_SettingsServiceServicer_to_server, setting)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
+    builder.add(
+        "alpr.audit.v1.LogWitnessService",
+        add_LogWitnessServiceServicer_to_server,
+        LogWitnessServicer(witnesses),
+    )
     return builder
 
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 
+from services.audit.checkpoint_copies import CheckpointFolder, Copier
 from services.audit.core.checkpoint import Checkpoint, Signer, tlog_proof
 from services.audit.core.entry import EntryKind, make_entry, rfc3339
 from services.audit.core.merkle import Tree
@@ -25,7 +26,8 @@ from services.common.errors import (
     StorageUnavailableError,
 )
 from services.common.groupcommit import GroupCommit
-from services.common.merkle import Frontier
+from services.common.merkle import EMPTY_ROOT, Frontier
+from services.common.tlog import NoteError, TreeHead
 
 log = structlog.get_logger()
 
@@ -65,8 +67,12 @@ class Log:
     several replicas it catches up from the table.
     """
 
-    def __init__(self, store: LogStore, signer: Signer, clock: Clock) -> None:
+    def __init__(
+        self, store: LogStore, signer: Signer, clock: Clock, copies: CheckpointFolder | None = None
+    ) -> None:
         self._store = store
+        self._folder = copies
+        self._copier: Copier | None = None
         self._signer = signer
         self._clock = clock
         self._tree = Tree()
@@ -78,19 +84,48 @@ class Log:
         """Reads the log's head and fills the tree.
 
         Raises:
-            ConfigError: The log was signed by another origin or key.
+            ConfigError: The log was signed by another origin or key, lacks what its newest copied checkpoint
+                says, or what guards its tables is off.
         """
+        if missing := await self._store.missing_guards():
+            msg = f"the database's guards of the log are off: {', '.join(sorted(missing))}"
+            raise ConfigError(msg)
         head = await self._store.head()
         if head.size and self._signer.checkpoint(head.size, head.frontier.root()).text != head.checkpoint:
             raise ConfigError(
                 "PW_LOG_ORIGIN or PW_LOG_SIGNING_KEY_FILE is not the one that this log was signed with"
             )
         await self._follow(head)
+        if self._folder is not None:
+            await self._check_copies(self._folder)
+            self._copier = Copier(self._folder)
+            if head.size:
+                self._copier.offer(head.checkpoint)
         log.info("log_opened", size=head.size)
+
+    async def _check_copies(self, folder: CheckpointFolder) -> None:
+        try:
+            newest = await asyncio.to_thread(folder.newest)
+        except (OSError, NoteError):
+            raise ConfigError("PW_LOG_CHECKPOINT_DIR holds a checkpoint that cannot be read") from None
+        if newest is not None and not await self.holds(newest.head):
+            msg = (
+                f"a checkpoint over {newest.head.size} entries has left this log, and the database does not "
+                f"hold it: its log has {self._head.size}; restore it (python -m services.audit.restore)"
+            )
+            raise ConfigError(msg)
 
     async def close(self) -> None:
         """Waits for what is on its way to the disk; nothing more is accepted."""
         await self._commits.close()
+        if self._copier is not None:
+            await self._copier.close()
+
+    async def holds(self, head: TreeHead) -> bool:
+        """True when the log begins with the tree that a checkpoint of it was signed over."""
+        if head.size > (await self.checkpoint()).size:
+            return False
+        return (self._tree.root(head.size) if head.size else EMPTY_ROOT) == head.root
 
     async def append(self, draft: Draft) -> StoredEntry:
         """The entry, once it is on disk; the one from before when its request came before.
@@ -152,6 +187,8 @@ class Log:
     def _take_head(self, head: LogHead) -> None:
         if head.size > self._head.size:
             self._head = head
+            if self._copier is not None:
+                self._copier.offer(head.checkpoint)
 
     async def entry(self, log_index: int) -> StoredEntry:
         """The entry at that place."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
@@ -12,8 +13,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.audit.core.checkpoint import Signer, is_origin
+from services.audit.core.seal import Sealer
 from services.common.config import ConfigError, ReadableFile, ServiceSettings
 from services.common.issuers import DEVELOPMENT_ISSUER
+from services.common.keyfile import read_key
 
 POLICY_FOLDER: Final = Path(__file__).parent / "policy"
 # Signatures by a key pair only: with a shared secret whoever checks tokens could also make them.
@@ -50,6 +53,10 @@ class AuditSettings(ServiceSettings):
     """32 random bytes in hexadecimal, shared with the archive's migration alone."""
     mcs_permit_key_file: ReadableFile
     """The same for the Motor Carrier Safety data set, with another key (ENF-051 III.E.5)."""
+    log_checkpoint_dir: Path
+    """Folder for the newest checkpoint, on another disk than the database: the second place (ADR 0035)."""
+    log_copy_key_file: ReadableFile
+    """32 random bytes in hexadecimal: seals the entries of the copy that the witness keeps."""
     policy_dir: Path = POLICY_FOLDER
     """Folder of Cedar policies, purpose catalogue and case number formats."""
 
@@ -64,6 +71,13 @@ class AuditSettings(ServiceSettings):
         if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must be the URL of a PostgreSQL database")
         return url
+
+    @field_validator("log_checkpoint_dir")
+    @classmethod
+    def _is_folder(cls, folder: Path) -> Path:
+        if not (folder.is_absolute() and folder.is_dir() and os.access(folder, os.W_OK)):
+            raise ValueError("must be the absolute path of a folder that can be written")
+        return folder
 
     @field_validator("log_origin")
     @classmethod
@@ -102,6 +116,14 @@ class AuditSettings(ServiceSettings):
             ConfigError: The file holds no Ed25519 key.
         """
         return read_signer(self.log_origin, self.log_signing_key_file)
+
+    def sealer(self) -> Sealer:
+        """What seals the entries of the copy.
+
+        Raises:
+            ConfigError: The file holds no key.
+        """
+        return Sealer(self.log_origin, read_key(self.log_copy_key_file, "PW_LOG_COPY_KEY_FILE"))
 
     def permit_key(self) -> bytes:
         """The permit key, 32 bytes.

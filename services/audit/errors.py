@@ -5,7 +5,13 @@ from __future__ import annotations
 import grpc
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
-from services.common.errors import AlprError, AlreadyExistsError, NotFoundError, NotPermittedError
+from services.common.errors import (
+    AlprError,
+    AlreadyExistsError,
+    AuditUnavailableError,
+    NotFoundError,
+    NotPermittedError,
+)
 
 
 class CaseNumberRequiredError(AlprError):
@@ -26,6 +32,10 @@ class EntitlementEndedError(NotPermittedError):
     """What allowed an open stream has ended: sign-in, account, training or certification (ENF-051 IV.A.4)."""
 
     reason = ErrorReason.ERROR_REASON_ENTITLEMENT_ENDED
+
+
+class LogClosedError(AuditUnavailableError):
+    """The log lacks entries that it has signed: nothing is allowed until it is restored (ADR 0035)."""
 
 
 class AgencyExistsError(AlreadyExistsError):

@@ -19,6 +19,7 @@ from services.audit.app_gate import Gate
 from services.audit.app_log import Log
 from services.audit.app_registry import Sensors
 from services.audit.app_watch import Entitlements, Watch
+from services.audit.app_witness import Witnesses
 from services.audit.callers import SERVICES, call_of, require_somebody
 from services.audit.core.registry import Sensor
 from services.common.errors import FieldViolation, InvalidFieldError, StoppingError
@@ -133,9 +134,10 @@ class HealthServicer(health_rpc.HealthServiceServicer):
 class LogServicer(log_rpc.LogServiceServicer):
     """The log."""
 
-    def __init__(self, gate: Gate, journal: Log, exporter: Exporter) -> None:
+    def __init__(self, gate: Gate, journal: Log, exporter: Exporter, witnesses: Witnesses) -> None:
         self._gate = gate
         self._log = journal
+        self._witnesses = witnesses
         self._exporter = exporter
 
     async def GetCheckpoint(
@@ -143,7 +145,9 @@ class LogServicer(log_rpc.LogServiceServicer):
     ) -> log_pb.GetCheckpointResponse:
         """See log_service.proto."""
         await require_somebody(context, self._gate)
-        return log_pb.GetCheckpointResponse(checkpoint=(await self._log.checkpoint()).text)
+        return log_pb.GetCheckpointResponse(
+            checkpoint=(await self._log.checkpoint()).text, witnessed=await self._witnesses.newest()
+        )
 
     async def GetInclusionProof(
         self, request: log_pb.GetInclusionProofRequest, context: Context

@@ -10,12 +10,16 @@ from typing import Any
 from services.audit.core.checkpoint import Checkpoint
 from services.audit.core.entry import REQUEST_DIGEST, Entry, Field
 from services.audit.core.numbering import Known, Numbering, Position, number
+from services.audit.errors import LogClosedError
 from services.audit.store_reader import AnyConnection, Reader
 from services.common.merkle import Frontier, leaf_hash
 from services.common.pg import transaction
 
 # The row lock makes commit order equal index order across replicas (ADR 0005).
-_LOCK_HEAD = "SELECT size, frontier, checkpoint FROM audit.log_head FOR UPDATE"
+_LOCK_HEAD = """
+    SELECT size, frontier, checkpoint, EXISTS (SELECT FROM audit.log_closed) AS closed
+    FROM audit.log_head FOR UPDATE
+"""
 _HEAD = "SELECT size, frontier, checkpoint FROM audit.log_head"
 _KNOWN = """
     SELECT leaf.request_key, leaf.log_index, coalesce(field.value, '') AS digest
@@ -50,7 +54,23 @@ _ENTRIES = """
     GROUP BY leaf.log_index
     ORDER BY leaf.log_index
 """
+# Fired also under session_replication_role = replica: "A".
+_GUARDS = """
+    SELECT class.relname || '.' || trigger.tgname AS guard
+    FROM pg_trigger AS trigger JOIN pg_class AS class ON class.oid = trigger.tgrelid
+    WHERE class.relnamespace = 'audit'::regnamespace AND trigger.tgenabled = 'A'
+"""
 _INDEX_OF = "SELECT log_index FROM audit.log_leaf WHERE entry_id = $1::uuid"
+
+
+# What refuses changes of the log to everybody whom PostgreSQL lets it refuse.
+GUARDS = frozenset(
+    {
+        *("log_leaf.keep", "log_leaf.keep_all", "log_field.keep", "log_field.keep_all"),
+        *("log_head.grow", "log_head.keep", "log_head.keep_all"),
+        *("redaction.acts", "redaction.keep", "redaction.keep_all"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +120,9 @@ class LogStore(Reader):
         """Appends the entries of `batch` that are not there yet, in order, and says where each one stands.
 
         On disk when this returns. `seal` signs the new size and root.
+
+        Raises:
+            LogClosedError: The log has been found to lack what it signed.
         """
         async with transaction(self._pool) as connection:
             return await append_in(connection, batch, seal)
@@ -107,6 +130,10 @@ class LogStore(Reader):
     async def head(self) -> LogHead:
         """The newest head, of any replica."""
         return _head(await self._fetchrow(_HEAD))
+
+    async def missing_guards(self) -> frozenset[str]:
+        """The triggers that should keep the log from being changed, and are off or gone."""
+        return GUARDS - {row["guard"] for row in await self._fetch(_GUARDS)}
 
     async def leaf_hashes(self, start: int, end: int) -> list[bytes]:
         """Hashes of the entries `start` up to, not including, `end`, in order."""
@@ -127,7 +154,10 @@ async def append_in(
     connection: AnyConnection, batch: Sequence[NewEntry], seal: Callable[[int, bytes], Checkpoint]
 ) -> Appended:
     """`LogStore.append` inside a transaction of the caller, who commits it."""
-    head = _head(await connection.fetchrow(_LOCK_HEAD))
+    row = await connection.fetchrow(_LOCK_HEAD)
+    head = _head(row)
+    if row and row["closed"]:
+        raise LogClosedError("the log lacks entries that it signed, and is closed until it is restored")
     known = await _known(connection, [new.entry.request_key for new in batch])
     numbering = number([new.entry for new in batch], known, head.size)
     if not numbering.fresh:

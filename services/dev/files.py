@@ -1,8 +1,9 @@
 """Secrets in files of the data directory."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
+
+from services.common.durable import replace_file
 
 
 def write_secret(file: Path, make: Callable[[], bytes]) -> None:
@@ -17,23 +18,3 @@ def write_secret(file: Path, make: Callable[[], bytes]) -> None:
         file.chmod(0o600)
         return
     replace_file(file, make(), 0o600)
-
-
-def replace_file(file: Path, content: bytes, mode: int) -> None:
-    """Puts `content` into `file`, whole and on disk, and at no moment with a wider mode than `mode`.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
-    unfinished = file.with_name(f".{file.name}.new")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    unfinished.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from services.dev.files import replace_file
+from services.common.durable import replace_file
 
 TRUST_DOMAIN = "spiffe://platewarden"
 _CA_LIFE = timedelta(days=3650)

@@ -87,6 +87,11 @@ class Places:
         return self.data_dir / "snapshots"
 
     @property
+    def checkpoints(self) -> Path:
+        """The log's newest checkpoint, outside the database."""
+        return self.data_dir / "checkpoints"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the one supervisor of this directory, with its process id inside."""
         return self.data_dir / "lock"
@@ -104,7 +109,7 @@ class Places:
         """
         folders = (
             *(self.secrets, self.sensor_secrets, self.environments, self.logs),
-            *(self.images, self.spool, self.snapshots),
+            *(self.images, self.spool, self.snapshots, self.checkpoints),
         )
         for folder in (self.data_dir, *folders):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

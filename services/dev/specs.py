@@ -156,6 +156,8 @@ def _audit(world: World) -> Mapping[str, str]:
         "PW_OIDC_ALGORITHMS": "RS256,ES256",
         "PW_PERMIT_KEY_FILE": str(world.permit_key_file),
         "PW_MCS_PERMIT_KEY_FILE": str(world.mcs_permit_key_file),
+        "PW_LOG_CHECKPOINT_DIR": str(world.places.checkpoints),
+        "PW_LOG_COPY_KEY_FILE": str(world.key_file("log-copy-key")),
         **_identity(world),
         **founding_environment(world),
     }

@@ -19,10 +19,10 @@ import structlog
 from services.common.client import ClientTls
 from services.common.config import StartError
 from services.common.database import DatabaseError, create_database, database_of, with_database
+from services.common.durable import replace_file
 from services.common.migrate import migrate
 from services.dev.child import Child, LogFile
 from services.dev.datadir import require_ports, taken
-from services.dev.files import replace_file
 from services.dev.issuer import DevelopmentIssuer
 from services.dev.pki import DevelopmentAuthority, IssuedCertificate
 from services.dev.places import DEFAULT_BASE_PORT, HOST, Places, Ports

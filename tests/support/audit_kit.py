@@ -70,6 +70,7 @@ def write_keys(folder: Path) -> tuple[Path, Path]:
     """Files of a new signing key and of the tests' permit key."""
     signing, permit = folder / "signing.pem", folder / "permit.hex"
     (folder / "mcs-permit.hex").write_text(MCS_PERMIT_KEY.hex(), encoding="ascii")
+    (folder / "copy.hex").write_text(bytes(range(64, 96)).hex(), encoding="ascii")
     key = Ed25519PrivateKey.generate()
     signing.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     permit.write_text(PERMIT_KEY.hex(), encoding="ascii")
@@ -231,6 +232,7 @@ def settings_for(
 ) -> AuditSettings:
     """Settings on free loopback ports."""
     signing, permit = write_keys(folder)
+    (folder / "checkpoints").mkdir(exist_ok=True)
     made = tls.server("audit")
     return AuditSettings(
         listen="127.0.0.1:0",
@@ -250,6 +252,8 @@ def settings_for(
         log_signing_key_file=signing,
         permit_key_file=permit,
         mcs_permit_key_file=permit.with_name("mcs-permit.hex"),
+        log_checkpoint_dir=folder / "checkpoints",
+        log_copy_key_file=permit.with_name("copy.hex"),
     )
 
 

@@ -35,6 +35,8 @@ def environment(
         "LOG_SIGNING_KEY_FILE": signing,
         "PERMIT_KEY_FILE": permit,
         "MCS_PERMIT_KEY_FILE": permit.with_name("mcs-permit.hex"),
+        "LOG_CHECKPOINT_DIR": tmp_path,
+        "LOG_COPY_KEY_FILE": permit.with_name("copy.hex"),
     }
     for name, value in usual.items():
         monkeypatch.setenv(f"PW_{name}", str(value))
@@ -62,6 +64,8 @@ def test_complete_settings_are_taken(environment: pytest.MonkeyPatch) -> None:
         "LOG_SIGNING_KEY_FILE",
         "PERMIT_KEY_FILE",
         "MCS_PERMIT_KEY_FILE",
+        "LOG_CHECKPOINT_DIR",
+        "LOG_COPY_KEY_FILE",
         "DATABASE_URL",
     ],
 )
