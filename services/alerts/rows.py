@@ -11,11 +11,13 @@ from services.alerts.core.model import (
     Disposition,
     Entry,
     EntryKey,
+    Facet,
     HitWarning,
     Match,
     MatchGrade,
     MatchLabel,
     Place,
+    Severity,
     Sighting,
     Vehicle,
     Verification,
@@ -142,7 +144,20 @@ def match_values(match: Match) -> tuple[object, ...]:
     )
 
 
-def alert_of(row: Row, matches: Sequence[Match]) -> Alert:
+def facet_of(row: Row) -> Facet:
+    """The facet in a row of alerts.alert_facet."""
+    return Facet(
+        key=EntryKey(row["entry_id"], row["list_version"]),
+        sensor_id=row["sensor_id"],
+        sensor_group=row["sensor_group"],
+        latitude=row["latitude"],
+        longitude=row["longitude"],
+        percent=row["percent"],
+        severity=Severity(row["severity"]),
+    )
+
+
+def alert_of(row: Row, matches: Sequence[Match], facets: Sequence[Facet]) -> Alert:
     """The alert in a row of its own columns and SIGHTING_COLUMNS of its newest sighting."""
     return Alert(
         alert_id=row["alert_id"],
@@ -152,4 +167,5 @@ def alert_of(row: Row, matches: Sequence[Match]) -> Alert:
         acknowledged=row["acknowledged"],
         verification=Verification(row["verification_state"]),
         disposition=Disposition(row["disposition"]),
+        facets=tuple(facets),
     )

@@ -111,12 +111,12 @@ class AlertServicer(rpc.AlertServiceServicer):
         return wire.encode_alert(await self._alerts.take_step(step, _token(context)))
 
     def _message(self, delivery: Delivery) -> pb.SubscribeAlertsResponse:
-        message = pb.SubscribeAlertsResponse(
-            resume_token=delivery.token, position=delivery.point.position, epoch=delivery.point.epoch
-        )
+        message = pb.SubscribeAlertsResponse(resume_token=delivery.token, epoch=delivery.point.epoch)
         if delivery.published is None or delivery.view is None:
             message.heartbeat.server_time.CopyFrom(to_timestamp(self._clock.now()))
-        elif delivery.published.item.kind == FeedKind.RAISED:
+            return message
+        message.position = delivery.published.item.mark
+        if delivery.published.item.kind == FeedKind.RAISED:
             message.raised.CopyFrom(delivery.view.message)
         else:
             message.updated.CopyFrom(delivery.view.message)

@@ -6,14 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.alerts.core.model import Alert, Disposition, FeedItem, FeedKind, Match, Step, Verification
-from services.alerts.rows import MATCH_COLUMNS, SIGHTING_COLUMNS, alert_of, match_of
+from services.alerts.core.model import (
+    Alert,
+    Disposition,
+    Facet,
+    FeedItem,
+    FeedKind,
+    Match,
+    Step,
+    Verification,
+)
+from services.alerts.rows import MATCH_COLUMNS, SIGHTING_COLUMNS, alert_of, facet_of, match_of
 from services.common.errors import StorageUnavailableError
 from services.common.pg import Connection, Pool, connection
 
-_HEAD = "SELECT epoch, next_position - 1 AS last_position, resync_from FROM alerts.feed_head"
+_HEAD = """
+SELECT epoch, next_position - 1 AS last_position, resync_from, subscription_revision FROM alerts.feed_head
+"""
 _FEED = """
-SELECT position, alert_id, kind, feed_time FROM alerts.feed
+SELECT position, alert_id, kind, feed_time, mark FROM alerts.feed
 WHERE position > $1 ORDER BY position LIMIT $2
 """
 _BEFORE = "SELECT min(position) - 1 FROM alerts.feed WHERE feed_time >= $1"
@@ -43,6 +54,10 @@ FROM alerts.alert_entry e CROSS JOIN LATERAL (
     AND h.match_grade = 1 LIMIT 1
 ) s ON true WHERE e.alert_id = ANY($1::uuid[])
 """  # noqa: S608 - constants of this package
+_FACETS = """
+SELECT alert_id, entry_id, list_version, sensor_id, sensor_group, latitude, longitude, percent, severity
+FROM alerts.alert_facet WHERE alert_id = ANY($1::uuid[])
+"""
 _STEPS = """
 SELECT step_time, account_id, verified_state, disposition, system, response_id
 FROM alerts.alert_step WHERE alert_id = $1 ORDER BY step_number
@@ -51,11 +66,15 @@ FROM alerts.alert_step WHERE alert_id = $1 ORDER BY step_number
 
 @dataclass(frozen=True, slots=True)
 class FeedHead:
-    """Where the feed is: epoch, last position (0 before the first), and from when to read after a restore."""
+    """Where the feed is: epoch, last position (0 before the first), and from when to read after a restore.
+
+    `subscription_revision` counts the changes of subscriptions before it.
+    """
 
     epoch: int
     last_position: int
     resync_from: datetime
+    subscription_revision: int = 0
 
 
 class AlertStore:
@@ -74,7 +93,7 @@ class AlertStore:
             row = await conn.fetchrow(_HEAD)
         if row is None:
             raise StorageUnavailableError("the feed has no head; the schema is not complete")
-        return FeedHead(row["epoch"], row["last_position"], row["resync_from"])
+        return FeedHead(**row)
 
     async def feed_after(self, position: int, limit: int) -> tuple[FeedItem, ...]:
         """At most `limit` items after `position`, in order, each with its alert as it is now."""
@@ -82,7 +101,13 @@ class AlertStore:
             rows = await conn.fetch(_FEED, position, limit)
             alerts = await _load(conn, {row["alert_id"] for row in rows})
         return tuple(
-            FeedItem(row["position"], row["feed_time"], FeedKind(row["kind"]), alerts[row["alert_id"]])
+            FeedItem(
+                row["position"],
+                row["feed_time"],
+                FeedKind(row["kind"]),
+                alerts[row["alert_id"]],
+                row["mark"],
+            )
             for row in rows
         )
 
@@ -128,9 +153,12 @@ async def _load(conn: Connection, alert_ids: Collection[UUID]) -> Mapping[UUID, 
     if not alert_ids:
         return {}
     matches: defaultdict[UUID, list[Match]] = defaultdict(list)
+    facets: defaultdict[UUID, list[Facet]] = defaultdict(list)
     # Alerts first: an entry that joins in between is shown early, which does no harm; the other way round an
     # alert raised in between would come without entries.
     rows = await conn.fetch(_ALERTS, list(alert_ids))
     for row in await conn.fetch(_MATCHES, list(alert_ids)):
         matches[row["alert_id"]].append(match_of(row))
-    return {row["alert_id"]: alert_of(row, matches[row["alert_id"]]) for row in rows}
+    for row in await conn.fetch(_FACETS, list(alert_ids)):
+        facets[row["alert_id"]].append(facet_of(row))
+    return {key: alert_of(row, matches[key], facets[key]) for row in rows if (key := row["alert_id"])}

@@ -1,26 +1,34 @@
 """One transaction of the writer while it is being built."""
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from services.alerts import metrics
 from services.alerts.core.model import FeedKind
+from services.alerts.rows import Row
+from services.common.errors import StorageUnavailableError
 from services.common.pg import Connection
 
 # Locks the head: every replica's batches come one after the other from here to COMMIT.
-_LOCK = "SELECT next_position FROM alerts.feed_head FOR UPDATE"
-_ADVANCE = "UPDATE alerts.feed_head SET next_position = $1"
-_FEED = "INSERT INTO alerts.feed (position, alert_id, kind, feed_time) VALUES ($1, $2, $3, $4)"
+_LOCK = "SELECT next_position, last_mark, subscription_revision FROM alerts.feed_head FOR UPDATE"
+_ADVANCE = "UPDATE alerts.feed_head SET next_position = $1, last_mark = $2, subscription_revision = $3"
+_FEED = "INSERT INTO alerts.feed (position, alert_id, kind, feed_time, mark) VALUES ($1, $2, $3, $4, $5)"
 _OUTBOX = """
 INSERT INTO alerts.outbox (item_id, action, resource, agency_ori, event_time, details, subject_id, result)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 _NOTIFY_FEED = "SELECT pg_notify('alerts_feed', $1)"
 _NOTIFY_OUTBOX = "SELECT pg_notify('alerts_outbox', '')"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# Longest step between marks of one batch, in microseconds; by chance, so that marks do not count.
+_MARK_STEP = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +66,24 @@ class Batch:
     Positions are given out in memory and written at the end, so a change that is refused leaves no gap.
     """
 
-    def __init__(self, conn: Connection, now: datetime, next_position: int) -> None:
+    def __init__(self, conn: Connection, now: datetime, head: Row) -> None:
         self.conn = conn
         self.now = now
-        self._next_position = next_position
-        self._feed: list[tuple[int, UUID, int, datetime]] = []
+        self._next_position: int = head["next_position"]
+        # A clock that was set back must not turn the feed round.
+        self._mark = max(head["last_mark"], (now - _EPOCH) // _MICROSECOND)
+        self._revision: int = head["subscription_revision"]
+        self._had_revision = self._revision
+        self._feed: list[tuple[int, UUID, int, datetime, int]] = []
         self._items: list[OutboxItem] = []
 
     @classmethod
     async def begin(cls, conn: Connection, now: datetime) -> "Batch":
         """A batch under the lock of the head, which the end of the transaction gives back."""
-        return cls(conn, now, await conn.fetchval(_LOCK))
+        head = await conn.fetchrow(_LOCK)
+        if head is None:
+            raise StorageUnavailableError("the feed has no head; the schema is not complete")
+        return cls(conn, now, head)
 
     @property
     def last_position(self) -> int:
@@ -77,8 +92,14 @@ class Batch:
 
     def announce(self, alert_id: UUID, kind: FeedKind) -> None:
         """Gives the change of an alert the next position of the feed."""
-        self._feed.append((self._next_position, alert_id, int(kind), self.now))
+        self._mark += 1 + secrets.randbelow(_MARK_STEP)
+        self._feed.append((self._next_position, alert_id, int(kind), self.now, self._mark))
         self._next_position += 1
+
+    def revise_subscriptions(self) -> int:
+        """The revision of subscriptions after the one more change of this batch."""
+        self._revision += 1
+        return self._revision
 
     def report(self, item: OutboxItem) -> None:
         """Puts `item` on the way to the log."""
@@ -86,9 +107,9 @@ class Batch:
 
     async def write(self) -> None:
         """Writes positions and items, and wakes the replicas, once a batch: each NOTIFY takes a lock."""
-        if self._feed:
+        if self._feed or self._revision != self._had_revision:
             await self.conn.executemany(_FEED, self._feed)
-            await self.conn.execute(_ADVANCE, self._next_position)
+            await self.conn.execute(_ADVANCE, self._next_position, self._mark, self._revision)
             await self.conn.execute(_NOTIFY_FEED, str(self._next_position - 1))
         if self._items:
             await self.conn.executemany(_OUTBOX, [_values(item) for item in self._items])
@@ -96,7 +117,7 @@ class Batch:
 
     def count(self) -> None:
         """Counts what the batch put into the feed, once it is committed."""
-        for _, _, kind, _ in self._feed:
+        for _, _, kind, *_ in self._feed:
             metrics.FEED_ITEMS.labels(FeedKind(kind).name.lower()).inc()
 
 

@@ -6,8 +6,19 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.alerts.core.digest import hit_digest
-from services.alerts.core.model import Disposition, EntryKey, FeedKind, Hit, Match, Sighting, Verification
+from services.alerts.core.model import (
+    Disposition,
+    EntryKey,
+    FeedKind,
+    Hit,
+    Match,
+    Partition,
+    Sighting,
+    Verification,
+)
 from services.alerts.core.passage import Passage, Placing, passage_for
+from services.alerts.core.severity import severity
+from services.alerts.core.subscription import percent_of
 from services.alerts.rows import MATCH_COLUMNS, SIGHTING_COLUMNS, match_values, sighting_values
 from services.alerts.store_batch import Batch, OutboxItem
 
@@ -26,23 +37,30 @@ WITH near AS (
     GROUP BY h.alert_id
 )
 SELECT a.alert_id, a.plate, a.sensor_agency_ori, a.verification_state, a.disposition,
-       near.first_capture, near.last_capture, e.entry_ids, e.list_versions
+       a.motor_carrier, near.first_capture, near.last_capture, e.entry_ids, e.list_versions
 FROM near JOIN alerts.alert a USING (alert_id)
 CROSS JOIN LATERAL (
     SELECT array_agg(entry_id) AS entry_ids, array_agg(list_version) AS list_versions
     FROM alerts.alert_entry WHERE alert_id = a.alert_id
 ) e
 """
-_INSERT_ALERT = (
-    "INSERT INTO alerts.alert (alert_id, plate, sensor_agency_ori, raise_time) VALUES ($1, $2, $3, $4)"
-)
+_INSERT_ALERT = """
+INSERT INTO alerts.alert (alert_id, plate, sensor_agency_ori, raise_time, motor_carrier)
+VALUES ($1, $2, $3, $4, $5)
+"""
 _INSERT_ENTRY = """
 INSERT INTO alerts.alert_entry (alert_id, entry_id, list_version) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+"""
+_INSERT_FACET = """
+INSERT INTO alerts.alert_facet (alert_id, entry_id, list_version, sensor_id, sensor_group, latitude,
+    longitude, percent, severity) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
 """
 _HIT_COLUMNS = f"alert_id, hit_time, {SIGHTING_COLUMNS}, {MATCH_COLUMNS}, match_revision"
 _HIT_PLACES = ", ".join(f"${place + 1}" for place in range(_HIT_COLUMNS.count(",") + 1))
 _INSERT_HIT = f"INSERT INTO alerts.hit ({_HIT_COLUMNS}) VALUES ({_HIT_PLACES})"  # noqa: S608 - constants
 
+# Decimals of a degree: about ten metres.
+_FACET_DECIMALS = 4
 # The log takes at most 2,000 characters a detail; the digest covers what does not fit.
 _LISTED_ENTRIES = 30
 
@@ -85,21 +103,26 @@ class _Placer:
         self._alerts: list[tuple[object, ...]] = []
         self._entries: list[tuple[object, ...]] = []
         self._hits: list[tuple[object, ...]] = []
+        # As keys, in order: equal ones are written once.
+        self._facets: dict[tuple[object, ...], None] = {}
 
     def place(self, hit: Hit) -> UUID:
         """The alert that `hit` belongs to from now on: the one of its passage, or a new one."""
         keys = frozenset(match.entry.key for match in hit.matches)
         sighting = hit.sighting
-        placing = Placing(sighting.plate, sighting.sensor_agency_ori, sighting.capture_time, keys)
+        placing = Placing(
+            sighting.plate, sighting.sensor_agency_ori, sighting.capture_time, keys, hit.partition
+        )
         passage = passage_for(placing, tuple(self._passages.values()), self._window)
         kind = FeedKind.UPDATED if passage else FeedKind.RAISED
-        passage = passage or self._begin(sighting)
+        passage = passage or self._begin(sighting, hit.partition)
         self._passages[passage.alert_id] = passage.extended(sighting.capture_time, keys)
         self._entries += [
             (passage.alert_id, key.entry_id, key.list_version) for key in keys - passage.entries
         ]
         rows = [_hit_row(passage.alert_id, self._batch, hit, match) for match in hit.matches]
         self._hits += rows
+        self._facets.update((_facet_row(passage.alert_id, sighting, match), None) for match in hit.matches)
         self._batch.announce(passage.alert_id, kind)
         self._batch.report(self._event(passage.alert_id, kind, hit, rows))
         return passage.alert_id
@@ -109,10 +132,14 @@ class _Placer:
         await conn.executemany(_INSERT_ALERT, self._alerts)
         await conn.executemany(_INSERT_HIT, self._hits)
         await conn.executemany(_INSERT_ENTRY, self._entries)
+        await conn.executemany(_INSERT_FACET, list(self._facets))
 
-    def _begin(self, sighting: Sighting) -> Passage:
+    def _begin(self, sighting: Sighting, partition: Partition) -> Passage:
         alert_id = self._new_id()
-        self._alerts.append((alert_id, sighting.plate, sighting.sensor_agency_ori, self._batch.now))
+        motor_carrier = partition is Partition.MOTOR_CARRIER
+        self._alerts.append(
+            (alert_id, sighting.plate, sighting.sensor_agency_ori, self._batch.now, motor_carrier)
+        )
         return Passage(
             alert_id=alert_id,
             plate=sighting.plate,
@@ -122,6 +149,7 @@ class _Placer:
             verification=Verification.NEW,
             disposition=Disposition.NONE,
             entries=frozenset(),
+            partition=partition,
         )
 
     def _event(
@@ -148,6 +176,21 @@ class _Placer:
 def _hit_row(alert_id: UUID, batch: Batch, hit: Hit, match: Match) -> tuple[object, ...]:
     values = (*sighting_values(hit.sighting), *match_values(match), hit.match_revision)
     return (alert_id, batch.now, *values)
+
+
+def _facet_row(alert_id: UUID, sighting: Sighting, match: Match) -> tuple[object, ...]:
+    key, place = match.entry.key, sighting.place
+    return (
+        alert_id,
+        key.entry_id,
+        key.list_version,
+        sighting.sensor_id,
+        sighting.sensor_group,
+        round(place.latitude, _FACET_DECIMALS),
+        round(place.longitude, _FACET_DECIMALS),
+        percent_of(match.probability),
+        int(severity(match)),
+    )
 
 
 async def _known(batch: Batch, hits: Sequence[Hit]) -> dict[HitKey, UUID]:
@@ -180,6 +223,7 @@ async def _passages(batch: Batch, hits: Sequence[Hit], window: timedelta) -> lis
             verification=Verification(row["verification_state"]),
             disposition=Disposition(row["disposition"]),
             entries=frozenset(map(EntryKey, row["entry_ids"], row["list_versions"])),
+            partition=Partition.MOTOR_CARRIER if row["motor_carrier"] else Partition.GENERAL,
         )
         for row in rows
     ]

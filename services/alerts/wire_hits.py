@@ -92,6 +92,8 @@ def _hit(message: pb.Hit, checks: Checks) -> ReportedHit:
         checks.note("matches", "at least one entry")
     sighting = _sighting(message, captured.read, checks.within("captured_read.read"))
     matches = tuple(_match(m, checks.within(f"matches[{n}]")) for n, m in enumerate(message.matches))
+    if len({match.entry.partition for match in matches}) > 1:
+        checks.note("matches", "of one data set: Motor Carrier Safety lists are compared apart (II.H)")
     if message.match_revision < 0:
         checks.note("match_revision", "0 or more")
     hit = Hit(sighting, matches, message.match_revision)

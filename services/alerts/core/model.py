@@ -94,6 +94,17 @@ class Disposition(IntEnum):
     NO_ACTION = 6
 
 
+class Partition(IntEnum):
+    """Data sets that never meet (ENF-051 II.H); numbers of alpr.type.v1.Partition."""
+
+    GENERAL = 1
+    MOTOR_CARRIER = 2
+
+
+# Federal DOT and ICC: lists of the Motor Carrier Safety system, compared on its sensors and nowhere else.
+MOTOR_CARRIER_SOURCES = frozenset({5, 6})
+
+
 class StepKind(IntEnum):
     """The kinds of things that people do about an alert."""
 
@@ -152,6 +163,11 @@ class Entry:
     list_time: datetime | None = None
     entry_date: date | None = None
     plate_type: str = ""
+
+    @property
+    def partition(self) -> Partition:
+        """The data set that the entry belongs to; its source says it."""
+        return Partition.MOTOR_CARRIER if self.source in MOTOR_CARRIER_SOURCES else Partition.GENERAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +241,11 @@ class Hit:
     matches: tuple[Match, ...]
     match_revision: int = 0
 
+    @property
+    def partition(self) -> Partition:
+        """The data set that the hit belongs to: that of its entries, which are all of one."""
+        return self.matches[0].entry.partition
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:
@@ -241,6 +262,11 @@ class Alert:
     verification: Verification
     disposition: Disposition
     facets: tuple[Facet, ...] = ()
+
+    @property
+    def partition(self) -> Partition:
+        """The data set that the alert belongs to, with all its hits."""
+        return self.matches[0].entry.partition
 
     @property
     def agencies(self) -> frozenset[str]:
@@ -282,12 +308,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class FeedItem:
-    """One position of the feed, with its alert as it is now."""
+    """One position of the feed, with its alert as it is now.
+
+    `mark` is what subscribers see in place of the position: it rises as positions do, and does not count.
+    """
 
     position: int
     feed_time: datetime
     kind: FeedKind
     alert: Alert
+    mark: int
 
 
 @dataclass(frozen=True, slots=True)

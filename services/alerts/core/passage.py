@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.alerts.core.model import Disposition, EntryKey, Verification
+from services.alerts.core.model import Disposition, EntryKey, Partition, Verification
 
 _TAKES_NEW_ENTRIES = frozenset({Verification.NEW})
 _TAKES_KNOWN_ENTRIES = frozenset({Verification.NEW, Verification.VERIFYING, Verification.CONFIRMED})
@@ -26,6 +26,7 @@ class Passage:
     verification: Verification
     disposition: Disposition
     entries: frozenset[EntryKey]
+    partition: Partition = Partition.GENERAL
 
     def extended(self, capture_time: datetime, entries: Iterable[EntryKey]) -> "Passage":
         """This passage after one more hit."""
@@ -39,27 +40,32 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """What is asked of `passage_for`: plate, agency, moment and entries of a hit."""
+    """What is asked of `passage_for`: plate, agency, moment, entries and data set of a hit."""
 
     plate: str
     sensor_agency_ori: str
     capture_time: datetime
     entries: frozenset[EntryKey]
+    partition: Partition = Partition.GENERAL
 
 
 def passage_for(hit: Placing, passages: Sequence[Passage], window: timedelta) -> Passage | None:
     """The newest passage that `hit` continues, or None when it begins one of its own, with a new alert.
 
-    A hit joins when plate and agency are the same, its capture is at most `window` from the passage, and what
-    people have verified stays what they verified: an entry that they have not seen raises its own alert once
-    somebody is verifying, and after a denial or a disposition every hit does.
+    A hit joins when plate, agency and data set are the same, its capture is at most `window` from the
+    passage, and what people have verified stays what they verified: an entry that they have not seen raises
+    its own alert once somebody is verifying, and after a denial or a disposition every hit does.
     """
     joinable = [p for p in passages if _continues(p, hit, window) and _takes(p, hit.entries)]
     return max(joinable, key=lambda p: p.last_capture, default=None)
 
 
 def _continues(passage: Passage, hit: Placing, window: timedelta) -> bool:
-    same = passage.plate == hit.plate and passage.sensor_agency_ori == hit.sensor_agency_ori
+    same = (
+        passage.plate == hit.plate
+        and passage.sensor_agency_ori == hit.sensor_agency_ori
+        and passage.partition is hit.partition
+    )
     return same and passage.first_capture - window <= hit.capture_time <= passage.last_capture + window
 
 

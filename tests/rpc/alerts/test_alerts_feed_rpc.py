@@ -249,6 +249,25 @@ async def test_an_alert_that_is_sent_again_has_the_same_position(rig) -> None:
     await again.close()
 
 
+async def test_neither_marks_nor_heartbeats_tell_what_others_got(rig) -> None:
+    stream = await rig.subscribe("officer").live()
+    await rig.raise_hits(hit_message())
+    await stream.until(lambda s: len(s.alerts) >= 1)
+    for _ in range(30):
+        await rig.raise_hits(hit_message(entry_message(agency=STRANGER), agency=STRANGER))
+    heard = len(stream.messages)
+    await stream.until(lambda s: len(s.messages) > heard)
+    await rig.raise_hits(hit_message())
+    await stream.until(lambda s: len(s.alerts) >= 2)
+
+    marks = [m.position for m in stream.messages if m.HasField("raised")]
+    raised = [alert.raise_time.ToMicroseconds() for alert in stream.alerts]
+    assert {m.position for m in stream.messages if m.HasField("heartbeat")} == {0}
+    # What lies between two marks is the time between them, which the alerts themselves say.
+    assert marks[1] - marks[0] == pytest.approx(raised[1] - raised[0], abs=1_000)
+    await stream.close()
+
+
 async def test_since_reaches_back_24_hours_and_no_further(rig) -> None:
     stream = rig.subscribe("officer", since=to_timestamp(datetime.now(UTC) - timedelta(hours=25)))
 

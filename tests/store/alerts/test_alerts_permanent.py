@@ -15,7 +15,18 @@ from tests.support.alerts_kit import NOON, WINDOW, confirmed, hit_of, verifying
 from tests.support.clock import ManualClock
 from tests.support.databases import MigratedDatabase
 
-TABLES = ("alert", "alert_entry", "alert_step", "feed", "feed_head", "hit", "outbox", "outbox_head")
+TABLES = (
+    "alert",
+    "alert_entry",
+    "alert_facet",
+    "alert_step",
+    "feed",
+    "feed_head",
+    "hit",
+    "outbox",
+    "outbox_head",
+    "subscription_version",
+)
 ENFORCEMENTS = [Disposition.STOPPED, Disposition.ARREST, Disposition.RECOVERED]
 INSERT_STEP = """
 INSERT INTO alerts.alert_step (alert_id, step_number, request_id, intent_id, step_time, account_id,
@@ -87,6 +98,8 @@ async def test_the_service_may_update_nothing_but_the_two_heads(app: Pool) -> No
 
     assert {tuple(row) for row in rows} == {
         ("feed_head", "next_position"),
+        ("feed_head", "last_mark"),
+        ("feed_head", "subscription_revision"),
         ("outbox_head", "recorded_through"),
     }
 
