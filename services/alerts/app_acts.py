@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class AlertActs:
-    """The record of acts on alerts. Who may not know of an alert is told of none, and the log has the attempt."""
+    """The record of acts on alerts. To an outsider there is no such alert, and the log has the attempt."""
 
     def __init__(
         self, store: AlertStore, writes: GroupCommit[Change, Done], audit: AuditClient, clock: Clock
