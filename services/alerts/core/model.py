@@ -113,6 +113,22 @@ class StepKind(IntEnum):
     DISPOSE = 3
 
 
+class EscalationKind(IntEnum):
+    """What was not done in time; numbers of alpr.alerts.v1.EscalationKind."""
+
+    NOT_ACKNOWLEDGED = 1
+    NOT_VERIFIED = 2
+
+
+class EntryState(IntEnum):
+    """Whether the entries of an alert were listed; numbers of alpr.alerts.v1.EntryState."""
+
+    UNKNOWN = 0
+    LISTED = 1
+    PARTLY_WITHDRAWN = 2
+    WITHDRAWN = 3
+
+
 class FeedKind(IntEnum):
     """What a position of the feed says about its alert."""
 
@@ -248,6 +264,29 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """Until when something is to be done about an alert, whether or not it was; None where nothing was set.
+
+    `centre_has_seen`: the telecommunication centre of the sensor's agency has done something about it.
+    """
+
+    acknowledge_by: datetime | None = None
+    verify_by: datetime | None = None
+    centre_has_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """What was not done about an alert in time; `round` is the verification it belongs to, 0 the first."""
+
+    escalation_id: UUID
+    kind: EscalationKind
+    round: int
+    due_time: datetime
+    escalate_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """A passage of one plate: its newest sighting, and the entries, most severe first, at least one.
 
@@ -262,6 +301,8 @@ class Alert:
     verification: Verification
     disposition: Disposition
     facets: tuple[Facet, ...] = ()
+    due: Due = Due()
+    escalations: tuple[Escalation, ...] = ()
 
     @property
     def partition(self) -> Partition:
@@ -304,6 +345,7 @@ class Step:
     disposition: Disposition
     system: str
     response_id: str
+    entry_state: EntryState = EntryState.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
