@@ -16,6 +16,14 @@ from tests.support.clock import ManualClock
 from tests.support.databases import MigratedDatabase
 
 TABLES = (
+    "asset",
+    "asset_crew",
+    "broadcast",
+    "delivery",
+    "delivery_step",
+    "escalation",
+    "timer",
+    "told_asset",
     "alert",
     "alert_entry",
     "alert_facet",
