@@ -38,8 +38,8 @@ BETWEEN_SERVICES: Final = MappingProxyType(
         "alpr.search.v1.ArchiveService.GetLookBackPictures": "to the matcher, for these hits",
     }
 )
-# Where a camera stands is no read and no hit.
-_PLACES_OF_CAMERAS: Final = frozenset({"alpr.type.v1.Sensor"})
+# Where a camera stands is no read and no hit, nor is the part of the map that somebody has chosen.
+_PLACES_OF_CAMERAS: Final = frozenset({"alpr.type.v1.Sensor", "alpr.alerts.v1.MapArea"})
 _PLATES: Final = frozenset({"plate", "plates", "plate_text"})
 
 
