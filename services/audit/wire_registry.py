@@ -75,11 +75,16 @@ def parse_certification(request: account_pb.RecordCertificationRequest) -> Certi
 def parse_role(request: account_pb.GrantRoleRequest | account_pb.RevokeRoleRequest) -> Role:
     """The role to grant or revoke."""
     wrong = _change(request.request_id, request.account_id)
-    role = _named(pb.Role, request.role, "ROLE_")
+    role = role_name(request.role)
     if not role:
         wrong.append(FieldViolation("role", "must be set"))
     raise_violations(wrong)
     return Role(role)
+
+
+def role_name(number: int) -> str:
+    """The role's name; "" for none."""
+    return _named(pb.Role, number, "ROLE_")
 
 
 def check_enable(request: account_pb.EnableAccountRequest) -> None:

@@ -19,6 +19,7 @@ from services.cli import (
     local,
     model,
     motor_carrier,
+    policy,
     retention,
     scope,
     search,
@@ -48,6 +49,7 @@ for command in (up, demo, bootstrap, token, capture, read, watch, purposes):
     app.command()(command)
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(account.app, name="account")
+app.add_typer(policy.app, name="policy")
 app.add_typer(sensor.agency_app, name="agency")
 app.add_typer(agreement.app, name="agreement")
 for one in (*sensor_health.COMMANDS, group_limit.limit, group_limit.limits):

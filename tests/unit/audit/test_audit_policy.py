@@ -35,9 +35,9 @@ LISTS = {
 }
 ACCOUNTS = {
     f"account.{act}" for act in ("create", "certify", "grant", "revoke", "enable", "suspend", "get", "list")
-}
+} | {"policy.explain"}
 SENSORS = {"sensor.register", "sensor.approve", "sensor.suspend"}
-EVERYBODY = {"agency.list", "sensor.list", "retention.get"}
+EVERYBODY = {"agency.list", "sensor.list", "retention.get", "policy.list"}
 HELD = {"question.held", "question.heldimage"}
 HOLDS = {"hold.place", "hold.release"}
 PURGES = {"hold.list", "purge.list", "retention.check"}
@@ -114,7 +114,7 @@ MATRIX = {
     | OVERSIGHT
     | PURGES
     | {"webhook.list"}
-    | {"log.export", "account.list", "account.get", "dissemination.list", "evidence.list"},
+    | {"log.export", "account.list", "account.get", "policy.explain", "dissemination.list", "evidence.list"},
     Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | OVERSIGHT | {"matcher.state"},
     Role.CVEO: EVERYBODY | APART,
     Role.CVEO_SUPERVISOR: EVERYBODY | APART | APART_SENSORS | APART_EXPORT,
@@ -282,10 +282,10 @@ def test_without_screening_and_awareness_nothing_is_allowed_but_to_see_the_own_a
         (CertificationKind.SECURITY_AWARENESS, "III.B.3.b"),
     ):
         lacking = person(role, without=kind)
-        assert all(clause in clauses(lacking, action) for action in MATRIX[role] - {"account.get"})
-        assert not clauses(
-            lacking, "account.get", Thing("account-1", agency=ORI, unit="D1", person="account-1")
-        )
+        own = Thing("account-1", agency=ORI, unit="D1", person="account-1")
+        assert all(clause in clauses(lacking, action) for action in MATRIX[role])
+        assert not clauses(lacking, "account.get", own)
+        assert not clauses(lacking, "policy.explain", own)
 
 
 @pytest.mark.clause("III.C.2.b", "IV.A.2")
@@ -389,6 +389,13 @@ def test_policies_that_speak_of_unknown_things_stop_the_start(tmp_path: Path) ->
         load(tmp_path)
     with pytest.raises(PolicyError):
         Policies(["permit ("], (POLICY_FOLDER / "platewarden.cedarschema").read_text(encoding="utf-8"))
+
+
+def test_a_policy_without_its_clause_stops_the_start() -> None:
+    schema = (POLICY_FOLDER / "platewarden.cedarschema").read_text(encoding="utf-8")
+
+    with pytest.raises(PolicyError, match="@id"):
+        Policies(['permit (principal is Person, action == Action::"account.get", resource);'], schema)
 
 
 @pytest.mark.clause("II.D", "III.C.2.a")
