@@ -8,6 +8,7 @@ from alpr.audit.v1.governance_service_pb2_grpc import add_GovernanceServiceServi
 from alpr.audit.v1.health_service_pb2_grpc import add_HealthServiceServicer_to_server
 from alpr.audit.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from alpr.audit.v1.log_witness_service_pb2_grpc import add_LogWitnessServiceServicer_to_server
+from alpr.audit.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
 from alpr.audit.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
 from services.audit.app_accounts import Accounts
@@ -19,6 +20,7 @@ from services.audit.app_gate import Gate
 from services.audit.app_group_limits import GroupLimits
 from services.audit.app_log import Log
 from services.audit.app_look_back import LookBacks
+from services.audit.app_policy import Explainer
 from services.audit.app_record import Recorder
 from services.audit.app_registry import Agencies, Sensors
 from services.audit.app_settings import Settings
@@ -32,6 +34,7 @@ from services.audit.policies import load as load_policies
 from services.audit.server import AuthorizationServicer
 from services.audit.server_governance import GovernanceServicer
 from services.audit.server_people import AccountServicer
+from services.audit.server_policy import PolicyServicer
 from services.audit.server_settings import SettingsServicer
 from services.audit.server_streams import HealthServicer, LogServicer, SensorServicer
 from services.audit.server_witness import LogWitnessServicer
@@ -103,6 +106,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder.add("alpr.audit.v1.GovernanceService", add_GovernanceServiceServicer_to_server, governance)
     builder.add("alpr.audit.v1.HealthService", add_HealthServiceServicer_to_server, entitlements)
     builder.add("alpr.audit.v1.SettingsService", add_SettingsServiceServicer_to_server, setting)
+    policy = PolicyServicer(Explainer(gate, actor, accounts, folder.policies, clock))
+    builder.add("alpr.audit.v1.PolicyService", add_PolicyServiceServicer_to_server, policy)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
     builder.add(
         "alpr.audit.v1.LogWitnessService",
