@@ -1,35 +1,37 @@
 """`platewarden export`: everything that the agency owns in open formats, and proof that none is missing."""
 
 import json
+import shutil
 import sys
-from collections.abc import AsyncIterator
-from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from google.protobuf.message import Message
 
-from alpr.search.v1 import report_service_pb2 as pb
-from alpr.search.v1 import report_service_pb2_grpc as rpc
+from alpr.type.v1.sensor_pb2 import PARTITION_GENERAL, PARTITION_MOTOR_CARRIER
 from services.audit import verify_department
-from services.audit.export_tables import table_of
+from services.audit.verify_department import DEPARTMENT, MOTOR_CARRIER, MOTOR_CARRIER_HOUSE, House
 from services.cli.audit import export_log
-from services.cli.export_lists import LISTS, items_of
+from services.cli.export_folder import Where, new_folder, seal, write_tables
+from services.cli.export_lists import items_of, list_named
 from services.cli.export_pages import export_kept
+from services.cli.export_reads import Wanted, export_evidence, export_held, export_reads, records_of
 from services.cli.locate import CommandError
-from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
+from services.cli.options import DATA_DIR, As, DataDir, Json, run_signed_in
 from services.cli.output import Output, message_to_dict
 from services.cli.question import Asked, with_options
 from services.cli.session import Session
 from services.common.errors import AlprError
-from services.common.receipts import receipt_to_json
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Everything that the agency owns, in open formats: all, log, verify (ENF-051 IV.A.3).",
+    help="Everything the agency owns, in open formats: all, motor-carrier, log, verify (ENF-051 IV.A.3).",
 )
-_ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
+# By these others are asked for. The register comes after all that left, for it grows meanwhile.
+_FIRST_LISTS = ("holds", "evidence")
+Pictures = Annotated[bool, typer.Option("--pictures", help="The pictures, too.")]
+PageSize = Annotated[int, typer.Option("--page-size", min=1, max=5000, help="Reads of a page.")]
 
 
 @app.command("all")
@@ -37,26 +39,39 @@ _ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
 def everything(
     out: Annotated[Path, typer.Option("--out", help="Folder to write; it must be empty or not there.")],
     asked: Asked,
-    pictures: Annotated[bool, typer.Option("--pictures", help="The pictures of the reads, too.")] = False,
-    page_size: Annotated[int, typer.Option("--page-size", min=1, max=5000, help="Reads of a page.")] = 5000,
+    pictures: Pictures = False,
+    page_size: PageSize = 5000,
 ) -> None:
-    """Reads, alerts, hot lists, configuration, registers, log. What your roles do not open is named."""
+    """Reads, held reads, evidence, alerts, hot lists, configuration, registers, log. What your roles do not
+    open is named."""
 
     async def work(session: Session, output: Output) -> None:
-        _new_folder(out)
-        reads = await _export_reads(session, asked, out, page_size, pictures)
-        counts, refused = await export_kept(session, asked.justification(), out, pictures=pictures)
-        not_included = [*refused, *await _export_lists(session, out)]
+        new_folder(out)
+        wanted = Wanted(session, asked.justification(), out, PARTITION_GENERAL, pictures)
+        counts, not_included = await _export_house(wanted, page_size, DEPARTMENT)
         # Last, so that it has what was recorded of all the rest.
-        not_included += await _export_log(session, out)
-        write_tables(out)
-        write_manifest(out, not_included)
-        counts = {"reads": reads, **counts}
-        output.result(
-            {"folder": str(out), **counts, "not_included": not_included},
-            f"{', '.join(f'{count:,} {name}' for name, count in counts.items())} in {out}; "
-            f"not included: {', '.join(not_included) or 'nothing'}",
-        )
+        without_log = await _export_log(session, out)
+        _tell(output, out, counts, [*not_included, *without_log])
+
+    asked.run(work)
+
+
+@app.command("motor-carrier")
+@with_options
+def motor_carrier(
+    out: Annotated[Path, typer.Option("--out", help="The export of the agency, or a new folder.")],
+    asked: Asked,
+    pictures: Pictures = False,
+    page_size: PageSize = 5000,
+) -> None:
+    """What the agency owns of Motor Carrier Safety, as a supervisor of its officers alone can (II.H)."""
+
+    async def work(session: Session, output: Output) -> None:
+        apart = out / MOTOR_CARRIER
+        new_folder(apart)
+        wanted = Wanted(session, asked.justification(), apart, PARTITION_MOTOR_CARRIER, pictures)
+        counts, not_included = await _export_house(wanted, page_size, MOTOR_CARRIER_HOUSE)
+        _tell(output, apart, counts, not_included)
 
     asked.run(work)
 
@@ -71,13 +86,9 @@ def add_log(
     """Puts the log into an export, as an auditor, when the rest is there: it then covers all of it."""
 
     async def work(session: Session, output: Output) -> None:
-        try:
-            manifest = json.loads((folder / verify_department.MANIFEST).read_bytes())
-        except (OSError, ValueError):
-            raise CommandError(f"{folder} is no export") from None
-        entries = await export_log(session, folder / "log.jsonl")
-        # Names of parts with why they are not there, as `everything` writes them.
-        write_manifest(folder, [one for one in manifest["not_included"] if not one.startswith("log (")])
+        if not (folder / verify_department.MANIFEST).is_file():
+            raise CommandError(f"{folder} is no export")
+        entries = await export_log(session, folder / verify_department.LOG)
         output.result(
             {"folder": str(folder), "entries": entries}, f"{entries:,} entries of the log in {folder}"
         )
@@ -102,95 +113,55 @@ def verify(
     )
 
 
-def _new_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()):
-            raise CommandError(f"{out} is not empty; name a new folder")
-        (out / "reads").mkdir()
-    except OSError as error:
-        raise CommandError(f"{out} cannot be written: {error.strerror}") from None
+async def _export_house(wanted: Wanted, page_size: int, house: House) -> tuple[dict[str, int], list[str]]:
+    """How many records of a data set are in the folder now, sealed; names of what the person may not have."""
+    session, out = wanted.session, wanted.out
+    counts = {"reads": await export_reads(wanted, page_size)}
+    kept: dict[str, int] = {}
+    not_included: list[str] = []
+    if house is DEPARTMENT:
+        kept, not_included = await export_kept(session, wanted.justification, out, pictures=wanted.pictures)
+    names = [*_FIRST_LISTS, *(name for name in house.lists if name not in _FIRST_LISTS)]
+    not_included += await _export_lists(session, out, names[:2], wanted.partition)
+    held, without_held = await _export_held(wanted)
+    packages, without_packages = await export_evidence(wanted)
+    not_included += [*without_held, *without_packages]
+    not_included += await _export_lists(session, out, names[2:], wanted.partition)
+    write_tables(out)
+    await seal(session, wanted.justification, out, not_included, (house, wanted.partition))
+    return {**counts, "held reads": held, "evidence packages": packages, **kept}, not_included
 
 
-async def _export_reads(session: Session, asked: Asked, out: Path, page_size: int, pictures: bool) -> int:
-    """The number of reads, page by page; every page of the window that the first one got."""
-    stub = rpc.ReportServiceStub(session.channel("search"))
-    request = pb.ExportReadsRequest(
-        justification=asked.justification(), page_size=page_size, with_pictures=pictures
-    )
-    count, number, more = 0, 0, True
-    while more:
-        number += 1
-        request.request_id = new_request_id()
-        page = await receive_page(session.stream(stub.ExportReads, request), out, number)
-        count += page.read_count
-        # A page that is not full proves the end, if need be an empty one.
-        more = page.read_count == page_size
-        request.after_read_id = page.last_read_id or request.after_read_id
-        if number == 1:
-            request.first_question_id = page.question_receipt.entry_id
-            getattr(request, "from").CopyFrom(page.searched_from)
-            request.to.CopyFrom(page.searched_to)
-    return count
-
-
-async def receive_page(stream: AsyncIterator[Any], out: Path, number: int) -> pb.ExportedFile:
-    """What the page is, once it and its pictures are in `out`.
-
-    Raises:
-        CommandError: Something did not arrive as it was announced.
-    """
-    page, target = pb.ExportedFile(), out / "reads" / f"{number:06}.jsonl"
-    wanted, data = b"", bytearray()
-
-    def finish() -> None:
-        if sha256(data).digest() != wanted:
-            raise CommandError("the export did not arrive whole; begin again")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-
-    async for message in stream:
-        part = message.WhichOneof("part")
-        if part == "data":
-            data += message.data
+async def _export_held(wanted: Wanted) -> tuple[int, list[str]]:
+    count = 0
+    for hold in records_of(wanted.out / "holds.jsonl"):
+        if hold.get("release_time"):
             continue
-        if part == "picture":
-            finish()
-            picture = message.picture
-            ending = _ENDINGS.get(picture.media_type, "bin")
-            # The service's words name no file of ours: a day and a hash in digits.
-            day = "".join(one for one in picture.day if one.isdigit() or one == "-")
-            target = out / "pictures" / day / f"{picture.sha256.hex()}.{ending}"
-            wanted, data = picture.sha256, bytearray()
-        else:
-            page, wanted = message.file, message.file.sha256
-    finish()
-    receipts = {
-        "question": receipt_to_json(page.question_receipt),
-        "outcome": receipt_to_json(page.outcome_receipt),
-        "dissemination": receipt_to_json(page.dissemination_receipt),
-    }
-    path = out / "reads" / f"{number:06}.receipts.json"
-    path.write_text(json.dumps(receipts, indent=1) + "\n", encoding="utf-8")
-    return page
+        try:
+            count += await export_held(wanted, hold["hold_id"])
+        except AlprError as error:
+            # A part that broke off would look like a whole one that was tampered with.
+            shutil.rmtree(wanted.out / "held" / hold["hold_id"], ignore_errors=True)
+            return count, [f"held reads ({error.code.name})"]
+    return count, []
 
 
 async def _export_log(session: Session, out: Path) -> list[str]:
     """Writes the log; its name when the person may not have it."""
     try:
-        await export_log(session, out / "log.jsonl")
+        await export_log(session, out / verify_department.LOG)
     except AlprError as error:
-        (out / "log.jsonl.part").unlink(missing_ok=True)
+        (out / f"{verify_department.LOG}.part").unlink(missing_ok=True)
         return [f"log ({error.code.name})"]
     return []
 
 
-async def _export_lists(session: Session, out: Path) -> list[str]:
+async def _export_lists(session: Session, out: Path, names: list[str], partition: Where) -> list[str]:
     """Writes each list as lines of JSON; names of those that the person may not see."""
     refused = []
-    for name, one in LISTS.items():
+    for name in names:
         try:
-            items = [item async for item in items_of(session, one)]
+            items = [item async for item in items_of(session, list_named(name), partition)]
         except AlprError as error:
             refused.append(f"{name} ({error.code.name})")
             continue
@@ -202,27 +173,9 @@ def _line(item: Message) -> str:
     return json.dumps(message_to_dict(item), ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def write_tables(out: Path) -> None:
-    """Writes the table of every page and list beside it; the log stays as its verifier needs it."""
-    for path in sorted(out.rglob("*.jsonl")):
-        if path != out / "log.jsonl":
-            path.with_suffix(".csv").write_bytes(table_of(path.read_bytes()))
-
-
-def write_manifest(out: Path, not_included: list[str]) -> None:
-    """Writes which files the export has, each with its SHA-256."""
-    manifest = out / verify_department.MANIFEST
-    files = sorted(path for path in out.rglob("*") if path.is_file() and path != manifest)
-    document = {
-        "format": verify_department.FORMAT,
-        "not_included": not_included,
-        "files": [
-            {
-                "name": path.relative_to(out).as_posix(),
-                "sha256": sha256(path.read_bytes()).hexdigest(),
-                "size_bytes": path.stat().st_size,
-            }
-            for path in files
-        ],
-    }
-    manifest.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+def _tell(output: Output, out: Path, counts: dict[str, int], not_included: list[str]) -> None:
+    output.result(
+        {"folder": str(out), **counts, "not_included": not_included},
+        f"{', '.join(f'{count:,} {name}' for name, count in counts.items())} in {out}; "
+        f"not included: {', '.join(not_included) or 'nothing'}",
+    )

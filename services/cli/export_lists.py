@@ -22,6 +22,7 @@ from alpr.search.v1 import report_service_pb2 as report_pb
 from alpr.search.v1 import report_service_pb2_grpc as report_rpc
 from alpr.search.v1 import retention_service_pb2 as retention_pb
 from alpr.search.v1 import retention_service_pb2_grpc as retention_rpc
+from services.cli.export_folder import Where
 from services.cli.options import new_request_id
 from services.cli.session import Session
 
@@ -111,8 +112,13 @@ LISTS = {
 _WHOLE = ("with_ended", "with_told")
 
 
-async def items_of(session: Session, wanted: PagedList) -> AsyncIterator[Message]:
-    """All items of the list, page by page.
+def list_named(name: str) -> PagedList:
+    """The list of that name, as the export's folder has it."""
+    return LISTS[name]
+
+
+async def items_of(session: Session, wanted: PagedList, partition: Where) -> AsyncIterator[Message]:
+    """All items of the list, page by page, of one data set where there are two.
 
     Raises:
         AlprError: The person may not see it.
@@ -122,6 +128,8 @@ async def items_of(session: Session, wanted: PagedList) -> AsyncIterator[Message
     for name in _WHOLE:
         if name in fields:
             setattr(request, name, True)
+    if "partition" in fields:
+        request.partition = partition
     while True:
         if "request_id" in fields:
             request.request_id = new_request_id()

@@ -66,7 +66,17 @@ async def _hot_lists(session: Session, justification: Justification, out: Path) 
     for hot_list_id in _lists_with_entries(out / "hot_lists" / "lists"):
         entries += await pages(hot_list_id, lists_pb.HOT_LIST_PART_ENTRIES, hot_list_id)
     local = await pages("local", lists_pb.HOT_LIST_PART_LOCAL_ENTRIES)
-    return {"hot lists": lists, "entries of hot lists": entries, "entries of local lists": local}
+    refused = await pages("quarantined", lists_pb.HOT_LIST_PART_QUARANTINED_UPLOADS)
+    findings = await pages("findings", lists_pb.HOT_LIST_PART_FINDINGS)
+    tuning = await pages("tuning", lists_pb.HOT_LIST_PART_TUNING)
+    return {
+        "hot lists": lists,
+        "entries of hot lists": entries,
+        "entries of local lists": local,
+        "uploads in quarantine": refused,
+        "findings about rows": findings,
+        "changes of budgets": tuning,
+    }
 
 
 def _lists_with_entries(folder: Path) -> Iterator[str]:

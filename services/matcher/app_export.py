@@ -6,7 +6,25 @@ import uuid
 
 from services.common.paged_export import Asked, Look, Page, PagedExport, Rows
 from services.matcher.store_export import ExportStore, Found
-from services.matcher.wire_export import ENTRIES, LISTS, document, entry_position
+from services.matcher.wire_export import (
+    ENTRIES,
+    FINDINGS,
+    LISTS,
+    QUARANTINED,
+    TUNING,
+    document,
+    numbered_position,
+)
+
+_BEFORE_ALL = uuid.UUID(int=0)
+# What the position of a record is, by part.
+_MARKS = {
+    LISTS: ("hot_list_id",),
+    ENTRIES: ("entry_id", "first_version"),
+    QUARANTINED: ("intent_id",),
+    FINDINGS: ("intent_id", "number"),
+    TUNING: ("match_revision",),
+}
 
 
 class HotListExports:
@@ -40,12 +58,17 @@ class HotListExports:
     async def _found(self, asked: Asked, look: Look) -> Found:
         agency = look.agency_ori
         until = int(asked.until) if asked.until else None
-        if asked.part == LISTS:
-            after = uuid.UUID(asked.after) if asked.after else uuid.UUID(int=0)
-            return await self._store.lists(agency, after, asked.size)
+        if asked.part in {LISTS, QUARANTINED}:
+            after = uuid.UUID(asked.after) if asked.after else _BEFORE_ALL
+            pages = self._store.lists if asked.part == LISTS else self._store.quarantined
+            return await pages(agency, after, asked.size)
         if asked.part == ENTRIES:
-            position = entry_position(asked.after)
+            position = numbered_position(asked.after)
             return await self._store.entries(uuid.UUID(asked.of), agency, position, until, asked.size)
+        if asked.part == FINDINGS:
+            return await self._store.findings(agency, numbered_position(asked.after), asked.size)
+        if asked.part == TUNING:
+            return await self._store.tuning(agency, int(asked.after or 0), until, asked.size)
         return await self._store.local_entries(agency, int(asked.after or 0), until, asked.size)
 
 
@@ -53,6 +76,4 @@ def _position(part: str, found: Found) -> str:
     if not found.records:
         return ""
     last = found.records[-1]
-    if part == LISTS:
-        return str(last["hot_list_id"])
-    return f"{last['entry_id']}/{last['first_version']}" if part == ENTRIES else str(last["added_revision"])
+    return "/".join(str(last[name]) for name in _MARKS.get(part, ("added_revision",)))

@@ -25,10 +25,10 @@ _LISTS: Final = (
 # What belongs to a list, by the name that it has in the export; all of it in the order in which it came.
 _OF_LISTS: Final = {
     "versions": (
-        "SELECT v.hot_list_id, v.version, v.kind, v.base_version, v.compared_version, a.account_id,"
-        " v.upload_time, v.source_time, v.expire_time, v.format, v.sha256, v.size_bytes, v.attestation,"
-        " v.row_count, v.entry_count, v.added_count, v.removed_count, v.categories, v.category_counts,"
-        " v.immigration_file"
+        "SELECT v.hot_list_id, v.version, v.intent_id, v.kind, v.base_version, v.compared_version,"
+        " a.account_id, v.upload_time, v.source_time, v.expire_time, v.format, v.sha256, v.size_bytes,"
+        " v.attestation, v.row_count, v.entry_count, v.added_count, v.removed_count, v.categories,"
+        " v.category_counts, v.immigration_file"
         " FROM matcher.hot_list_version AS v JOIN matcher.act AS a ON a.intent_id = v.intent_id"
         " WHERE v.hot_list_id = ANY($1::uuid[]) ORDER BY v.hot_list_id, v.version"
     ),
@@ -61,6 +61,30 @@ _LOCAL: Final = (
     " FROM matcher.local_entry AS e JOIN matcher.local_list AS l USING (hot_list_id)"
     " WHERE l.agency_ori = $1 AND e.added_revision > $2 AND e.added_revision <= $3"
     " ORDER BY e.added_revision LIMIT $4"
+)
+_QUARANTINED: Final = (
+    "SELECT q.intent_id, q.upload_id, q.hot_list_id, l.agency_ori, q.account_id, q.upload_time, q.format,"
+    " q.sha256, q.size_bytes, q.attestation, q.row_count, q.error_count, q.stopped"
+    " FROM matcher.quarantined_upload AS q JOIN matcher.hot_list AS l USING (hot_list_id)"
+    " WHERE l.agency_ori = $1 AND q.intent_id > $2 ORDER BY q.intent_id LIMIT $3"
+)
+# Of uploads that were refused, and of versions.
+_FINDINGS: Final = (
+    "SELECT f.intent_id, f.number, o.hot_list_id, o.upload, f.row_number, f.column_name, f.problem"
+    " FROM matcher.row_finding AS f CROSS JOIN LATERAL ("
+    " SELECT q.hot_list_id, 'REFUSED' AS upload FROM matcher.quarantined_upload AS q"
+    " WHERE q.intent_id = f.intent_id UNION ALL"
+    " SELECT v.hot_list_id, 'STORED' FROM matcher.hot_list_version AS v WHERE v.intent_id = f.intent_id"
+    ") AS o JOIN matcher.hot_list AS l USING (hot_list_id)"
+    " WHERE l.agency_ori = $1 AND (f.intent_id, f.number) > ($2, $3)"
+    " ORDER BY f.intent_id, f.number LIMIT $4"
+)
+_TUNING: Final = (
+    "SELECT t.hot_list_id, l.agency_ori, t.budget, t.number, t.factor_before, t.factor, t.read_count,"
+    " t.match_count, t.right_count, t.wrong_count, t.reads_at, t.matches_at, t.match_revision, t.intent_id,"
+    " t.set_at FROM matcher.tuning AS t JOIN matcher.hot_list AS l USING (hot_list_id)"
+    " WHERE l.agency_ori = $1 AND t.match_revision > $2 AND t.match_revision <= $3"
+    " ORDER BY t.match_revision LIMIT $4"
 )
 
 
@@ -112,6 +136,26 @@ class ExportStore:
             revision = int(await held.fetchval(_REVISION))
             end = revision if until is None else min(until, revision)
             rows = await held.fetch(_LOCAL, agency_ori, after, end, size + 1)
+        return Found([dict(row) for row in rows[:size]], end, len(rows) > size)
+
+    async def quarantined(self, agency_ori: str, after: uuid.UUID, size: int) -> Found:
+        """At most `size` uploads that were refused, in the order of their intents, after `after`."""
+        async with connection(self._pool) as held:
+            rows = await held.fetch(_QUARANTINED, agency_ori, after, size + 1)
+        return Found([dict(row) for row in rows[:size]], 0, len(rows) > size)
+
+    async def findings(self, agency_ori: str, after: tuple[uuid.UUID, int], size: int) -> Found:
+        """At most `size` findings about rows of uploads after `after`, an intent and a number."""
+        async with connection(self._pool) as held:
+            rows = await held.fetch(_FINDINGS, agency_ori, *after, size + 1)
+        return Found([dict(row) for row in rows[:size]], 0, len(rows) > size)
+
+    async def tuning(self, agency_ori: str, after: int, until: int | None, size: int) -> Found:
+        """At most `size` changes of budgets that were made after revision `after`, up to `until`."""
+        async with connection(self._pool) as held, _snapshot(held):
+            revision = int(await held.fetchval(_REVISION))
+            end = revision if until is None else min(until, revision)
+            rows = await held.fetch(_TUNING, agency_ori, after, end, size + 1)
         return Found([dict(row) for row in rows[:size]], end, len(rows) > size)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from alpr.matcher.v1 import export_service_pb2 as pb
-from alpr.matcher.v1 import hot_list_service_pb2, local_list_service_pb2
+from alpr.matcher.v1 import hot_list_service_pb2, local_list_service_pb2, tuning_service_pb2
 from alpr.type.v1 import hit_pb2, justification_pb2
 from services.common.errors import FieldViolation
 from services.common.identity import AccessToken
@@ -20,13 +20,24 @@ _USUAL_ROWS: Final = 1000
 _NUMBER: Final = r"[0-9]{1,18}"
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 LISTS, ENTRIES, LOCAL_ENTRIES = "hot_lists", "hot_list_entries", "local_entries"
+QUARANTINED, FINDINGS, TUNING = "quarantined_uploads", "findings", "tuning"
 _PARTS: Final = {
     pb.HOT_LIST_PART_LISTS: LISTS,
     pb.HOT_LIST_PART_ENTRIES: ENTRIES,
     pb.HOT_LIST_PART_LOCAL_ENTRIES: LOCAL_ENTRIES,
+    pb.HOT_LIST_PART_QUARANTINED_UPLOADS: QUARANTINED,
+    pb.HOT_LIST_PART_FINDINGS: FINDINGS,
+    pb.HOT_LIST_PART_TUNING: TUNING,
 }
 # What a position looks like, by part.
-_POSITIONS: Final = {LISTS: _UUID, ENTRIES: f"{_UUID}/{_NUMBER}", LOCAL_ENTRIES: _NUMBER}
+_POSITIONS: Final = {
+    LISTS: _UUID,
+    ENTRIES: f"{_UUID}/{_NUMBER}",
+    LOCAL_ENTRIES: _NUMBER,
+    QUARANTINED: _UUID,
+    FINDINGS: f"{_UUID}/{_NUMBER}",
+    TUNING: _NUMBER,
+}
 # Enumerations of the contract by the fields that have their numbers.
 _ENUMS: Final[Mapping[str, Any]] = {
     "source": hit_pb2.HotListSource,
@@ -37,6 +48,7 @@ _ENUMS: Final[Mapping[str, Any]] = {
     "owner_kind": local_list_service_pb2.LocalListOwnerKind,
     "end_reason": local_list_service_pb2.LocalEntryState,
     "case_number_kind": justification_pb2.CaseNumberKind,
+    "budget": tuning_service_pb2.BudgetKind,
 }
 
 
@@ -53,7 +65,7 @@ def parse_export(request: pb.ExportHotListsRequest, token: AccessToken) -> Asked
     if part == ENTRIES:
         list_id = str(parse_uuid("hot_list_id", request.hot_list_id, wrong))
     if not part:
-        wrong.append(FieldViolation("part", "must be LISTS, ENTRIES or LOCAL_ENTRIES"))
+        wrong.append(FieldViolation("part", "must be one of the parts of hot lists"))
     if not 0 <= request.page_size <= _MOST_ROWS:
         wrong.append(FieldViolation("page_size", f"must be 1 to {_MOST_ROWS}, or 0 for {_USUAL_ROWS}"))
     if request.after and not re.fullmatch(_POSITIONS.get(part, ""), request.after):
@@ -73,8 +85,8 @@ def parse_export(request: pb.ExportHotListsRequest, token: AccessToken) -> Asked
     )
 
 
-def entry_position(after: str) -> tuple[uuid.UUID, int]:
-    """Entry and version that a page of entries begins after."""
+def numbered_position(after: str) -> tuple[uuid.UUID, int]:
+    """Entry and version, or upload and number, that a page of entries or findings begins after."""
     entry, _, version = after.partition("/")
     return (uuid.UUID(entry), int(version)) if after else (uuid.UUID(int=0), 0)
 

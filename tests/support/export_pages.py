@@ -12,7 +12,7 @@ from uuid import uuid4
 from alpr.type.v1.exported_page_pb2 import ExportedPage
 from services.audit.config import read_signer
 from services.audit.verifier import PublicKey, read_public_key
-from services.cli.export import write_manifest, write_tables
+from services.cli.export_folder import write_manifest, write_tables
 from services.cli.export_pages import receive_page
 from tests.support.audit_kit import RunningAudit, justification
 

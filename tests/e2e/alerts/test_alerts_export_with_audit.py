@@ -22,7 +22,7 @@ from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.audit import verify_department
 from services.audit.verifier import VerificationError
-from services.cli.export import write_manifest, write_tables
+from services.cli.export_folder import write_manifest, write_tables
 from services.cli.export_pages import receive_page
 from services.common.errors import AlprError, from_rpc_error
 from services.dev.pki import DevelopmentAuthority

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,17 +17,20 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.matcher.v1 import export_service_pb2 as pb
 from alpr.matcher.v1.export_service_pb2_grpc import HotListExportServiceStub
+from alpr.type.v1 import hit_pb2, notice_pb2
 from services.audit import verify_department
 from services.audit.verifier import VerificationError
-from services.cli.export import write_manifest
+from services.cli.export_folder import write_manifest
 from services.cli.export_pages import receive_page
 from services.common.client import user_channel
 from services.common.errors import AlprError, from_rpc_error
+from services.common.wire import to_timestamp
 from services.dev.pki import DevelopmentAuthority
-from tests.matcher_kit import Matcher, a_matcher, a_world, csv_of
+from tests.matcher_kit import Matcher, World, a_matcher, a_world, csv_of
 from tests.support.audit_kit import (
     Officer,
     RunningAudit,
@@ -42,6 +48,12 @@ LISTS, ENTRIES, LOCAL = (
     pb.HOT_LIST_PART_ENTRIES,
     pb.HOT_LIST_PART_LOCAL_ENTRIES,
 )
+REFUSED, FINDINGS, TUNING = (
+    pb.HOT_LIST_PART_QUARANTINED_UPLOADS,
+    pb.HOT_LIST_PART_FINDINGS,
+    pb.HOT_LIST_PART_TUNING,
+)
+WRONG = b"plate,state,category\n!!!,IL,STOLEN_VEHICLE\nAB1,ZZ,NO_SUCH\n"
 FIRST = [f"AB1234{n}" for n in range(5)]
 SECOND = [*FIRST[1:], "AB12345X"]
 
@@ -76,17 +88,22 @@ async def office(
         audit = await held.enter_async_context(running_audit(settings, database, tls, issuer))
         world = await held.enter_async_context(a_world(tls, database, folder))
         world.targets["audit"] = audit.target
+        head = await audit.person(audit_pb.ROLE_STATEWIDE_COORDINATOR)
+        async with a_matcher(world) as first:
+            office = Office(audit, first, None, head)
+            await seed(office)
+        wrong_alarms(world, office)
+        # What people found is heard when a matcher starts, and then every half minute.
         matcher = await held.enter_async_context(a_matcher(world))
         target = f"127.0.0.1:{matcher.user_port}"
         channel = await held.enter_async_context(user_channel(target, tls.ca_file))
-        head = await audit.person(audit_pb.ROLE_STATEWIDE_COORDINATOR)
-        office = Office(audit, matcher, HotListExportServiceStub(channel), head)
-        await seed(office)
+        office = replace(office, matcher=matcher, stub=HotListExportServiceStub(channel))
+        await tuned(office)
         yield office
 
 
 async def seed(office: Office) -> None:
-    """A list with two versions, one that is empty of versions, a local entry; and another agency's list."""
+    """Lists with and without versions, local entries, refused uploads; and as much of another agency."""
     manager = await office.audit.person(audit_pb.ROLE_HOT_LIST_MANAGER)
     user = await office.audit.person(audit_pb.ROLE_USER)
     other = await office.audit.head_of("IL0000088", audit_pb.ROLE_HOT_LIST_MANAGER, audit_pb.ROLE_USER)
@@ -94,6 +111,8 @@ async def seed(office: Office) -> None:
         office.hot_list_id = (await person.active_list(*FIRST)).hot_list_id
         await person.upload(office.hot_list_id, csv_of(*SECOND))
         await person.create()
+        for _ in range(2):
+            await refusal(person.upload(office.hot_list_id, WRONG))
     async with office.matcher.person(user.token()) as person:
         await person.watch_for("AB?234")
         await person.watch_for("CD1234")
@@ -101,10 +120,36 @@ async def seed(office: Office) -> None:
     async with office.matcher.person(other.token()) as person:
         office.others_list_id = (await person.active_list("ZZ99999")).hot_list_id
         await person.watch_for("ZZ88888")
+        await refusal(person.upload(office.others_list_id, WRONG))
+
+
+def wrong_alarms(world: World, office: Office) -> None:
+    """Lets people have found three wrong alarms of each agency's list."""
+    for list_id in (office.hot_list_id, office.others_list_id):
+        match = alerts_pb.JudgedMatch(
+            hot_list_id=list_id, entry_id=str(uuid4()), match_grade=hit_pb2.MATCH_GRADE_SOUND
+        )
+        world.alerts.judged += [
+            alerts_pb.JudgedAlert(
+                alert_id=str(uuid4()),
+                raise_time=to_timestamp(datetime.now(UTC)),
+                verification_state=notice_pb2.VERIFICATION_STATE_MISREAD,
+                matches=[match],
+            )
+            for _ in range(3)
+        ]
+
+
+async def tuned(office: Office) -> None:
+    """Returns when both lists' budgets have been changed; gives up after 15 seconds."""
+    manager = await office.audit.person(audit_pb.ROLE_HOT_LIST_MANAGER)
+    async with asyncio.timeout(15), office.matcher.person(manager.token()) as person:
+        while not (await person.tuning_of(office.hot_list_id)).changes:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.05)
 
 
 async def export(office: Office, person: Officer, out: Path) -> None:
-    """All three parts in small pages."""
+    """All parts in small pages."""
 
     async def pages(part: pb.HotListPart.ValueType, folder: str, size: int, list_id: str = "") -> None:
         request = pb.ExportHotListsRequest(part=part, page_size=size, hot_list_id=list_id)
@@ -115,6 +160,9 @@ async def export(office: Office, person: Officer, out: Path) -> None:
         if one["latest_version"]:
             await pages(ENTRIES, one["hot_list_id"], 2, one["hot_list_id"])
     await pages(LOCAL, "local", 1)
+    await pages(REFUSED, "quarantined", 1)
+    await pages(FINDINGS, "findings", 2)
+    await pages(TUNING, "tuning", 1)
     write_manifest(out, [])
 
 
@@ -142,7 +190,27 @@ async def test_lists_versions_entries_and_local_entries_of_the_agency_leave_once
     local = list(rows_below(exported / "hot_lists" / "local"))
     assert [entry["pattern"] for entry in local] == ["AB?234", "CD1234", "EF1234"]
     assert local[0]["case_number"]
-    assert (found.hot_lists, found.listed) == (2, 13)
+    # 10 of the list, 3 local ones, 2 uploads with their findings, a change.
+    findings = list(rows_below(exported / "hot_lists" / "findings"))
+    assert (found.hot_lists, found.listed) == (2, 16 + len(findings))
+
+
+@pytest.mark.clause("IV.A.3", "III.B.3.o")
+async def test_uploads_that_were_refused_leave_with_what_was_wrong_and_budgets_with_their_history(
+    office: Office, exported: Path
+) -> None:
+    refused = list(rows_below(exported / "hot_lists" / "quarantined"))
+    findings = list(rows_below(exported / "hot_lists" / "findings"))
+    changes = list(rows_below(exported / "hot_lists" / "tuning"))
+
+    assert [one["hot_list_id"] for one in refused] == [office.hot_list_id] * 2
+    assert all(one["sha256"] == sha256(WRONG).hexdigest() and one["error_count"] for one in refused)
+    assert {one["intent_id"] for one in findings} == {one["intent_id"] for one in refused}
+    assert {one["upload"] for one in findings} == {"REFUSED"}
+    assert {(one["row_number"], one["column_name"]) for one in findings} >= {(2, "plate"), (3, "category")}
+    (change,) = changes
+    assert (change["hot_list_id"], change["budget"]) == (office.hot_list_id, "BUDGET_KIND_SOUNDING")
+    assert (change["factor_before"], change["factor"], change["wrong_count"]) == (1.0, 0.5, 3)
 
 
 @pytest.mark.clause("IV.A.3", "III.B.3.f")
@@ -171,7 +239,7 @@ async def test_what_leaves_stands_in_the_log_with_its_hash_and_reason(office: Of
 
 
 @pytest.mark.clause("IV.A.3")
-@pytest.mark.parametrize("part", ["lists", "local", "entries"])
+@pytest.mark.parametrize("part", ["lists", "local", "entries", "quarantined", "findings"])
 @pytest.mark.parametrize("change", CHANGES)
 async def test_an_export_that_was_changed_does_not_verify(
     office: Office, exported: Path, tmp_path: Path, part: str, change: Callable[[Path], None]

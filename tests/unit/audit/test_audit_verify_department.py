@@ -18,11 +18,11 @@ def test_receipts_that_are_none_are_named_and_not_tripped_over(tmp_path: Path, c
     (tmp_path / "stray.receipts.json").write_text(content, encoding="utf-8")
 
     with pytest.raises(verifier.VerificationError, match=r"stray\.receipts\.json"):
-        _newest_entry(tmp_path, {"stray.receipts.json"})
+        _newest_entry(tmp_path)
 
 
 def test_the_newest_entry_is_that_of_the_receipts(tmp_path: Path) -> None:
     (tmp_path / "a.receipts.json").write_text('{"one": {"log_index": "4"}, "two": {"log_index": 9}}')
 
-    assert _newest_entry(tmp_path, {"a.receipts.json", "reads.jsonl"}) == 9
-    assert _newest_entry(tmp_path, set()) == -1
+    assert _newest_entry(tmp_path) == 9
+    assert _newest_entry(tmp_path / "motor_carrier") == -1
