@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from google.protobuf.message import Message
@@ -54,7 +55,16 @@ def _alerts(asked: pb.AlertQuestion, wrong: Wrong) -> AskedAlerts:
     _check_order(path, start, end, wrong)
     if alert_id is None:
         _check_rows(f"{path}.page_size", asked.page_size, wrong)
-    return AskedAlerts(alert_id, start, end, asked.page_size)
+    if asked.partition not in Partition.values():
+        wrong.append(FieldViolation(f"{path}.partition", "must be GENERAL or MOTOR_CARRIER"))
+    return AskedAlerts(
+        alert_id,
+        start,
+        end,
+        asked.page_size,
+        _arguments(path, asked.arguments, wrong),
+        asked.partition == Partition.PARTITION_MOTOR_CARRIER,
+    )
 
 
 def _of_act(question: pb.Question, wrong: Wrong) -> AskedLookBack | AskedLookBackPictures:
@@ -118,7 +128,12 @@ def _archive(asked: pb.ArchiveQuestion, service: str, wrong: Wrong) -> AskedArch
     start, end = _moment(f"{path}.from", asked, wrong), _moment(f"{path}.to", asked, wrong)
     _check_order(path, start, end, wrong)
     _check_rows(f"{path}.page_size", asked.page_size, wrong, kind.most_rows)
-    arguments = tuple((one.name, one.value) for one in asked.arguments)
+    arguments = _arguments(path, asked.arguments, wrong)
+    return AskedArchive(asked.kind, start, end, asked.page_size, arguments, asked.own_agency_only)
+
+
+def _arguments(path: str, asked: Sequence[pb.QuestionArgument], wrong: Wrong) -> tuple[tuple[str, str], ...]:
+    arguments = tuple((one.name, one.value) for one in asked)
     names = [name for name, _ in arguments]
     checks = (
         (len(names) <= _MOST_ARGUMENTS, f"must be at most {_MOST_ARGUMENTS}"),
@@ -130,7 +145,7 @@ def _archive(asked: pb.ArchiveQuestion, service: str, wrong: Wrong) -> AskedArch
         ),
     )
     wrong += [FieldViolation(f"{path}.arguments", text) for holds, text in checks if not holds]
-    return AskedArchive(asked.kind, start, end, asked.page_size, arguments, asked.own_agency_only)
+    return arguments
 
 
 def _moment(path: str, message: Message, wrong: Wrong) -> datetime | None:

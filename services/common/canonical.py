@@ -21,12 +21,18 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class AlertQuestion:
-    """What alerts were there in the window, or what is in the one alert `alert_id`? None asks for a list."""
+    """What alerts were there in the window, or what is in the one alert `alert_id`? None asks for a list.
+
+    `arguments` are names and values of what else they must be; `motor_carrier` means that those of the Motor
+    Carrier Safety data set are asked for.
+    """
 
     alert_id: UUID | None
     from_time: datetime
     to_time: datetime
     page_size: int
+    arguments: tuple[tuple[str, str], ...] = ()
+    motor_carrier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ def question_kind(question: Question) -> str:
     """The kind as it stands in canonical text and permit, for instance "reads" or "lookback"."""
     match question:
         case AlertQuestion():
-            return "alerts"
+            return "mcsalerts" if question.motor_carrier else "alerts"
         case LookBackQuestion():
             return "mcslookback" if question.motor_carrier else "lookback"
         case ArchiveQuestion():
@@ -112,6 +118,7 @@ def _fields(question: Question) -> list[tuple[str, str]]:
                 ("from_us", str(to_microseconds(question.from_time))),
                 ("to_us", str(to_microseconds(question.to_time))),
                 ("page_size", str(question.page_size)),
+                *question.arguments,
             ]
         case LookBackQuestion():
             return _look_back_fields(question)

@@ -13,12 +13,14 @@ from services.common import canonical
 
 @dataclass(frozen=True, slots=True)
 class AskedAlerts:
-    """One alert, or the alerts of a window; alerts are kept for ever."""
+    """One alert, or the alerts of a window; alerts are kept for ever. `arguments` are names and values."""
 
     alert_id: UUID | None
     start: datetime | None
     end: datetime | None
     page_size: int
+    arguments: tuple[tuple[str, str], ...] = ()
+    motor_carrier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,6 @@ class AskedArchive:
 AskedQuestion = AskedAlerts | AskedLookBack | AskedLookBackPictures | AskedArchive
 
 _BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
-_ACTIONS = {
-    AskedAlerts: "question.alerts",
-    AskedLookBack: "look_back.run",
-    AskedLookBackPictures: "look_back.run",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +83,19 @@ class Window:
 
 def action_of(question: AskedQuestion) -> str:
     """The action by which the policies know this kind of question."""
-    return action_of_kind(question.kind) if isinstance(question, AskedArchive) else _ACTIONS[type(question)]
+    match question:
+        case AskedArchive():
+            return action_of_kind(question.kind)
+        case AskedAlerts():
+            return action_of_kind("mcsalerts" if question.motor_carrier else "alerts")
+        case AskedLookBack() | AskedLookBackPictures():
+            return "look_back.run"
 
 
 def asked_text(question: AskedQuestion) -> str:
     """The question as it came, unset bounds left empty; the same question gives the same text at any time."""
     named = [(field.name, getattr(question, field.name)) for field in fields(question)]
-    if isinstance(question, AskedArchive):
+    if isinstance(question, AskedArchive | AskedAlerts):
         named = [*(one for one in named if one[0] != "arguments"), *question.arguments]
     return "\n".join((action_of(question), *(f"{name}:{_text(value)}" for name, value in named)))
 
@@ -120,7 +123,7 @@ def within(question: AskedQuestion, window: Window) -> canonical.Question:
     """The question with its bounds set to those of `window`."""
     match question:
         case AskedAlerts():
-            return canonical.AlertQuestion(question.alert_id, window.start, window.end, question.page_size)
+            return _of_alerts(question, window)
         case AskedLookBack():
             return canonical.LookBackQuestion(
                 question.intent_id,
@@ -140,6 +143,17 @@ def within(question: AskedQuestion, window: Window) -> canonical.Question:
             return canonical.ArchiveQuestion(
                 question.kind, window.start, window.end, question.page_size, question.arguments
             )
+
+
+def _of_alerts(question: AskedAlerts, window: Window) -> canonical.AlertQuestion:
+    return canonical.AlertQuestion(
+        question.alert_id,
+        window.start,
+        window.end,
+        question.page_size,
+        question.arguments,
+        question.motor_carrier,
+    )
 
 
 def _of_pictures(question: AskedLookBackPictures, window: Window) -> canonical.ArchiveQuestion:

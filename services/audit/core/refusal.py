@@ -22,6 +22,7 @@ ADVICE = MappingProxyType(
         "III.E.4": _LAPSED.format(what="Motor Carrier Safety training", act="Complete it"),
         "IV.A.1": "The system may not be used for this purpose, by anybody.",
         "IV.A.2": "Your account is suspended. Speak with your coordinator.",
+        "IV.D.1": "This subscription is somebody else's. Nobody but its owner changes it.",
         "IV.D.3": "This patrol asset belongs to another unit. Go aboard of one of your own unit.",
         "IV.A.4": _LAPSED.format(what="LEADS certification", act="Renew it"),
     }

@@ -41,7 +41,14 @@ EVERYBODY = {"agency.list", "sensor.list", "retention.get", "policy.list"}
 HELD = {"question.held", "question.heldimage"}
 HOLDS = {"hold.place", "hold.release"}
 PURGES = {"hold.list", "purge.list", "retention.check"}
-APART = {"question.mcsreads", "question.mcsimage"}
+SUBSCRIPTIONS = {"subscription.create", "subscription.change", "subscription.end"}
+APART_SUBSCRIPTIONS = {f"mcs_{act}" for act in SUBSCRIPTIONS}
+APART_ALERTS = (
+    {"question.mcsalerts", "mcs_alerts.subscribe"}
+    | {f"mcs_alert.{act}" for act in ("get", "acknowledge", "verify", "dispose", "list")}
+    | APART_SUBSCRIPTIONS
+)
+APART = {"question.mcsreads", "question.mcsimage"} | APART_ALERTS
 APART_SENSORS = {f"mcs_sensor.{act}" for act in ("register", "approve", "suspend", "health")}
 EXPORTS = {"dissemination.export", "dissemination.evidence", "dissemination.share", "question.evidencecopy"}
 EXPORTS_OF_THE_HEAD = {
@@ -89,6 +96,8 @@ MATRIX = {
     | {"agency.register"},
     Role.WORK_UNIT_COORDINATOR: {"escalations.watch"} | COORDINATION | OVERSIGHT | REGISTER,
     Role.USER: QUESTIONS
+    | SUBSCRIPTIONS
+    | {"alert.list"}
     | CREW
     | HELD
     | ALERTS
@@ -99,6 +108,8 @@ MATRIX = {
     | {"alert.ask"}
     | {"alert.dispose", "dissemination.correct", "hot_list.list", "matcher.state", "model.list"},
     Role.TELECOM_CENTER: DISPATCHING
+    | SUBSCRIPTIONS
+    | {"alert.list"}
     | {"escalations.watch"}
     | WEBHOOKS
     | WEBHOOKS_SEEN
@@ -149,6 +160,9 @@ def clauses(
     """The clauses that refuse; empty when it is allowed. Without `thing` it is the own unit's."""
     # A list that is one person's own is another's to no role; a unit's is its members'.
     thing = thing or (replace(OWN, person="") if action in LOCAL else OWN)
+    # A subscription is nobody's but its owner's.
+    if thing is OWN and action in SUBSCRIPTIONS | APART_SUBSCRIPTIONS:
+        thing = replace(OWN, person="account-1")
     decision = POLICIES.decide_person(account, action, thing, moment)
     return () if decision.allowed else decision.clauses
 
@@ -190,7 +204,8 @@ def test_there_is_no_action_that_moves_a_camera() -> None:
         | LOCAL
         | EXPORTS
         | EXPORTS_OF_THE_HEAD
-        | {"alert.dispose", "log.export"}
+        | SUBSCRIPTIONS
+        | {"alert.dispose", "alert.list", "log.export"}
     ),
 )
 def test_without_training_there_is_no_data(action: str) -> None:
@@ -226,6 +241,16 @@ def test_a_patrol_asset_is_boarded_by_its_own_unit_only() -> None:
     assert not clauses(person(Role.USER), "asset.board")
 
 
+@pytest.mark.clause("IV.D.1")
+@pytest.mark.parametrize("action", sorted(SUBSCRIPTIONS | APART_SUBSCRIPTIONS))
+def test_a_subscription_is_changed_by_nobody_but_its_owner(action: str) -> None:
+    roles = set(Role) - {Role.SYSTEM_ADMINISTRATOR}
+
+    assert not clauses(person(*roles), action)
+    assert clauses(person(*roles), action, replace(OWN, person="account-2")) == ("IV.D.1",)
+    assert clauses(person(*roles), action, replace(OWN, person="")) == ("IV.D.1",)
+
+
 @pytest.mark.clause("III.E.4")
 @pytest.mark.parametrize("action", sorted(APART | APART_SENSORS | APART_EXPORT))
 def test_without_its_own_training_there_is_nothing_of_motor_carrier_safety(action: str) -> None:
@@ -257,7 +282,10 @@ def test_without_leads_certification_motor_carrier_safety_answers_nothing(action
 
 @pytest.mark.clause("IV.A.4")
 @pytest.mark.parametrize(
-    "action", sorted(QUESTIONS | ALERTS | LISTS | LOCAL | {"alert.dispose", "log.export"})
+    "action",
+    sorted(
+        QUESTIONS | ALERTS | LISTS | LOCAL | SUBSCRIPTIONS | {"alert.dispose", "alert.list", "log.export"}
+    ),
 )
 def test_without_leads_certification_there_is_no_data(action: str) -> None:
     uncertified = person(Role.USER, Role.HOT_LIST_MANAGER, Role.AUDITOR, without=CertificationKind.LEADS)
