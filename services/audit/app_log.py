@@ -125,7 +125,7 @@ class Log:
         """True when the log begins with the tree that a checkpoint of it was signed over."""
         if head.size > (await self.checkpoint()).size:
             return False
-        return (self._tree.root(head.size) if head.size else EMPTY_ROOT) == head.root
+        return self._root(head.size) == head.root
 
     async def append(self, draft: Draft) -> StoredEntry:
         """The entry, once it is on disk; the one from before when its request came before.
@@ -234,9 +234,15 @@ class Log:
         """
         newest = await self.checkpoint()
         hashes = self._tree.consistency_proof(first, second or newest.size)
-        if not second or second == newest.size:
-            return hashes, newest
-        return hashes, self._signer.checkpoint(second, self._tree.root(second))
+        return hashes, await self.checkpoint_over(second) if second else newest
+
+    async def checkpoint_over(self, size: int) -> Checkpoint:
+        """The checkpoint over the first `size` entries, which are committed."""
+        newest = await self.checkpoint()
+        return newest if size == newest.size else self._signer.checkpoint(size, self._root(size))
+
+    def _root(self, size: int) -> bytes:
+        return self._tree.root(size) if size else EMPTY_ROOT
 
     async def export(self, first: int, size: int) -> AsyncGenerator[StoredEntry, None]:
         """The entries from `first` up to, not including, `size`."""

@@ -19,6 +19,8 @@ from services.common.tlog import Note, NoteError, VerifierKey
 log = structlog.get_logger()
 
 _NONCE_BYTES = 12
+# New entries of one answer; the witness asks again for the next ones.
+_MOST_COPIED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,10 @@ class Witnesses:
             redactions = number
             if log_index < first:
                 yield self._sealed(await self._log.entry(log_index))
-        async for stored in self._log.export(first, checkpoint.size):
+        size = min(checkpoint.size, first + _MOST_COPIED)
+        async for stored in self._log.export(first, size):
             yield self._sealed(stored)
-        yield CopyEnd(checkpoint.text, redactions)
+        yield CopyEnd((await self._log.checkpoint_over(size)).text, redactions)
 
     def _sealed(self, stored: StoredEntry) -> Copied:
         nonce = secrets.token_bytes(_NONCE_BYTES)

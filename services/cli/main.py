@@ -29,6 +29,7 @@ from services.cli import (
     search_scenes,
     sensor,
     sensor_health,
+    witness,
 )
 from services.cli.bootstrap import bootstrap
 from services.cli.capture import capture
@@ -64,6 +65,7 @@ app.add_typer(scope.app, name="scope")
 app.add_typer(model.app, name="model")
 app.add_typer(alert.app, name="alert")
 app.add_typer(audit.app, name="audit")
+app.add_typer(witness.app, name="witness")
 for more in (
     *search_read.COMMANDS,
     *search_analysis.COMMANDS,
