@@ -9,8 +9,11 @@ from services.alerts.core.model import (
     Alert,
     Category,
     Disposition,
+    Due,
     Entry,
     EntryKey,
+    Escalation,
+    EscalationKind,
     Facet,
     HitWarning,
     Match,
@@ -157,7 +160,20 @@ def facet_of(row: Row) -> Facet:
     )
 
 
-def alert_of(row: Row, matches: Sequence[Match], facets: Sequence[Facet]) -> Alert:
+def escalation_of(row: Row) -> Escalation:
+    """The escalation in a row of its table."""
+    return Escalation(
+        row["escalation_id"],
+        EscalationKind(row["kind"]),
+        row["round"],
+        row["due_time"],
+        row["escalate_time"],
+    )
+
+
+def alert_of(
+    row: Row, matches: Sequence[Match], facets: Sequence[Facet], escalations: Sequence[Escalation]
+) -> Alert:
     """The alert in a row of its own columns and SIGHTING_COLUMNS of its newest sighting."""
     return Alert(
         alert_id=row["alert_id"],
@@ -168,4 +184,6 @@ def alert_of(row: Row, matches: Sequence[Match], facets: Sequence[Facet]) -> Ale
         verification=Verification(row["verification_state"]),
         disposition=Disposition(row["disposition"]),
         facets=tuple(facets),
+        due=Due(row["acknowledge_by"], row["verify_by"], row["centre_has_seen"]),
+        escalations=tuple(escalations),
     )

@@ -1,7 +1,7 @@
 """What the alerts service reads from its schema. One method is one look; the writer is in store_writer.py."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +9,8 @@ from uuid import UUID
 from services.alerts.core.model import (
     Alert,
     Disposition,
+    EntryState,
+    Escalation,
     Facet,
     FeedItem,
     FeedKind,
@@ -16,7 +18,7 @@ from services.alerts.core.model import (
     Step,
     Verification,
 )
-from services.alerts.rows import MATCH_COLUMNS, SIGHTING_COLUMNS, alert_of, facet_of, match_of
+from services.alerts.rows import MATCH_COLUMNS, SIGHTING_COLUMNS, alert_of, escalation_of, facet_of, match_of
 from services.common.errors import StorageUnavailableError
 from services.common.pg import Connection, Pool, connection
 
@@ -31,7 +33,13 @@ _BEFORE = "SELECT min(position) - 1 FROM alerts.feed WHERE feed_time >= $1"
 _FEED_TIME = "SELECT feed_time FROM alerts.feed WHERE position = $1"
 # The newest sighting through its index, whatever the number of hits; the same below for each entry.
 _ALERTS = f"""
-SELECT a.alert_id, a.raise_time, a.acknowledged, a.verification_state, a.disposition, s.*
+SELECT a.alert_id, a.raise_time, a.acknowledged, a.verification_state, a.disposition, s.*,
+    alerts.centre_has_seen(a.alert_id) AS centre_has_seen,
+    EXISTS (SELECT FROM alerts.escalation e WHERE e.alert_id = a.alert_id) AS escalated,
+    (SELECT min(t.due_time) FROM alerts.timer t WHERE t.alert_id = a.alert_id AND t.kind = 1)
+        AS acknowledge_by,
+    (SELECT t.due_time FROM alerts.timer t WHERE t.alert_id = a.alert_id AND t.kind = 2
+     ORDER BY t.round DESC, t.due_time LIMIT 1) AS verify_by
 FROM alerts.alert a CROSS JOIN LATERAL (
     SELECT {SIGHTING_COLUMNS} FROM alerts.hit h WHERE h.alert_id = a.alert_id
     ORDER BY h.capture_time DESC, h.read_id DESC LIMIT 1
@@ -58,8 +66,12 @@ _FACETS = """
 SELECT alert_id, entry_id, list_version, sensor_id, sensor_group, latitude, longitude, percent, severity
 FROM alerts.alert_facet WHERE alert_id = ANY($1::uuid[])
 """
+_ESCALATIONS = """
+SELECT alert_id, escalation_id, kind, round, due_time, escalate_time
+FROM alerts.escalation WHERE alert_id = ANY($1::uuid[]) ORDER BY escalate_time, kind
+"""
 _STEPS = """
-SELECT step_time, account_id, verified_state, disposition, system, response_id
+SELECT step_time, account_id, verified_state, disposition, system, response_id, entry_state
 FROM alerts.alert_step WHERE alert_id = $1 ORDER BY step_number
 """
 
@@ -99,7 +111,7 @@ class AlertStore:
         """At most `limit` items after `position`, in order, each with its alert as it is now."""
         async with connection(self._pool) as conn:
             rows = await conn.fetch(_FEED, position, limit)
-            alerts = await _load(conn, {row["alert_id"] for row in rows})
+            alerts = await load_alerts(conn, {row["alert_id"] for row in rows})
         return tuple(
             FeedItem(
                 row["position"],
@@ -126,7 +138,7 @@ class AlertStore:
     async def alert(self, alert_id: UUID) -> Alert | None:
         """The alert as it is now, with every entry; None when there is none of that id."""
         async with connection(self._pool) as conn:
-            return (await _load(conn, {alert_id})).get(alert_id)
+            return (await load_alerts(conn, {alert_id})).get(alert_id)
 
     async def history(self, alert_id: UUID) -> tuple[Step, ...]:
         """What people did about the alert, oldest first."""
@@ -144,12 +156,14 @@ class AlertStore:
                     disposition=Disposition(row["disposition"] or 0),
                     system=row["system"],
                     response_id=row["response_id"],
+                    entry_state=EntryState(row["entry_state"] or 0),
                 )
             )
         return tuple(steps)
 
 
-async def _load(conn: Connection, alert_ids: Collection[UUID]) -> Mapping[UUID, Alert]:
+async def load_alerts(conn: Connection, alert_ids: Collection[UUID]) -> Mapping[UUID, Alert]:
+    """Those of the alerts that there are, as they are now."""
     if not alert_ids:
         return {}
     matches: defaultdict[UUID, list[Match]] = defaultdict(list)
@@ -161,4 +175,17 @@ async def _load(conn: Connection, alert_ids: Collection[UUID]) -> Mapping[UUID, 
         matches[row["alert_id"]].append(match_of(row))
     for row in await conn.fetch(_FACETS, list(alert_ids)):
         facets[row["alert_id"]].append(facet_of(row))
-    return {key: alert_of(row, matches[key], facets[key]) for row in rows if (key := row["alert_id"])}
+    escalations = await _escalations(conn, [row["alert_id"] for row in rows if row["escalated"]])
+    return {
+        key: alert_of(row, matches[key], facets[key], escalations[key])
+        for row in rows
+        if (key := row["alert_id"])
+    }
+
+
+async def _escalations(conn: Connection, alert_ids: Sequence[UUID]) -> defaultdict[UUID, list[Escalation]]:
+    found: defaultdict[UUID, list[Escalation]] = defaultdict(list)
+    # Few alerts escalate: the feed does not ask for the others.
+    for row in await conn.fetch(_ESCALATIONS, alert_ids) if alert_ids else ():
+        found[row["alert_id"]].append(escalation_of(row))
+    return found

@@ -10,7 +10,9 @@ from uuid import UUID
 
 from services.alerts import metrics
 from services.alerts.core.model import FeedKind
+from services.alerts.core.timers import Periods
 from services.alerts.rows import Row
+from services.alerts.store_consequences import Consequences
 from services.common.errors import StorageUnavailableError
 from services.common.pg import Connection
 
@@ -64,11 +66,13 @@ class Batch:
     """Feed positions and log items that belong to the open transaction of `conn`.
 
     Positions are given out in memory and written at the end, so a change that is refused leaves no gap.
+    `then` is what follows from its changes.
     """
 
-    def __init__(self, conn: Connection, now: datetime, head: Row) -> None:
+    def __init__(self, conn: Connection, now: datetime, head: Row, then: Consequences) -> None:
         self.conn = conn
         self.now = now
+        self.then = then
         self._next_position: int = head["next_position"]
         # A clock that was set back must not turn the feed round.
         self._mark = max(head["last_mark"], (now - _EPOCH) // _MICROSECOND)
@@ -78,12 +82,12 @@ class Batch:
         self._items: list[OutboxItem] = []
 
     @classmethod
-    async def begin(cls, conn: Connection, now: datetime) -> "Batch":
+    async def begin(cls, conn: Connection, now: datetime, periods: Periods | None = None) -> "Batch":
         """A batch under the lock of the head, which the end of the transaction gives back."""
         head = await conn.fetchrow(_LOCK)
         if head is None:
             raise StorageUnavailableError("the feed has no head; the schema is not complete")
-        return cls(conn, now, head)
+        return cls(conn, now, head, Consequences(periods or Periods()))
 
     @property
     def last_position(self) -> int:
@@ -107,6 +111,7 @@ class Batch:
 
     async def write(self) -> None:
         """Writes positions and items, and wakes the replicas, once a batch: each NOTIFY takes a lock."""
+        await self.then.write(self.conn, self.now)
         if self._feed or self._revision != self._had_revision:
             await self.conn.executemany(_FEED, self._feed)
             await self.conn.execute(_ADVANCE, self._next_position, self._mark, self._revision)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.alerts.core.digest import hit_digest
+from services.alerts.core.dispatch import DeliveryKind
 from services.alerts.core.model import (
     Disposition,
     EntryKey,
@@ -17,7 +18,7 @@ from services.alerts.core.model import (
     Verification,
 )
 from services.alerts.core.passage import Passage, Placing, passage_for
-from services.alerts.core.severity import severity
+from services.alerts.core.severity import loudest, severity
 from services.alerts.core.subscription import percent_of
 from services.alerts.rows import MATCH_COLUMNS, SIGHTING_COLUMNS, match_values, sighting_values
 from services.alerts.store_batch import Batch, OutboxItem
@@ -124,8 +125,16 @@ class _Placer:
         self._hits += rows
         self._facets.update((_facet_row(passage.alert_id, sighting, match), None) for match in hit.matches)
         self._batch.announce(passage.alert_id, kind)
+        self._follow(passage.alert_id, kind, hit)
         self._batch.report(self._event(passage.alert_id, kind, hit, rows))
         return passage.alert_id
+
+    def _follow(self, alert_id: UUID, kind: FeedKind, hit: Hit) -> None:
+        if kind == FeedKind.UPDATED:
+            self._batch.then.tell(alert_id, DeliveryKind.UPDATED)
+        # No centre gets Motor Carrier Safety alerts (II.H), so nobody could answer in time.
+        if hit.partition is Partition.GENERAL:
+            self._batch.then.watch(alert_id, loudest(hit.matches))
 
     async def write(self) -> None:
         conn = self._batch.conn

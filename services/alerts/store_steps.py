@@ -4,7 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.alerts.core.model import Actor, Disposition, FeedKind, StepKind, StepRequest, Verification
+from services.alerts.core.dispatch import kind_after
+from services.alerts.core.model import (
+    Actor,
+    Disposition,
+    FeedKind,
+    Severity,
+    StepKind,
+    StepRequest,
+    Verification,
+)
 from services.alerts.core.verification import ENFORCEMENT, Progress, Refusal, refusal_of
 from services.alerts.errors import NotConfirmedError
 from services.alerts.rows import Row
@@ -26,6 +35,8 @@ FROM alerts.alert_step WHERE request_id = $1
 """
 _PROGRESS = """
 SELECT a.step_count, a.verification_state, a.confirmation_step, a.disposition, a.enforced,
+    alerts.entry_state(a.alert_id) AS entry_state,
+    (SELECT max(t.level) FROM alerts.timer t WHERE t.alert_id = a.alert_id AND t.kind = 2) AS level,
     coalesce(s.step_time <= alerts.withdrawn_at(a.alert_id), false) AS outdated
 FROM alerts.alert a LEFT JOIN alerts.alert_step s
     ON s.alert_id = a.alert_id AND s.step_number = a.confirmation_step
@@ -34,8 +45,8 @@ WHERE a.alert_id = $1
 _INSERT = """
 INSERT INTO alerts.alert_step (alert_id, step_number, request_id, intent_id, step_time, account_id,
     agency_ori, kind, verified_state, disposition, system, response_id, report_number, confirmation_step,
-    confirmation_state)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    confirmation_state, by_centre, entry_state)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 """
 
 
@@ -67,10 +78,22 @@ async def record_step(batch: Batch, change: StepChange, new_id: Callable[[], UUI
     refusal = refusal_of(progress, request)
     if refusal is not None:
         raise _error(refusal, progress, request)
-    await batch.conn.execute(_INSERT, *_values(change, batch, row["step_count"] + 1, progress))
+    number = row["step_count"] + 1
+    await batch.conn.execute(_INSERT, *_values(change, batch, number, progress), row["entry_state"])
     batch.announce(request.alert_id, FeedKind.UPDATED)
+    _follow(batch, request, progress, number, Severity(row["level"] or Severity.NOTICE))
     batch.report(_outcome(change, batch, new_id()))
     return request.alert_id
+
+
+def _follow(batch: Batch, request: StepRequest, progress: Progress, number: int, level: Severity) -> None:
+    kind = kind_after(request)
+    if kind is not None:
+        batch.then.tell(request.alert_id, kind)
+    if request.verification == Verification.VERIFYING:
+        # Whoever takes up a notice has an hour as well. A decision that is looked at again has its time anew.
+        is_first = progress.verification == Verification.NEW
+        batch.then.watch_verification(request.alert_id, level, 0 if is_first else number)
 
 
 def _progress(row: Row) -> Progress:
@@ -102,6 +125,7 @@ def _values(change: StepChange, batch: Batch, number: int, progress: Progress) -
         request.report_number,
         progress.confirmation if enforcement else None,
         int(Verification.CONFIRMED) if enforcement else None,
+        change.actor.is_telecom_center,
     )
 
 

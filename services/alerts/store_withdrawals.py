@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from services.alerts.core.dispatch import DeliveryKind
 from services.alerts.core.model import FeedKind, WithdrawReason
 from services.alerts.store_batch import Batch, OutboxItem
 
@@ -63,6 +64,7 @@ async def record_withdrawal(batch: Batch, change: Withdrawal, new_id: Callable[[
         entries[row["alert_id"], row["sensor_agency_ori"]].append(row["entry_id"])
     for (alert_id, agency_ori), withdrawn in entries.items():
         batch.announce(alert_id, FeedKind.UPDATED)
+        batch.then.tell(alert_id, DeliveryKind.WITHDRAWN)
         batch.report(
             OutboxItem(
                 item_id=new_id(),

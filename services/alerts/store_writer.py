@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from services.alerts.core.model import Hit
+from services.alerts.core.timers import Periods
 from services.alerts.store_batch import Batch, OutboxItem, OwnChange
 from services.alerts.store_hits import place_hits
 from services.alerts.store_steps import StepChange, record_step
@@ -28,12 +29,19 @@ class AlertWriter:
     """The one way into the schema. `flush` is what the group commit calls."""
 
     def __init__(
-        self, pool: Pool, clock: Clock, *, passage_window: timedelta, new_id: Callable[[], UUID]
+        self,
+        pool: Pool,
+        clock: Clock,
+        *,
+        passage_window: timedelta,
+        new_id: Callable[[], UUID],
+        periods: Periods | None = None,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._window = passage_window
         self._new_id = new_id
+        self._periods = periods
 
     async def flush(self, changes: Sequence[Change]) -> Sequence[Done | Exception]:
         """What became of each of `changes`, once the batch is on disk.
@@ -49,7 +57,7 @@ class AlertWriter:
 
     async def _commit(self, changes: Sequence[Change]) -> list[Done | Exception]:
         async with transaction(self._pool) as conn:
-            batch = await Batch.begin(conn, self._clock.now())
+            batch = await Batch.begin(conn, self._clock.now(), self._periods)
             hits = [change for change in changes if isinstance(change, Hit)]
             alert_ids = iter(await place_hits(batch, hits, self._window, self._new_id))
             done: list[Done | Exception] = [

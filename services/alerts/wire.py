@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, read_pb2
 from services.alerts.checks import Checks
@@ -12,6 +14,7 @@ from services.alerts.core.model import (
     Alert,
     Category,
     Disposition,
+    Escalation,
     Match,
     Step,
     StepKind,
@@ -19,6 +22,7 @@ from services.alerts.core.model import (
     Verification,
 )
 from services.alerts.core.severity import loudest
+from services.alerts.core.timers import acknowledge_by, verify_by
 from services.common.wire import to_timestamp
 
 UNVERIFIED = "UNVERIFIED: confirm with LEADS/NCIC before any action"
@@ -169,7 +173,24 @@ def encode_alert(alert: Alert) -> pb.Alert:
             for match in alert.matches
             if match.withdrawn
         ],
+        acknowledge_by=_moment(acknowledge_by(alert)),
+        verify_by=_moment(verify_by(alert)),
+        escalations=[encode_escalation(escalation) for escalation in alert.escalations],
     )
+
+
+def encode_escalation(escalation: Escalation) -> pb.Escalation:
+    """What was not done about an alert in time."""
+    return pb.Escalation(
+        escalation_id=str(escalation.escalation_id),
+        kind=pb.EscalationKind.ValueType(escalation.kind),
+        due_time=to_timestamp(escalation.due_time),
+        escalate_time=to_timestamp(escalation.escalate_time),
+    )
+
+
+def _moment(moment: datetime | None) -> Timestamp | None:
+    return to_timestamp(moment) if moment else None
 
 
 def encode_step(step: Step) -> pb.AlertStep:
@@ -181,6 +202,7 @@ def encode_step(step: Step) -> pb.AlertStep:
         disposition=pb.Disposition.ValueType(step.disposition),
         system=step.system,
         response_id=step.response_id,
+        entry_state=pb.EntryState.ValueType(step.entry_state),
     )
 
 
