@@ -57,7 +57,7 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     feed = Feed(store, ring_size=settings.feed_ring_size)
     subscriptions = Subscriptions(feed, store, sealer, clock, _pace(settings))
     terms = _terms(settings, audit, clock, alerts)
-    servicer = AlertServicer(alerts, DispositionStore(pool), subscriptions, terms, clock)
+    servicer = AlertServicer(alerts, DispositionStore(pool), subscriptions, terms)
     records = PagedExport(
         channel, look="alert.export", leave="alert.leave", timeout_seconds=settings.audit_timeout_seconds
     )

@@ -2,18 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 
-from alpr.alerts.v1 import alert_service_pb2 as pb
-from services.alerts import wire
 from services.alerts.core.model import Alert, FeedItem
 from services.alerts.core.view import visible_to
 from services.alerts.races import wait_at_most
 from services.alerts.store import AlertStore, FeedHead
+from services.alerts.wire_stream import encode_event
 from services.common.errors import StorageUnavailableError
 
 log = structlog.get_logger()
@@ -24,27 +24,31 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An alert as one agency sees it, encoded once for all its subscribers."""
+    """An alert as one agency sees it; `body` is encoded once for all its subscribers (wire_stream)."""
 
     alert: Alert
-    message: pb.Alert
+    body: bytes
 
 
 class Published:
     """A position of the feed, with what each agency sees of it."""
 
-    __slots__ = ("_views", "item")
+    __slots__ = ("_epoch", "_views", "item")
 
-    def __init__(self, item: FeedItem) -> None:
+    def __init__(self, item: FeedItem, epoch: int) -> None:
         self.item = item
+        self._epoch = epoch
         self._views: dict[str, View | None] = {}
 
     def view(self, agency_ori: str) -> View | None:
         """What the agency sees; None when the alert is not its business."""
         if agency_ori not in self._views:
-            alert = visible_to(self.item.alert, agency_ori)
-            self._views[agency_ori] = None if alert is None else View(alert, wire.encode_alert(alert))
+            self._views[agency_ori] = self._seen_by(agency_ori)
         return self._views[agency_ori]
+
+    def _seen_by(self, agency_ori: str) -> View | None:
+        alert = visible_to(self.item.alert, agency_ori)
+        return None if alert is None else View(alert, encode_event(self.item, alert, self._epoch))
 
 
 class Feed:
@@ -59,7 +63,7 @@ class Feed:
         self._seen_at = 0.0
         self._era = 0
         self._awake = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._followers: set[asyncio.Event] = set()
 
     @property
     def head(self) -> FeedHead:
@@ -76,10 +80,14 @@ class Feed:
         """The newest position that this process knows."""
         return self._last
 
-    @property
-    def changed(self) -> asyncio.Event:
-        """Set when there is more than when it was asked for. Ask first, then read, then wait."""
-        return self._changed
+    @contextmanager
+    def waking(self, follower: asyncio.Event) -> Iterator[None]:
+        """Sets `follower` whenever there is more. Clear it first, then read, then wait."""
+        self._followers.add(follower)
+        try:
+            yield
+        finally:
+            self._followers.discard(follower)
 
     def age_seconds(self) -> float:
         """How long ago the feed was last known to be complete up to `last_position`."""
@@ -112,7 +120,8 @@ class Feed:
             return ()
         if position + 1 in self._ring:
             return [self._ring[number] for number in range(position + 1, self._last + 1)]
-        return [Published(item) for item in await self._store.feed_after(position, _PAGE)]
+        epoch = self._head.epoch
+        return [Published(item, epoch) for item in await self._store.feed_after(position, _PAGE)]
 
     async def _follow(self) -> None:
         head = await self._store.head()
@@ -138,11 +147,11 @@ class Feed:
 
     def _publish(self, items: Sequence[FeedItem]) -> None:
         for item in items:
-            self._ring[item.position] = Published(item)
+            self._ring[item.position] = Published(item, self._head.epoch)
             self._ring.pop(item.position - self._ring_size, None)
             self._last = item.position
         self._announce()
 
     def _announce(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        for follower in self._followers:
+            follower.set()

@@ -4,18 +4,16 @@ from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
 from services.alerts import wire
 from services.alerts.app import Alerts
-from services.alerts.core.model import FeedKind, StepRequest
+from services.alerts.core.model import StepRequest
 from services.alerts.entitlement import Entitlement, EntitlementTerms
 from services.alerts.races import first_ending
 from services.alerts.store_dispositions import DispositionStore
-from services.alerts.subscription import Delivery, Subscriptions
+from services.alerts.subscription import Subscriptions
 from services.alerts.wire_dispositions import encode_dispositions, parse_dispositions
 from services.alerts.wire_hits import parse_hits, parse_withdrawal
-from services.common.clock import Clock
 from services.common.errors import StoppingError, UnauthenticatedError
 from services.common.identity import AccessToken, Context, require_service, require_token
 from services.common.stopping import stopping_of
-from services.common.wire import to_timestamp
 
 
 class AlertServicer(rpc.AlertServiceServicer):
@@ -27,13 +25,11 @@ class AlertServicer(rpc.AlertServiceServicer):
         dispositions: DispositionStore,
         subscriptions: Subscriptions,
         terms: EntitlementTerms,
-        clock: Clock,
     ) -> None:
         self._alerts = alerts
         self._dispositions = dispositions
         self._subscriptions = subscriptions
         self._terms = terms
-        self._clock = clock
 
     async def RaiseAlerts(self, request: pb.RaiseAlertsRequest, context: Context) -> pb.RaiseAlertsResponse:
         """See alert_service.proto."""
@@ -66,15 +62,12 @@ class AlertServicer(rpc.AlertServiceServicer):
         start = wire.parse_subscribe(request)
         entitlement = await Entitlement.open(self._terms, token)
 
-        async def send(delivery: Delivery) -> None:
-            await context.write(self._message(delivery))
-
         async def stop() -> None:
             await stopping_of(context).wait()
             raise StoppingError("the service is stopping; resume on another replica")
 
         try:
-            await first_ending(self._subscriptions.run(start, entitlement, send), stop())
+            await first_ending(self._subscriptions.run(start, entitlement, context.write), stop())
         finally:
             await entitlement.close()
 
@@ -109,18 +102,6 @@ class AlertServicer(rpc.AlertServiceServicer):
 
     async def _step(self, step: StepRequest, context: Context) -> pb.Alert:
         return wire.encode_alert(await self._alerts.take_step(step, _token(context)))
-
-    def _message(self, delivery: Delivery) -> pb.SubscribeAlertsResponse:
-        message = pb.SubscribeAlertsResponse(resume_token=delivery.token, epoch=delivery.point.epoch)
-        if delivery.published is None or delivery.view is None:
-            message.heartbeat.server_time.CopyFrom(to_timestamp(self._clock.now()))
-            return message
-        message.position = delivery.published.item.mark
-        if delivery.published.item.kind == FeedKind.RAISED:
-            message.raised.CopyFrom(delivery.view.message)
-        else:
-            message.updated.CopyFrom(delivery.view.message)
-        return message
 
 
 def _token(context: Context) -> AccessToken:

@@ -1,8 +1,10 @@
 """One subscriber's stream: in order, at least once, never behind anybody's back."""
 
 import asyncio
+import contextvars
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,11 +13,12 @@ from services.alerts.core.floor import is_wanted
 from services.alerts.core.model import Category
 from services.alerts.entitlement import Entitlement
 from services.alerts.errors import BadTokenError, EpochChangedError, SlowSubscriberError
-from services.alerts.feed import Feed, Published, View
-from services.alerts.races import first_ending, wait_at_most
+from services.alerts.feed import Feed, Published
+from services.alerts.races import first_ending
 from services.alerts.store import AlertStore, FeedHead
 from services.alerts.tokens import ResumePoint, TokenSealer
 from services.alerts.wire import Start
+from services.alerts.wire_stream import encode_heartbeat, with_token
 from services.common.clock import Clock
 from services.common.errors import FieldViolation, InvalidFieldError, StorageUnavailableError
 
@@ -28,16 +31,6 @@ _STALE_AFTER_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """One message: an alert, or a heartbeat when there is none. All up to `point` (in `token`) was sent."""
-
-    token: str
-    point: ResumePoint
-    published: Published | None
-    view: View | None
-
-
-@dataclass(frozen=True, slots=True)
 class Pace:
     """How fast a subscriber must be, and how often it hears that nothing is new."""
 
@@ -46,7 +39,8 @@ class Pace:
     stall_seconds: float
 
 
-Send = Callable[[Delivery], Awaitable[None]]
+Send = Callable[[bytes], Awaitable[None]]
+"""Takes one encoded message, and returns when there is room for the next."""
 
 
 class Subscriptions:
@@ -58,6 +52,7 @@ class Subscriptions:
         self._sealer = sealer
         self._clock = clock
         self._pace = pace
+        self._watch = _Watch()
 
     async def run(self, start: Start, entitlement: Entitlement, send: Send) -> None:
         """Sends until the stream ends; never returns by itself.
@@ -81,7 +76,8 @@ class Subscriptions:
         )
         metrics.SUBSCRIBERS.inc()
         try:
-            await first_ending(stream.deliver(), stream.watch(), entitlement.hold())
+            with self._feed.waking(stream.awake), self._watch.over(stream):
+                await first_ending(stream.deliver(), stream.broken(), entitlement.hold())
         finally:
             metrics.SUBSCRIBERS.dec()
 
@@ -117,6 +113,32 @@ class Subscriptions:
             raise InvalidFieldError("the live feed reaches back 24 hours", violations=[violation])
 
 
+class _Watch:
+    """Looks at all streams in turn. A timer for each of a thousand would be work while nothing happens."""
+
+    def __init__(self) -> None:
+        self._streams: set[_Stream] = set()
+        self._work: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def over(self, stream: "_Stream") -> Iterator[None]:
+        """Watches `stream` meanwhile."""
+        self._streams.add(stream)
+        if self._work is None or self._work.done():
+            # In a context of its own: it outlives the call that happened to start it.
+            self._work = asyncio.create_task(self._run(), context=contextvars.Context())
+        try:
+            yield
+        finally:
+            self._streams.discard(stream)
+
+    async def _run(self) -> None:
+        while self._streams:
+            await asyncio.sleep(_WATCH_SECONDS)
+            for stream in tuple(self._streams):
+                stream.check()
+
+
 class _Stream:
     def __init__(  # noqa: PLR0913 - the parts of one stream, put together in one place
         self,
@@ -131,6 +153,8 @@ class _Stream:
         era: int,
         send: Send,
     ) -> None:
+        self.awake = asyncio.Event()
+        """To be set when there is more."""
         self._feed = feed
         self._sealer = sealer
         self._clock = clock
@@ -143,62 +167,78 @@ class _Stream:
         self._is_live = False
         self._last_sent = -pace.heartbeat_seconds
         self._sending_since: float | None = None
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def deliver(self) -> None:
-        """Sends what comes, in order of position; a heartbeat whenever nothing else was sent for a while."""
+        """Sends what comes, in order of position; a heartbeat whenever nothing else was sent for a while.
+
+        Raises:
+            EpochChangedError: Positions do not mean what they did.
+        """
         while True:
-            changed = self._feed.changed
+            self.awake.clear()
             batch = await self._feed.after(self._point.position)
+            if self._feed.era != self._era:
+                raise _epoch_changed(self._feed.head, self._clock.now())
             for published in batch:
                 await self._offer(published)
             if self._is_heartbeat_due():
-                await self._hand_over(self._delivery(None, None))
-            if not batch:
+                await self._hand_over(encode_heartbeat(self._point.epoch, self._clock.now()))
+            if batch:
+                self._note_lag(batch[0].item.feed_time)
+            else:
                 self._is_live = True
-                await wait_at_most(changed, self._until_heartbeat())
+                await self.awake.wait()
 
-    async def watch(self) -> None:
+    async def broken(self) -> None:
+        """Never returns; raises what `check` found."""
+        await self._broken
+
+    def check(self) -> None:
         """Ends the stream of a subscriber that does not keep up, and of a feed that is not what it was."""
-        while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            if self._feed.era != self._era:
-                raise _epoch_changed(self._feed.head, self._clock.now())
-            behind = self._feed.last_position - self._point.position
-            stalled = self._sending_since is not None and (
-                time.monotonic() - self._sending_since > self._pace.stall_seconds
+        if self._broken.done():
+            return
+        behind = self._feed.last_position - self._point.position
+        stalled = self._sending_since is not None and (
+            time.monotonic() - self._sending_since > self._pace.stall_seconds
+        )
+        if self._feed.era != self._era:
+            self._broken.set_exception(_epoch_changed(self._feed.head, self._clock.now()))
+        elif stalled or (self._is_live and behind > self._pace.backlog):
+            self._broken.set_exception(
+                SlowSubscriberError("the subscriber read too slowly; resume with the last token")
             )
-            if stalled or (self._is_live and behind > self._pace.backlog):
-                raise SlowSubscriberError("the subscriber read too slowly; resume with the last token")
-            if self._feed.age_seconds() > _STALE_AFTER_SECONDS:
-                raise StorageUnavailableError("the feed cannot be read; resume on another replica")
+        elif self._feed.age_seconds() > _STALE_AFTER_SECONDS:
+            self._broken.set_exception(
+                StorageUnavailableError("the feed cannot be read; resume on another replica")
+            )
+        elif self._is_heartbeat_due():
+            self.awake.set()
 
     async def _offer(self, published: Published) -> None:
         # Told with the message itself: a token of an earlier message never skips this one.
         self._point = ResumePoint(self._point.epoch, published.item.position, self._point.account_id)
         view = published.view(self._entitlement.actor.agency_ori)
-        if view is None or not is_wanted(view.alert, self._wanted):
-            return
-        await self._hand_over(self._delivery(published, view))
+        if view is not None and is_wanted(view.alert, self._wanted):
+            await self._hand_over(view.body)
 
-    async def _hand_over(self, delivery: Delivery) -> None:
+    async def _hand_over(self, body: bytes) -> None:
         self._sending_since = time.monotonic()
-        await self._send(delivery)
+        await self._send(with_token(body, self._sealer.seal(self._point)))
         self._sending_since = None
-        if self._is_live and delivery.published is not None:
-            lag = self._clock.now() - delivery.published.item.feed_time
-            metrics.DELIVERY_LAG.observe(lag.total_seconds())
         self._last_sent = time.monotonic()
 
-    def _delivery(self, published: Published | None, view: View | None) -> Delivery:
-        return Delivery(self._sealer.seal(self._point), self._point, published, view)
+    def _note_lag(self, oldest: datetime) -> None:
+        # Of what came together the oldest waited longest.
+        if self._is_live:
+            metrics.DELIVERY_LAG.observe((self._clock.now() - oldest).total_seconds())
 
     def _is_heartbeat_due(self) -> bool:
         # No heartbeat while the table cannot be read: it would claim that nothing is new.
         fresh = self._feed.age_seconds() < self._pace.heartbeat_seconds
-        return fresh and self._until_heartbeat() <= 0
-
-    def _until_heartbeat(self) -> float:
-        return self._last_sent + self._pace.heartbeat_seconds - time.monotonic()
+        quiet = time.monotonic() - self._last_sent
+        # Before the time is over, as nobody looks again for so long.
+        return fresh and quiet + _WATCH_SECONDS > self._pace.heartbeat_seconds
 
 
 def _epoch_changed(head: FeedHead, now: datetime) -> EpochChangedError:

@@ -74,7 +74,19 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
         seconds = None if any(shape) else self._max_call_seconds
         wrapped = _Method(method, _as_coroutine(behaviour), self._stopping, seconds)
-        return _MAKERS[shape](wrapped.run, handler.request_deserializer, handler.response_serializer)
+        serialize = _unless_encoded(handler.response_serializer)
+        return _MAKERS[shape](wrapped.run, handler.request_deserializer, serialize)
+
+
+def _unless_encoded(serialize: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
+    """`serialize` for a handler that may also answer with bytes: a message that it has encoded already."""
+    if serialize is None:
+        return None
+
+    def run(answer: Any) -> bytes:
+        return answer if isinstance(answer, bytes) else serialize(answer)
+
+    return run
 
 
 def _as_coroutine(behaviour: Any) -> _Behaviour:
