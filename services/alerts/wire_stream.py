@@ -1,4 +1,4 @@
-"""Messages of a stream in two halves: what all subscribers of an agency get, and the token, which is one's own.
+"""Messages of a stream in two halves: what all subscribers of an agency get, and the token that is one's own.
 
 Two encodings one after the other are the encoding of both together (protobuf merges them), so an alert is
 encoded once and not once for each subscriber.
