@@ -25,6 +25,7 @@ from services.audit.app_record import Recorder
 from services.audit.app_registry import Agencies, Sensors
 from services.audit.app_settings import Settings
 from services.audit.app_standing import Standing
+from services.audit.app_statement import Statements
 from services.audit.app_watch import Entitlements, Registry, Watch
 from services.audit.app_witness import Witnesses
 from services.audit.checkpoint_copies import CheckpointFolder
@@ -85,7 +86,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder = ServerBuilder(settings, name="audit").health_check(lambda: _check(pool))
     builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close)
     people = Accounts(gate, actor, accounts, clock, settings.oidc_issuer)
-    authorization = AuthorizationServicer(gate, authorizer, look_backs, Recorder(journal, gate, folder.rules))
+    recorder, statements = Recorder(journal, gate, folder.rules), Statements(terms, clock)
+    authorization = AuthorizationServicer(gate, authorizer, look_backs, recorder, statements)
     sensor_watch = Watch(registry, sensors.revisions, lambda now: now.sensors, sensors.since)
     sensor = SensorServicer(Sensors(gate, actor, sensors), sensor_watch)
     agreement_watch = Watch(registry, sensors.revisions, lambda now: now.agreements, agreements.since)

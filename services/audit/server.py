@@ -9,6 +9,7 @@ from services.audit.app_authorize import Authorizer
 from services.audit.app_gate import Gate
 from services.audit.app_look_back import LookBacks
 from services.audit.app_record import Recorder
+from services.audit.app_statement import Statements
 from services.audit.callers import SERVICES, require_somebody
 from services.common.identity import Context, require_service
 
@@ -19,8 +20,16 @@ _OF_ACTS = frozenset({"look_back", "look_back_pictures"})
 class AuthorizationServicer(rpc.AuthorizationServiceServicer):
     """Decides and records for other services."""
 
-    def __init__(self, gate: Gate, authorizer: Authorizer, look_backs: LookBacks, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        authorizer: Authorizer,
+        look_backs: LookBacks,
+        recorder: Recorder,
+        statements: Statements,
+    ) -> None:
         self._gate = gate
+        self._statements = statements
         self._authorizer = authorizer
         self._look_backs = look_backs
         self._recorder = recorder
@@ -39,7 +48,9 @@ class AuthorizationServicer(rpc.AuthorizationServiceServicer):
         """See authorization_service.proto."""
         service = require_service(context, *SERVICES).peer.name
         intent, actor = await self._recorder.intent(wire.parse_intent(request, service))
-        return pb.RecordIntentResponse(intent_id=intent.entry.entry_id, actor=wire.actor(actor))
+        return pb.RecordIntentResponse(
+            intent_id=intent.entry.entry_id, actor=wire.actor(actor), statement=self._statements.of(intent)
+        )
 
     async def RecordOutcome(
         self, request: pb.RecordOutcomeRequest, context: Context

@@ -6,7 +6,7 @@ archive spell the same text in SQL; `tests/golden/permit.json` holds both to it.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -93,6 +93,21 @@ def canonical_text(question: Question) -> str:
 def question_digest(question: Question) -> bytes:
     """SHA-256 of the canonical text, 32 bytes."""
     return hashlib.sha256(canonical_text(question).encode()).digest()
+
+
+def act_digest(resource: str, case: tuple[str, str], details: Mapping[str, str]) -> bytes:
+    """SHA-256 of an act as audit signs it for a database that checks it (`permit.SignedAct`), 32 bytes.
+
+    Args:
+        resource: What it is done to.
+        case: Kind and number of the case; empty texts where the act needs none.
+        details: As they are recorded. An empty value counts as one that is not there, as it does in the log.
+    """
+    kind, number = case
+    fields = [("resource", resource), ("case_number_kind", kind), ("case_number", number)]
+    fields += sorted(details.items())
+    text = "\n".join(f"{name}:{len(value.encode())}:{value}" for name, value in fields if value)
+    return hashlib.sha256(text.encode()).digest()
 
 
 def plates_digest(plates: Sequence[str]) -> bytes:

@@ -15,6 +15,7 @@ from services.common.canonical import to_microseconds
 _ORI = re.compile(r"[A-Z0-9]{9}")
 _GROUP = re.compile(r"[a-z0-9-]{1,63}")
 _KIND = re.compile(r"[a-z]{1,20}")
+_ACTION = re.compile(r"[a-z_]{1,30}\.[a-z_]{1,30}")
 _DIGEST_BYTES = 32
 _KEY_BYTES = 32
 
@@ -68,6 +69,39 @@ def permit_text(permit: Permit, key: bytes) -> str:
         )
     )
     return signed(body, key)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAct:
+    """An act that audit allowed, for a database that checks such acts by itself.
+
+    Attributes:
+        intent_id: Of its log entry.
+        digest: `canonical.act_digest` of what is done, 32 bytes.
+        agency_ori: Of who does it.
+    """
+
+    intent_id: UUID
+    action: str
+    account_id: UUID
+    agency_ori: str
+    digest: bytes
+    expires_at: datetime
+
+
+def act_text(act: SignedAct, key: bytes) -> str:
+    """`act/v1|intent id|action|account id|agency|digest|expires_us|MAC`. A secret until used: never log it.
+
+    Raises:
+        ValueError: A field cannot stand between bars, or a length is wrong.
+    """
+    if len(key) != _KEY_BYTES or len(act.digest) != _DIGEST_BYTES:
+        raise ValueError("permit key and digest have 32 bytes each")
+    if not _ORI.fullmatch(act.agency_ori) or not _ACTION.fullmatch(act.action):
+        raise ValueError("a signed act has an agency of nine characters and an action")
+    expires_us = str(to_microseconds(act.expires_at))
+    named = (str(act.intent_id), act.action, str(act.account_id), act.agency_ori, act.digest.hex())
+    return signed("|".join(("act/v1", *named, expires_us)), key)
 
 
 def signed(body: str, key: bytes) -> str:

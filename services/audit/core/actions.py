@@ -100,10 +100,29 @@ ACTIONS = MappingProxyType(
                 "retention.check",
                 "sensor.health",
                 "mcs_sensor.health",
+                "mcs_hold.place",
+                "mcs_hold.release",
+                "mcs_hold.list",
+                "mcs_dissemination.export",
+                "mcs_dissemination.evidence",
+                "mcs_dissemination.share",
+                "mcs_dissemination.government",
+                "mcs_dissemination.public",
+                "mcs_dissemination.list",
+                "mcs_dissemination.delete",
+                "mcs_dissemination.correct",
+                "mcs_dissemination.tell",
+                "mcs_evidence.list",
             }
         ),
         "ocr": frozenset({"model.list", "model.activate", "model.roll_back"}),
     }
+)
+
+# Acts that the archive checks by itself, by audit's signature, so that no service makes or lifts a legal hold
+# alone (IV.E.3): True for those in the Motor Carrier Safety data set, which has a key of its own.
+_SIGNED = MappingProxyType(
+    {"hold.place": False, "hold.release": False, "mcs_hold.place": True, "mcs_hold.release": True}
 )
 
 # Watching for a plate is a question that stays asked: it needs case number and purpose as any other (IV.C.5,
@@ -120,6 +139,13 @@ _JUSTIFIED = frozenset(
         "dissemination.public",
         "dissemination.everything",
         "dissemination.correct",
+        "mcs_hold.place",
+        "mcs_dissemination.export",
+        "mcs_dissemination.evidence",
+        "mcs_dissemination.share",
+        "mcs_dissemination.government",
+        "mcs_dissemination.public",
+        "mcs_dissemination.correct",
         # The full export, looked at and leaving.
         "mcs_dissemination.everything",
         "export.seal",
@@ -148,6 +174,16 @@ _STANDING = MappingProxyType({"webhook.create": "alerts.subscribe"})
 def stands_for(action: str) -> str:
     """What whoever did `action` must still be entitled to while its work goes on; empty when it does not."""
     return _STANDING.get(action, "")
+
+
+def is_signed(action: str) -> bool:
+    """True when audit signs an act of this action for the archive."""
+    return action in _SIGNED
+
+
+def is_of_motor_carrier(action: str) -> bool:
+    """True when an act of this action is signed for the Motor Carrier Safety data set."""
+    return _SIGNED[action]
 
 
 def needs_justification(action: str) -> bool:

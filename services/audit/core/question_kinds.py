@@ -43,10 +43,28 @@ KINDS = MappingProxyType(
         "mcsreads": QuestionKind(),
         "mcsimage": QuestionKind(1),
         "mcsexport": QuestionKind(5000),
+        "mcsreport": QuestionKind(),
+        "mcsevidence": QuestionKind(1),
+        "mcsevidencecopy": QuestionKind(1),
+        "mcsheld": QuestionKind(beyond_retention=True),
+        "mcsheldimage": QuestionKind(1, beyond_retention=True),
     }
 )
 # Permits of these kinds open the Motor Carrier Safety data set and are signed with its key (ENF-051 III.E.5).
-MOTOR_CARRIER_KINDS = frozenset({"mcsreads", "mcsimage", "mcsexport", "mcslookback", "mcslookbackimage"})
+MOTOR_CARRIER_KINDS = frozenset(
+    {
+        "mcsreads",
+        "mcsimage",
+        "mcsreport",
+        "mcsevidence",
+        "mcsevidencecopy",
+        "mcsheld",
+        "mcsheldimage",
+        "mcsexport",
+        "mcslookback",
+        "mcslookbackimage",
+    }
+)
 ASKED_THROUGH = "search"
 """The one service that asks the archive of reads."""
 

@@ -64,6 +64,15 @@ EXPORTS_OF_THE_HEAD = {
 }
 # What the head of the agency takes along besides (IV.A.3).
 TAKEN_ALONG = HELD | {"question.evidencecopy", "dissemination.export"}
+APART_LEAVING = {
+    f"question.mcs{kind}" for kind in ("report", "evidence", "evidencecopy", "held", "heldimage")
+} | {f"mcs_dissemination.{act}" for act in ("export", "evidence", "share")}
+APART_REGISTER = {f"mcs_dissemination.{act}" for act in ("list", "delete", "correct", "tell")} | {
+    "mcs_evidence.list"
+}
+APART_HOLDS = {"mcs_hold.place", "mcs_hold.release", "mcs_hold.list"}
+APART_RELEASES = {"mcs_dissemination.government", "mcs_dissemination.public"}
+APART_HOUSE = APART_LEAVING | APART_REGISTER | APART_HOLDS | APART_RELEASES
 APART_EXPORT = {"question.mcsexport", "mcs_dissemination.everything", "mcs_export.seal"}
 REGISTER = {"dissemination.list", "dissemination.delete", "dissemination.tell", "evidence.list"}
 WEBHOOKS = {"webhook.create", "webhook.rotate", "webhook.retry"}
@@ -127,8 +136,15 @@ MATRIX = {
     | {"webhook.list"}
     | {"log.export", "account.list", "account.get", "policy.explain", "dissemination.list", "evidence.list"},
     Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | OVERSIGHT | {"matcher.state"},
-    Role.CVEO: EVERYBODY | APART,
-    Role.CVEO_SUPERVISOR: EVERYBODY | APART | APART_SENSORS | APART_EXPORT,
+    Role.CVEO: EVERYBODY | APART | APART_LEAVING | APART_REGISTER,
+    Role.CVEO_SUPERVISOR: EVERYBODY
+    | APART
+    | APART_SENSORS
+    | APART_EXPORT
+    | APART_LEAVING
+    | APART_REGISTER
+    | APART_HOLDS
+    | APART_RELEASES,
 }
 SERVICE_ACTIONS = {
     "reads.purge",
@@ -252,7 +268,7 @@ def test_a_subscription_is_changed_by_nobody_but_its_owner(action: str) -> None:
 
 
 @pytest.mark.clause("III.E.4")
-@pytest.mark.parametrize("action", sorted(APART | APART_SENSORS | APART_EXPORT))
+@pytest.mark.parametrize("action", sorted(APART | APART_SENSORS | APART_EXPORT | APART_HOUSE))
 def test_without_its_own_training_there_is_nothing_of_motor_carrier_safety(action: str) -> None:
     untrained = person(*Role, without=CertificationKind.MOTOR_CARRIER_TRAINING)
     alpr_only = person(Role.CVEO_SUPERVISOR, without=CertificationKind.ALPR_TRAINING)
@@ -270,12 +286,12 @@ def test_the_roles_of_motor_carrier_safety_and_all_others_share_no_read_and_no_l
     assert not any(clauses(person(*MOTOR_CARRIER_ROLES), action) == () for action in others - EVERYBODY)
     assert not any(
         clauses(person(*(set(Role) - MOTOR_CARRIER_ROLES)), action) == ()
-        for action in APART | APART_SENSORS | APART_EXPORT
+        for action in APART | APART_SENSORS | APART_EXPORT | APART_HOUSE
     )
 
 
 @pytest.mark.clause("IV.A.4")
-@pytest.mark.parametrize("action", sorted(APART | APART_EXPORT))
+@pytest.mark.parametrize("action", sorted(APART | APART_EXPORT | APART_LEAVING | APART_RELEASES))
 def test_without_leads_certification_motor_carrier_safety_answers_nothing(action: str) -> None:
     assert clauses(person(Role.CVEO_SUPERVISOR, without=CertificationKind.LEADS), action) == ("IV.A.4",)
 
