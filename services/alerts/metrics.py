@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 FEED_ITEMS = Counter(
     "platewarden_alerts_feed_items", "Alerts raised and updated: positions of the feed.", ["kind"]
 )
+ESCALATIONS = Counter("platewarden_alerts_escalations", "What was not done about alerts in time.", ["kind"])
 DELIVERY_LAG = Histogram(
     "platewarden_alerts_delivery_lag_seconds",
     "From the time of a position to its hand-over to a subscriber that is live.",
