@@ -2,6 +2,8 @@
 """Checks receipts and exports of a Platewarden log offline, with this file and the log's public key alone.
 
     python verifier.py --public-key FILE [--complete] [export.jsonl ...] [--receipt receipt.json ...]
+                       [--checkpoint FILE ...] [--witness-key FILE] [--consistency FILE ...]
+                       [--account ID | --case NUMBER] [--jobs N]
 
 It exits with 0 when everything holds and with 1 at the first thing that does not, named in one sentence.
 The public key is a line "origin+id+key" (c2sp.org/signed-note) or an Ed25519 key in PEM.
@@ -17,9 +19,20 @@ A receipt is one JSON object:
     {"entry_id":TEXT,"fields":[as above],"format":"platewarden.receipt/v1","leaf":BASE64,"log_index":N,
      "proof":"c2sp.org/tlog-proof@v1..."}
 
+Checkpoints from elsewhere (--checkpoint: a signed note, or lines {"checkpoint":NOTE} as a witness gives them)
+must be of the same log as the export: where one is over N entries, the first N of the export must have its
+root. So a log that was rewritten, forked or cut is found, even if whoever did it has the log's key. With
+--witness-key each of them must bear the witness's signature (c2sp.org/tlog-cosignature). None may be over
+more entries than the export has. A consistency proof (--consistency) joins two checkpoints without any entry:
+    {"first":NOTE,"format":"platewarden.consistency/v1","hashes":[BASE64,...],"second":NOTE}
+
+With --account or --case an export that opens whole entries of one person or one case only is complete for it:
+every entry of the log shows who acted, for which case and what it belongs to, and those that match are whole.
+
 A leaf is the line "platewarden.log.entry/v1", then "name BASE64" for each field, sorted by name, where BASE64
 is SHA-256(salt || name || 0x00 || value). Leaves are those of an RFC 6962 tree. A field that is missing has
-been withheld or lawfully redacted; its commitment stays, and the report counts it.
+been withheld or lawfully redacted; its commitment stays, and the report counts it. For a redaction the log
+itself has an entry "log.redact", which says what was taken out and why; --complete accepts just those.
 """
 
 from __future__ import annotations
@@ -29,10 +42,16 @@ import base64
 import binascii
 import hashlib
 import json
+import multiprocessing
+import os
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +68,18 @@ _KEY_ID_BYTES = 4
 _ED25519 = b"\x01"
 _PEM_PREFIX = bytes.fromhex("302a300506032b6570032100")
 _MOST_PROOF_HASHES = 63
+_TIME_BYTES = 8
+_COSIGNATURE = b"\x04"
+CONSISTENCY_FORMAT = "platewarden.consistency/v1"
+# What an export for one person or case shows of every entry, so that nobody need believe that it is complete.
+SHOWN = ("actor", "case_number", "subject")
+REDACTION = "log.redact"
+# Made from other fields, it goes with each of them.
+_DIGEST = "request_digest"
+# Entries that are checked in one go; the size of files from which on several processes are worth their start.
+_BLOCK = 1000
+_LARGE_BYTES = 32 << 20
+_USUAL_NAME = re.compile(r"[a-z_]+(?:[.][a-z0-9_.-]+)?")
 
 
 class VerificationError(Exception):
@@ -78,12 +109,17 @@ class Checkpoint:
 
 @dataclass
 class Report:
-    """What exports hold: entries by kind, withheld fields by name, questions and acts without outcome."""
+    """What exports hold: entries by kind, fields that are not shown by name, questions and acts without
+    outcome, entries of the person or case, and how many entries the newest checkpoint from elsewhere covers.
+    """
 
     entries: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     withheld: Counter[str] = field(default_factory=Counter)
+    redacted: Counter[str] = field(default_factory=Counter)
     unanswered: set[str] = field(default_factory=set)
+    selected: int = 0
+    witnessed: int = 0
 
 
 # --- Ed25519 (RFC 8032, 5.1), verification only ------------------------------------------------------------
@@ -151,6 +187,17 @@ def ed25519_holds(key: bytes, message: bytes, signature: bytes) -> bool:
 # --- Formats -----------------------------------------------------------------------------------------------
 
 
+def read_witness_key(text: str) -> PublicKey:
+    """The key of a witness's line "name+id+key"."""
+    name, _, rest = text.strip().partition("+")
+    key_id, _, encoded = rest.partition("+")
+    raw = _base64(encoded, "the witness's key")
+    digest = hashlib.sha256(name.encode() + b"\n" + raw).digest()
+    if raw[:1] != _COSIGNATURE or len(raw) != 1 + _HASH_BYTES or digest[:_KEY_ID_BYTES].hex() != key_id:
+        raise VerificationError("the witness's key is not a line name+id+key of a witness")
+    return PublicKey(name, raw[1:])
+
+
 def read_public_key(text: str) -> PublicKey:
     """The key of a "origin+id+key" line or of a PEM file."""
     text = text.strip()
@@ -171,26 +218,57 @@ def read_public_key(text: str) -> PublicKey:
 
 def open_checkpoint(text: str, key: PublicKey) -> Checkpoint:
     """The checkpoint, its signature verified (c2sp.org/tlog-checkpoint)."""
-    body, _, signatures = text.rpartition("\n\n")
-    body += "\n"
+    body, checkpoint = _checkpoint(text)
+    if key.origin not in {"", checkpoint.origin}:
+        raise VerificationError(
+            f"the checkpoint is of the log {checkpoint.origin}, the public key of {key.origin}"
+        )
+    for raw in _signatures(text, checkpoint.origin, key.key_id(checkpoint.origin)):
+        if not ed25519_holds(key.key, body, raw):
+            raise VerificationError("the checkpoint's signature does not hold")
+        return checkpoint
+    raise VerificationError("the checkpoint has no signature by this public key")
+
+
+def witnessed_at(text: str, witness: PublicKey) -> int:
+    """When the witness signed the checkpoint, seconds since 1970 (c2sp.org/tlog-cosignature)."""
+    body, checkpoint = _checkpoint(text)
+    key_id = hashlib.sha256(witness.origin.encode() + b"\n" + _COSIGNATURE + witness.key).digest()
+    for raw in _signatures(text, witness.origin, key_id[:_KEY_ID_BYTES]):
+        time = int.from_bytes(raw[:_TIME_BYTES], "big")
+        if ed25519_holds(witness.key, f"cosignature/v1\ntime {time}\n".encode() + body, raw[_TIME_BYTES:]):
+            return time
+    raise VerificationError(
+        f"the checkpoint over {checkpoint.size} entries has no signature of this witness that holds"
+    )
+
+
+def _checkpoint(text: str) -> tuple[bytes, Checkpoint]:
+    """What is signed, and what it says."""
+    body = text.rpartition("\n\n")[0] + "\n"
     lines = body.split("\n")
     if len(lines) < 4 or not lines[1].isdecimal() or str(int(lines[1])) != lines[1]:  # noqa: PLR2004
         raise VerificationError("the checkpoint is not one of origin, size and root")
-    origin, root = lines[0], _base64(lines[2], "the checkpoint's root")
-    if key.origin not in {"", origin}:
-        raise VerificationError(f"the checkpoint is of the log {origin}, the public key of {key.origin}")
-    for line in signatures.splitlines():
+    return body.encode(), Checkpoint(lines[0], int(lines[1]), _base64(lines[2], "the checkpoint's root"))
+
+
+def _signatures(text: str, name: str, key_id: bytes) -> Iterator[bytes]:
+    """Signatures in a note under that name and key id."""
+    for line in text.rpartition("\n\n")[2].splitlines():
         dash, _, rest = line.partition(" ")
-        name, _, encoded = rest.partition(" ")
-        if dash != "\N{EM DASH}" or name != origin:
+        named, _, encoded = rest.partition(" ")
+        if dash != "\N{EM DASH}" or named != name:
             continue
         raw = _base64(encoded, "the checkpoint's signature")
-        if raw[:_KEY_ID_BYTES] != key.key_id(origin):
-            continue
-        if not ed25519_holds(key.key, body.encode(), raw[_KEY_ID_BYTES:]):
-            raise VerificationError("the checkpoint's signature does not hold")
-        return Checkpoint(origin, int(lines[1]), root)
-    raise VerificationError("the checkpoint has no signature by this public key")
+        if raw[:_KEY_ID_BYTES] == key_id:
+            yield raw[_KEY_ID_BYTES:]
+
+
+def read_checkpoints(text: str) -> list[str]:
+    """The signed notes of a file: one as it is, or a line {"checkpoint":NOTE} for each."""
+    if not text.startswith("{"):
+        return [text]
+    return [str(_json(line, "a line of checkpoints").get("checkpoint", "")) for line in text.splitlines()]
 
 
 def check_leaf(leaf: bytes, fields: Any, what: str) -> tuple[dict[str, str], set[str]]:
@@ -261,7 +339,7 @@ def _json(text: str, what: str) -> dict[str, Any]:
 
     try:
         found = json.loads(text, object_pairs_hook=once)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise VerificationError(f"{what} is not a JSON object")
@@ -286,11 +364,12 @@ class Tree:
     size: int = 0
     peaks: list[bytes] = field(default_factory=list)
 
-    def append(self, leaf: bytes) -> None:
-        """Adds a leaf."""
-        carry, bits = _leaf_hash(leaf), self.size
+    def append(self, leaf_hash: bytes) -> None:
+        """Adds a leaf by its hash."""
+        carry, bits = leaf_hash, self.size
         while bits & 1:
-            carry, bits = _node(self.peaks.pop(), carry), bits >> 1
+            carry = hashlib.sha256(b"\x01" + self.peaks.pop() + carry).digest()
+            bits >>= 1
         self.peaks.append(carry)
         self.size += 1
 
@@ -322,6 +401,48 @@ def root_of_proof(index: int, size: int, leaf: bytes, hashes: Sequence[bytes]) -
     if last:
         raise VerificationError("the proof is too short")
     return root
+
+
+def check_consistency(text: str, key: PublicKey) -> tuple[Checkpoint, Checkpoint]:
+    """The older and the newer checkpoint of a consistency proof that holds (RFC 9162 2.1.4.2)."""
+    proof = _json(text, "the consistency proof")
+    if set(proof) != {"first", "format", "hashes", "second"} or proof["format"] != CONSISTENCY_FORMAT:
+        raise VerificationError(f"the consistency proof is not in the format {CONSISTENCY_FORMAT}")
+    first, second = (open_checkpoint(str(proof[name]), key) for name in ("first", "second"))
+    if first.origin != second.origin or not isinstance(proof["hashes"], list):
+        raise VerificationError("the consistency proof is of two logs, or has no hashes")
+    hashes = [_base64(str(one), "a hash of the consistency proof") for one in proof["hashes"]]
+    if not _is_consistent(first, second, hashes):
+        raise VerificationError(
+            f"the log of {second.size} entries does not begin with the {first.size} that it signed before"
+        )
+    return first, second
+
+
+def _is_consistent(first: Checkpoint, second: Checkpoint, hashes: list[bytes]) -> bool:
+    if first.size == second.size or not first.size:
+        return not hashes and (first.root == second.root or not first.size)
+    if first.size > second.size:
+        return False
+    if first.size & (first.size - 1) == 0:
+        hashes = [first.root, *hashes]
+    at, last = first.size - 1, second.size - 1
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    if not hashes:
+        return False
+    old = new = hashes[0]
+    for one in hashes[1:]:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            old, new = _node(one, old), _node(one, new)
+            while at and not at & 1:
+                at, last = at >> 1, last >> 1
+        else:
+            new = _node(new, one)
+        at, last = at >> 1, last >> 1
+    return last == 0 and (old, new) == (first.root, second.root)
 
 
 # --- Receipts and exports ----------------------------------------------------------------------------------
@@ -359,85 +480,320 @@ def _open_proof(text: str, key: PublicKey) -> tuple[int, list[bytes], Checkpoint
     return int(number), hashes, open_checkpoint(note, key)
 
 
-def verify_exports(exports: Iterable[Iterable[bytes]], key: PublicKey, *, complete: bool = False) -> Report:
-    """What is in the exports, given as their lines, when every one of them holds."""
-    tree, report = Tree(), Report()
-    for lines in exports:
-        _verify_export(lines, key, tree, report)
-    if complete and report.withheld:
-        raise VerificationError(f"fields are withheld: {_counts(report.withheld)}")
-    return report
+@dataclass(frozen=True)
+class Wanted:
+    """What exports are held against.
+
+    Attributes:
+        complete: No field may be withheld, but for lawful redactions.
+        checkpoints: Of the same log, from elsewhere.
+        account: The person whose entries must all be there and whole.
+        case: The case, likewise.
+    """
+
+    complete: bool = False
+    checkpoints: Sequence[Checkpoint] = ()
+    account: str = ""
+    case: str = ""
+
+    @property
+    def selects(self) -> bool:
+        """Whether one person or case is looked at."""
+        return bool(self.account or self.case)
 
 
-def _verify_export(lines: Iterable[bytes], key: PublicKey, tree: Tree, report: Report) -> None:
-    numbered = _canonical_lines(lines)
-    number, header = next(numbered, (0, {}))
-    parts = {"first_index", "format", "key_id", "origin", "type"}
-    if set(header) != parts or header["format"] != EXPORT_FORMAT or header["type"] != "header":
-        raise VerificationError(f"line {number or 1} is not the header of an export {EXPORT_FORMAT}")
-    origin = str(header["origin"])
-    if header["key_id"] != key.key_id(origin).hex() or key.origin not in {"", origin}:
-        raise VerificationError("the export's header names another log or key than the public key")
-    if header["first_index"] != tree.size or isinstance(header["first_index"], bool):
-        begins = header["first_index"]
-        raise VerificationError(f"the export begins at entry {begins}; entry {tree.size} is needed next")
-    for number, item in numbered:
-        if item.get("type") == "checkpoint" and set(item) == {"checkpoint", "type"}:
-            _verify_end(str(item["checkpoint"]), origin, key, tree)
-            break
-        _verify_entry(item, tree, report, number)
-    else:
-        raise VerificationError("the export ends without its checkpoint")
-    if next(numbered, None) is not None:
-        raise VerificationError("the export goes on after its checkpoint")
+@dataclass(frozen=True)
+class Seen:
+    """What is remembered of an entry that may matter to another one; `lacks` are the fields not shown."""
+
+    index: int
+    opened: Mapping[str, str]
+    lacks: frozenset[str]
 
 
-def _verify_end(text: str, origin: str, key: PublicKey, tree: Tree) -> None:
-    checkpoint = open_checkpoint(text, key)
-    if checkpoint.origin != origin:
-        raise VerificationError("the checkpoint is of another log than the header")
-    if checkpoint.size != tree.size:
-        raise VerificationError(
-            f"the checkpoint is over {checkpoint.size} entries, the export has {tree.size}"
+@dataclass
+class Block:
+    """Entries that hold, one after another: what they add to the tree and to the report."""
+
+    hashes: list[bytes] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+    asked: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
+
+
+class Exports:
+    """Goes through exports, one after another."""
+
+    def __init__(self, key: PublicKey, wanted: Wanted, jobs: int = 1) -> None:
+        self.report = Report()
+        self._key = key
+        self._wanted = wanted
+        self._jobs = jobs
+        self._tree = Tree()
+        self._roots = _roots(wanted.checkpoints)
+        self._chosen: set[str] = set()
+        self._gone: set[tuple[str, str]] = set()
+        self._lacking: list[tuple[Seen, bool]] = []
+
+    def take(self, lines: Iterable[bytes]) -> None:
+        """Checks the next export, given as its lines."""
+        numbered = enumerate(lines, start=1)
+        origin = self._header(next(numbered, (1, b"{}\n")))
+        ending: list[tuple[int, bytes]] = []
+        first = self._tree.size
+        with ExitStack() as at_end:
+            check = partial(check_block, with_all=self._wanted.selects)
+            work = _blocks(numbered, first, ending)
+            if self._jobs > 1:
+                pool = at_end.enter_context(multiprocessing.Pool(self._jobs))
+                found: Iterable[Block] = pool.imap(check, work)
+            else:
+                found = map(check, work)
+            for block in found:
+                self._add(block)
+        self._end(ending, numbered, origin)
+
+    def finish(self) -> Report:
+        """The report, once all exports are taken and everything wanted of them holds."""
+        report, wanted = self.report, self._wanted
+        beyond = [size for size in self._roots if size > self._tree.size]
+        if beyond:
+            raise VerificationError(
+                f"a checkpoint covers {max(beyond)} entries and the export ends after {self._tree.size}"
+            )
+        report.witnessed = max(self._roots, default=0)
+        for seen, chosen in self._lacking:
+            entry_id = seen.opened["entry_id"]
+            for name in sorted(seen.lacks):
+                if (entry_id, name) in self._gone:
+                    report.redacted[name] += 1
+                    continue
+                report.withheld[name] += 1
+                if chosen or (wanted.selects and name in SHOWN):
+                    raise VerificationError(
+                        f"entry {seen.index} does not show its field {name!r}, so nobody can say that the "
+                        "export is complete"
+                    )
+        if wanted.complete and report.withheld:
+            raise VerificationError(f"fields are withheld: {_counts(report.withheld)}")
+        return report
+
+    def _header(self, numbered: tuple[int, bytes]) -> str:
+        number, raw = numbered
+        header = _canonical(number, raw)
+        parts = {"first_index", "format", "key_id", "origin", "type"}
+        if set(header) != parts or header["format"] != EXPORT_FORMAT or header["type"] != "header":
+            raise VerificationError(f"line {number} is not the header of an export {EXPORT_FORMAT}")
+        origin, size = str(header["origin"]), self._tree.size
+        if header["key_id"] != self._key.key_id(origin).hex() or self._key.origin not in {"", origin}:
+            raise VerificationError("the export's header names another log or key than the public key")
+        if header["first_index"] != size or isinstance(header["first_index"], bool):
+            begins = header["first_index"]
+            raise VerificationError(f"the export begins at entry {begins}; entry {size} is needed next")
+        return origin
+
+    def _add(self, block: Block) -> None:
+        tree, roots = self._tree, self._roots
+        for leaf_hash in block.hashes:
+            tree.append(leaf_hash)
+            if tree.size in roots and tree.root() != roots[tree.size]:
+                raise VerificationError(
+                    f"the log was rewritten: the first {tree.size} entries of the export are not those over "
+                    "which the log signed a checkpoint"
+                )
+        report = self.report
+        report.entries += len(block.hashes)
+        report.kinds.update(block.kinds)
+        report.unanswered.update(block.asked)
+        report.unanswered.difference_update(block.ended)
+        for seen in block.seen:
+            self._look(seen)
+
+    def _look(self, seen: Seen) -> None:
+        opened, wanted = seen.opened, self._wanted
+        if opened.get("action") == REDACTION and opened["kind"] == "intent":
+            entry_id = opened.get("resource", "")
+            self._gone |= {(entry_id, opened.get("detail.field", "")), (entry_id, _DIGEST)}
+        chosen = wanted.selects and (
+            opened.get("subject", "") in self._chosen
+            or (bool(wanted.account) and opened.get("actor") == wanted.account)
+            or (bool(wanted.case) and opened.get("case_number") == wanted.case)
         )
-    if checkpoint.root != tree.root():
-        raise VerificationError("an entry's leaf is not the one that the checkpoint was signed over")
+        if chosen:
+            self._chosen.add(opened["entry_id"])
+            self.report.selected += 1
+        if seen.lacks:
+            self._lacking.append((seen, chosen))
+
+    def _end(
+        self, ending: Sequence[tuple[int, bytes]], rest: Iterator[tuple[int, bytes]], origin: str
+    ) -> None:
+        if not ending:
+            raise VerificationError("the export ends without its checkpoint")
+        item = _canonical(*ending[0])
+        if item.get("type") != "checkpoint" or set(item) != {"checkpoint", "type"}:
+            raise VerificationError(f"line {ending[0][0]} is neither an entry nor a checkpoint")
+        checkpoint = open_checkpoint(str(item["checkpoint"]), self._key)
+        if checkpoint.origin != origin:
+            raise VerificationError("the checkpoint is of another log than the header")
+        if checkpoint.size != self._tree.size:
+            raise VerificationError(
+                f"the checkpoint is over {checkpoint.size} entries, the export has {self._tree.size}"
+            )
+        if checkpoint.root != self._tree.root():
+            raise VerificationError("an entry's leaf is not the one that the checkpoint was signed over")
+        if next(rest, None) is not None:
+            raise VerificationError("the export goes on after its checkpoint")
 
 
-def _verify_entry(item: dict[str, Any], tree: Tree, report: Report, number: int) -> None:
-    what = f"entry {tree.size} (line {number})"
-    if set(item) != {"fields", "leaf", "log_index", "type"} or item["type"] != "entry":
+def verify_exports(
+    exports: Iterable[Iterable[bytes]],
+    key: PublicKey,
+    *,
+    complete: bool = False,
+    wanted: Wanted | None = None,
+    jobs: int = 1,
+) -> Report:
+    """What is in the exports, given as their lines, when every one of them holds, and is what is wanted."""
+    going = Exports(key, wanted or Wanted(complete=complete), jobs)
+    for lines in exports:
+        going.take(lines)
+    return going.finish()
+
+
+def _roots(checkpoints: Iterable[Checkpoint]) -> dict[int, bytes]:
+    """Roots by size. Two for one size are a fork: the log showed different pasts to different people."""
+    roots: dict[int, bytes] = {}
+    for one in checkpoints:
+        if roots.setdefault(one.size, one.root) != one.root:
+            raise VerificationError(
+                f"the log has forked: it signed two different trees of {one.size} entries"
+            )
+    roots.pop(0, None)
+    return roots
+
+
+def _blocks(
+    numbered: Iterator[tuple[int, bytes]], first: int, ending: list[tuple[int, bytes]]
+) -> Iterator[tuple[int, int, list[bytes]]]:
+    """Lines of entries, some at a time, with number and index of the first; the one after into `ending`."""
+
+    def entries() -> Iterator[tuple[int, bytes]]:
+        for number, raw in numbered:
+            if raw.startswith(b'{"checkpoint":'):
+                ending.append((number, raw))
+                return
+            yield number, raw
+
+    going = entries()
+    for head in going:
+        some = [head, *islice(going, _BLOCK - 1)]
+        yield head[0], first, [raw for _, raw in some]
+        first += len(some)
+
+
+def check_block(work: tuple[int, int, list[bytes]], *, with_all: bool) -> Block:
+    """The block that these lines are, when every entry holds. `with_all` remembers each of them."""
+    number, index, lines = work
+    block: Block = Block()
+    usual: dict[str, bool] = {}  # names that were looked at already, and whether they are in the usual form
+    for place, raw in enumerate(lines):
+        opened, lacks, leaf_hash = _check_entry(raw, index + place, number + place, usual)
+        kind = opened["kind"]
+        block.hashes.append(leaf_hash)
+        block.kinds[kind] += 1
+        if kind in {"query", "intent"}:
+            block.asked.append(opened["entry_id"])
+        elif kind == "outcome":
+            block.ended.append(opened.get("subject", ""))
+        if opened.get("action") == REDACTION:
+            block.seen.append(Seen(index + place, opened, lacks))
+        elif lacks or with_all:
+            kept = {name: opened[name] for name in (*ALWAYS_OPEN, *SHOWN) if name in opened}
+            block.seen.append(Seen(index + place, kept, lacks))
+    return block
+
+
+def _check_entry(
+    raw: bytes, index: int, number: int, usual: dict[str, bool]
+) -> tuple[dict[str, str], frozenset[str], bytes]:
+    """The opened fields of an entry that holds, names of the others, and the hash of its leaf."""
+    item = _canonical(number, raw)
+    what = f"entry {index} (line {number})"
+    if item.keys() != {"fields", "leaf", "log_index", "type"} or item["type"] != "entry":
         raise VerificationError(f"{what} has other parts than an entry has")
-    if item["log_index"] != tree.size or isinstance(item["log_index"], bool):
+    if item["log_index"] != index or isinstance(item["log_index"], bool):
         holds = item["log_index"]
-        raise VerificationError(f"entry {tree.size} is missing: line {number} holds entry {holds}")
+        raise VerificationError(f"entry {index} is missing: line {number} holds entry {holds}")
+    quick = _whole_leaf(item["fields"], usual)
+    if quick is not None and quick[1] == item["leaf"]:
+        opened, _, leaf = quick
+        if all(name in opened for name in ALWAYS_OPEN):
+            return opened, frozenset(), _leaf_hash(leaf)
+    # Something is withheld or wrong: the long way says what.
     leaf = _base64(str(item["leaf"]), f"the leaf of {what}")
     opened, withheld = check_leaf(leaf, item["fields"], what)
-    tree.append(leaf)
-    report.entries += 1
-    report.kinds[opened["kind"]] += 1
-    report.withheld.update(withheld)
-    if opened["kind"] in {"query", "intent"}:
-        report.unanswered.add(opened["entry_id"])
-    elif opened["kind"] == "outcome":
-        report.unanswered.discard(opened.get("subject", ""))
+    return opened, frozenset(withheld), _leaf_hash(leaf)
 
 
-def _canonical_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, raw in enumerate(lines, start=1):
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            raise VerificationError(f"line {number} is not UTF-8") from None
-        item = _json(text, f"line {number}")
-        if canonical_line(item) != text:
-            raise VerificationError(f"line {number} is not in canonical form")
-        yield number, item
+def _whole_leaf(fields: Any, usual: dict[str, bool]) -> tuple[dict[str, str], str, bytes] | None:
+    """The fields, and the leaf of an entry that has just these, in base64 and as bytes; None if not usual.
+
+    Where this leaf is the entry's own, everything that `check_leaf` looks at holds.
+    """
+    opened: dict[str, str] = {}
+    lines = [LEAF_HEADER]
+    last = ""
+    decode, encode, sha256 = binascii.a2b_base64, binascii.b2a_base64, hashlib.sha256
+    try:
+        for one in fields:
+            name, salt, value = one["name"], one["salt"], one["value"]
+            raw = decode(salt)
+            if len(one) != 3 or len(raw) != _SALT_BYTES or name <= last:  # noqa: PLR2004 - name, salt, value
+                return None
+            if encode(raw, newline=False).decode() != salt or not _is_usual(name, usual):
+                return None
+            digest = sha256(b"%b%b\x00%b" % (raw, name.encode(), value.encode())).digest()
+            lines.append(f"{name} {encode(digest, newline=False).decode()}")
+            opened[name] = value
+            last = name
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    leaf = ("\n".join(lines) + "\n").encode()
+    return opened, encode(leaf, newline=False).decode(), leaf
+
+
+def _is_usual(name: str, usual: dict[str, bool]) -> bool:
+    found = usual.get(name)
+    if found is None:
+        found = usual[name] = bool(_USUAL_NAME.fullmatch(name))
+    return found
+
+
+def _canonical(number: int, raw: bytes) -> dict[str, Any]:
+    """The object of a line. The form has one spelling, so nothing is named twice in it."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise VerificationError(f"line {number} is not UTF-8") from None
+    try:
+        item = json.loads(text)
+    except (ValueError, RecursionError):
+        item = None
+    if not isinstance(item, dict):
+        raise VerificationError(f"line {number} is not a JSON object")
+    if canonical_line(item) != text:
+        raise VerificationError(f"line {number} is not in canonical form")
+    return item
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def canonical_line(item: dict[str, Any]) -> str:
     """The one way to write an item of an export, with its line feed."""
-    return json.dumps(item, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n"
+    return _encode(item) + "\n"
 
 
 def _counts(counter: Counter[str]) -> str:
@@ -446,23 +802,10 @@ def _counts(counter: Counter[str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when everything holds; else 1, with one sentence on standard error."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--public-key", required=True, type=Path, help="the log's public key")
-    parser.add_argument("--receipt", action="append", default=[], type=Path, help="may be given often")
-    parser.add_argument("--complete", action="store_true", help="fail when a field is withheld")
-    parser.add_argument("export", nargs="*", type=Path, help="exports in their order")
-    given = parser.parse_args(arguments)
-    path = given.public_key
+    given = _arguments().parse_args(arguments)
     try:
-        key = read_public_key(path.read_text(encoding="utf-8"))
-        if given.export:
-            report = verify_exports((_lines_of(path) for path in given.export), key, complete=given.complete)
-            print(f"good: {report.entries} entries: {_counts(report.kinds)}")
-            print(f"      withheld fields: {_counts(report.withheld)}")
-            print(f"      questions and acts without outcome: {len(report.unanswered)}")
-        for path in given.receipt:
-            opened = verify_receipt(path.read_text(encoding="utf-8"), key)
-            print(f"good: receipt of entry {opened['entry_id']}, {opened['kind']} of {opened['record_time']}")
+        for line in _checked(given):
+            print(line)
     except (OSError, UnicodeDecodeError) as error:
         print(f"bad: a file cannot be read: {error}", file=sys.stderr)
         return 1
@@ -470,6 +813,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bad: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--public-key", required=True, type=Path, help="the log's public key")
+    parser.add_argument("--receipt", action="append", default=[], type=Path, help="may be given often")
+    parser.add_argument("--complete", action="store_true", help="fail when a field is withheld")
+    parser.add_argument(
+        "--checkpoint", action="append", default=[], type=Path, help="from elsewhere; may be given often"
+    )
+    parser.add_argument("--witness-key", type=Path, help="whose signature every --checkpoint must bear")
+    parser.add_argument("--consistency", action="append", default=[], type=Path, help="may be given often")
+    parser.add_argument("--account", default="", help="every entry of this person is there and whole")
+    parser.add_argument("--case", default="", help="every entry of this case is there and whole")
+    parser.add_argument("--jobs", type=int, default=0, help="processes; default: by the size of the exports")
+    parser.add_argument("export", nargs="*", type=Path, help="exports in their order")
+    return parser
+
+
+def _checked(given: argparse.Namespace) -> Iterator[str]:
+    """What to say of everything that holds."""
+    key = read_public_key(given.public_key.read_text(encoding="utf-8"))
+    witness = read_witness_key(given.witness_key.read_text(encoding="utf-8")) if given.witness_key else None
+    if witness and not given.checkpoint:
+        raise VerificationError("a witness's key says nothing without a --checkpoint that it signed")
+    notes = list(chain.from_iterable(read_checkpoints(_text(path)) for path in given.checkpoint))
+    checkpoints = [open_checkpoint(note, key) for note in notes]
+    times = [witnessed_at(note, witness) for note in notes] if witness else []
+    _roots(checkpoints)
+    if given.export:
+        wanted = Wanted(given.complete, checkpoints, given.account, given.case)
+        jobs = given.jobs or _usual_jobs(given.export)
+        report = verify_exports((_lines_of(path) for path in given.export), key, wanted=wanted, jobs=jobs)
+        yield from _told(report, wanted)
+    if times:
+        yield f"good: {len(times)} checkpoints signed by {witness.origin if witness else ''}"
+    for path in given.consistency:
+        first, second = check_consistency(_text(path), key)
+        yield f"good: the log of {second.size} entries begins with the {first.size} that it signed before"
+    for path in given.receipt:
+        opened = verify_receipt(_text(path), key)
+        yield f"good: receipt of entry {opened['entry_id']}, {opened['kind']} of {opened['record_time']}"
+
+
+def _told(report: Report, wanted: Wanted) -> Iterator[str]:
+    yield f"good: {report.entries} entries: {_counts(report.kinds)}"
+    yield f"      withheld fields: {_counts(report.withheld)}; lawfully redacted: {_counts(report.redacted)}"
+    yield f"      questions and acts without outcome: {len(report.unanswered)}"
+    if wanted.checkpoints:
+        yield f"      the first {report.witnessed} entries are those of checkpoints from elsewhere"
+    if wanted.selects:
+        whose = f"account {wanted.account}" if wanted.account else f"case {wanted.case}"
+        yield f"      complete for {whose}: {report.selected} entries"
+
+
+def _usual_jobs(exports: Sequence[Path]) -> int:
+    return (os.cpu_count() or 1) if sum(path.stat().st_size for path in exports) > _LARGE_BYTES else 1
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _lines_of(path: Path) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -127,7 +128,7 @@ def copy(
 def _with_store(folder: Path, origin: str, work: Callable[[WitnessStore, str], int], what: str) -> None:
     output = Output(as_json=False)
     try:
-        store = WitnessStore(folder / "store")
+        store = WitnessStore(folder / "store", only_read=True)
         try:
             known = store.origins()
             if origin not in known and (origin or len(known) != 1):
@@ -135,7 +136,7 @@ def _with_store(folder: Path, origin: str, work: Callable[[WitnessStore, str], i
             done = work(store, origin or known[0])
         finally:
             store.close()
-    except (StartError, CommandError, OSError) as error:
+    except (StartError, CommandError, OSError, sqlite3.Error) as error:
         output.sentence_error(str(error))
         sys.exit(EXIT_COMMAND)
     output.result({"count": done}, f"{done:,} {what}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from services.common.config import StartError
 from services.common.merkle import Frontier, leaf_hash
@@ -38,6 +39,7 @@ _SCHEMA = """
 """
 
 
+_FILE = "witness.sqlite"
 COPY_FORMAT = "platewarden.log.copy/v1"
 
 
@@ -83,21 +85,25 @@ class CopiedEntry:
 
 
 class WitnessStore:
-    """What the witness has signed, what it refused, and its copies. Not for two processes at once."""
+    """What the witness has signed, what it refused, and its copies. One process writes; others may read."""
 
-    def __init__(self, folder: Path) -> None:
-        """Opens or makes the store.
+    def __init__(self, folder: Path, *, only_read: bool = False) -> None:
+        """Opens the store, or makes it.
 
         Raises:
-            StartError: Another process has it, or it cannot be used.
+            StartError: Another process writes it already, or it cannot be used.
         """
+        self._lock: IO[str] | None = None
         try:
+            if only_read:
+                self._base = sqlite3.connect(
+                    f"{(folder / _FILE).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
+                )
+                return
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = (folder / "lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._base = sqlite3.connect(
-                folder / "witness.sqlite", isolation_level=None, check_same_thread=False
-            )
+            self._base = sqlite3.connect(folder / _FILE, isolation_level=None, check_same_thread=False)
             # On disk before an answer leaves; what is redacted is overwritten.
             self._base.executescript(_SCHEMA)
         except BlockingIOError:
@@ -110,7 +116,8 @@ class WitnessStore:
     def close(self) -> None:
         """Closes it."""
         self._base.close()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def newest(self, origin: str) -> Note | None:
         """The largest checkpoint signed of that log, or None."""
