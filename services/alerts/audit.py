@@ -58,7 +58,7 @@ class Recorded:
 class Act:
     """What a person is about to do to an alert, or to what else `alert_id` names here.
 
-    `unit` is whose the resource is, where it is one unit's own.
+    `unit` is whose the resource is, where it is one unit's own, and `account` where it is one person's.
     """
 
     request_id: UUID
@@ -67,6 +67,7 @@ class Act:
     agency_ori: str
     details: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
+    account: str = ""
 
 
 class AuditClient:
@@ -77,13 +78,23 @@ class AuditClient:
         self._health = health_rpc.HealthServiceStub(channel)
         self.timeout_seconds = timeout_seconds
 
-    async def leases(self, token: AccessToken, action: str) -> AsyncGenerator[Lease]:
+    def leases(self, token: AccessToken, action: str) -> AsyncGenerator[Lease]:
         """Leases for the person's stream, the first at once, until audit ends them.
 
         Raises:
             UnauthenticatedError, NotPermittedError: The person is not, or no longer, entitled.
         """
-        request = health_pb.WatchEntitlementsRequest(access_token=token.reveal(), action=action)
+        return self._leases(health_pb.WatchEntitlementsRequest(access_token=token.reveal(), action=action))
+
+    def standing_leases(self, intent_id: UUID, action: str) -> AsyncGenerator[Lease]:
+        """Leases for what a person set up by that intent to go on without a sign-in, as `leases`.
+
+        Raises:
+            NotPermittedError: The person is not, or no longer, entitled.
+        """
+        return self._leases(health_pb.WatchEntitlementsRequest(intent_id=str(intent_id), action=action))
+
+    async def _leases(self, request: health_pb.WatchEntitlementsRequest) -> AsyncGenerator[Lease]:
         call = self._health.WatchEntitlements(request)
         try:
             async for message in call:
@@ -103,6 +114,7 @@ class AuditClient:
             resource_agency_ori=act.agency_ori,
             details=act.details,
             resource_unit=act.unit,
+            resource_account_id=act.account,
         )
         response = await self._answer(self._authorization.RecordIntent(request, timeout=self.timeout_seconds))
         return Recorded(UUID(response.intent_id), _actor(response.actor))

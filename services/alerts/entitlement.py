@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
@@ -42,9 +43,14 @@ class EntitlementTerms:
 
 async def who_is(audit: AuditClient, token: AccessToken, action: str = ACTION) -> Actor:
     """The person whose token it is, entitled to `action` at this moment. Raises what audit refuses with."""
+    return (await first_lease(audit, token, action)).actor
+
+
+async def first_lease(audit: AuditClient, token: AccessToken, action: str) -> Lease:
+    """A lease for `action` as of this moment, which is not renewed. Raises what audit refuses with."""
     leases = audit.leases(token, action)
     try:
-        return (await _first(leases, audit)).actor
+        return await _first(leases, audit)
     finally:
         await leases.aclose()
 
@@ -74,9 +80,22 @@ class Entitlement:
             AuditUnavailableError: Audit did not answer in time.
         """
 
-        def open_leases() -> AsyncGenerator[Lease]:
-            return terms.audit.leases(token, action)
+        return await cls._open(terms, lambda: terms.audit.leases(token, action))
 
+    @classmethod
+    async def open_standing(cls, terms: EntitlementTerms, intent_id: UUID) -> "Entitlement":
+        """The entitlement to alerts of whoever did the act of that intent, who is not signed in.
+
+        Raises:
+            NotPermittedError: Audit refuses the person.
+            AuditUnavailableError: Audit did not answer in time.
+        """
+        return await cls._open(terms, lambda: terms.audit.standing_leases(intent_id, ACTION))
+
+    @classmethod
+    async def _open(
+        cls, terms: EntitlementTerms, open_leases: Callable[[], AsyncGenerator[Lease]]
+    ) -> "Entitlement":
         leases = open_leases()
         try:
             return cls(terms, open_leases, leases, await _first(leases, terms.audit))

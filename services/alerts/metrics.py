@@ -13,3 +13,7 @@ DELIVERY_LAG = Histogram(
 )
 SUBSCRIBERS = Gauge("platewarden_alerts_subscribers", "Open subscriber streams.")
 OUTBOX_DEPTH = Gauge("platewarden_alerts_outbox_depth", "Items that the audit log has not heard yet.")
+WEBHOOK_POSTS = Counter(
+    "platewarden_alerts_webhook_posts", "Tries to post to webhooks, by what came of them.", ["result"]
+)
+WEBHOOKS_HELD = Gauge("platewarden_alerts_webhooks_held", "Webhooks that this process posts for.")
