@@ -5,8 +5,11 @@ from uuid import uuid4
 
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
 from alpr.alerts.v1 import export_service_pb2_grpc as export_rpc
+from alpr.alerts.v1 import subscription_service_pb2_grpc as subscription_rpc
 from services.alerts.app import Alerts
+from services.alerts.app_acts import AlertActs
 from services.alerts.app_export import AlertExports
+from services.alerts.app_subscriptions import SubscriptionActs
 from services.alerts.audit import AuditClient
 from services.alerts.background import Background
 from services.alerts.config import AlertsSettings
@@ -16,12 +19,15 @@ from services.alerts.outbox import OutboxDrainer
 from services.alerts.pictures import Pictures
 from services.alerts.server import AlertServicer
 from services.alerts.server_export import AlertExportServicer
+from services.alerts.server_subscription import SubscriptionServicer
 from services.alerts.store import AlertStore
 from services.alerts.store_dispositions import DispositionStore
 from services.alerts.store_export import ExportStore
 from services.alerts.store_outbox import OutboxStore
+from services.alerts.store_subscriptions import SubscriptionStore
 from services.alerts.store_writer import AlertWriter, Change, Done
 from services.alerts.subscription import Pace, Subscriptions
+from services.alerts.subscription_book import SubscriptionBook
 from services.alerts.tokens import TokenSealer
 from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
@@ -34,6 +40,7 @@ from services.common.server import ServerBuilder, run, serve
 
 SERVICE = "alpr.alerts.v1.AlertService"
 EXPORT_SERVICE = "alpr.alerts.v1.AlertExportService"
+SUBSCRIPTION_SERVICE = "alpr.alerts.v1.SubscriptionService"
 
 
 async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
@@ -54,8 +61,11 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     writer = AlertWriter(pool, clock, passage_window=window, new_id=uuid4)
     writes = GroupCommit[Change, Done](writer.flush)
     alerts = Alerts(store, writes, audit, pictures, clock)
-    feed = Feed(store, ring_size=settings.feed_ring_size)
-    subscriptions = Subscriptions(feed, store, sealer, clock, _pace(settings))
+    chosen = SubscriptionStore(pool)
+    book = SubscriptionBook(chosen)
+    feed = Feed(store, book, ring_size=settings.feed_ring_size)
+    subscriptions = Subscriptions(feed, store, book, sealer, clock=clock, pace=_pace(settings))
+    subscription_acts = SubscriptionActs(AlertActs(store, writes, audit, clock), chosen, writes, audit)
     terms = _terms(settings, audit, clock, alerts)
     servicer = AlertServicer(alerts, DispositionStore(pool), subscriptions, terms)
     records = PagedExport(
@@ -66,6 +76,12 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     await background.start()
     builder = ServerBuilder(settings, name="alerts")
     builder.add(SERVICE, rpc.add_AlertServiceServicer_to_server, servicer).health_check(store.check)
+    subscription_servicer = SubscriptionServicer(subscription_acts)
+    builder.add(
+        SUBSCRIPTION_SERVICE,
+        subscription_rpc.add_SubscriptionServiceServicer_to_server,
+        subscription_servicer,
+    )
     builder.add(EXPORT_SERVICE, export_rpc.add_AlertExportServiceServicer_to_server, exports)
     # The last one goes first: writes end, then what follows them, then what both stand on.
     return builder.on_stop(pool.close).on_stop(channel.close).on_stop(background.stop).on_stop(writes.close)

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 import structlog
 
-from services.alerts.core.model import Alert, FeedItem
+from services.alerts.core.model import Alert, FeedItem, Partition
 from services.alerts.core.view import visible_to
 from services.alerts.races import wait_at_most
 from services.alerts.store import AlertStore, FeedHead
+from services.alerts.subscription_book import SubscriptionBook
 from services.alerts.wire_stream import encode_event
 from services.common.errors import StorageUnavailableError
 
@@ -40,22 +41,25 @@ class Published:
         self._epoch = epoch
         self._views: dict[str, View | None] = {}
 
-    def view(self, agency_ori: str) -> View | None:
-        """What the agency sees; None when the alert is not its business."""
+    def view(self, agency_ori: str, partition: Partition = Partition.GENERAL) -> View | None:
+        """What the agency sees in the data set; None when the alert is not its business."""
+        if self.item.alert.partition is not partition:
+            return None
         if agency_ori not in self._views:
             self._views[agency_ori] = self._seen_by(agency_ori)
         return self._views[agency_ori]
 
     def _seen_by(self, agency_ori: str) -> View | None:
-        alert = visible_to(self.item.alert, agency_ori)
+        alert = visible_to(self.item.alert, agency_ori, self.item.alert.partition)
         return None if alert is None else View(alert, encode_event(self.item, alert, self._epoch))
 
 
 class Feed:
     """Follows the feed. Subscribers near its end read from memory, others from the table."""
 
-    def __init__(self, store: AlertStore, *, ring_size: int) -> None:
+    def __init__(self, store: AlertStore, book: SubscriptionBook, *, ring_size: int) -> None:
         self._store = store
+        self._book = book
         self._ring_size = ring_size
         self._ring: dict[int, Published] = {}
         self._last = 0
@@ -99,7 +103,9 @@ class Feed:
 
     async def start(self) -> None:
         """Begins at the end of the feed as it is now."""
-        self._begin(await self._store.head())
+        head = await self._store.head()
+        await self._book.catch_up(head.subscription_revision)
+        self._begin(head)
 
     async def run(self) -> None:
         """Follows the table for ever; it polls once a second even when no wake comes."""
@@ -125,6 +131,8 @@ class Feed:
 
     async def _follow(self) -> None:
         head = await self._store.head()
+        # Before anything that this head has is published: it may have been raised after the newest change.
+        await self._book.catch_up(head.subscription_revision)
         # A feed that went back was restored by somebody who did not begin an epoch.
         if head.epoch != self._head.epoch or head.last_position < self._last:
             log.warning("feed_begins_anew", epoch=head.epoch, last_position=head.last_position)

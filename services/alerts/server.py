@@ -4,15 +4,17 @@ from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
 from services.alerts import wire
 from services.alerts.app import Alerts
+from services.alerts.callers import token_of
+from services.alerts.core.actions import action_in
 from services.alerts.core.model import StepRequest
-from services.alerts.entitlement import Entitlement, EntitlementTerms
+from services.alerts.entitlement import ACTION, Entitlement, EntitlementTerms
 from services.alerts.races import first_ending
 from services.alerts.store_dispositions import DispositionStore
 from services.alerts.subscription import Subscriptions
 from services.alerts.wire_dispositions import encode_dispositions, parse_dispositions
 from services.alerts.wire_hits import parse_hits, parse_withdrawal
-from services.common.errors import StoppingError, UnauthenticatedError
-from services.common.identity import AccessToken, Context, require_service, require_token
+from services.common.errors import StoppingError
+from services.common.identity import Context, require_service
 from services.common.stopping import stopping_of
 
 
@@ -58,9 +60,9 @@ class AlertServicer(rpc.AlertServiceServicer):
         self, request: pb.SubscribeAlertsRequest, context: Context
     ) -> None:
         """See alert_service.proto."""
-        token = _token(context)
+        token = token_of(context)
         start = wire.parse_subscribe(request)
-        entitlement = await Entitlement.open(self._terms, token)
+        entitlement = await Entitlement.open(self._terms, token, action_in(start.partition, ACTION))
 
         async def stop() -> None:
             await stopping_of(context).wait()
@@ -73,7 +75,7 @@ class AlertServicer(rpc.AlertServiceServicer):
 
     async def GetAlert(self, request: pb.GetAlertRequest, context: Context) -> pb.GetAlertResponse:
         """See alert_service.proto."""
-        found = await self._alerts.look(wire.parse_get(request), _token(context))
+        found = await self._alerts.look(wire.parse_get(request), token_of(context))
         alert = wire.encode_alert(found.alert)
         return pb.GetAlertResponse(
             alert=alert,
@@ -101,11 +103,4 @@ class AlertServicer(rpc.AlertServiceServicer):
         return pb.DisposeAlertResponse(alert=await self._step(wire.parse_dispose(request), context))
 
     async def _step(self, step: StepRequest, context: Context) -> pb.Alert:
-        return wire.encode_alert(await self._alerts.take_step(step, _token(context)))
-
-
-def _token(context: Context) -> AccessToken:
-    token = require_token(context).access_token
-    if token is None:
-        raise UnauthenticatedError("this call needs an access token")
-    return token
+        return wire.encode_alert(await self._alerts.take_step(step, token_of(context)))

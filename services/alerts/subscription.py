@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 
 from services.alerts import metrics
 from services.alerts.core.floor import is_wanted
-from services.alerts.core.model import Category
+from services.alerts.core.subscription import Verdict, judge
 from services.alerts.entitlement import Entitlement
 from services.alerts.errors import BadTokenError, EpochChangedError, SlowSubscriberError
 from services.alerts.feed import Feed, Published
 from services.alerts.races import first_ending
 from services.alerts.store import AlertStore, FeedHead
+from services.alerts.subscription_book import Followed, SubscriptionBook
 from services.alerts.tokens import ResumePoint, TokenSealer
 from services.alerts.wire import Start
 from services.alerts.wire_stream import encode_heartbeat, with_token
@@ -46,8 +47,18 @@ Send = Callable[[bytes], Awaitable[None]]
 class Subscriptions:
     """Opens streams over one feed."""
 
-    def __init__(self, feed: Feed, store: AlertStore, sealer: TokenSealer, clock: Clock, pace: Pace) -> None:
+    def __init__(  # noqa: PLR0913 - what every stream is made of, put together in one place
+        self,
+        feed: Feed,
+        store: AlertStore,
+        book: SubscriptionBook,
+        sealer: TokenSealer,
+        *,
+        clock: Clock,
+        pace: Pace,
+    ) -> None:
         self._feed = feed
+        self._book = book
         self._store = store
         self._sealer = sealer
         self._clock = clock
@@ -61,6 +72,10 @@ class Subscriptions:
             BadTokenError, EpochChangedError, InvalidFieldError: It cannot begin there.
             EntitlementEndedError, SlowSubscriberError, EpochChangedError, StorageUnavailableError: It ended.
         """
+        async with self._book.following(entitlement.actor.account_id, start.partition) as followed:
+            await self._follow(start, entitlement, followed, send)
+
+    async def _follow(self, start: Start, entitlement: Entitlement, followed: Followed, send: Send) -> None:
         era = self._feed.era
         point = await self._begin(start, entitlement.actor.account_id)
         stream = _Stream(
@@ -69,7 +84,8 @@ class Subscriptions:
             clock=self._clock,
             pace=self._pace,
             entitlement=entitlement,
-            wanted=start.wanted,
+            start=start,
+            followed=followed,
             point=point,
             era=era,
             send=send,
@@ -148,7 +164,8 @@ class _Stream:
         clock: Clock,
         pace: Pace,
         entitlement: Entitlement,
-        wanted: frozenset[Category],
+        start: Start,
+        followed: Followed,
         point: ResumePoint,
         era: int,
         send: Send,
@@ -160,7 +177,8 @@ class _Stream:
         self._clock = clock
         self._pace = pace
         self._entitlement = entitlement
-        self._wanted = wanted
+        self._start = start
+        self._followed = followed
         self._point = point
         self._era = era
         self._send = send
@@ -218,13 +236,16 @@ class _Stream:
     async def _offer(self, published: Published) -> None:
         # Told with the message itself: a token of an earlier message never skips this one.
         self._point = ResumePoint(self._point.epoch, published.item.position, self._point.account_id)
-        view = published.view(self._entitlement.actor.agency_ori)
-        if view is not None and is_wanted(view.alert, self._wanted):
-            await self._hand_over(view.body)
+        view = published.view(self._entitlement.actor.agency_ori, self._start.partition)
+        if view is None or not is_wanted(view.alert, self._start.wanted):
+            return
+        verdict = judge(self._followed.filters, view.alert, published.item.feed_time)
+        if verdict is not Verdict.WITHHELD:
+            await self._hand_over(view.body, quiet=verdict is Verdict.QUIET)
 
-    async def _hand_over(self, body: bytes) -> None:
+    async def _hand_over(self, body: bytes, *, quiet: bool = False) -> None:
         self._sending_since = time.monotonic()
-        await self._send(with_token(body, self._sealer.seal(self._point)))
+        await self._send(with_token(body, self._sealer.seal(self._point), quiet=quiet))
         self._sending_since = None
         self._last_sent = time.monotonic()
 

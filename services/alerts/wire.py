@@ -7,7 +7,7 @@ from uuid import UUID
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
-from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, read_pb2
+from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, read_pb2, sensor_pb2
 from services.alerts.checks import Checks
 from services.alerts.core.floor import wanted_categories
 from services.alerts.core.model import (
@@ -16,6 +16,7 @@ from services.alerts.core.model import (
     Disposition,
     Escalation,
     Match,
+    Partition,
     Step,
     StepKind,
     StepRequest,
@@ -54,22 +55,31 @@ class Start:
     token: str
     since: datetime | None
     wanted: frozenset[Category]
+    partition: Partition = Partition.GENERAL
+
+
+def parse_partition(value: int, checks: Checks) -> Partition:
+    """The data set that is meant; unset means the general one."""
+    if value not in sensor_pb2.Partition.values():
+        checks.note("partition", "GENERAL or MOTOR_CARRIER")
+    return Partition.MOTOR_CARRIER if value == Partition.MOTOR_CARRIER else Partition.GENERAL
 
 
 def parse_subscribe(request: pb.SubscribeAlertsRequest) -> Start:
     """What the subscriber asks for, widened to the floor of IV.D.2.
 
     Raises:
-        InvalidFieldError: A category is not of the contract.
+        InvalidFieldError: A category or the data set is not of the contract.
     """
     checks = Checks()
+    partition = parse_partition(request.partition, checks)
     for number, category in enumerate(request.categories):
         if category not in _CATEGORIES:
             checks.note(f"categories[{number}]", "a category of the contract")
     since = checks.time(request, "since") if request.HasField("since") else None
     checks.raise_if_any()
     chosen = frozenset(Category(category) for category in request.categories)
-    return Start(request.resume_token, since, wanted_categories(chosen))
+    return Start(request.resume_token, since, wanted_categories(chosen), partition)
 
 
 def parse_get(request: pb.GetAlertRequest) -> Look:

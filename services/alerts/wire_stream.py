@@ -27,6 +27,6 @@ def encode_heartbeat(epoch: int, now: datetime) -> bytes:
     return message.SerializeToString()
 
 
-def with_token(body: bytes, token: str) -> bytes:
-    """The whole message."""
-    return pb.SubscribeAlertsResponse(resume_token=token).SerializeToString() + body
+def with_token(body: bytes, token: str, *, quiet: bool = False) -> bytes:
+    """The whole message; `quiet` when the person wants it without sound now."""
+    return pb.SubscribeAlertsResponse(resume_token=token, quiet=quiet).SerializeToString() + body

@@ -1,0 +1,216 @@
+"""Subscriptions as they lie on disk: every change is a further version, numbered with the feed's head."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.alerts.core.model import Actor, Partition
+from services.alerts.rows import Row
+from services.alerts.store_batch import Batch, OutboxItem
+from services.common.errors import NotFoundError, RequestIdReusedError, WrongStateError
+from services.common.pg import Pool, connection
+
+MOST_SUBSCRIPTIONS = 50
+_DONE = 1
+
+# The newest version of each subscription, with the time of the first.
+_NEWEST = """
+SELECT DISTINCT ON (v.subscription_id)
+    v.subscription_id, v.version, v.account_id, v.motor_carrier, v.name, v.chosen, v.ended, v.change_time,
+    first_value(v.change_time) OVER (PARTITION BY v.subscription_id ORDER BY v.version) AS create_time
+FROM alerts.subscription_version v WHERE {which} ORDER BY v.subscription_id, v.version DESC
+"""
+_ONE = _NEWEST.format(which="v.subscription_id = $1")
+_OF_ACCOUNTS = f"""
+SELECT h.subscription_revision AS revision, n.account_id, n.motor_carrier, n.chosen
+FROM alerts.feed_head h LEFT JOIN ({_NEWEST.format(which="v.account_id = ANY($1::text[])")}) n ON NOT n.ended
+"""  # noqa: S608 - constants of this file
+_LIVE = f"""
+SELECT n.* FROM ({_NEWEST.format(which="v.account_id = $1 AND v.motor_carrier = $2")}) n
+WHERE NOT n.ended ORDER BY n.create_time, n.subscription_id
+"""  # noqa: S608 - constants of this file
+_CHANGED = "SELECT DISTINCT account_id FROM alerts.subscription_version WHERE revision > $1"
+_EARLIER = """
+SELECT subscription_id, account_id, motor_carrier, name, chosen, ended
+FROM alerts.subscription_version WHERE request_id = $1
+"""
+_INSERT = """
+INSERT INTO alerts.subscription_version (subscription_id, version, revision, account_id, agency_ori,
+    motor_carrier, name, chosen, ended, request_id, intent_id, change_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription at its newest version; `chosen` is its filter as it is stored (wire_filter)."""
+
+    subscription_id: UUID
+    account_id: str
+    partition: Partition
+    name: str
+    chosen: str
+    version: int
+    create_time: datetime
+    change_time: datetime
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChange:
+    """What its owner does to a subscription, with the intent that the log holds already.
+
+    The first version when `begins`; the last one when `ends`, which keeps name and filter.
+    """
+
+    request_id: UUID
+    action: str
+    subscription_id: UUID
+    partition: Partition
+    actor: Actor
+    intent_id: UUID
+    name: str = ""
+    chosen: str = ""
+    begins: bool = False
+    ends: bool = False
+
+    async def write_into(self, batch: Batch, new_id: Callable[[], UUID]) -> UUID:
+        """The subscription, changed now or before under the same request id.
+
+        Raises:
+            NotFoundError: The person has no such subscription, or ended it.
+            WrongStateError: The person has as many as there may be.
+            RequestIdReusedError: The request id came before with other content.
+        """
+        earlier = await batch.conn.fetchrow(_EARLIER, self.request_id)
+        if earlier is not None:
+            _require_same(earlier, self)
+            return self.subscription_id
+        newest = await batch.conn.fetchrow(_ONE, self.subscription_id)
+        if not self.begins and (newest is None or newest["ended"] or not _is_owner(newest, self)):
+            raise NotFoundError("no such subscription", resource=str(self.subscription_id))
+        if self.begins:
+            await _require_room(batch, self)
+        await batch.conn.execute(_INSERT, *_version(self, newest, batch))
+        batch.report(_outcome(self, batch, new_id()))
+        return self.subscription_id
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Stored filters by account and data set, as of the change `revision`."""
+
+    revision: int
+    filters: Mapping[tuple[str, Partition], Sequence[str]]
+
+
+class SubscriptionStore:
+    """What people have chosen."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def one(self, subscription_id: UUID) -> Subscription | None:
+        """The subscription, also when it has ended; None when there is none."""
+        async with connection(self._pool) as conn:
+            row = await conn.fetchrow(_ONE, subscription_id)
+        return None if row is None else _subscription(row)
+
+    async def of(self, account_id: str, partition: Partition) -> tuple[Subscription, ...]:
+        """What the person has, oldest first."""
+        async with connection(self._pool) as conn:
+            rows = await conn.fetch(_LIVE, account_id, partition is Partition.MOTOR_CARRIER)
+        return tuple(_subscription(row) for row in rows)
+
+    async def chosen(self, account_ids: Collection[str]) -> Chosen:
+        """What these accounts want. Who has chosen nothing is not in it."""
+        async with connection(self._pool) as conn:
+            rows = await conn.fetch(_OF_ACCOUNTS, list(account_ids))
+        filters: defaultdict[tuple[str, Partition], list[str]] = defaultdict(list)
+        for row in rows:
+            if row["account_id"] is not None:
+                filters[(row["account_id"], _partition(row))].append(row["chosen"])
+        return Chosen(rows[0]["revision"], filters)
+
+    async def changed_after(self, revision: int) -> frozenset[str]:
+        """Accounts whose subscriptions were changed after the change `revision`."""
+        async with connection(self._pool) as conn:
+            rows = await conn.fetch(_CHANGED, revision)
+        return frozenset(row["account_id"] for row in rows)
+
+
+def _version(change: SubscriptionChange, newest: Row | None, batch: Batch) -> tuple[object, ...]:
+    kept = newest if change.ends else None
+    return (
+        change.subscription_id,
+        (newest["version"] if newest else 0) + 1,
+        batch.revise_subscriptions(),
+        change.actor.account_id,
+        change.actor.agency_ori,
+        change.partition is Partition.MOTOR_CARRIER,
+        kept["name"] if kept else change.name,
+        kept["chosen"] if kept else change.chosen,
+        change.ends,
+        change.request_id,
+        change.intent_id,
+        batch.now,
+    )
+
+
+async def _require_room(batch: Batch, change: SubscriptionChange) -> None:
+    motor_carrier = change.partition is Partition.MOTOR_CARRIER
+    rows = await batch.conn.fetch(_LIVE, change.actor.account_id, motor_carrier)
+    if len(rows) >= MOST_SUBSCRIPTIONS:
+        raise WrongStateError(
+            f"there are {MOST_SUBSCRIPTIONS} subscriptions already; end one first",
+            metadata={"state": "FULL"},
+        )
+
+
+def _require_same(earlier: Row, change: SubscriptionChange) -> None:
+    same = earlier["subscription_id"] == change.subscription_id and _is_owner(earlier, change)
+    # The database keeps what a filter says, not how it was spelt.
+    content = change.ends or (
+        earlier["name"] == change.name and json.loads(earlier["chosen"]) == json.loads(change.chosen)
+    )
+    if not (same and content and earlier["ended"] == change.ends):
+        raise RequestIdReusedError(
+            "this request id came before with other content", resource=str(change.request_id)
+        )
+
+
+def _is_owner(row: Row, change: SubscriptionChange) -> bool:
+    return row["account_id"] == change.actor.account_id and _partition(row) is change.partition
+
+
+def _partition(row: Row) -> Partition:
+    return Partition.MOTOR_CARRIER if row["motor_carrier"] else Partition.GENERAL
+
+
+def _subscription(row: Row) -> Subscription:
+    return Subscription(
+        subscription_id=row["subscription_id"],
+        account_id=row["account_id"],
+        partition=_partition(row),
+        name=row["name"],
+        chosen=row["chosen"],
+        version=row["version"],
+        create_time=row["create_time"],
+        change_time=row["change_time"],
+        ended=row["ended"],
+    )
+
+
+def _outcome(change: SubscriptionChange, batch: Batch, item_id: UUID) -> OutboxItem:
+    return OutboxItem(
+        item_id=item_id,
+        action=change.action,
+        resource=str(change.subscription_id),
+        agency_ori=change.actor.agency_ori,
+        event_time=batch.now,
+        subject_id=change.intent_id,
+        result=_DONE,
+    )
