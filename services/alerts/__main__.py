@@ -13,6 +13,7 @@ from services.alerts.app_subscriptions import SubscriptionActs
 from services.alerts.audit import AuditClient
 from services.alerts.background import Background
 from services.alerts.config import AlertsSettings
+from services.alerts.dispatch_parts import Ground, dispatch_parts, periods_of
 from services.alerts.entitlement import EntitlementTerms
 from services.alerts.feed import Feed
 from services.alerts.outbox import OutboxDrainer
@@ -51,14 +52,16 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
         StorageUnavailableError: The database cannot be reached.
     """
     database_url = settings.database_url.get_secret_value()
-    pictures = Pictures(settings.image_store(), read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE"))
+    objects = settings.image_store()
+    await objects.check()
+    pictures = Pictures(objects, read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE"))
     sealer = TokenSealer(read_key(settings.token_key_file, "PW_TOKEN_KEY_FILE"))
     pool = await open_pool(database_url, application_name="alerts")
     channel = service_channel(settings.audit_target, settings.client_tls, server_name="audit")
     audit = AuditClient(channel, timeout_seconds=settings.audit_timeout_seconds)
     store = AlertStore(pool)
     window = timedelta(seconds=settings.passage_window_seconds)
-    writer = AlertWriter(pool, clock, passage_window=window, new_id=uuid4)
+    writer = AlertWriter(pool, clock, passage_window=window, new_id=uuid4, periods=periods_of(settings))
     writes = GroupCommit[Change, Done](writer.flush)
     alerts = Alerts(store, writes, audit, pictures, clock)
     chosen = SubscriptionStore(pool)
@@ -72,7 +75,9 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
         channel, look="alert.export", leave="alert.leave", timeout_seconds=settings.audit_timeout_seconds
     )
     exports = AlertExportServicer(AlertExports(records, ExportStore(pool), pictures))
-    background = Background(database_url, feed, OutboxDrainer(OutboxStore(pool), audit))
+    dispatch = dispatch_parts(Ground(pool, writes, audit, terms, clock, _pace(settings)))
+    drainer = OutboxDrainer(OutboxStore(pool), audit)
+    background = Background(database_url, feed, drainer, dispatch.timers, dispatch.bells)
     await background.start()
     builder = ServerBuilder(settings, name="alerts")
     builder.add(SERVICE, rpc.add_AlertServiceServicer_to_server, servicer).health_check(store.check)
@@ -83,6 +88,7 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
         subscription_servicer,
     )
     builder.add(EXPORT_SERVICE, export_rpc.add_AlertExportServiceServicer_to_server, exports)
+    dispatch.add_to(builder)
     # The last one goes first: writes end, then what follows them, then what both stand on.
     return builder.on_stop(pool.close).on_stop(channel.close).on_stop(background.stop).on_stop(writes.close)
 

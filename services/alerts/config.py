@@ -33,5 +33,11 @@ class AlertsSettings(ImageStoreSettings):
     """Longest time that one message may wait for the subscriber."""
     telecom_grace_seconds: Annotated[float, Field(ge=0, le=1800)] = 1800
     """How long a telecommunication centre's stream goes on while audit cannot be asked."""
+    acknowledge_seconds: Annotated[float, Field(gt=0, le=600)] = 120
+    """How long a telecommunication centre has to acknowledge an alert that sounds; then it escalates."""
+    verify_urgent_seconds: Annotated[float, Field(gt=0, le=600)] = 600
+    """How long the verification of an urgent alert may take; then it escalates."""
+    verify_seconds: Annotated[float, Field(gt=0, le=3600)] = 3600
+    """How long any other verification may take; then it escalates."""
     audit_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
     """Deadline of one call to audit."""
