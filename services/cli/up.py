@@ -24,6 +24,13 @@ def up(
             help="Administrator's URL of a PostgreSQL 17 or newer, instead of the embedded one.",
         ),
     ] = "",
+    image_store: Annotated[
+        str,
+        typer.Option(
+            "--image-store",
+            help="s3://bucket/prefix for pictures, with the AWS_... variables, instead of the data folder.",
+        ),
+    ] = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
 ) -> None:
@@ -36,7 +43,7 @@ def up(
             f"Everything serves; data in {data_dir}. Ctrl-C stops it.",
         )
 
-    options = Options(data_dir, base_port, database_url or None)
+    options = Options(data_dir, base_port, database_url or None, image_store_url=image_store)
     try:
         asyncio.run(run_until_stopped(options, output.note, ready))
     except StartError as error:

@@ -27,6 +27,10 @@ _TRIES = 5
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
+class KeepsVersionsError(StorageUnavailableError):
+    """The store keeps what is deleted as an older version, so nothing may be put into it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """How many objects there are, and their bytes."""
@@ -41,6 +45,13 @@ class ObjectStore(Protocol):
     Every method raises ValueError for what is no key, and StorageUnavailableError when the store is full,
     cannot be written or cannot be reached.
     """
+
+    async def check(self) -> None:
+        """Returns unless it is certain that what is deleted would stay in the store (ENF-051 IV.E.1).
+
+        Raises:
+            KeepsVersionsError: It keeps older versions.
+        """
 
     async def put(self, key: str, data: bytes) -> None:
         """Returns when `data` is durably stored under `key`.
@@ -90,6 +101,9 @@ class FileObjectStore:
             root: A folder of our own, on a file system with hard links.
         """
         self._root = root.absolute()
+
+    async def check(self) -> None:
+        """See ObjectStore: a file that is deleted is gone."""
 
     async def put(self, key: str, data: bytes) -> None:
         """See ObjectStore."""

@@ -2,7 +2,7 @@
 
 Who may use the bucket and where it is say the variables that all S3 clients read: AWS_ACCESS_KEY_ID,
 AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL. The bucket must keep no older versions: what is deleted
-would stay in them.
+would stay in them, so a store that gives one of our objects a version gets no further one.
 """
 
 from __future__ import annotations
@@ -11,19 +11,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 import obstore
+import structlog
 from obstore.exceptions import AlreadyExistsError as TakenError
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from services.common.errors import AlreadyExistsError, NotFoundError, StorageUnavailableError
-from services.common.objects import Usage, check_key
+from services.common.objects import KeepsVersionsError, Usage, check_key
+
+log = structlog.get_logger()
 
 _RETRIES: Final[Any] = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
 _TIMEOUT: Final = timedelta(seconds=10)
 # As many as one request of S3 deletes.
 _AT_ONCE: Final = 1000
+# A bucket that keeps versions gives each object one. One whose versions are suspended gives none, and what is
+# deleted there is gone; it may have kept what was deleted before.
+_VERSIONS: Final = (
+    "the bucket of PW_IMAGE_STORE_URL keeps older versions, in which everything that is purged would stay; "
+    "name a bucket that keeps none"
+)
 _UNREACHABLE: Final = "the image store cannot be used; try again"
 
 
@@ -41,6 +51,18 @@ class S3ObjectStore:
             client_options={"timeout": _TIMEOUT, "connect_timeout": _TIMEOUT, "allow_http": True},
             retry_config=_RETRIES,
         )
+        self._keeps_versions = False
+
+    async def check(self) -> None:
+        """See ObjectStore; writes a probe. A store that is away is asked by whoever writes next."""
+        probe = f"probes/{uuid4()}/probe"
+        try:
+            await self.put(probe, b"")
+            await self.delete_prefix("probes")
+        except KeepsVersionsError:
+            raise
+        except StorageUnavailableError as error:
+            log.warning("image_store_not_checked", error=type(error.__cause__).__name__)
 
     async def put(self, key: str, data: bytes) -> None:
         """See ObjectStore."""
@@ -52,7 +74,7 @@ class S3ObjectStore:
         check_key(key)
         with _storage_errors():
             try:
-                await obstore.put_async(self._store, key, data, mode="create")
+                await self._create(key, data)
             except TakenError:
                 return await self._content(key)
         return data
@@ -79,7 +101,9 @@ class S3ObjectStore:
             check_key(prefix)
         with _storage_errors():
             found = await obstore.list_with_delimiter_async(self._store, prefix or None)
-        paths = [*found["common_prefixes"], *(one["path"] for one in found["objects"])]
+            # Some stores have folders for a while after the last object in them is gone (SeaweedFS).
+            folders = [one for one in found["common_prefixes"] if await self._has_objects(one)]
+        paths = [*folders, *(one["path"] for one in found["objects"])]
         return sorted({path.rstrip("/").rpartition("/")[2] for path in paths})
 
     async def usage(self, prefix: str) -> Usage:
@@ -101,6 +125,20 @@ class S3ObjectStore:
                 await obstore.delete_async(self._store, [one["path"] for one in some])
                 deleted += len(some)
         return deleted
+
+    async def _has_objects(self, folder: str) -> bool:
+        async for some in obstore.list(self._store, folder, chunk_size=1):
+            return bool(some)
+        return False
+
+    async def _create(self, key: str, data: bytes) -> None:
+        if self._keeps_versions:
+            raise KeepsVersionsError(_VERSIONS)
+        made = await obstore.put_async(self._store, key, data, mode="create")
+        if made["version"] is not None:
+            self._keeps_versions = True
+            log.error("image_store_keeps_versions")
+            raise KeepsVersionsError(_VERSIONS)
 
     async def _content(self, key: str) -> bytes:
         try:

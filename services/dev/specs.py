@@ -34,13 +34,16 @@ _IDENTITY = ("PW_OIDC_ISSUER", "PW_OIDC_JWKS_URL", "PW_OIDC_REQUIRED_ACR")
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What all services of one stack share; `database_url` is of its database's administrator."""
+    """What all services of one stack share; `database_url` is of its database's administrator, and
+    `image_store_url` is empty while pictures are kept in the stack's own folder.
+    """
 
     places: Places
     ports: Ports
     authority: DevelopmentAuthority
     database_url: str
     embedded: bool
+    image_store_url: str = ""
 
     def secret(self, name: str, make: Callable[[], bytes]) -> Path:
         """The file of a secret, made with `make` at its first use and kept."""
@@ -190,11 +193,18 @@ def _log_key_file(world: World) -> Path:
     return world.secret("log-signing-key.pem", make)
 
 
+def _image_store(world: World) -> Mapping[str, str]:
+    """A folder of the stack, or a bucket; the AWS_... variables of S3 clients are inherited."""
+    if world.image_store_url:
+        return {"PW_IMAGE_STORE_URL": world.image_store_url}
+    return {"PW_IMAGE_STORE_DIR": str(world.places.images)}
+
+
 def _alerts(world: World) -> Mapping[str, str]:
     return {
         "PW_DATABASE_URL": world.login_url("alerts_app"),
         "PW_TOKEN_KEY_FILE": str(world.key_file("alerts-token-key")),
-        "PW_IMAGE_STORE_DIR": str(world.places.images),
+        **_image_store(world),
         "PW_IMAGE_KEK_FILE": str(world.key_file("alerts-image-kek")),
     }
 
@@ -214,7 +224,7 @@ def _search(world: World) -> Mapping[str, str]:
         # Nobody makes backups of a stack on one machine.
         "PW_BACKUP_DAYS": "0",
         "PW_TOKEN_KEY_FILE": str(world.key_file("search-token-key")),
-        "PW_IMAGE_STORE_DIR": str(world.places.images),
+        **_image_store(world),
     }
 
 
@@ -228,7 +238,7 @@ def _matcher(world: World) -> Mapping[str, str]:
 
 def _ocr(world: World) -> Mapping[str, str]:
     return {
-        "PW_IMAGE_STORE_DIR": str(world.places.images),
+        **_image_store(world),
         "PW_IMAGE_KEK_FILE": str(world.key_file("ocr-image-kek")),
         "PW_MCS_IMAGE_KEK_FILE": str(world.key_file("ocr-mcs-image-kek")),
         "PW_MODEL_DIR": str(default_model_dir()),

@@ -60,6 +60,7 @@ class Options:
         database_url: Database and administrator of a PostgreSQL 17 or newer; None runs an embedded one.
         stages: The services, by the order in which they start.
         database_settings: Of the embedded database, over its usual ones.
+        image_store_url: `s3://bucket/prefix` for pictures; empty keeps them in `data_dir`.
     """
 
     data_dir: Path
@@ -67,6 +68,7 @@ class Options:
     database_url: str | None = None
     stages: Stages = field(default_factory=platewarden_stages)
     database_settings: Mapping[str, str] = field(default_factory=dict)
+    image_store_url: str = ""
 
 
 class Supervisor:
@@ -163,7 +165,12 @@ class Supervisor:
         authority = await asyncio.to_thread(DevelopmentAuthority, self._places.pki)
         url = self._options.database_url or await self._start_postgres()
         self._world = World(
-            self._places, self._ports, authority, url, embedded=self._options.database_url is None
+            self._places,
+            self._ports,
+            authority,
+            url,
+            embedded=self._options.database_url is None,
+            image_store_url=self._options.image_store_url,
         )
         await self._prepare_database()
         if self._world.embedded:

@@ -56,6 +56,7 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
     """
     engines = await _engines(settings)
     objects = settings.image_store()
+    await objects.check()
     vault = ImageVault(objects, _keks(settings), clock, retention_days=lambda: retention.current.days)
     await vault.check()
     builder = ServerBuilder(settings, name="ocr")

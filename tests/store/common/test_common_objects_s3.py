@@ -9,46 +9,29 @@ from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
-import boto3  # type: ignore[import-untyped]
 import pytest
-from moto.server import ThreadedMotoServer
 
 from services.common.errors import AlreadyExistsError, NotFoundError, StorageUnavailableError
 from services.common.imagecrypt import image_key, seal_image
-from services.common.objects import FileObjectStore, ObjectStore, Usage
+from services.common.objects import FileObjectStore, KeepsVersionsError, ObjectStore, Usage
 from services.common.objects_s3 import S3ObjectStore
 from services.search.day_images import DayImages
+from tests.support.s3_server import S3Server, s3_server
 
 DAY = date(2026, 8, 27)
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """A server that speaks S3, with the bucket `images`."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3",
-        endpoint_url=url,
-        aws_access_key_id="a",
-        aws_secret_access_key="b",  # noqa: S106 -- the server asks nobody
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket="images")
-    yield url
-    server.stop()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A store that speaks S3, with the bucket `images`."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as running:
+        running.bucket("images")
+        yield running
 
 
 @pytest.fixture
-def environment(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "a"),
-        ("AWS_SECRET_ACCESS_KEY", "b"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ENDPOINT_URL", endpoint),
-    ):
+def environment(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
 
 
@@ -147,3 +130,70 @@ async def test_a_store_that_cannot_be_reached_is_said_so(
     for call in (away.get("a"), away.put("a", b"x")):
         with pytest.raises(StorageUnavailableError):
             await call
+
+
+@pytest.mark.clause("IV.E.1")
+async def test_a_bucket_that_keeps_versions_is_refused_at_the_start_and_by_every_writer(
+    server: S3Server, environment: None
+) -> None:
+    url = server.bucket("versions-enabled", "Enabled")
+
+    with pytest.raises(KeepsVersionsError, match="keeps older versions"):
+        await S3ObjectStore(url).check()
+    store = S3ObjectStore(url)
+    for _ in range(2):
+        with pytest.raises(KeepsVersionsError):
+            await store.put("days/1/a", b"image")
+
+
+@pytest.mark.clause("IV.E.1")
+async def test_in_a_bucket_that_keeps_versions_no_more_what_is_deleted_is_gone(
+    server: S3Server, environment: None
+) -> None:
+    store = S3ObjectStore(server.bucket("versions-suspended", "Suspended"))
+    await store.check()
+    await store.put("days/1/a", b"image")
+
+    assert await store.delete_prefix("days") == 1
+
+    assert not server.client.list_object_versions(Bucket="versions-suspended").get("Versions")
+
+
+@pytest.mark.clause("IV.E.1")
+async def test_a_bucket_whose_versions_are_turned_on_later_gets_no_further_object(
+    server: S3Server, environment: None
+) -> None:
+    store = S3ObjectStore(server.bucket("turned-on"))
+    await store.check()
+    await store.put("days/1/a", b"image")
+    server.client.put_bucket_versioning(Bucket="turned-on", VersioningConfiguration={"Status": "Enabled"})
+
+    for key in ("days/1/b", "days/1/b", "days/1/c"):
+        with pytest.raises(KeepsVersionsError):
+            await store.put(key, b"image")
+
+    assert await store.get("days/1/a") == b"image"
+
+
+async def test_a_store_is_usable_after_its_check_and_nothing_of_the_check_stays(store: ObjectStore) -> None:
+    await store.check()
+
+    assert list(await store.children("")) == []
+    await store.put("days/1/a", b"image")
+
+
+async def test_a_store_that_is_away_keeps_no_service_from_starting(
+    environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+    await S3ObjectStore("s3://images/away").check()
+
+
+async def test_a_secret_that_is_wrong_opens_nothing(
+    environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+
+    with pytest.raises(StorageUnavailableError):
+        await S3ObjectStore("s3://images").put("days/1/wrong", b"x")
