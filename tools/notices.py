@@ -38,8 +38,10 @@ BETWEEN_SERVICES: Final = MappingProxyType(
         "alpr.search.v1.ArchiveService.GetLookBackPictures": "to the matcher, for these hits",
     }
 )
-# Where a camera stands is no read and no hit, nor is the part of the map that somebody has chosen.
-_PLACES_OF_ITS_OWN: Final = frozenset({"alpr.type.v1.Sensor", "alpr.alerts.v1.MapArea"})
+# Where a camera or a patrol car stands is no read and no hit, nor is the part of the map that one has chosen.
+_OTHER_PLACES: Final = frozenset(
+    {"alpr.type.v1.Sensor", "alpr.alerts.v1.MapArea", "alpr.alerts.v1.PatrolAsset"}
+)
 _PLATES: Final = frozenset({"plate", "plates", "plate_text"})
 
 
@@ -56,7 +58,7 @@ def shows(field: FieldDescriptor) -> bool:
 
 def bare(message: Descriptor, seen: tuple[str, ...] = ()) -> Iterator[str]:
     """Paths from `message` to what it shows on which no message has a notice."""
-    if has_field(message, "notice", NOTICE) or message.full_name in {*seen, *_PLACES_OF_ITS_OWN}:
+    if has_field(message, "notice", NOTICE) or message.full_name in {*seen, *_OTHER_PLACES}:
         return
     for field in message.fields:
         if shows(field):
@@ -68,7 +70,7 @@ def bare(message: Descriptor, seen: tuple[str, ...] = ()) -> Iterator[str]:
 
 def showing(message: Descriptor, seen: tuple[str, ...] = ()) -> bool:
     """Whether the message shows anything, with or without notice."""
-    if message.full_name in {*seen, *_PLACES_OF_ITS_OWN}:
+    if message.full_name in {*seen, *_OTHER_PLACES}:
         return False
     return any(
         shows(field)
