@@ -6,6 +6,7 @@ from uuid import uuid4
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
 from alpr.alerts.v1 import export_service_pb2_grpc as export_rpc
 from alpr.alerts.v1 import subscription_service_pb2_grpc as subscription_rpc
+from alpr.alerts.v1 import webhook_service_pb2_grpc as webhook_rpc
 from services.alerts.app import Alerts
 from services.alerts.app_acts import AlertActs
 from services.alerts.app_export import AlertExports
@@ -30,6 +31,7 @@ from services.alerts.store_writer import AlertWriter, Change, Done
 from services.alerts.subscription import Pace, Subscriptions
 from services.alerts.subscription_book import SubscriptionBook
 from services.alerts.tokens import TokenSealer
+from services.alerts.webhook_room import WebhookRoom
 from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
 from services.common.groupcommit import GroupCommit
@@ -42,6 +44,7 @@ from services.common.server import ServerBuilder, run, serve
 SERVICE = "alpr.alerts.v1.AlertService"
 EXPORT_SERVICE = "alpr.alerts.v1.AlertExportService"
 SUBSCRIPTION_SERVICE = "alpr.alerts.v1.SubscriptionService"
+WEBHOOK_SERVICE = "alpr.alerts.v1.WebhookService"
 
 
 async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
@@ -78,7 +81,9 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     dispatch = dispatch_parts(Ground(pool, writes, audit, terms, clock, _pace(settings)))
     drainer = OutboxDrainer(OutboxStore(pool), audit)
     background = Background(database_url, feed, drainer, dispatch.timers, dispatch.bells)
+    webhooks = WebhookRoom(settings, pool, writes, terms, feed, clock)
     await background.start()
+    await webhooks.start()
     builder = ServerBuilder(settings, name="alerts")
     builder.add(SERVICE, rpc.add_AlertServiceServicer_to_server, servicer).health_check(store.check)
     subscription_servicer = SubscriptionServicer(subscription_acts)
@@ -89,8 +94,10 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     )
     builder.add(EXPORT_SERVICE, export_rpc.add_AlertExportServiceServicer_to_server, exports)
     dispatch.add_to(builder)
-    # The last one goes first: writes end, then what follows them, then what both stand on.
-    return builder.on_stop(pool.close).on_stop(channel.close).on_stop(background.stop).on_stop(writes.close)
+    builder.add(WEBHOOK_SERVICE, webhook_rpc.add_WebhookServiceServicer_to_server, webhooks.servicer)
+    # The last one goes first: posts end, then writes, then what follows them, then what all stand on.
+    builder.on_stop(pool.close).on_stop(channel.close).on_stop(background.stop).on_stop(writes.close)
+    return builder.on_stop(webhooks.stop)
 
 
 def _pace(settings: AlertsSettings) -> Pace:

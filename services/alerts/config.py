@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
+from services.alerts.core.target import parse_networks
 from services.common.config import ReadableFile
 from services.common.image_store import ImageStoreSettings
+
+
+def _networks(text: str) -> str:
+    try:
+        parse_networks(text)
+    except ValueError:
+        raise ValueError("must be networks like 10.20.0.0/16, separated by commas") from None
+    return text
 
 
 class AlertsSettings(ImageStoreSettings):
@@ -41,3 +50,15 @@ class AlertsSettings(ImageStoreSettings):
     """How long any other verification may take; then it escalates."""
     audit_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
     """Deadline of one call to audit."""
+    webhook_source: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:/-]{1,100}$")] = "platewarden"
+    """Name of this installation in what webhooks post; the agency's ORI follows it."""
+    webhook_networks: Annotated[str, AfterValidator(_networks)] = ""
+    """Networks besides the world's that webhooks may post to: CIDR, separated by commas. Empty: none."""
+    webhook_ca_file: ReadableFile | None = None
+    """Authorities that receivers of webhooks must be of, PEM. Unset: the system's."""
+    webhook_timeout_seconds: Annotated[float, Field(ge=0.2, le=60)] = 10
+    """Longest time of one try to post."""
+    webhook_takeover_seconds: Annotated[float, Field(ge=0.2, le=60)] = 5
+    """How long after the longest try another replica takes over from one that was killed."""
+    webhook_halted_seconds: Annotated[float, Field(ge=0.2, le=600)] = 30
+    """How often it is asked whether the owner of a webhook is entitled again."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.alerts.core.model import Actor, Category
+from services.alerts.core.model import Actor
 from services.alerts.core.webhook import (
     MOST_OF_AN_AGENCY,
     SECRETS_OVERLAP,
@@ -16,13 +16,14 @@ from services.alerts.core.webhook import (
 )
 from services.alerts.rows import Row
 from services.alerts.store_batch import Batch, OutboxItem
+from services.alerts.wire_filter import stored_filter
 from services.common.errors import NotFoundError, RequestIdReusedError, WrongStateError
 from services.common.pg import Pool, connection
 
 OUTCOME_DONE = 1
 _COLUMNS = (
     "w.webhook_id, w.request_id, w.intent_id, w.agency_ori, w.owner_id, w.name, w.url, w.format, "
-    "w.categories, w.create_time"
+    "w.chosen, w.create_time"
 )
 _BY_ID = f"SELECT {_COLUMNS} FROM alerts.webhook w WHERE w.webhook_id = $1"  # noqa: S608 - constants
 # Ended ones stay on record; of them the newest are shown.
@@ -34,7 +35,7 @@ WHERE w.agency_ori = $1 ORDER BY e.webhook_id IS NOT NULL, w.create_time DESC, w
 _ACTS = "SELECT webhook_id, kind, account_id, act_time FROM alerts.webhook_act WHERE webhook_id = ANY($1)"
 _INSERT = """
 INSERT INTO alerts.webhook (webhook_id, request_id, intent_id, agency_ori, owner_id, name, url, format,
-    categories, create_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    chosen, create_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 _OPEN = """
 SELECT count(*) FROM alerts.webhook w WHERE w.agency_ori = $1 AND NOT EXISTS (
@@ -70,9 +71,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A webhook with what was done about it since."""
+    """A webhook with its filter as it is stored, and what was done about it since."""
 
     webhook: Webhook
+    chosen: str
     approved: Done | None
     ended: Done | None
 
@@ -85,9 +87,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A webhook that its owner proposes, with its first secret, sealed."""
+    """A webhook that its owner proposes, with its first secret, sealed, and its filter as it is stored."""
 
     webhook: Webhook
+    chosen: str
     request_id: UUID
     sealed: bytes
 
@@ -111,7 +114,7 @@ class Proposal:
             hook.name,
             hook.url,
             int(hook.format),
-            sorted(int(category) for category in hook.categories),
+            self.chosen,
             batch.now,
         )
         secret = (hook.webhook_id, self.request_id, hook.intent_id, self.sealed, batch.now)
@@ -194,14 +197,14 @@ class WebhookStore:
             acts = await conn.fetch(_ACTS, [webhook_id])
         if row is None:
             raise NotFoundError("no such webhook", resource=str(webhook_id))
-        return _kept(_webhook(row), acts)
+        return _kept(row, acts)
 
     async def of_agency(self, agency_ori: str) -> tuple[Kept, ...]:
         """The agency's webhooks, newest first, those that ended last; at most 100."""
         async with connection(self._pool) as conn:
             rows = await conn.fetch(_OF_AGENCY, agency_ori, MOST_OF_AN_AGENCY)
             acts = await conn.fetch(_ACTS, [row["webhook_id"] for row in rows])
-        return tuple(_kept(_webhook(row), acts) for row in rows)
+        return tuple(_kept(row, acts) for row in rows)
 
     async def secret_made_by(self, request_id: UUID) -> tuple[bytes, datetime] | None:
         """The sealed secret that the request made, and since when it signs; None when it made none."""
@@ -260,15 +263,16 @@ def _webhook(row: Row) -> Webhook:
         name=row["name"],
         url=row["url"],
         format=Format(row["format"]),
-        categories=frozenset(map(Category, row["categories"])),
+        chosen=stored_filter(row["chosen"]),
         create_time=row["create_time"],
     )
 
 
-def _kept(webhook: Webhook, acts: list[Row]) -> Kept:
+def _kept(row: Row, acts: list[Row]) -> Kept:
+    webhook = _webhook(row)
     done = {
         State(row["kind"]): Done(row["account_id"], row["act_time"])
         for row in acts
         if row["webhook_id"] == webhook.webhook_id
     }
-    return Kept(webhook, done.get(State.ACTIVE), done.get(State.ENDED))
+    return Kept(webhook, row["chosen"], done.get(State.ACTIVE), done.get(State.ENDED))

@@ -67,6 +67,7 @@ def _cloud_event(message: Message, source: str) -> bytes:
         "datacontenttype": "application/json",
         # Of the extension for sequences: what is missing between two messages was given up.
         "sequence": str(message.sequence),
+        **({"quiet": True} if message.is_quiet else {}),
         "data": MessageToDict(wire.encode_alert(message.alert), preserving_proto_field_name=True),
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

@@ -126,14 +126,16 @@ class WebhookDelivery:
         """Returns when the feed has begun anew."""
         feed, era = self._parts.feed, self._parts.feed.era
         await self._resync()
-        while feed.era == era:
-            changed = feed.changed
-            batch = await feed.after(self._position)
-            for published in batch:
-                await self._offer(published)
-            if not batch:
-                await self._rest()
-                await wait_at_most(changed, _IDLE_SECONDS)
+        more = asyncio.Event()
+        with feed.waking(more):
+            while feed.era == era:
+                more.clear()
+                batch = await feed.after(self._position)
+                for published in batch:
+                    await self._offer(published)
+                if not batch:
+                    await self._rest()
+                    await wait_at_most(more, _IDLE_SECONDS)
 
     async def _resync(self) -> None:
         """After a restore positions mean others than before; what may be missing is posted again."""
@@ -148,7 +150,8 @@ class WebhookDelivery:
     async def _offer(self, published: Published) -> None:
         item = published.item
         alert = visible_to(item.alert, self._hook.agency_ori)
-        if alert is None or judge([self._hook.chosen], alert, item.feed_time) is Verdict.WITHHELD:
+        verdict = Verdict.WITHHELD if alert is None else judge([self._hook.chosen], alert, item.feed_time)
+        if alert is None or verdict is Verdict.WITHHELD:
             self._position = item.position
             return
         message = Message(
@@ -157,6 +160,7 @@ class WebhookDelivery:
             alert=alert,
             event_time=item.feed_time,
             is_first=item.kind is FeedKind.RAISED,
+            is_quiet=verdict is Verdict.QUIET,
         )
         answer = await self._until_done(message)
         ended = Ended(self._hold, message, self._epoch, item.position, self._tries, answer)

@@ -96,7 +96,7 @@ def _add_info(info: Element, message: Message, text: str) -> None:
     _add(
         info, "instruction", "A lead only. Confirm with LEADS, NCIC or the record's owner before any action."
     )
-    for name, value in _parameters(alert):
+    for name, value in _parameters(message):
         parameter = SubElement(info, "parameter")
         _add(parameter, "valueName", name)
         _add(parameter, "value", value)
@@ -126,8 +126,11 @@ def _description(alert: Alert) -> str:
     return f"Plate {sighting.plate}{state} was read at {where} at {_time(sighting.capture_time)}."
 
 
-def _parameters(alert: Alert) -> Iterator[tuple[str, str]]:
+def _parameters(message: Message) -> Iterator[tuple[str, str]]:
     """Values for machines: how to find the alert, reasons to doubt first, then read and entries."""
+    alert = message.alert
+    if message.is_quiet:
+        yield "platewarden:quiet", "true"
     yield "platewarden:alertId", str(alert.alert_id)
     yield "platewarden:verification", alert.verification.name
     for warning in sorted({warning for match in alert.matches for warning in match.warnings}):

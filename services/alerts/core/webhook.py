@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from uuid import UUID, uuid5
 
-from services.alerts.core.model import Alert, Category
+from services.alerts.core.model import Alert
 from services.alerts.core.subscription import Filter
 
 MOST_OF_AN_AGENCY = 100
@@ -73,7 +73,7 @@ class Webhook:
 
     Attributes:
         intent_id: The recorded act that proposed it, by which the owner's entitlement is asked for.
-        categories: Besides the floor; empty for all.
+        chosen: Which alerts it posts besides the floor.
     """
 
     webhook_id: UUID
@@ -83,13 +83,8 @@ class Webhook:
     name: str
     url: str
     format: Format
-    categories: frozenset[Category]
+    chosen: Filter
     create_time: datetime
-
-    @property
-    def chosen(self) -> Filter:
-        """What it wants, as subscriptions say it."""
-        return Filter(categories=self.categories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +95,7 @@ class Message:
         sequence: From 1, without gaps, for each webhook.
         event_time: When the alert was raised or changed.
         is_first: The alert is new.
+        is_quiet: To be shown without sound.
     """
 
     event_id: UUID
@@ -107,6 +103,7 @@ class Message:
     alert: Alert
     event_time: datetime
     is_first: bool
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ CREATE TABLE alerts.webhook (
     name text NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
     url text NOT NULL CHECK (length(url) <= 500 AND url LIKE 'https://%'),
     format smallint NOT NULL CHECK (format BETWEEN 1 AND 2),
-    categories smallint[] NOT NULL,
+    -- alpr.alerts.v1.AlertFilter in the JSON form of protobuf.
+    chosen jsonb NOT NULL,
     create_time timestamptz NOT NULL
 );
 CREATE INDEX webhook_of_agency ON alerts.webhook (agency_ori, create_time);
