@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -50,6 +51,9 @@ async def show_board(
         CommandError: The board failed.
     """
     board = WatchApp(session, tuple(categories), Bell(silent), hours)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        # As if the person left, so that the terminal is what it was before.
+        asyncio.get_running_loop().add_signal_handler(ending, board.exit)
     try:
         await board.run_async()
     finally:
@@ -68,17 +72,18 @@ class WatchApp(App[None]):
         Binding("v", "verify", "verify"),
         Binding("d", "dispose", "dispose"),
         Binding("enter", "look", "look"),
+        Binding("n", "next", "next"),
         Binding("s", "sound", "sound"),
         Binding("c", "categories", "categories"),
-        Binding("t", "toggle_done", "done too"),
+        Binding("t", "toggle_done", "done"),
         Binding("r", "again", "retry", show=False),
         Binding("escape", "clear", "clear", show=False),
         Binding("up,k", "move(-1)", "up", show=False),
         Binding("down,j", "move(1)", "down", show=False),
         Binding("pageup", "page(-1)", "page up", show=False),
         Binding("pagedown", "page(1)", "page down", show=False),
-        Binding("home,g", "move(-1000000)", "first", show=False),
-        Binding("end,G", "move(1000000)", "last", show=False),
+        Binding("home,g", "end(-1)", "first", show=False),
+        Binding("end,G", "end(1)", "last", show=False),
         Binding("q,ctrl+c", "leave", "quit"),
     ]
 
@@ -100,7 +105,10 @@ class WatchApp(App[None]):
         self._link = LinkState.CONNECTING
         self._heard_at = time.monotonic()
         self._with_done = False
+        # Rows came or went, or something else is to be seen at once.
         self._is_stale = True
+        self._needs_drawing = True
+        self._drawn_at = 0
         self._again = asyncio.Event()
         self._said = Text()
         self._leave_until = 0.0
@@ -154,6 +162,7 @@ class WatchApp(App[None]):
         self._is_stale = True
 
     def _on_link(self, state: LinkState) -> None:
+        self._needs_drawing |= state is not self._link
         self._link = state
         if state is LinkState.LIVE:
             self._heard_at = time.monotonic()
@@ -161,19 +170,25 @@ class WatchApp(App[None]):
     # --- the screen
 
     def _tick(self) -> None:
+        """Draws what is new, and once a second how long everything waits."""
+        second = int(time.monotonic())
+        if self._is_stale or self._needs_drawing or second != self._drawn_at:
+            self._draw()
+            self._drawn_at = second
+            self._needs_drawing = False
+        self._ring()
+
+    def _draw(self) -> None:
         if self._is_stale:
             self._is_stale = False
             self._board.forget(_now())
             self._table.show(self._board.rows(with_done=self._with_done))
         else:
             self._table.refresh()
-        self._draw()
-        self._ring()
-
-    def _draw(self) -> None:
         link = link_text(self._link, time.monotonic() - self._heard_at)
         silent = sorted(CATEGORY.word(one) for one in self._bell.silent)
-        line = head(link, self._board.counts(), sound_on=self._bell.on, silent=silent, on_way=self.acts.count)
+        counts, on_way = self._board.counts(), self.acts.count
+        line = head(link, counts, _now(), sound_on=self._bell.on, silent=silent, on_way=on_way)
         self._static("head").update(line)
         said = self._static("said")
         said.update(self._said)
@@ -195,6 +210,7 @@ class WatchApp(App[None]):
 
     def _say(self, sentence: str, style: str = "") -> None:
         self._said = Text(sentence, style)
+        self._needs_drawing = True
 
     # --- the bell
 
@@ -214,10 +230,19 @@ class WatchApp(App[None]):
     def action_move(self, steps: int) -> None:
         """Selects another row."""
         self._table.move(steps)
+        self._needs_drawing = True
 
     def action_page(self, pages: int) -> None:
         """Selects a row a screen away."""
-        self._table.move(pages * self._table.page)
+        self.action_move(pages * self._table.page)
+
+    def action_end(self, direction: int) -> None:
+        """Selects the last row, or the first when `direction` is negative."""
+        self.action_move(direction * len(self._board))
+
+    def action_next(self) -> None:
+        """Selects the most urgent alert that nobody has seen; it stands first."""
+        self.action_move(-len(self._board))
 
     def action_acknowledge(self) -> None:
         """Says that the selected alert was seen."""
@@ -227,21 +252,21 @@ class WatchApp(App[None]):
             and not alert.acknowledged
             and "acknowledge" not in self.acts.words(alert.alert_id)
         ):
-            self.acts.put(acts.acknowledging(alert.alert_id))
+            self._record([acts.acknowledging(alert.alert_id)])
 
     def action_verify(self) -> None:
         """Asks for a step of the verification of the selected alert."""
         alert = self._selected
         if alert is not None:
             form = questions.verify_form(alert)
-            self._ask(form, lambda answer: self.acts.put(*self._verify_acts(alert, answer)))
+            self._ask(form, lambda answer: self._record(self._verify_acts(alert, answer)))
 
     def action_dispose(self) -> None:
         """Asks what was done about the selected alert."""
         alert = self._selected
         if alert is not None:
             form = questions.dispose_form(alert)
-            self._ask(form, lambda answer: self.acts.put(*questions.dispose_acts(alert.alert_id, answer)))
+            self._ask(form, lambda answer: self._record(questions.dispose_acts(alert.alert_id, answer)))
 
     def action_look(self) -> None:
         """Shows the selected alert with its picture and history."""
@@ -252,6 +277,7 @@ class WatchApp(App[None]):
     def action_sound(self) -> None:
         """Switches all sound."""
         self._bell.on = not self._bell.on
+        self._needs_drawing = True
 
     def action_categories(self) -> None:
         """Asks which category to switch the sound of."""
@@ -281,6 +307,10 @@ class WatchApp(App[None]):
     def _ask(self, form: ChoiceForm, then: Callable[[Answer | None], None]) -> None:
         self.push_screen(form, then)
 
+    def _record(self, new: list[acts.Act]) -> None:
+        self.acts.put(*new)
+        self._needs_drawing = True
+
     def _verify_acts(self, alert: pb.Alert, answer: Answer | None) -> list[acts.Act]:
         # As it stands now: a colleague may have begun to ask while the form was open.
         return questions.verify_acts(self._board.get(alert.alert_id) or alert, answer)
@@ -288,6 +318,7 @@ class WatchApp(App[None]):
     def _switch(self, answer: Answer | None) -> None:
         if answer is not None:
             self._bell.switch(HotListCategory.ValueType(answer.value))
+            self._needs_drawing = True
 
     async def _look(self, alert: pb.Alert) -> None:
         self._say("Fetching picture and history; the look is recorded", "dim")
@@ -302,6 +333,7 @@ class WatchApp(App[None]):
         self.push_screen(Page(look_text(answer, details(answer.alert, _now()))))
 
     def _told(self, act: acts.Act, error: AlprError | None) -> None:
+        self._needs_drawing = True
         if error is not None:
             alert = self._board.get(act.alert_id)
             plate = f" of {plain(alert.plate)}" if alert else ""

@@ -59,6 +59,10 @@ class Board:
     def __init__(self) -> None:
         self._alerts: dict[str, pb.Alert] = {}
 
+    def __len__(self) -> int:
+        """How many there are, open and done."""
+        return len(self._alerts)
+
     def take(self, alert: pb.Alert) -> None:
         """Puts `alert` on the board in place of what stood there of it. The feed is in order: the last word
         is the latest.

@@ -8,11 +8,13 @@ import typer
 
 from alpr.type.v1.hit_pb2 import HotListCategory
 from platewarden_client import LinkState
+from services.cli.locate import CommandError
 from services.cli.options import DATA_DIR, As, DataDir, Json, run_signed_in
 from services.cli.output import Output
 from services.cli.session import Session
 from services.cli.watch.feed import alert_stream, refusals
 from services.cli.watch.lines import show
+from services.cli.watch.sound import FLOOR
 from services.cli.words import CATEGORY
 
 
@@ -50,6 +52,8 @@ def watch(
     async def work(session: Session, output: Output) -> None:
         wanted = [CATEGORY.number(text) for text in category or ()]
         quiet = [CATEGORY.number(text) for text in silent or ()]
+        if not FLOOR.isdisjoint(quiet):
+            raise CommandError("felony, stolen, AMBER and SILVER always sound (ENF-051 IV.D.2)")
         if lines or as_json or count or resume or not (sys.stdin.isatty() and sys.stdout.isatty()):
             await print_lines(session, output, wanted, resume, count)
             return

@@ -135,9 +135,11 @@ def link_text(state: LinkState, quiet_seconds: float) -> Text:
     return Text(f" {words}{quiet} ", "bold white on red")
 
 
-def head(link: Text, counts: Counts, *, sound_on: bool, silent: Sequence[str], on_way: int) -> Text:
+def head(
+    link: Text, counts: Counts, now: datetime, *, sound_on: bool, silent: Sequence[str], on_way: int
+) -> Text:
     """The first line of the board."""
-    text = Text().append_text(link).append(f"  {counts.open} open")
+    text = Text().append_text(link).append(f"  {now:%H:%M:%S} UTC  {counts.open} open")
     if counts.urgent_unseen:
         text.append("  ").append(f" {counts.urgent_unseen} URGENT UNSEEN ", "bold white on red")
     text.append("  ")
