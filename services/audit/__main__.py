@@ -67,9 +67,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     pool = await open_pool(url, application_name="audit", max_size=settings.database_connections)
 
     accounts, sensors, agreements = AccountStore(pool), SensorStore(pool), AgreementStore(pool)
-    copies = CheckpointFolder(settings.log_checkpoint_dir, settings.log_origin)
-    journal = Log(LogStore(pool), signer, clock, copies)
-    await journal.open()
+    journal = await _open_log(settings, pool, clock)
     registry = Registry(sensors)
     await registry.open()
 
@@ -117,6 +115,17 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
         LogWitnessServicer(witnesses),
     )
     return builder
+
+
+async def _open_log(settings: AuditSettings, pool: Pool, clock: Clock) -> Log:
+    copies = CheckpointFolder(settings.log_checkpoint_dir, settings.log_origin)
+    journal = Log(LogStore(pool), settings.signer(), clock, copies)
+    try:
+        await journal.open()
+    except BaseException:
+        await pool.close()
+        raise
+    return journal
 
 
 async def _check(pool: Pool) -> None:

@@ -107,15 +107,20 @@ class WitnessStore:
             # On disk before an answer leaves; what is redacted is overwritten.
             self._base.executescript(_SCHEMA)
         except BlockingIOError:
+            self._close_lock()
             msg = f"another witness uses {folder}"
             raise StartError(msg) from None
         except (OSError, sqlite3.Error) as error:
+            self._close_lock()
             msg = f"the witness's store in {folder} cannot be used: {error}"
             raise StartError(msg) from None
 
     def close(self) -> None:
         """Closes it."""
         self._base.close()
+        self._close_lock()
+
+    def _close_lock(self) -> None:
         if self._lock is not None:
             self._lock.close()
 
