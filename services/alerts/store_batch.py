@@ -100,10 +100,10 @@ class Batch:
         self._feed.append((self._next_position, alert_id, int(kind), self.now, self._mark))
         self._next_position += 1
 
-    def revise_subscriptions(self) -> int:
-        """The revision of subscriptions after the one more change of this batch."""
+    def revise_subscriptions(self) -> tuple[int, int]:
+        """The revision after one more change of subscriptions, and the position from which on it counts."""
         self._revision += 1
-        return self._revision
+        return self._revision, self._next_position
 
     def report(self, item: OutboxItem) -> None:
         """Puts `item` on the way to the log."""

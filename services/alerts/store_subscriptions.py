@@ -1,8 +1,7 @@
 """Subscriptions as they lie on disk: every change is a further version, numbered with the feed's head."""
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -24,23 +23,31 @@ SELECT DISTINCT ON (v.subscription_id)
 FROM alerts.subscription_version v WHERE {which} ORDER BY v.subscription_id, v.version DESC
 """
 _ONE = _NEWEST.format(which="v.subscription_id = $1")
-_OF_ACCOUNTS = f"""
-SELECT h.subscription_revision AS revision, n.account_id, n.motor_carrier, n.chosen
-FROM alerts.feed_head h LEFT JOIN ({_NEWEST.format(which="v.account_id = ANY($1::text[])")}) n ON NOT n.ended
-"""  # noqa: S608 - constants of this file
+# What counts at a position or later: versions without a next one, or with one that counts from later on only.
+_COUNTING = """
+SELECT n.subscription_id, n.account_id, n.motor_carrier, n.chosen, n.ended, n.revision, n.from_position
+FROM (
+    SELECT v.*,
+        lead(v.from_position) OVER (PARTITION BY v.subscription_id ORDER BY v.version) AS next_position
+    FROM alerts.subscription_version v WHERE v.account_id = $1
+) n WHERE coalesce(n.next_position > $2, true) ORDER BY n.revision
+"""
+_SINCE = """
+SELECT subscription_id, account_id, motor_carrier, chosen, ended, revision, from_position
+FROM alerts.subscription_version WHERE account_id = ANY($1::text[]) AND revision > $2 ORDER BY revision
+"""
 _LIVE = f"""
 SELECT n.* FROM ({_NEWEST.format(which="v.account_id = $1 AND v.motor_carrier = $2")}) n
 WHERE NOT n.ended ORDER BY n.create_time, n.subscription_id
 """  # noqa: S608 - constants of this file
-_CHANGED = "SELECT DISTINCT account_id FROM alerts.subscription_version WHERE revision > $1"
 _EARLIER = """
 SELECT subscription_id, account_id, motor_carrier, name, chosen, ended
 FROM alerts.subscription_version WHERE request_id = $1
 """
 _INSERT = """
-INSERT INTO alerts.subscription_version (subscription_id, version, revision, account_id, agency_ori,
-    motor_carrier, name, chosen, ended, request_id, intent_id, change_time)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO alerts.subscription_version (subscription_id, version, revision, from_position, account_id,
+    agency_ori, motor_carrier, name, chosen, ended, request_id, intent_id, change_time)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 """
 
 
@@ -100,11 +107,15 @@ class SubscriptionChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """Stored filters by account and data set, as of the change `revision`."""
+class Version:
+    """What a subscription wants of the feed from `from_position` on; `chosen` is None when it has ended."""
 
+    subscription_id: UUID
+    account_id: str
+    partition: Partition
+    chosen: str | None
     revision: int
-    filters: Mapping[tuple[str, Partition], Sequence[str]]
+    from_position: int
 
 
 class SubscriptionStore:
@@ -125,21 +136,28 @@ class SubscriptionStore:
             rows = await conn.fetch(_LIVE, account_id, partition is Partition.MOTOR_CARRIER)
         return tuple(_subscription(row) for row in rows)
 
-    async def chosen(self, account_ids: Collection[str]) -> Chosen:
-        """What these accounts want. Who has chosen nothing is not in it."""
+    async def counting(self, account_id: str, position: int) -> tuple[Version, ...]:
+        """What the person wants of the feed from `position` on, in the order of the changes."""
         async with connection(self._pool) as conn:
-            rows = await conn.fetch(_OF_ACCOUNTS, list(account_ids))
-        filters: defaultdict[tuple[str, Partition], list[str]] = defaultdict(list)
-        for row in rows:
-            if row["account_id"] is not None:
-                filters[(row["account_id"], _partition(row))].append(row["chosen"])
-        return Chosen(rows[0]["revision"], filters)
+            rows = await conn.fetch(_COUNTING, account_id, position)
+        return tuple(_counting(row) for row in rows)
 
-    async def changed_after(self, revision: int) -> frozenset[str]:
-        """Accounts whose subscriptions were changed after the change `revision`."""
+    async def since(self, account_ids: Collection[str], revision: int) -> tuple[Version, ...]:
+        """The changes of these people after the change `revision`, in order."""
         async with connection(self._pool) as conn:
-            rows = await conn.fetch(_CHANGED, revision)
-        return frozenset(row["account_id"] for row in rows)
+            rows = await conn.fetch(_SINCE, list(account_ids), revision)
+        return tuple(_counting(row) for row in rows)
+
+
+def _counting(row: Row) -> Version:
+    return Version(
+        subscription_id=row["subscription_id"],
+        account_id=row["account_id"],
+        partition=_partition(row),
+        chosen=None if row["ended"] else row["chosen"],
+        revision=row["revision"],
+        from_position=row["from_position"],
+    )
 
 
 def _version(change: SubscriptionChange, newest: Row | None, batch: Batch) -> tuple[object, ...]:
@@ -147,7 +165,7 @@ def _version(change: SubscriptionChange, newest: Row | None, batch: Batch) -> tu
     return (
         change.subscription_id,
         (newest["version"] if newest else 0) + 1,
-        batch.revise_subscriptions(),
+        *batch.revise_subscriptions(),
         change.actor.account_id,
         change.actor.agency_ori,
         change.partition is Partition.MOTOR_CARRIER,

@@ -72,28 +72,31 @@ class Subscriptions:
             BadTokenError, EpochChangedError, InvalidFieldError: It cannot begin there.
             EntitlementEndedError, SlowSubscriberError, EpochChangedError, StorageUnavailableError: It ended.
         """
-        async with self._book.following(entitlement.actor.account_id, start.partition) as followed:
-            await self._follow(start, entitlement, followed, send)
-
-    async def _follow(self, start: Start, entitlement: Entitlement, followed: Followed, send: Send) -> None:
         era = self._feed.era
-        point = await self._begin(start, entitlement.actor.account_id)
-        stream = _Stream(
-            feed=self._feed,
-            sealer=self._sealer,
-            clock=self._clock,
-            pace=self._pace,
-            entitlement=entitlement,
-            start=start,
-            followed=followed,
-            point=point,
-            era=era,
-            send=send,
-        )
+        account_id = entitlement.actor.account_id
+        point = await self._begin(start, account_id)
+        async with self._book.following(account_id, start.partition, point.position + 1) as followed:
+            stream = _Stream(
+                feed=self._feed,
+                sealer=self._sealer,
+                clock=self._clock,
+                pace=self._pace,
+                entitlement=entitlement,
+                start=start,
+                followed=followed,
+                point=point,
+                era=era,
+                send=send,
+            )
+            with self._watching(stream):
+                await first_ending(stream.deliver(), stream.broken(), entitlement.hold())
+
+    @contextmanager
+    def _watching(self, stream: "_Stream") -> Iterator[None]:
         metrics.SUBSCRIBERS.inc()
         try:
             with self._feed.waking(stream.awake), self._watch.over(stream):
-                await first_ending(stream.deliver(), stream.broken(), entitlement.hold())
+                yield
         finally:
             metrics.SUBSCRIBERS.dec()
 
@@ -239,7 +242,7 @@ class _Stream:
         view = published.view(self._entitlement.actor.agency_ori, self._start.partition)
         if view is None or not is_wanted(view.alert, self._start.wanted):
             return
-        verdict = judge(self._followed.filters, view.alert, published.item.feed_time)
+        verdict = judge(self._followed.at(self._point.position), view.alert, published.item.feed_time)
         if verdict is not Verdict.WITHHELD:
             await self._hand_over(view.body, quiet=verdict is Verdict.QUIET)
 

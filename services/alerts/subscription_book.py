@@ -1,70 +1,101 @@
-"""What those who follow the feed have chosen, as new as the feed itself."""
+"""What those who follow the feed have chosen, position by position, as new as the feed itself."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from uuid import UUID
 
 from services.alerts.core.model import Partition
 from services.alerts.core.subscription import Filter
-from services.alerts.store_subscriptions import Chosen, SubscriptionStore
+from services.alerts.store_subscriptions import SubscriptionStore, Version
 from services.alerts.wire_filter import stored_filter
 
 
-@dataclass(slots=True)
 class Followed:
-    """A person's filters of one data set; they change under whoever holds this. None: everything."""
+    """One person's filters of one data set, while somebody reads the feed with them."""
 
-    filters: tuple[Filter, ...] = ()
-    revision: int = -1
-    followers: int = 0
+    def __init__(self, account_id: str, partition: Partition) -> None:
+        self.account_id = account_id
+        self._partition = partition
+        self._versions: dict[int, tuple[int, UUID, Filter | None]] = {}
+        # From which position on which filters count, in order; before the first one there are none.
+        self._counting: list[tuple[int, tuple[Filter, ...]]] = []
+
+    def at(self, position: int) -> tuple[Filter, ...]:
+        """The filters for what the feed has at `position`; none: everything is wanted."""
+        for from_position, filters in reversed(self._counting):
+            if from_position <= position:
+                return filters
+        return ()
+
+    def take(self, versions: Iterable[Version]) -> None:
+        """Adds changes; those of other people or data sets, and known ones, change nothing."""
+        for one in versions:
+            if (one.account_id, one.partition) == (self.account_id, self._partition):
+                chosen = None if one.chosen is None else stored_filter(one.chosen)
+                self._versions[one.revision] = (one.from_position, one.subscription_id, chosen)
+        self._count()
+
+    def forget(self) -> None:
+        """Nothing is known any more."""
+        self._versions.clear()
+        self._count()
+
+    def _count(self) -> None:
+        present: dict[UUID, Filter] = {}
+        self._counting.clear()
+        for _, (from_position, subscription_id, chosen) in sorted(self._versions.items()):
+            present.pop(subscription_id, None)
+            if chosen is not None:
+                present[subscription_id] = chosen
+            self._counting.append((from_position, tuple(present.values())))
 
 
 class SubscriptionBook:
     """Filters of the people whose streams are open in this process.
 
     The tailer of the feed brings it up to the revision that it read with the feed's head, before it publishes
-    what that head has. So what was raised after a change is judged by it, by whatever replica.
+    what that head has. So every position is judged by the changes that came before it and by no others, by
+    whatever replica, and however often it is sent.
     """
 
     def __init__(self, store: SubscriptionStore) -> None:
         self._store = store
         self._revision = 0
-        self._followed: dict[tuple[str, Partition], Followed] = {}
+        self._followed: set[Followed] = set()
 
     @asynccontextmanager
-    async def following(self, account_id: str, partition: Partition) -> AsyncIterator[Followed]:
-        """What the person wants, kept up to date meanwhile. Raises StorageUnavailableError."""
-        key = (account_id, partition)
-        followed = self._followed.setdefault(key, Followed())
-        followed.followers += 1
+    async def following(
+        self, account_id: str, partition: Partition, position: int
+    ) -> AsyncIterator[Followed]:
+        """What the person wants of the feed from `position` on, kept up to date meanwhile.
+
+        Raises:
+            StorageUnavailableError: It cannot be read.
+        """
+        followed = Followed(account_id, partition)
+        # Entered before it is read: a change that comes in between is brought by the tailer.
+        self._followed.add(followed)
         try:
-            # Entered before it is read: a change that comes in between is brought by the tailer.
-            self._take(await self._store.chosen([account_id]), {account_id})
+            followed.take(await self._store.counting(account_id, position))
             yield followed
         finally:
-            followed.followers -= 1
-            if not followed.followers:
-                del self._followed[key]
+            self._followed.discard(followed)
 
     async def catch_up(self, revision: int) -> None:
-        """Returns when all that is followed is as of the change `revision`, or later."""
+        """Returns when all that is followed has every change up to `revision`.
+
+        Raises:
+            StorageUnavailableError: They cannot be read.
+        """
         if revision == self._revision:
             return
-        accounts = {account_id for account_id, _ in self._followed}
         if revision < self._revision:
             # Restored to an older state: what was known is worth nothing.
-            for followed in self._followed.values():
-                followed.revision = -1
-        else:
-            accounts &= await self._store.changed_after(self._revision)
-        if accounts:
-            self._take(await self._store.chosen(accounts), accounts)
+            self._revision = 0
+            for followed in self._followed:
+                followed.forget()
+        accounts = {followed.account_id for followed in self._followed}
+        versions = await self._store.since(accounts, self._revision) if accounts else ()
+        for followed in self._followed:
+            followed.take(versions)
         self._revision = revision
-
-    def _take(self, chosen: Chosen, accounts: set[str]) -> None:
-        for (account_id, partition), followed in self._followed.items():
-            # Two looks may come back in either order; the later state stands.
-            if account_id in accounts and chosen.revision >= followed.revision:
-                texts = chosen.filters.get((account_id, partition), ())
-                followed.filters = tuple(stored_filter(text) for text in texts)
-                followed.revision = chosen.revision

@@ -18,7 +18,7 @@ from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.audit.v1 import authorization_service_pb2_grpc as audit_rpc
 from alpr.audit.v1 import health_service_pb2 as health_pb
 from alpr.audit.v1 import health_service_pb2_grpc as health_rpc
-from alpr.type.v1 import hit_pb2, read_pb2, receipt_pb2
+from alpr.type.v1 import hit_pb2, read_pb2, receipt_pb2, sensor_pb2
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.alerts.__main__ import build
 from services.alerts.config import AlertsSettings
@@ -48,7 +48,21 @@ TOKENS = {
     "dispatch": audit_pb.Actor(
         account_id="account-dispatch", agency_ori=OWN, roles=[audit_pb.ROLE_TELECOM_CENTER]
     ),
+    "head": audit_pb.Actor(
+        account_id="account-head", agency_ori=OWN, roles=[audit_pb.ROLE_STATEWIDE_COORDINATOR]
+    ),
+    "cveo": audit_pb.Actor(account_id="account-cveo", agency_ori=OWN, roles=[audit_pb.ROLE_CVEO]),
+    "cveo-supervisor": audit_pb.Actor(
+        account_id="account-cveo-supervisor", agency_ori=OWN, roles=[audit_pb.ROLE_CVEO_SUPERVISOR]
+    ),
+    "cveo-stranger": audit_pb.Actor(
+        account_id="account-cveo-stranger", agency_ori=STRANGER, roles=[audit_pb.ROLE_CVEO]
+    ),
+    "both": audit_pb.Actor(
+        account_id="account-both", agency_ori=OWN, roles=[audit_pb.ROLE_USER, audit_pb.ROLE_CVEO]
+    ),
 }
+MOTOR_CARRIER_ROLES = {audit_pb.ROLE_CVEO, audit_pb.ROLE_CVEO_SUPERVISOR}
 
 
 class AuditNeighbour(audit_rpc.AuthorizationServiceServicer, health_rpc.HealthServiceServicer):
@@ -63,12 +77,22 @@ class AuditNeighbour(audit_rpc.AuthorizationServiceServicer, health_rpc.HealthSe
         self.events: list[audit_pb.Event] = []
         self.refused: list[str] = []
         self._ids: dict[str, str] = {}
+        self._founders: dict[str, str] = {}
         self._news = asyncio.Event()
 
     def end(self, token: str) -> None:
         """Ends the entitlement of `token`, and with it its streams."""
         self.ended.add(token)
-        self._news.set()
+        self._tell()
+
+    def restore(self, token: str) -> None:
+        """The person is entitled again."""
+        self.ended.discard(token)
+        self._tell()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
     def settled(self) -> list[audit_pb.RecordOutcomeRequest]:
         """Outcomes of what began here, each once; an earlier process may have left others in the outbox."""
@@ -78,8 +102,9 @@ class AuditNeighbour(audit_rpc.AuthorizationServiceServicer, health_rpc.HealthSe
     async def WatchEntitlements(  # noqa: N802
         self, request: health_pb.WatchEntitlementsRequest, _context: Any
     ) -> AsyncIterator[health_pb.WatchEntitlementsResponse]:
+        token = self._founders.get(request.intent_id, request.access_token)
         while True:
-            actor = self._actor(request.access_token)
+            actor = self._actor(token, request.action)
             until = to_timestamp(datetime.now(UTC) + self.lease)
             yield health_pb.WatchEntitlementsResponse(actor=actor, lease_until=until)
             try:
@@ -91,17 +116,20 @@ class AuditNeighbour(audit_rpc.AuthorizationServiceServicer, health_rpc.HealthSe
     async def RecordIntent(  # noqa: N802
         self, request: audit_pb.RecordIntentRequest, _context: Any
     ) -> audit_pb.RecordIntentResponse:
-        actor = self._actor(request.access_token)
-        if actor.agency_ori != request.resource_agency_ori:
+        actor = self._actor(request.access_token, request.action)
+        somebody_elses = request.resource_account_id not in {"", actor.account_id}
+        if actor.agency_ori != request.resource_agency_ori or somebody_elses:
             self.refused.append(request.resource)
             raise NotPermittedError("not of your agency", metadata={"clauses": "I"})
         self.intents.append(request)
+        self._founders[self._id(request.request_id)] = request.access_token
         return audit_pb.RecordIntentResponse(intent_id=self._id(request.request_id), actor=actor)
 
     async def Authorize(  # noqa: N802
         self, request: audit_pb.AuthorizeRequest, _context: Any
     ) -> audit_pb.AuthorizeResponse:
-        actor = self._actor(request.access_token)
+        motor_carrier = request.question.alerts.partition == sensor_pb2.PARTITION_MOTOR_CARRIER
+        actor = self._actor(request.access_token, "mcs_" if motor_carrier else "")
         if not request.justification.case_number:
             error = InvalidFieldError("a case number is required")
             error.reason = ErrorReason.ERROR_REASON_CASE_NUMBER_REQUIRED
@@ -126,11 +154,15 @@ class AuditNeighbour(audit_rpc.AuthorizationServiceServicer, health_rpc.HealthSe
     def _id(self, request_id: str) -> str:
         return self._ids.setdefault(request_id, str(uuid4()))
 
-    def _actor(self, token: str) -> audit_pb.Actor:
+    def _actor(self, token: str, action: str = "") -> audit_pb.Actor:
         if token in self.ended:
             raise NotPermittedError("the account is suspended", metadata={"clauses": "IV.A.4"})
         if token not in TOKENS:
             raise UnauthenticatedError("no such token")
+        roles = set(TOKENS[token].roles)
+        entitled = roles & MOTOR_CARRIER_ROLES if action.startswith("mcs_") else roles - MOTOR_CARRIER_ROLES
+        if not entitled:
+            raise NotPermittedError("none of your roles", metadata={"clauses": "III.B.3.l"})
         return TOKENS[token]
 
 

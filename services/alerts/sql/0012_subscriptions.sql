@@ -2,7 +2,7 @@
 SET LOCAL ROLE alerts_owner;
 
 -- How many changes of subscriptions there were. It stands in the head, so that who reads how far the feed goes also reads
--- which changes came before: what is raised after a change is judged by it, on every replica.
+-- which changes came before.
 ALTER TABLE alerts.feed_head ADD COLUMN subscription_revision bigint NOT NULL DEFAULT 0 CHECK (subscription_revision >= 0);
 
 CREATE TABLE alerts.subscription_version (
@@ -10,6 +10,9 @@ CREATE TABLE alerts.subscription_version (
     version integer NOT NULL CHECK (version > 0),
     -- Of feed_head, after this change.
     revision bigint NOT NULL CHECK (revision > 0),
+    -- What the feed has from this position on is judged by this version, and what it has before by the one before: so an
+    -- alert that is sent again fares as it did, and on every replica alike.
+    from_position bigint NOT NULL CHECK (from_position > 0),
     account_id text NOT NULL CHECK (account_id <> ''),
     agency_ori text NOT NULL CHECK (agency_ori ~ '^[A-Z0-9]{9}$'),
     motor_carrier boolean NOT NULL,
