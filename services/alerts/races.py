@@ -19,6 +19,16 @@ async def first_ending(*coroutines: Coroutine[Any, Any, None]) -> None:
             task.result()
 
 
+async def completed(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Returns when `coroutine` has ended; a cancellation waits for that, and comes then."""
+    task = asyncio.ensure_future(coroutine)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
 async def wait_at_most(event: asyncio.Event, seconds: float) -> bool:
     """Whether `event` was set within `seconds`."""
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from dataclasses import dataclass
 
 import structlog
@@ -13,6 +14,7 @@ from services.alerts.core.subscription import Verdict, judge
 from services.alerts.core.view import visible_to
 from services.alerts.core.webhook import (
     GOOD_FOR,
+    LONGEST_ASKED,
     Answer,
     Cursor,
     Failure,
@@ -26,7 +28,7 @@ from services.alerts.core.webhook import (
 )
 from services.alerts.entitlement import Entitlement, EntitlementTerms
 from services.alerts.feed import Feed, Published
-from services.alerts.races import first_ending, wait_at_most
+from services.alerts.races import completed, first_ending, wait_at_most
 from services.alerts.store import AlertStore
 from services.alerts.store_webhook_ends import Ended, Halt, RetryEnded
 from services.alerts.store_webhook_messages import MessageStore
@@ -42,6 +44,7 @@ from services.common.groupcommit import GroupCommit
 log = structlog.get_logger()
 
 _IDLE_SECONDS = 1.0
+_STEP_SECONDS = 1.0
 _STORAGE_SECONDS = 1.0
 
 
@@ -163,9 +166,12 @@ class WebhookDelivery:
             is_quiet=verdict is Verdict.QUIET,
         )
         answer = await self._until_done(message)
-        ended = Ended(self._hold, message, self._epoch, item.position, self._tries, answer)
-        await self._submit(ended)
-        self._position, self._sequence = item.position, message.sequence
+        # What the receiver has taken is noted also when the owner's entitlement ends just now.
+        await completed(self._end(message, item.position, answer))
+
+    async def _end(self, message: Message, position: int, answer: Answer) -> None:
+        await self._submit(Ended(self._hold, message, self._epoch, position, self._tries, answer))
+        self._position, self._sequence = position, message.sequence
         self._tries, self._next_try = 0, None
 
     async def _until_done(self, message: Message) -> Answer:
@@ -185,10 +191,14 @@ class WebhookDelivery:
             await self._parts.messages.failed(self._hold, self._tries, answer, self._next_try)
 
     async def _wait_for_next_try(self) -> None:
-        if self._next_try is not None:
-            left = (self._next_try - self._parts.clock.now()).total_seconds()
-            # A clock that was set back must not keep an alert for longer than any pause of ours.
-            await asyncio.sleep(min(max(left, 0.0), 3600.0))
+        if self._next_try is None:
+            return
+        # In small steps, and no longer than any pause of ours: clocks are set forward and back.
+        give_up = time.monotonic() + LONGEST_ASKED.total_seconds()
+        while (left := (self._next_try - self._parts.clock.now()).total_seconds()) > 0:
+            await asyncio.sleep(min(left, _STEP_SECONDS))
+            if time.monotonic() > give_up:
+                return
 
     async def _post(self, message: Message) -> Answer:
         parts, hook = self._parts, self._hook
@@ -219,7 +229,7 @@ class WebhookDelivery:
         message = Message(letter.event_id, letter.sequence, view, letter.event_time, is_first=False)
         expired = is_expired(letter.event_time, self._parts.clock.now())
         answer = Answer(Failure.EXPIRED) if expired else await self._post(message)
-        await self._submit(RetryEnded(self._hook, message, letter.retry_number, answer))
+        await completed(self._submit(RetryEnded(self._hook, message, letter.retry_number, answer)))
 
     async def _note_position(self) -> None:
         await self._parts.messages.move(self._hold, self._epoch, self._position)

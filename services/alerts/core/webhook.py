@@ -16,7 +16,7 @@ SECRETS_OVERLAP = timedelta(hours=24)
 _FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=5)
 # A receiver may ask for more patience than our own pauses have, within reason.
-_LONGEST_ASKED = timedelta(hours=1)
+LONGEST_ASKED = timedelta(hours=1)
 _MOST_REFUSALS = 3
 _MOST_DOUBLINGS = 12
 _SUCCESS = range(200, 300)
@@ -176,7 +176,7 @@ def answer_of(status: int, retry_after: timedelta = timedelta()) -> Answer:
         return Answer(Failure.REDIRECT, status)
     if status in _REFUSALS:
         return Answer(Failure.REFUSED, status)
-    return Answer(Failure.STATUS, status, min(retry_after, _LONGEST_ASKED))
+    return Answer(Failure.STATUS, status, min(retry_after, LONGEST_ASKED))
 
 
 def is_given_up(answer: Answer, tries: int, event_time: datetime, now: datetime) -> bool:
