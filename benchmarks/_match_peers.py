@@ -23,7 +23,7 @@ from typing import Any, Final
 import asyncpg
 import numpy as np
 
-from benchmarks._match_redis import RedisServer, redis_server
+from benchmarks._debian import Program, program
 from benchmarks._match_world import ALPHABET, STATES, Floats, Plates, World, texts
 from services.dev.postgres import WITHOUT_SYNC, EmbeddedPostgres
 
@@ -35,6 +35,8 @@ _READS: Final = 2_000
 _SLOW_READS: Final = 200
 _SLOW_SECONDS: Final = 60.0
 _SIMILARITY: Final = 0.4
+# The server is in redis-tools, under the name of redis-check-rdb; the others a small system may lack.
+_REDIS_PACKAGES: Final = ("redis-tools", "libjemalloc2", "liblzf1", "libatomic1", "libsystemd0")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PATIENCE: Final = 30.0
 
@@ -91,7 +93,7 @@ def dict_peer(listed: Plates, questions: Questions) -> dict[str, Any]:
 
 def redis_peer(listed: Plates, questions: Questions) -> dict[str, Any]:
     """A redis-server of the system's packages on a Unix socket, without persistence; MGET by batches."""
-    server = redis_server()
+    server = program("redis-server", _REDIS_PACKAGES, "usr/bin/redis-check-rdb")
     if server is None:
         return {"per_s": None, "reason": "there is no redis-server, and none could be fetched"}
     with tempfile.TemporaryDirectory() as folder, _redis(server, Path(folder)) as (pid, connection):
@@ -149,7 +151,7 @@ class _Redis:
 
 
 @contextlib.contextmanager
-def _redis(program: RedisServer, folder: Path) -> Iterator[tuple[int, _Redis]]:
+def _redis(server: Program, folder: Path) -> Iterator[tuple[int, _Redis]]:
     """Process id of a server of its own, and a connection; both end with the block."""
     path = folder / "redis.sock"
     options = [
@@ -164,8 +166,8 @@ def _redis(program: RedisServer, folder: Path) -> Iterator[tuple[int, _Redis]]:
         "--dir",
         str(folder),
     ]
-    server = subprocess.Popen(  # noqa: S603 - a path of our own
-        [program.program, *options], stdout=subprocess.DEVNULL, env=program.environment
+    process = subprocess.Popen(  # noqa: S603 - a path of our own
+        [server.path, *options], stdout=subprocess.DEVNULL, env=server.environment
     )
     try:
         end = time.monotonic() + _PATIENCE
@@ -173,12 +175,12 @@ def _redis(program: RedisServer, folder: Path) -> Iterator[tuple[int, _Redis]]:
             time.sleep(0.05)
         connection = _Redis(path)
         try:
-            yield server.pid, connection
+            yield process.pid, connection
         finally:
             connection.close()
     finally:
-        server.terminate()
-        server.wait()
+        process.terminate()
+        process.wait()
 
 
 def trigram_peer(listed: Plates, questions: Questions) -> dict[str, Any]:
