@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from alpr.audit.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from alpr.audit.v1.authorization_service_pb2_grpc import add_AuthorizationServiceServicer_to_server
 from alpr.audit.v1.governance_service_pb2_grpc import add_GovernanceServiceServicer_to_server
 from alpr.audit.v1.health_service_pb2_grpc import add_HealthServiceServicer_to_server
+from alpr.audit.v1.log_query_service_pb2_grpc import add_LogQueryServiceServicer_to_server
 from alpr.audit.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from alpr.audit.v1.log_witness_service_pb2_grpc import add_LogWitnessServiceServicer_to_server
 from alpr.audit.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
@@ -19,6 +22,7 @@ from services.audit.app_export import Exporter
 from services.audit.app_gate import Gate
 from services.audit.app_group_limits import GroupLimits
 from services.audit.app_log import Log
+from services.audit.app_log_query import LogQuestions, Unfinishing, reconcile
 from services.audit.app_look_back import LookBacks
 from services.audit.app_policy import Explainer
 from services.audit.app_record import Recorder
@@ -34,6 +38,7 @@ from services.audit.core.claims import Expected
 from services.audit.policies import load as load_policies
 from services.audit.server import AuthorizationServicer
 from services.audit.server_governance import GovernanceServicer
+from services.audit.server_log_query import LogQueryServicer
 from services.audit.server_people import AccountServicer
 from services.audit.server_policy import PolicyServicer
 from services.audit.server_settings import SettingsServicer
@@ -42,6 +47,7 @@ from services.audit.server_witness import LogWitnessServicer
 from services.audit.store_accounts import AccountStore
 from services.audit.store_agreements import AgreementStore
 from services.audit.store_log import LogStore
+from services.audit.store_log_query import LogQueryStore
 from services.audit.store_scope import ScopeStore
 from services.audit.store_sensors import SensorStore
 from services.audit.store_settings import SettingStore
@@ -109,12 +115,26 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     policy = PolicyServicer(Explainer(gate, actor, accounts, folder.policies, clock))
     builder.add("alpr.audit.v1.PolicyService", add_PolicyServiceServicer_to_server, policy)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
+    found = LogQueryStore(pool)
+    questions = LogQuestions(journal, gate, actor, (found, WitnessStore(pool)), folder.rules)
+    builder.add(
+        "alpr.audit.v1.LogQueryService",
+        add_LogQueryServiceServicer_to_server,
+        LogQueryServicer(questions, clock),
+    )
+    reconciling = asyncio.create_task(reconcile(Unfinishing(journal, found, clock)))
+    builder.on_stop(lambda: _ended(reconciling))
     builder.add(
         "alpr.audit.v1.LogWitnessService",
         add_LogWitnessServiceServicer_to_server,
         LogWitnessServicer(witnesses),
     )
     return builder
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _open_log(settings: AuditSettings, pool: Pool, clock: Clock) -> Log:

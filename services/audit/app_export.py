@@ -10,6 +10,7 @@ from services.audit.app_gate import Attempt, Gate
 from services.audit.app_log import Draft, Log
 from services.audit.core.checkpoint import Checkpoint
 from services.audit.core.entry import EntryKind
+from services.audit.core.log_question import Selection
 from services.audit.core.policy import Thing
 from services.common.errors import FieldViolation, InvalidFieldError
 
@@ -30,17 +31,20 @@ class Exporter:
         self._log = journal
         self._gate = gate
 
-    async def begin(self, call: Call, first: int) -> Export:
+    async def begin(self, call: Call, first: int, selection: Selection) -> Export:
         """The export, which covers the entry that records it.
 
         Raises:
             UnauthenticatedError, NotPermittedError: The caller is no auditor.
-            InvalidFieldError: The log does not reach `first`.
+            InvalidFieldError: The log does not reach `first`, or two things are selected.
         """
         attempt = Attempt("", "log.export", request_id=str(uuid4()))
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
             decision = self._gate.permit(person, "log.export", Thing())
+            if selection.account_id and selection.case_number:
+                violation = FieldViolation("case_number", "must be empty when an account is named")
+                raise InvalidFieldError("one person or one case", violations=[violation])
             if not 0 <= first <= (await self._log.checkpoint()).size:
                 violation = FieldViolation("first_index", "must be 0 or more, and not beyond the log's end")
                 raise InvalidFieldError("the log does not reach there", violations=[violation])
@@ -48,6 +52,8 @@ class Exporter:
             "decision": "allowed",
             "clauses": ",".join(decision.clauses),
             "detail.first_index": str(first),
+            "detail.selected_account": selection.account_id,
+            "detail.selected_case": selection.case_number,
         }
         values = {**attempt.values(), **details}
         intent = await self._log.append(Draft(EntryKind.INTENT, "", values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from alpr.audit.v1 import health_service_pb2 as health_pb
@@ -174,10 +175,12 @@ class LogServicer(log_rpc.LogServiceServicer):
         self, request: log_pb.ExportLogRequest, context: Context
     ) -> AsyncIterator[log_pb.ExportLogResponse]:
         """See log_service.proto."""
-        export = await self._exporter.begin(call_of(context), request.first_index)
+        selection = wire.parse_selection(request)
+        export = await self._exporter.begin(call_of(context), request.first_index, selection)
         entries = self._log.export(request.first_index, export.checkpoint.size)
         async with aclosing(entries):
             async for stored in until_stopping(entries, context):
-                yield log_pb.ExportLogResponse(entry=wire.log_entry(stored))
+                shown = replace(stored, entry=selection.shown(stored.entry))
+                yield log_pb.ExportLogResponse(entry=wire.log_entry(shown))
         await self._exporter.end(export)
         yield log_pb.ExportLogResponse(checkpoint=export.checkpoint.text)

@@ -42,18 +42,22 @@ _INSERT = """
 _LEAF_HASHES = (
     "SELECT leaf_hash FROM audit.log_leaf WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index"
 )
-_ENTRIES = """
+_ENTRY = """
     SELECT leaf.log_index, leaf.entry_id, leaf.request_key, leaf.record_time, leaf.leaf,
            array_agg(field.name ORDER BY field.name COLLATE "C") AS names,
            array_agg(field.salt ORDER BY field.name COLLATE "C") AS salts,
            array_agg(field.value ORDER BY field.name COLLATE "C") AS values
     FROM audit.log_leaf AS leaf
     JOIN audit.log_field AS field USING (log_index)
+"""
+_END = "GROUP BY leaf.log_index ORDER BY leaf.log_index"
+_ENTRIES = f"""
+    {_ENTRY}
     WHERE leaf.log_index >= $1 AND leaf.log_index < $2
       AND field.log_index >= $1 AND field.log_index < $2  -- a range does not pass through the join by itself
-    GROUP BY leaf.log_index
-    ORDER BY leaf.log_index
+    {_END}
 """
+_ENTRIES_AT = f"{_ENTRY} WHERE leaf.log_index = ANY($1::bigint[]) {_END}"
 # Fired also under session_replication_role = replica: "A".
 _GUARDS = """
     SELECT class.relname || '.' || trigger.tgname AS guard
@@ -142,6 +146,10 @@ class LogStore(Reader):
     async def entries(self, start: int, end: int) -> list[StoredEntry]:
         """The entries `start` up to, not including, `end`, in order."""
         return [_stored(row) for row in await self._fetch(_ENTRIES, start, end)]
+
+    async def entries_at(self, places: Sequence[int]) -> list[StoredEntry]:
+        """The entries at those places, in the order of the log."""
+        return [_stored(row) for row in await self._fetch(_ENTRIES_AT, list(places))]
 
     async def find(self, entry_id: str) -> StoredEntry | None:
         """The entry with that id, or None."""

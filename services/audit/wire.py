@@ -16,6 +16,7 @@ from services.audit.app_log import Receipt
 from services.audit.app_record import Ended, Happened, Intended
 from services.audit.core.entry import Field
 from services.audit.core.justification import CASE_NUMBER_LENGTH, PURPOSE_LENGTH, Justification
+from services.audit.core.log_question import Selection
 from services.audit.core.person import Role
 from services.audit.core.scope import LeftOut
 from services.audit.store_log import StoredEntry
@@ -48,7 +49,7 @@ def parse_authorize(request: pb.AuthorizeRequest, service: str) -> Asked:
         service=service,
         request_id=clean(request.request_id, 36),
         token=request.access_token,
-        justification=_justification(request.justification),
+        justification=justification(request.justification),
         question=question,
         first_authorization_id=request.first_authorization_id,
         problems=tuple(wrong),
@@ -64,7 +65,8 @@ def _case_check(request: pb.AuthorizeRequest, wrong: Wrong) -> str:
     return "" if name == "UNSPECIFIED" else name
 
 
-def _justification(given: justification_pb2.Justification) -> Justification:
+def justification(given: justification_pb2.Justification) -> Justification:
+    """Why, as it came; what is too long stays too long."""
     try:
         kind = justification_pb2.CaseNumberKind.Name(given.case_number_kind).removeprefix("CASE_NUMBER_KIND_")
     except ValueError:
@@ -100,7 +102,7 @@ def parse_intent(request: pb.RecordIntentRequest, service: str) -> Intended:
         resource_agency_ori=clean(request.resource_agency_ori, 9),
         details=details,
         problems=tuple(wrong),
-        justification=_justification(request.justification) if justified else None,
+        justification=justification(request.justification) if justified else None,
         person=request.resource_account_id,
         unit=clean(request.resource_unit, _MOST_RESOURCE),
     )
@@ -246,6 +248,21 @@ def receipt(given: Receipt) -> receipt_pb2.AuditReceipt:
         fields=map(_opened, entry.fields),
         proof=given.proof,
     )
+
+
+def parse_selection(request: log_pb.ExportLogRequest) -> Selection:
+    """Which entries are opened whole.
+
+    Raises:
+        InvalidFieldError: A field is wrong.
+    """
+    wrong: Wrong = []
+    if request.account_id:
+        parse_uuid("account_id", request.account_id, wrong)
+    if request.case_number:
+        parse_text("case_number", request.case_number, wrong, most=_MOST_RESOURCE)
+    raise_violations(wrong)
+    return Selection(request.account_id, request.case_number.strip())
 
 
 def log_entry(stored: StoredEntry) -> log_pb.LogEntry:

@@ -41,6 +41,7 @@ EVERYBODY = {"agency.list", "sensor.list", "retention.get", "policy.list"}
 HELD = {"question.held", "question.heldimage"}
 HOLDS = {"hold.place", "hold.release"}
 PURGES = {"hold.list", "purge.list", "retention.check"}
+LOG = {"question.log", "log.disclose", "log.unfinished"}
 SUBSCRIPTIONS = {"subscription.create", "subscription.change", "subscription.end"}
 APART_SUBSCRIPTIONS = {f"mcs_{act}" for act in SUBSCRIPTIONS}
 APART_ALERTS = (
@@ -102,7 +103,8 @@ MATRIX = {
     | REGISTER
     | WEBHOOKS_SEEN
     | {"webhook.approve"}
-    | {"agency.register"},
+    | LOG
+    | {"agency.register", "log.redact"},
     Role.WORK_UNIT_COORDINATOR: {"escalations.watch"} | COORDINATION | OVERSIGHT | REGISTER,
     Role.USER: QUESTIONS
     | SUBSCRIPTIONS
@@ -134,6 +136,7 @@ MATRIX = {
     | OVERSIGHT
     | PURGES
     | {"webhook.list"}
+    | LOG
     | {"log.export", "account.list", "account.get", "policy.explain", "dissemination.list", "evidence.list"},
     Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | OVERSIGHT | {"matcher.state"},
     Role.CVEO: EVERYBODY | APART | APART_LEAVING | APART_REGISTER,

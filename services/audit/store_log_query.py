@@ -1,0 +1,93 @@
+"""Questions to the log's tables. One method is one SELECT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.audit.core.log_question import LogFilter
+from services.audit.store_reader import Reader
+
+# A person's or a case's entries come by their index; without either the log is walked back from its end.
+_FROM_ALL = "audit.log_leaf AS l"
+_FROM_FIELD = "audit.log_field AS d JOIN audit.log_leaf AS l ON l.log_index = d.log_index"
+_FIND = """
+    SELECT l.log_index FROM {source}
+    WHERE {driven} AND l.log_index < $1 AND l.record_time >= $2 AND l.record_time < $3
+      AND EXISTS (SELECT FROM audit.log_field AS f WHERE f.log_index = l.log_index
+                  AND f.name IN ('actor_agency', 'agency') AND f.value = $4)
+      AND ($5 = '' OR EXISTS (SELECT FROM audit.log_field AS f
+                              WHERE f.log_index = l.log_index AND f.name = 'actor' AND f.value = $5))
+      AND ($6 = '' OR EXISTS (SELECT FROM audit.log_field AS f
+                              WHERE f.log_index = l.log_index AND f.name = 'case_number' AND f.value = $6))
+      AND ($7 = '' OR EXISTS (SELECT FROM audit.log_field AS f
+                              WHERE f.log_index = l.log_index AND f.name = 'action' AND f.value = $7))
+      AND ($8 = '' OR EXISTS (SELECT FROM audit.log_field AS f
+                              WHERE f.log_index = l.log_index AND f.name = 'kind' AND f.value = $8))
+    ORDER BY l.log_index DESC LIMIT $9
+"""
+_BY_ACCOUNT = _FIND.format(
+    source=_FROM_FIELD, driven="d.name = 'actor' AND d.value = $5 AND d.log_index < $1"
+)
+_BY_CASE = _FIND.format(
+    source=_FROM_FIELD, driven="d.name = 'case_number' AND d.value = $6 AND d.log_index < $1"
+)
+_BY_TIME = _FIND.format(source=_FROM_ALL, driven="true")
+# A further page of an answer has a subject too, the first question; an outcome alone ends what it is about.
+_UNFINISHED = """
+    SELECT l.log_index, l.entry_id, l.record_time, kind.value AS kind,
+           coalesce(action.value, '') AS action, coalesce(actor.value, '') AS actor,
+           coalesce(agency.value, '') AS agency
+    FROM audit.log_leaf AS l
+    JOIN audit.log_field AS kind ON kind.log_index = l.log_index AND kind.name = 'kind'
+    LEFT JOIN audit.log_field AS action ON action.log_index = l.log_index AND action.name = 'action'
+    LEFT JOIN audit.log_field AS actor ON actor.log_index = l.log_index AND actor.name = 'actor'
+    LEFT JOIN audit.log_field AS agency ON agency.log_index = l.log_index AND agency.name = 'actor_agency'
+    WHERE l.record_time >= $1 AND l.record_time < $2 AND kind.value IN ('query', 'intent')
+      AND ($3 = '' OR coalesce(agency.value, '') IN ('', $3))
+      AND NOT EXISTS (
+          SELECT FROM audit.log_field AS subject
+          JOIN audit.log_field AS ended ON ended.log_index = subject.log_index AND ended.name = 'kind'
+          WHERE subject.name = 'subject' AND subject.value = l.entry_id::text AND ended.value = 'outcome')
+    ORDER BY l.log_index LIMIT $4
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A question or act that was begun and never said to have ended."""
+
+    log_index: int
+    entry_id: str
+    record_time: datetime
+    kind: str
+    action: str
+    actor: str
+    agency: str
+
+
+class LogQueryStore(Reader):
+    """Finds entries."""
+
+    async def find(
+        self, asked: LogFilter, window: tuple[datetime, datetime], agency: str, before: int
+    ) -> list[int]:
+        """Places of the agency's entries that match, before `before`, newest first; one more than a page."""
+        statement = _BY_ACCOUNT if asked.account_id else _BY_CASE if asked.case_number else _BY_TIME
+        rows = await self._fetch(
+            statement,
+            before,
+            *window,
+            agency,
+            asked.account_id,
+            asked.case_number,
+            asked.action,
+            asked.kind,
+            asked.page_size + 1,
+        )
+        return [row["log_index"] for row in rows]
+
+    async def unfinished(self, start: datetime, end: datetime, agency: str, limit: int) -> list[Unfinished]:
+        """Questions and acts recorded in the window without outcome, oldest first; `agency` "" means all."""
+        rows = await self._fetch(_UNFINISHED, start, end, agency, limit)
+        return [Unfinished(**{**row, "entry_id": str(row["entry_id"])}) for row in rows]
