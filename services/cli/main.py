@@ -7,6 +7,7 @@ from services.cli import (
     agreement,
     alert,
     audit,
+    dispatch,
     dissemination,
     doctor,
     evidence,
@@ -19,6 +20,7 @@ from services.cli import (
     local,
     model,
     motor_carrier,
+    patrol,
     policy,
     retention,
     scope,
@@ -29,6 +31,7 @@ from services.cli import (
     search_scenes,
     sensor,
     sensor_health,
+    webhook,
     witness,
 )
 from services.cli.bootstrap import bootstrap
@@ -64,6 +67,9 @@ app.add_typer(local.app, name="local")
 app.add_typer(scope.app, name="scope")
 app.add_typer(model.app, name="model")
 app.add_typer(alert.app, name="alert")
+app.add_typer(webhook.app, name="webhook")
+app.add_typer(dispatch.app, name="dispatch")
+app.add_typer(patrol.app, name="patrol")
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 for more in (

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alpr.alerts.v1 import alert_service_pb2
+from alpr.alerts.v1 import alert_service_pb2, dispatch_service_pb2
 from alpr.audit.v1 import account_service_pb2, authorization_service_pb2, governance_service_pb2
 from alpr.matcher.v1 import (
     hot_list_service_pb2,
@@ -59,6 +59,8 @@ BUDGET = Words(tuning_service_pb2.BudgetKind, "BUDGET_KIND_", "budget")
 LIST_OWNER = Words(local_list_service_pb2.LocalListOwnerKind, "LOCAL_LIST_OWNER_KIND_", "owner of lists")
 ENTRY_STATE = Words(local_list_service_pb2.LocalEntryState, "LOCAL_ENTRY_STATE_", "state of entries")
 VERIFICATION = Words(notice_pb2.VerificationState, "VERIFICATION_STATE_", "state of verification")
+DELIVERY_KIND = Words(dispatch_service_pb2.DeliveryKind, "DELIVERY_KIND_", "kind of messages")
+ESCALATION_KIND = Words(alert_service_pb2.EscalationKind, "ESCALATION_KIND_", "kind of escalations")
 DISPOSITION = Words(alert_service_pb2.Disposition, "DISPOSITION_", "disposition")
 ROLE = Words(authorization_service_pb2.Role, "ROLE_", "role")
 CERTIFICATION = Words(account_service_pb2.CertificationKind, "CERTIFICATION_KIND_", "certification")
