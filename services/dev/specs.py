@@ -28,6 +28,7 @@ _SEARCH_LOGINS = (
     "search_mcs_question",
     "search_mcs_purge",
     "search_register",
+    "search_mcs_register",
 )
 _IDENTITY = ("PW_OIDC_ISSUER", "PW_OIDC_JWKS_URL", "PW_OIDC_REQUIRED_ACR")
 
@@ -206,6 +207,9 @@ def _alerts(world: World) -> Mapping[str, str]:
         "PW_TOKEN_KEY_FILE": str(world.key_file("alerts-token-key")),
         **_image_store(world),
         "PW_IMAGE_KEK_FILE": str(world.key_file("alerts-image-kek")),
+        # Receivers on this machine, with a certificate of the development authority, may be tried.
+        "PW_WEBHOOK_NETWORKS": "127.0.0.0/8",
+        "PW_WEBHOOK_CA_FILE": str(world.authority.ca_file),
     }
 
 
@@ -221,6 +225,7 @@ def _search(world: World) -> Mapping[str, str]:
         "PW_REGISTER_DATABASE_URL": world.login_url("search_register"),
         "PW_EVIDENCE_KEK_FILE": str(world.key_file("search-evidence-kek")),
         "PW_HOLD_KEK_FILE": str(world.key_file("search-hold-kek")),
+        "PW_MCS_HOLD_KEK_FILE": str(world.key_file("search-mcs-hold-kek")),
         # Nobody makes backups of a stack on one machine.
         "PW_BACKUP_DAYS": "0",
         "PW_TOKEN_KEY_FILE": str(world.key_file("search-token-key")),
