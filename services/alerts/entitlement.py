@@ -1,6 +1,7 @@
 """The right of a person to an open stream, held by leases from audit (ENF-051 IV.A.4)."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from services.alerts.audit import AuditClient, Lease
+from services.alerts.core.lease import trusted_for
 from services.alerts.core.model import Actor
 from services.alerts.errors import EntitlementEndedError
 from services.alerts.races import first_ending, wait_at_most
@@ -68,8 +70,8 @@ class Entitlement:
         self._terms = terms
         self._open_leases = open_leases
         self._leases = leases
-        self._lease = first
         self._renewed = asyncio.Event()
+        self._take(first)
 
     @classmethod
     async def open(cls, terms: EntitlementTerms, token: AccessToken, action: str = ACTION) -> "Entitlement":
@@ -124,7 +126,7 @@ class Entitlement:
         while True:
             try:
                 async for lease in self._leases:
-                    self._lease = lease
+                    self._take(lease)
                     self._renewed.set()
             except AuditUnavailableError as error:
                 log.warning("entitlement_unproven", error=type(error).__name__)
@@ -136,24 +138,30 @@ class Entitlement:
             await self._leases.aclose()
             self._leases = self._open_leases()
 
+    def _take(self, lease: Lease) -> None:
+        self._lease = lease
+        # By a clock that nobody sets.
+        life = trusted_for(lease.until, self._terms.clock.now())
+        self._trusted_until = time.monotonic() + life.total_seconds()
+
     async def _expire(self) -> None:
         while True:
-            if await self._renewed_before(self._lease.until):
+            last, trusted_until = self._lease, self._trusted_until
+            if await self._renewed_before(trusted_until):
                 continue
-            last = self._lease
             if not last.actor.is_telecom_center:
                 raise EntitlementEndedError("the entitlement could not be proved any more; try again")
             # An AMBER alert must reach dispatch: for a while the last lease does, and the log hears of it.
             await self._terms.report(Continuation(last.actor, last.until, begins=True))
-            renewed = await self._renewed_before(last.until + self._terms.telecom_grace)
+            grace = self._terms.telecom_grace.total_seconds()
+            renewed = await self._renewed_before(trusted_until + grace)
             await self._terms.report(Continuation(last.actor, last.until, begins=False))
             if not renewed:
                 raise EntitlementEndedError("the entitlement could not be proved any more; try again")
 
-    async def _renewed_before(self, moment: datetime) -> bool:
+    async def _renewed_before(self, moment: float) -> bool:
         self._renewed.clear()
-        left = moment - self._terms.clock.now()
-        return await wait_at_most(self._renewed, left.total_seconds())
+        return await wait_at_most(self._renewed, moment - time.monotonic())
 
 
 async def _first(leases: AsyncGenerator[Lease], audit: AuditClient) -> Lease:
