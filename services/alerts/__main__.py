@@ -5,12 +5,9 @@ from uuid import uuid4
 
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
 from alpr.alerts.v1 import export_service_pb2_grpc as export_rpc
-from alpr.alerts.v1 import subscription_service_pb2_grpc as subscription_rpc
 from alpr.alerts.v1 import webhook_service_pb2_grpc as webhook_rpc
 from services.alerts.app import Alerts
-from services.alerts.app_acts import AlertActs
 from services.alerts.app_export import AlertExports
-from services.alerts.app_subscriptions import SubscriptionActs
 from services.alerts.audit import AuditClient
 from services.alerts.background import Background
 from services.alerts.config import AlertsSettings
@@ -18,10 +15,10 @@ from services.alerts.dispatch_parts import Ground, dispatch_parts, periods_of
 from services.alerts.entitlement import EntitlementTerms
 from services.alerts.feed import Feed
 from services.alerts.outbox import OutboxDrainer
+from services.alerts.people_parts import people_parts
 from services.alerts.pictures import Pictures
 from services.alerts.server import AlertServicer
 from services.alerts.server_export import AlertExportServicer
-from services.alerts.server_subscription import SubscriptionServicer
 from services.alerts.store import AlertStore
 from services.alerts.store_dispositions import DispositionStore
 from services.alerts.store_export import ExportStore
@@ -43,7 +40,6 @@ from services.common.server import ServerBuilder, run, serve
 
 SERVICE = "alpr.alerts.v1.AlertService"
 EXPORT_SERVICE = "alpr.alerts.v1.AlertExportService"
-SUBSCRIPTION_SERVICE = "alpr.alerts.v1.SubscriptionService"
 WEBHOOK_SERVICE = "alpr.alerts.v1.WebhookService"
 
 
@@ -58,7 +54,8 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     objects = settings.image_store()
     await objects.check()
     pictures = Pictures(objects, read_key(settings.image_kek_file, "PW_IMAGE_KEK_FILE"))
-    sealer = TokenSealer(read_key(settings.token_key_file, "PW_TOKEN_KEY_FILE"))
+    token_key = read_key(settings.token_key_file, "PW_TOKEN_KEY_FILE")
+    sealer = TokenSealer(token_key)
     pool = await open_pool(database_url, application_name="alerts")
     channel = service_channel(settings.audit_target, settings.client_tls, server_name="audit")
     audit = AuditClient(channel, timeout_seconds=settings.audit_timeout_seconds)
@@ -67,11 +64,9 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     writer = AlertWriter(pool, clock, passage_window=window, new_id=uuid4, periods=periods_of(settings))
     writes = GroupCommit[Change, Done](writer.flush)
     alerts = Alerts(store, writes, audit, pictures, clock)
-    chosen = SubscriptionStore(pool)
-    book = SubscriptionBook(chosen)
+    book = SubscriptionBook(SubscriptionStore(pool))
     feed = Feed(store, book, ring_size=settings.feed_ring_size)
     subscriptions = Subscriptions(feed, store, book, sealer, clock=clock, pace=_pace(settings))
-    subscription_acts = SubscriptionActs(AlertActs(store, writes, audit, clock), chosen, writes, audit)
     terms = _terms(settings, audit, clock, alerts)
     servicer = AlertServicer(alerts, DispositionStore(pool), subscriptions, terms)
     records = PagedExport(
@@ -86,12 +81,7 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     await webhooks.start()
     builder = ServerBuilder(settings, name="alerts")
     builder.add(SERVICE, rpc.add_AlertServiceServicer_to_server, servicer).health_check(store.check)
-    subscription_servicer = SubscriptionServicer(subscription_acts)
-    builder.add(
-        SUBSCRIPTION_SERVICE,
-        subscription_rpc.add_SubscriptionServiceServicer_to_server,
-        subscription_servicer,
-    )
+    people_parts(pool, writes, audit, token_key, clock).add_to(builder)
     builder.add(EXPORT_SERVICE, export_rpc.add_AlertExportServiceServicer_to_server, exports)
     dispatch.add_to(builder)
     builder.add(WEBHOOK_SERVICE, webhook_rpc.add_WebhookServiceServicer_to_server, webhooks.servicer)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from alpr.type.v1 import receipt_pb2
 from services.alerts.app_acts import AlertActs
-from services.alerts.audit import DONE, FAILED, Act, AuditClient, Recorded
+from services.alerts.audit import DONE, FAILED, Act, AskedAlerts, AuditClient, Recorded
 from services.alerts.core.model import Alert, Hit, Step, StepRequest
 from services.alerts.core.severity import with_lateness
 from services.alerts.entitlement import Continuation
@@ -108,7 +108,15 @@ class Alerts:
         now = self._clock.now()
         is_question = look.justification is not None or now - alert.raise_time > RECENT
         if is_question and actor.agency_ori in alert.agencies:
-            recorded = await self._audit.authorize(act, token, look.justification, (alert.raise_time, now))
+            asked = AskedAlerts(
+                request_id=look.request_id,
+                justification=look.justification,
+                partition=alert.partition,
+                start=alert.raise_time,
+                end=now,
+                alert_id=alert.alert_id,
+            )
+            recorded = await self._audit.authorize(asked, token)
         else:
             recorded = await self._acts.intend(act, alert, token)
             is_question = False

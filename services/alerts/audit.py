@@ -12,8 +12,8 @@ from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import authorization_service_pb2_grpc as rpc
 from alpr.audit.v1 import health_service_pb2 as health_pb
 from alpr.audit.v1 import health_service_pb2_grpc as health_rpc
-from alpr.type.v1 import justification_pb2, receipt_pb2
-from services.alerts.core.model import Actor
+from alpr.type.v1 import justification_pb2, receipt_pb2, sensor_pb2
+from services.alerts.core.model import Actor, Partition
 from services.alerts.store_batch import OutboxItem
 from services.common.errors import AuditUnavailableError, from_rpc_error
 from services.common.identity import AccessToken
@@ -70,6 +70,24 @@ class Act:
     account: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AskedAlerts:
+    """A question about one alert, or about those of the window from `start` to `end`.
+
+    `arguments` are names and values of what else they must be; a further page cites the first authorization.
+    """
+
+    request_id: UUID
+    justification: justification_pb2.Justification | None
+    partition: Partition
+    start: datetime
+    end: datetime
+    alert_id: UUID | None = None
+    page_size: int = 1
+    arguments: tuple[tuple[str, str], ...] = ()
+    first_authorization_id: str = ""
+
+
 class AuditClient:
     """Calls audit over one channel. Every method raises AuditUnavailableError when audit does not answer."""
 
@@ -119,22 +137,22 @@ class AuditClient:
         response = await self._answer(self._authorization.RecordIntent(request, timeout=self.timeout_seconds))
         return Recorded(UUID(response.intent_id), _actor(response.actor))
 
-    async def authorize(
-        self,
-        act: Act,
-        token: AccessToken,
-        justification: justification_pb2.Justification | None,
-        window: tuple[datetime, datetime],
-    ) -> Recorded:
-        """The authorization to look at one alert, once it is on disk. Raises what audit refuses with."""
-        question = pb.AlertQuestion(alert_id=str(act.alert_id), page_size=1)
-        getattr(question, "from").CopyFrom(to_timestamp(window[0]))
-        question.to.CopyFrom(to_timestamp(window[1]))
+    async def authorize(self, asked: AskedAlerts, token: AccessToken) -> Recorded:
+        """The authorization to look, once it is on disk. Raises what audit refuses with."""
+        question = pb.AlertQuestion(
+            alert_id=str(asked.alert_id) if asked.alert_id else "",
+            page_size=asked.page_size,
+            partition=sensor_pb2.Partition.ValueType(asked.partition),
+            arguments=[pb.QuestionArgument(name=name, value=value) for name, value in asked.arguments],
+        )
+        getattr(question, "from").CopyFrom(to_timestamp(asked.start))
+        question.to.CopyFrom(to_timestamp(asked.end))
         request = pb.AuthorizeRequest(
-            request_id=str(act.request_id),
+            request_id=str(asked.request_id),
             access_token=token.reveal(),
-            justification=justification,
+            justification=asked.justification,
             question=pb.Question(alerts=question),
+            first_authorization_id=asked.first_authorization_id,
         )
         response = await self._answer(self._authorization.Authorize(request, timeout=self.timeout_seconds))
         return Recorded(UUID(response.authorization_id), _actor(response.actor))

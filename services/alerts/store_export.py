@@ -9,8 +9,8 @@ from services.alerts.rows import MATCH_COLUMNS, SIGHTING_COLUMNS, Row
 from services.common.pg import Connection, Pool, connection
 
 _HEAD = "SELECT next_position - 1 FROM alerts.feed_head"
-# An alert is raised once, and positions run in the order of commit: no page misses one that comes later.
-# One more than the page has tells whether there are more.
+# Motor Carrier Safety alerts are for their own roles (II.H). An alert is raised once, and positions run in
+# the order of commit: no page misses one that comes later. One more than the page has tells of more.
 _ALERTS = """
 SELECT f.position, a.alert_id, a.plate, a.sensor_agency_ori, a.raise_time, a.acknowledged,
        a.verification_state, a.disposition, n.hits
@@ -19,7 +19,7 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS hits FROM alerts.hit h
     WHERE h.alert_id = a.alert_id AND (h.sensor_agency_ori = $1 OR h.list_agency_ori = $1)
 ) n
-WHERE f.kind = 1 AND f.position > $2 AND f.position <= $3 AND n.hits > 0
+WHERE f.kind = 1 AND f.position > $2 AND f.position <= $3 AND n.hits > 0 AND NOT a.motor_carrier
 ORDER BY f.position LIMIT $4
 """
 _HITS = f"""

@@ -1,7 +1,6 @@
 """Sealed resume tokens: where in which feed whose stream was."""
 
 import base64
-import binascii
 import os
 import struct
 from dataclasses import dataclass
@@ -27,17 +26,37 @@ class ResumePoint:
     account_id: str
 
 
+class Seal:
+    """Closes bytes and opens them with AES-256-GCM, for one purpose."""
+
+    def __init__(self, key: bytes, purpose: bytes) -> None:
+        self._cipher = AESGCM(key)
+        self._purpose = purpose
+
+    def close(self, plain: bytes) -> str:
+        """`plain` as URL-safe text that nobody else can read or make."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, plain, self._purpose)).decode()
+
+    def open(self, text: str) -> bytes:
+        """What `text` was made of.
+
+        Raises:
+            ValueError, InvalidTag: `text` was not made by `close` with this key and purpose.
+        """
+        sealed = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+        return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], self._purpose)
+
+
 class TokenSealer:
-    """Seals and opens resume tokens with AES-256-GCM."""
+    """Seals and opens resume tokens."""
 
     def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+        self._seal = Seal(key, _PURPOSE)
 
     def seal(self, point: ResumePoint) -> str:
         """`point` as URL-safe text that nobody else can read or make."""
-        nonce = os.urandom(_NONCE_BYTES)
-        plain = _HEAD.pack(point.epoch, point.position) + point.account_id.encode()
-        return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, plain, _PURPOSE)).decode()
+        return self._seal.close(_HEAD.pack(point.epoch, point.position) + point.account_id.encode())
 
     def open(self, token: str) -> ResumePoint:
         """The point that `token` was sealed from.
@@ -46,10 +65,9 @@ class TokenSealer:
             BadTokenError: `token` was not made by `seal` with this key.
         """
         try:
-            sealed = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
-            plain = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _PURPOSE)
+            plain = self._seal.open(token)
             epoch, position = _HEAD.unpack_from(plain)
             account_id = plain[_HEAD.size :].decode()
-        except (UnicodeError, binascii.Error, ValueError, InvalidTag, struct.error) as error:
+        except (ValueError, InvalidTag, struct.error) as error:
             raise BadTokenError("the resume token is not one of ours; begin without one") from error
         return ResumePoint(epoch=epoch, position=position, account_id=account_id)
