@@ -77,7 +77,8 @@ class Assets:
             NotFoundError: There is no such asset in use in the person's agency.
             AlprError: What audit refuses with: an asset of another unit.
         """
-        actor = await who_is(self._audit, token, "asset.board")
+        # Whose unit's the asset is, the intent asks; who may go aboard of any, may report of it too.
+        actor = await who_is(self._audit, token, "asset.report")
         asset = await self._named(actor, boarding)
         act = Act(boarding.request_id, "asset.board", asset.asset_id, actor.agency_ori, unit=asset.unit)
         intent = await self._audit.record_intent(act, token)
