@@ -1,6 +1,8 @@
 """`platewarden dissemination`: the register of what left, and what its recipients are to be told."""
 
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +10,7 @@ import typer
 from alpr.search.v1 import dissemination_service_pb2 as pb
 from alpr.search.v1 import dissemination_service_pb2_grpc as rpc
 from alpr.search.v1.dissemination_pb2 import Recipient
+from services.audit import verify_notice
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
 from services.cli.output import Output, folded
 from services.cli.question import Asked, with_options
@@ -21,6 +24,7 @@ app = typer.Typer(
 )
 NOTICE = Words(pb.RecipientNoticeKind, "RECIPIENT_NOTICE_KIND_", "kind of notice")
 KIND = Words(pb.DisseminationKind, "DISSEMINATION_KIND_", "kind of file")
+DELIVERY = Words(pb.NoticeDeliveryState, "NOTICE_DELIVERY_STATE_", "state of delivery")
 _MOST_ROWS = 500
 # Ids are copied into the next command: folded and never cut off.
 _ENTRIES = folded("entry", "left (UTC)", "what", "for, case", "until", "to tell")
@@ -162,6 +166,37 @@ def told(
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
 
+@app.command()
+def resend(
+    notice: Annotated[str, typer.Argument(help="The notice; `notices` shows its id.")],
+    email: Annotated[str, typer.Option("--email", help="Another address, for this notice alone.")] = "",
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Has the system write to the recipient at once, also when it gave up."""
+
+    async def work(session: Session, output: Output) -> None:
+        request = pb.ResendNoticeRequest(request_id=new_request_id(), notice_id=notice, email=email)
+        answer = await session.call(_stub(session).ResendNotice, request)
+        output.result(answer, f"Notice {notice} is sent next")
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command("verify-notice")
+def verify_letter(
+    notice: Annotated[Path, typer.Argument(help="notice.json of the letter.")],
+    receipt: Annotated[Path, typer.Argument(help="receipt.json of the letter.")],
+    key: Annotated[Path, typer.Option("--public-key", help="File with the log's public key.")],
+) -> None:
+    """Proves offline that a notice is genuine: exit code 0 when it is, else 1 with one sentence.
+
+    The same program stands alone in services/audit/verify_notice.py and needs nothing but Python.
+    """
+    sys.exit(verify_notice.main(["--public-key", str(key), str(notice), str(receipt)]))
+
+
 def _stub(session: Session) -> Any:
     return rpc.DisseminationServiceStub(session.channel("search"))
 
@@ -188,8 +223,23 @@ def _notice_row(notice: pb.RecipientNotice) -> tuple[str, ...]:
         f"{notice.notice_time.ToDatetime():%Y-%m-%d %H:%M}",
         f"{NOTICE.word(notice.kind)}: {notice.text}",
         f"{notice.dissemination_id}, {_name(notice.recipient)}",
-        f"{notice.told_time.ToDatetime():%Y-%m-%d %H:%M}" if notice.HasField("told_time") else "-",
+        _how(notice),
     )
+
+
+def _how(notice: pb.RecipientNotice) -> str:
+    """Whether the recipient was told, and how the system's own letter fares."""
+    delivery, words = notice.delivery, []
+    if notice.HasField("told_time"):
+        words.append(f"{notice.told_time.ToDatetime():%Y-%m-%d %H:%M}")
+    words.append(DELIVERY.word(delivery.state))
+    if delivery.attempt_count:
+        words.append(f"{delivery.attempt_count} attempt(s)")
+    if delivery.problem:
+        words.append(delivery.problem)
+    if delivery.HasField("next_attempt_time"):
+        words.append(f"next {delivery.next_attempt_time.ToDatetime():%Y-%m-%d %H:%M}")
+    return ", ".join(words)
 
 
 def _name(recipient: Recipient) -> str:

@@ -61,6 +61,10 @@ class ForWhom:
     )
     signed_on: Annotated[datetime | None, typer.Option("--signed-on", help="When, UTC.")] = None
     report_number: Annotated[str, typer.Option("--report-number", help="The report that it belongs to.")] = ""
+    email: Annotated[
+        str,
+        typer.Option("--email", help="Where the system writes when it is purged, was wrong or is overdue."),
+    ] = ""
     delete_by: Annotated[
         datetime | None,
         typer.Option("--delete-by", help="When it must be deleted; usually when a read of now would be."),
@@ -80,6 +84,7 @@ class ForWhom:
             purpose=self.their_purpose,
             legal_basis=self.legal_basis,
             report_number=self.report_number,
+            email=self.email,
         )
         if self.declaration:
             recipient.declaration.CopyFrom(

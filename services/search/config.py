@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from services.common.config import Address, ReadableFile
 from services.common.image_store import ImageStoreSettings
+from services.search.core.notice import is_address
 from services.search.core.time_zones import known_time_zones
 
 
@@ -49,6 +50,8 @@ class SearchSettings(ImageStoreSettings):
     hold_kek_file: ReadableFile
     """Key that the keys of legal holds are wrapped with: 32 bytes as hexadecimal digits. Whoever loses it
     loses what the holds keep."""
+    mcs_hold_kek_file: ReadableFile
+    """The same for holds on reads of the Motor Carrier Safety data set; another key."""
     backup_days: Annotated[int, Field(ge=0, le=3660)]
     """How long backups and archived write-ahead logs of database and image store are kept; 0 when there are
     none. It stands on every purge certificate: until then a purged read may be in a backup."""
@@ -57,6 +60,21 @@ class SearchSettings(ImageStoreSettings):
     loses it loses the packages."""
     home_state: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "IL"
     """Agencies whose ORI begins otherwise are of another state, and need a declaration (625 ILCS 5/2-130)."""
+    smtp_target: Address = ""
+    """host:port of the mail server that takes notices to recipients; empty when people tell them."""
+    smtp_tls: Literal["starttls", "tls"] = "starttls"
+    """How TLS begins: after the greeting (port 587 or 25) or at once (465). There is no way without it."""
+    smtp_ca: ReadableFile | None = None
+    """Authority of the mail server's certificate, where it is none that the operating system knows."""
+    smtp_user: str = ""
+    smtp_password_file: ReadableFile | None = None
+    """The file of the user's password; both or neither."""
+    smtp_from: str = ""
+    """Address that notices come from."""
+    notice_seconds: Annotated[float, Field(gt=0, le=3600)] = 20
+    """How often it is looked whether a notice is due."""
+    notice_first_wait_seconds: Annotated[float, Field(gt=0, le=3600)] = 60
+    """Time after a first attempt that failed; then four times as long each, a day at most, ten attempts."""
     token_key_file: ReadableFile
     """Key that seals page tokens: 32 bytes as hexadecimal digits, the same for all replicas."""
     question_connections: Annotated[int, Field(ge=1, le=100)] = 8
@@ -70,6 +88,14 @@ class SearchSettings(ImageStoreSettings):
         if name not in known_time_zones():
             raise ValueError('must be a name of the IANA data base, as "America/Chicago"')
         return name
+
+    @model_validator(mode="after")
+    def _whole_relay(self) -> Self:
+        if self.smtp_target and not is_address(self.smtp_from):
+            raise ValueError("PW_SMTP_FROM must be the address that notices come from")
+        if bool(self.smtp_user) != (self.smtp_password_file is not None):
+            raise ValueError("PW_SMTP_USER and PW_SMTP_PASSWORD_FILE belong together")
+        return self
 
     @model_validator(mode="after")
     def _own_logins(self) -> Self:

@@ -61,6 +61,7 @@ def _recipient(message: pb.Recipient, wrong: list[FieldViolation]) -> Recipient:
         declaration=_declaration(message.declaration, wrong) if message.HasField("declaration") else None,
         decision=_decision(message.decision, wrong) if message.HasField("decision") else None,
         report_number=message.report_number,
+        email=message.email,
     )
 
 

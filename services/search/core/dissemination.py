@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
+from services.search.core.notice import is_address
+
 _ORI: Final = re.compile(r"[A-Z]{2}[A-Z0-9]{7}")
 _HASH_BYTES: Final = 32
 _LONGEST_NAME: Final = 200
@@ -75,6 +77,7 @@ class Recipient:
     declaration: Declaration | None = None
     decision: Decision | None = None
     report_number: str = ""
+    email: str = ""
 
     def in_words(self) -> str:
         """The recipient in one line, for people."""
@@ -134,6 +137,8 @@ def shortcomings(recipient: Recipient, home_state: str) -> Iterator[Wrong]:
             yield name, f"must be at most {most} printable characters"
     if recipient.agency_ori and not _ORI.fullmatch(recipient.agency_ori):
         yield "agency_ori", "must be an ORI: two letters, then seven letters or digits"
+    if recipient.email and not is_address(recipient.email):
+        yield "email", "must be a plain address, as records@example.gov"
     yield from _missing(recipient)
     if recipient.kind is RecipientKind.LAW_ENFORCEMENT and not recipient.agency_ori.startswith(home_state):
         yield from _of_declaration(recipient.declaration)
