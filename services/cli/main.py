@@ -6,6 +6,7 @@ from services.cli import (
     account,
     agreement,
     alert,
+    alert_list,
     audit,
     dispatch,
     dissemination,
@@ -31,6 +32,7 @@ from services.cli import (
     search_scenes,
     sensor,
     sensor_health,
+    subscription,
     webhook,
     witness,
 )
@@ -66,7 +68,9 @@ app.add_typer(hotlist.app, name="hotlist")
 app.add_typer(local.app, name="local")
 app.add_typer(scope.app, name="scope")
 app.add_typer(model.app, name="model")
+alert.app.command("list")(alert_list.list_alerts)
 app.add_typer(alert.app, name="alert")
+app.add_typer(subscription.app, name="subscription")
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(dispatch.app, name="dispatch")
 app.add_typer(patrol.app, name="patrol")

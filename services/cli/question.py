@@ -152,15 +152,16 @@ class Where:
         if len(given) > 1:
             raise CommandError("a question has one place: choose --near, --within, --group or --sensors")
         if self.near:
-            return Area(circle=_circle(self.near))
+            return Area(circle=circle_of(self.near))
         if self.within:
-            return Area(polygon=_polygon(self.within))
+            return Area(polygon=polygon_in(self.within))
         if self.sensors:
             return Area(sensors=SensorList(sensor_ids=self.sensors.split(",")))
         return Area(sensor_group=self.group) if self.group else None
 
 
-def _circle(text: str) -> Circle:
+def circle_of(text: str) -> Circle:
+    """The circle that LATITUDE,LONGITUDE,METRES means. Raises CommandError."""
     try:
         latitude, longitude, metres = map(float, text.split(","))
     except ValueError:
@@ -168,8 +169,12 @@ def _circle(text: str) -> Circle:
     return Circle(center=MapPoint(latitude=latitude, longitude=longitude), radius_meters=metres)
 
 
-def _polygon(path: Path) -> Polygon:
-    """The one polygon of a GeoJSON file (RFC 7946), by itself or in a feature or collection."""
+def polygon_in(path: Path) -> Polygon:
+    """The one polygon of a GeoJSON file (RFC 7946), by itself or in a feature or collection.
+
+    Raises:
+        CommandError: The file cannot be read, or holds no such polygon.
+    """
     try:
         shape = json.loads(path.read_text(encoding="utf-8"))
         if shape["type"] == "FeatureCollection":

@@ -61,6 +61,7 @@ ENTRY_STATE = Words(local_list_service_pb2.LocalEntryState, "LOCAL_ENTRY_STATE_"
 VERIFICATION = Words(notice_pb2.VerificationState, "VERIFICATION_STATE_", "state of verification")
 DELIVERY_KIND = Words(dispatch_service_pb2.DeliveryKind, "DELIVERY_KIND_", "kind of messages")
 ESCALATION_KIND = Words(alert_service_pb2.EscalationKind, "ESCALATION_KIND_", "kind of escalations")
+SEVERITY = Words(alert_service_pb2.Severity, "SEVERITY_", "severity")
 DISPOSITION = Words(alert_service_pb2.Disposition, "DISPOSITION_", "disposition")
 ROLE = Words(authorization_service_pb2.Role, "ROLE_", "role")
 CERTIFICATION = Words(account_service_pb2.CertificationKind, "CERTIFICATION_KIND_", "certification")
