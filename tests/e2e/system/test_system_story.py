@@ -28,7 +28,7 @@ from services.cli.demo.command import tell
 from services.cli.demo.material import Material, leads_file
 from services.cli.demo.offline import forge
 from services.cli.demo.story import SENSOR_ID
-from services.cli.export import write_manifest
+from services.cli.export_folder import write_manifest
 from services.cli.frames import Picture
 from services.cli.locate import locate
 from services.cli.options import new_request_id

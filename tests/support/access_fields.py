@@ -1,0 +1,104 @@
+"""What a request needs besides what is filled in by itself, for each RPC where that does not suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from services.common.wire import to_timestamp
+from tests.support.search_every_question import request as question_fields
+
+_QUESTIONS = (
+    *("SearchReads", "FindStakeout", "FindConvoy", "GetPattern", "Summarize", "FindCorridor"),
+    *("ExportReport", "ExportEvidence", "ExportReads"),
+)
+
+
+def fields_for(name: str, facts: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of the RPC's request to set; None leaves one unset."""
+    if name in _QUESTIONS:
+        return _without_the_rest(name)
+    return _FIELDS(facts).get(name, {})
+
+
+def _without_the_rest(name: str) -> dict[str, Any]:
+    return {"window": None, "area": None, **question_fields(name)}
+
+
+def _ago(hours: float) -> Any:
+    return to_timestamp(datetime.now(UTC) - timedelta(hours=hours))
+
+
+def _FIELDS(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    mark = uuid4().hex[:8]
+    return {**_people(facts, mark), **_agencies(facts, mark), **_lists(facts), **_others(facts)}
+
+
+def _people(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
+    account = {
+        **{"subject": f"new-{mark}", "issuer": facts["issuer"], "full_name": "N. N.", "badge_number": mark},
+        **{
+            "email": f"new-{mark}@{facts['email_domain']}",
+            "agency_ori": facts["agency_ori"],
+            "unit": facts["unit"],
+        },
+    }
+    decision = {"document_sha256": bytes(32), "reference": "letter of May", "valid_until": _ago(-24)}
+    return {
+        "CreateAccount": {"account": account},
+        "GrantNonAgencyAccess": {"decision": decision},
+        "GrantRole": {"role": facts["role"]},
+        "RevokeRole": {"role": facts["role"]},
+        "ExplainPolicy": {"action": "question.reads", "role": 0},
+        "Authorize": {},
+    }
+
+
+def _agencies(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
+    agency = {"ori": f"IL{mark[:7].upper()}", "name": "Another", "email_domains": [f"x{mark}.illinois.gov"]}
+    agreement = {
+        **{"provider_ori": facts["agency_ori"], "recipient_ori": facts["other_ori"], "data_classes": [1]},
+        **{"document_sha256": bytes(32), "start_time": _ago(1), "end_time": _ago(-24)},
+    }
+    place = {"latitude": 41.9, "longitude": -87.6, "description": "bridge"}
+    sensor = {
+        **{"sensor_id": f"cam-{mark}", "agency_ori": facts["agency_ori"], "sensor_group": "bridge"},
+        **{"deployment_type": 1, "place": place, "provenance": 1},
+    }
+    return {
+        "RegisterAgency": {"agency": agency},
+        "ProposeAgreement": {"agreement": agreement},
+        "RegisterSensor": {"sensor": sensor},
+        "ApproveDeployment": {"status": 2, "approved_until": None},
+        "SetGroupLimit": {"sensor_group": "bridge", "offence_codes": ["HOMICIDE"]},
+        "SetRetention": {"days": 60, "days_before": 90, "confirm_days": 60},
+        "GetConsistencyProof": {"from_size": 1, "to_size": 2},
+    }
+
+
+def _lists(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    header = {"request_id": str(uuid4()), "hot_list_id": facts["hot_list_id"], "format": 1, "kind": 1}
+    return {
+        "UploadHotListVersion": {"header": header},
+        "ApproveHotListVersion": {"version": 1},
+        "ActivateHotListVersion": {"version": 1},
+        "DiffHotListVersions": {"from_version": 1, "to_version": 2},
+        "DeactivateHotList": {"reason": "not needed any longer"},
+        "SetImmigrationFile": {"reason": "decision of the board"},
+        "AddLocalEntry": {
+            "pattern": "AB1234",
+            "state": "IL",
+            "plate_type": "",
+            "sensor_id": "",
+            "vehicle": None,
+        },
+        "CreateHotList": {"name": f"list {uuid4().hex[:8]}"},
+        "ActivateModel": {"version": "plates-2", "sensor_share": 1.0, "reason": "decision of the board"},
+        "RollBackModel": {"reason": "decision of the board"},
+    }
+
+
+def _others(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    return {"VerifyAlert": {"state": 2, "system": "", "response_id": ""}}

@@ -1,0 +1,103 @@
+"""A running system with one principal of every kind, and calls of any RPC as each of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import grpc
+from google.protobuf import message_factory
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+
+from services.common.client import ClientTls, bearer, service_channel, user_channel
+from services.dev.pki import DevelopmentAuthority
+from services.dev.supervisor import Supervisor
+
+NOBODY: Final = "nobody"
+REFUSED: Final = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
+# What an answer to a call looks like that was let through and then waits for more.
+OPEN: Final = "OPEN"
+_SECONDS: Final = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody or something that calls: with a certificate of its own, or with a token, or with neither."""
+
+    name: str
+    tls: ClientTls | None = None
+    subject: str = ""
+
+
+@dataclass
+class Callers:
+    """Calls as anybody. Channels stay open until `close`."""
+
+    stack: Supervisor
+    _channels: dict[tuple[str, str], grpc.aio.Channel] = field(default_factory=dict)
+
+    async def outcome(self, who: Principal, method: MethodDescriptor, request: Message) -> str:
+        """Name of the status code with which the call ended; OK with its first answer, OPEN without one."""
+        call = self._call(who, method, request)
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await _first(call)
+        except grpc.aio.AioRpcError as error:
+            return error.code().name
+        except TimeoutError:
+            return OPEN
+        finally:
+            call.cancel()
+        return grpc.StatusCode.OK.name
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        for channel in self._channels.values():
+            await channel.close()
+
+    def _call(self, who: Principal, method: MethodDescriptor, request: Message) -> Any:
+        service = method.containing_service.full_name
+        ways = (method.client_streaming, method.server_streaming)
+        kind = "_".join("stream" if way else "unary" for way in ways)
+        answer = message_factory.GetMessageClass(method.output_type)
+        make = getattr(self._channel(who, service.split(".")[1]), kind)(
+            f"/{service}/{method.name}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=answer.FromString,
+        )
+        metadata = (bearer(self.stack.token(who.subject)),) if who.subject else ()
+        return make(_held_open(request) if method.client_streaming else request, metadata=metadata)
+
+    def _channel(self, who: Principal, service: str) -> grpc.aio.Channel:
+        key = ("" if who.tls is None else who.name, service)
+        if key not in self._channels:
+            self._channels[key] = (
+                user_channel(self.stack.targets[service], self.stack.ca_file)
+                if who.tls is None
+                else service_channel(self.stack.machine_targets[service], who.tls, server_name=service)
+            )
+        return self._channels[key]
+
+
+def machines(authority: DevelopmentAuthority, names: Mapping[str, tuple[str, ...]]) -> Iterator[Principal]:
+    """Principals with certificates: `names` are those of each kind (service, sensor, agency)."""
+    for kind, of_kind in names.items():
+        for name in of_kind:
+            made = getattr(authority, kind)(name)
+            yield Principal(f"{kind} {name}", ClientTls(made.cert_file, made.key_file, made.ca_file))
+
+
+async def _held_open(request: Message) -> AsyncIterator[Message]:
+    """One message, and no end of the stream: the answer is about who sends, not about what is missing."""
+    yield request
+    await asyncio.Event().wait()
+
+
+async def _first(call: Any) -> None:
+    if isinstance(call, grpc.aio.UnaryStreamCall | grpc.aio.StreamStreamCall):
+        await call.read()
+        return
+    await call
