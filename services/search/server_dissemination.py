@@ -7,6 +7,7 @@ from alpr.search.v1.dissemination_service_pb2_grpc import DisseminationServiceSe
 from services.common.clock import Clock
 from services.common.identity import Context
 from services.search import wire_dissemination as wire
+from services.search.app_notices import NoticeDesk
 from services.search.app_register import RegisterBook
 from services.search.server_search import token_of
 
@@ -14,8 +15,9 @@ from services.search.server_search import token_of
 class DisseminationServer(DisseminationServiceServicer):
     """See dissemination_service.proto."""
 
-    def __init__(self, book: RegisterBook, home_state: str, clock: Clock) -> None:
+    def __init__(self, book: RegisterBook, desk: NoticeDesk, home_state: str, clock: Clock) -> None:
         self._book = book
+        self._desk = desk
         self._home_state = home_state
         self._clock = clock
 
@@ -62,11 +64,19 @@ class DisseminationServer(DisseminationServiceServicer):
         wanted = wire.parse_wanted(request, token_of(context), [], filters)
         notices = await self._book.notices(wanted, with_told=request.with_told)
         return pb.ListRecipientNoticesResponse(
-            notices=map(wire.notice_message, notices),
+            notices=map(wire.notice_message, await self._desk.followed(notices)),
             next_page_token=wire.next_page([one.notice_number for one in notices], wanted),
         )
 
     async def RecordTold(self, request: pb.RecordToldRequest, context: Context) -> pb.RecordToldResponse:
         """See dissemination_service.proto."""
         statement = wire.parse_statement(request, "notice_id", token_of(context))
-        return pb.RecordToldResponse(notice=wire.notice_message(await self._book.told(statement)))
+        (followed,) = await self._desk.followed([await self._book.told(statement)])
+        return pb.RecordToldResponse(notice=wire.notice_message(followed))
+
+    async def ResendNotice(
+        self, request: pb.ResendNoticeRequest, context: Context
+    ) -> pb.ResendNoticeResponse:
+        """See dissemination_service.proto."""
+        followed = await self._desk.resend(wire.parse_resend(request, token_of(context)))
+        return pb.ResendNoticeResponse(notice=wire.notice_message(followed))

@@ -13,9 +13,12 @@ from alpr.type.v1.justification_pb2 import Justification
 from services.common.errors import FieldViolation
 from services.common.identity import AccessToken
 from services.common.wire import parse_moment, parse_uuid, raise_violations, to_timestamp
+from services.search.app_notices import Followed, Resend
 from services.search.app_register import Call, HandOn, Statement, Wanted
 from services.search.core.dissemination import due_shortcomings, is_printable
-from services.search.store_register import BEYOND, Entry, Listing, RecipientNotice
+from services.search.core.notice import is_address
+from services.search.store_notices import Delivery
+from services.search.store_register import BEYOND, Entry, Listing
 from services.search.wire_recipient import parse_for_whom
 
 _MOST_ROWS: Final = 500
@@ -140,8 +143,20 @@ def entry_message(entry: Entry) -> pb.Dissemination:
     return message
 
 
-def notice_message(notice: RecipientNotice) -> pb.RecipientNotice:
+def parse_resend(request: pb.ResendNoticeRequest, token: AccessToken) -> Resend:
+    """The notice that is to be sent again. Errors as for `parse_hand_on`."""
+    wrong: list[FieldViolation] = []
+    request_id = parse_uuid("request_id", request.request_id, wrong)
+    notice_id = parse_uuid("notice_id", request.notice_id, wrong)
+    if request.email and not is_address(request.email):
+        wrong.append(FieldViolation("email", "must be a plain address, as records@example.gov"))
+    raise_violations(wrong)
+    return Resend(Call(request_id, token), notice_id, request.email)
+
+
+def notice_message(followed: Followed) -> pb.RecipientNotice:
     """The notice as it is shown."""
+    notice = followed.notice
     message = pb.RecipientNotice(
         notice_id=str(notice.notice_id),
         kind=pb.RecipientNoticeKind.Value(f"RECIPIENT_NOTICE_KIND_{notice.kind}"),
@@ -153,4 +168,20 @@ def notice_message(notice: RecipientNotice) -> pb.RecipientNotice:
     )
     if notice.told_time:
         message.told_time.CopyFrom(to_timestamp(notice.told_time))
+    message.delivery.CopyFrom(_delivery(followed.delivery))
+    return message
+
+
+def _delivery(delivery: Delivery | None) -> pb.NoticeDelivery:
+    if delivery is None:
+        return pb.NoticeDelivery(state=pb.NOTICE_DELIVERY_STATE_BY_PERSON)
+    message = pb.NoticeDelivery(
+        state=pb.NoticeDeliveryState.Value(f"NOTICE_DELIVERY_STATE_{delivery.state}"),
+        attempt_count=delivery.attempts,
+        problem=delivery.problem,
+    )
+    if delivery.last_attempt:
+        message.last_attempt_time.CopyFrom(to_timestamp(delivery.last_attempt))
+    if delivery.next_attempt:
+        message.next_attempt_time.CopyFrom(to_timestamp(delivery.next_attempt))
     return message
