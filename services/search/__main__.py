@@ -24,12 +24,13 @@ from services.search.append import Archive, DataSets
 from services.search.audit_gateway import AuditGateway
 from services.search.case_directory import open_directory
 from services.search.config import SearchSettings
+from services.search.core.houses import ARCHIVE
 from services.search.images import ReadImages
 from services.search.leaving import Neighbours, open_leaving
 from services.search.look_back import LookBack
 from services.search.look_back_pictures import LookBackPictures, PictureSources
 from services.search.motor_carrier import Asking, open_motor_carrier
-from services.search.retention import Beside, RetentionPools, add_retention
+from services.search.retention import House, Houses, RetentionPools, add_retention
 from services.search.road import QuestionRoad
 from services.search.sensor_health import open_sensor_health
 from services.search.server import ArchiveServer
@@ -74,6 +75,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     search = Search(road, ReadsStore(question_pool), token_key)
     analysis = Analysis(road, at_once=max(1, size // 2))
     objects = settings.image_store()
+    await objects.check()
     images = ReadImages(objects)
     one_read = OneRead(road, ImageKeyStore(question_pool), images, plate_box)
     sources = PictureSources(questions, LookBackKeyStore(question_pool), images, plate_box)
@@ -83,7 +85,9 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     look_back = LookBack(audit, LookBackStore(question_pool), apart)
     acts = Acts(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)
     sensors = await open_sensor_health(settings, channel, acts, SystemClock())
-    leaving = await open_leaving(settings, Neighbours(road, acts, question_pool, objects))
+    leaving = await open_leaving(
+        settings, Neighbours(road, acts, question_pool, objects, AuthorizationServiceStub(channel))
+    )
     general = Archive(AppendStore(append_pool), SystemClock())
     archive = DataSets(general, motor_carrier.archive, sensors.notes.note)
     upkeep = SteadyUpkeep(UpkeepStore(purge_pool))
@@ -91,7 +95,8 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     await upkeep.start()
     await questions.warm_up(size)
     builder = ServerBuilder(settings, name="search").on_stop(channel.close).on_stop(cases.close)
-    asking = Asking(audit, cases.directory, token_key, objects)
+    apart_road = QuestionRoad(audit, QuestionStore(motor_carrier.questions, "motor_carrier"), cases.directory)
+    asking = Asking(apart_road, token_key, objects)
     built = (
         leaving.added_to(sensors.served_by(motor_carrier.served_by(builder, asking)))
         .add(
@@ -115,8 +120,12 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
         .on_stop(look_back_pictures.close)
         .on_stop(archive.close)
     )
-    pools = RetentionPools(purge_pool, motor_carrier.purge, question_pool)
-    return add_retention(built, settings, pools, Beside(channel, road, leaving.departures))
+    pools = RetentionPools(purge_pool, question_pool)
+    houses = Houses(
+        House(ARCHIVE, pools, road, leaving.departures, settings.hold_kek_file),
+        motor_carrier.house(settings, apart_road, leaving.departures),
+    )
+    return add_retention(built, settings, channel, houses)
 
 
 async def main() -> None:

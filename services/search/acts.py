@@ -49,11 +49,15 @@ class ActPlan:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An intent that is in the log, and who it is of."""
+    """An intent that is in the log, and who it is of.
+
+    `statement` is audit's signature, of an act that the archive checks by itself (sql/0091_signed_acts.sql).
+    """
 
     intent_id: UUID
     account_id: str
     agency_ori: str
+    statement: str = field(default="", repr=False)
 
 
 class Acts:
@@ -85,7 +89,7 @@ class Acts:
             raise _refusal(error) from error
         except ValueError:
             raise AuditUnavailableError(_NOT_RECORDED) from None
-        return Intent(intent_id, answer.actor.account_id, answer.actor.agency_ori)
+        return Intent(intent_id, answer.actor.account_id, answer.actor.agency_ori, answer.statement)
 
     async def done(self, intent_id: UUID, details: Mapping[str, str]) -> Receipts:
         """Receipts of intent and outcome, once it is in the log that the act is done. Idempotent.

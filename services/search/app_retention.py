@@ -14,8 +14,8 @@ from services.common.identity import AccessToken
 from services.common.retention import RetentionFollower
 from services.search.acts import ActPlan, Acts
 from services.search.core.holds import OlderData, OlderReason, reason_of
-from services.search.day_images import DAYS, HOLDS, DayImages
-from services.search.purge import Purger
+from services.search.day_images import DAYS
+from services.search.purge import HeldHouse, Keeping, Purger
 from services.search.store_purge import EndedPurge, PurgeStore
 
 log = structlog.get_logger()
@@ -24,7 +24,6 @@ log = structlog.get_logger()
 _PATIENCE_SECONDS: Final = 20.0
 # What has no end by day: pictures of hits (IV.E.2), the history of models.
 _FOR_EVER: Final = frozenset({"alerts", "models"})
-_EVIDENCE: Final = "evidence"
 _AFTER_ALL: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _NO_PURGE: Final = UUID(int=0)
 
@@ -54,13 +53,14 @@ class RetentionOffice:
         acts: Acts,
         store: PurgeStore,
         purger: Purger,
-        images: DayImages,
+        keeping: Keeping,
         retention: RetentionFollower,
     ) -> None:
         self._acts = acts
         self._store = store
         self._purger = purger
-        self._images = images
+        self._images = keeping.images
+        self._houses = keeping.houses
         self._retention = retention
         self._running: set[asyncio.Task[int | None]] = set()
 
@@ -125,16 +125,23 @@ class RetentionOffice:
         return found
 
     async def _kept_apart(self) -> list[OlderData]:
-        in_force = set(map(str, await self._store.holds_in_force()))
-        found = []
-        for name in await self._images.names(HOLDS):
-            used = await self._images.usage_below(f"{HOLDS}/{name}")
-            reason = OlderReason.HOLD if name in in_force else OlderReason.OVERDUE
-            found.append(OlderData(f"images {HOLDS}/{name}", used.objects, None, reason))
+        found = [one for house in self._houses for one in await self._held(house)]
+        evidence = {house.names.evidence for house in self._houses}
+        known = {DAYS, *_FOR_EVER, *(house.names.holds for house in self._houses)}
         for name in await self._images.names(""):
-            if name == _EVIDENCE:
+            if name in evidence:
                 used = await self._images.usage_below(name)
                 found.append(OlderData(f"images {name}", used.objects, None, OlderReason.EVIDENCE))
-            elif name not in _FOR_EVER | {DAYS, HOLDS}:
+            elif name not in known:
                 found.append(OlderData(f"images {name}", None, None, OlderReason.UNKNOWN))
+        return found
+
+    async def _held(self, house: HeldHouse) -> list[OlderData]:
+        in_force = set(map(str, await house.store.holds_in_force()))
+        found = []
+        for name in await house.images.holds():
+            place = f"{house.names.holds}/{name}"
+            used = await self._images.usage_below(place)
+            reason = OlderReason.HOLD if name in in_force else OlderReason.OVERDUE
+            found.append(OlderData(f"images {place}", used.objects, None, reason))
         return found

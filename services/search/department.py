@@ -12,6 +12,7 @@ from services.search.acts import Acts
 from services.search.app_department import DepartmentExports, House
 from services.search.app_holds import Holds
 from services.search.core.dissemination import Recipient, RecipientKind
+from services.search.core.houses import HouseNames
 from services.search.departures import Departures
 from services.search.server_department import ExportServer
 from services.search.wire_evidence import for_whom
@@ -20,9 +21,11 @@ from services.search.wire_export import write_page
 _SERVICE: Final = export_service_pb2.DESCRIPTOR.services_by_name["ExportService"].full_name
 
 
-def archive_house(holds: Holds, departures: Departures) -> House:
-    """The archive's data set."""
-    return House(holds.reads, departures, "dissemination.everything", "export.seal")
+def department_house(names: HouseNames, holds: Holds, departures: Departures) -> House:
+    """A data set as its export knows it."""
+    return House(
+        holds.reads, departures, names.action("dissemination.everything"), names.action("export.seal")
+    )
 
 
 def add_export(builder: ServerBuilder, acts: Acts, houses: Mapping[bool, House]) -> ServerBuilder:

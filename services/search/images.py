@@ -10,7 +10,8 @@ from services.common.errors import NotFoundError, StorageUnavailableError
 from services.common.imagecrypt import SealError, open_image
 from services.common.objects import ObjectStore
 from services.search.core.answer import StoredImage
-from services.search.day_images import APART, DAYS
+from services.search.core.houses import MOTOR_CARRIER
+from services.search.day_images import DAYS
 
 log = structlog.get_logger()
 
@@ -25,7 +26,7 @@ class ReadImages:
 
     def __init__(self, objects: ObjectStore, *, motor_carrier: bool = False) -> None:
         self._objects = objects
-        self._folder = f"/{APART}" if motor_carrier else ""
+        self._folder = f"/{MOTOR_CARRIER.days}" if motor_carrier else ""
 
     async def load(self, image: StoredImage) -> bytes:
         """The picture as the sensor sent it, checked against its hash.

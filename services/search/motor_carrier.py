@@ -14,11 +14,13 @@ from services.common.server import ServerBuilder
 from services.search.app_motor_carrier import MotorCarrierSearch
 from services.search.app_read import OneRead
 from services.search.append import Archive
-from services.search.case_directory import CaseDirectory
 from services.search.config import SearchSettings
+from services.search.core.houses import MOTOR_CARRIER
+from services.search.departures import Departures
 from services.search.images import ReadImages
 from services.search.look_back_pictures import PictureSources
-from services.search.road import Audit, QuestionRoad
+from services.search.retention import House, RetentionPools
+from services.search.road import QuestionRoad
 from services.search.server_motor_carrier import MotorCarrierServer
 from services.search.store_append import AppendStore
 from services.search.store_image import ImageKeyStore
@@ -36,10 +38,9 @@ _QUESTION_CONNECTIONS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What questions to either data set need alike."""
+    """What questions to the data set need."""
 
-    audit: Audit
-    cases: CaseDirectory
+    road: QuestionRoad
     token_key: bytes = field(repr=False)
     objects: ObjectStore
 
@@ -75,13 +76,18 @@ class MotorCarrier:
         """`builder`, which answers questions, and closes all here but the archive when the server stops."""
         for pool in self.pools:
             builder.on_stop(pool.close)
-        road = QuestionRoad(asking.audit, QuestionStore(self.questions, self.schema), asking.cases)
+        road = asking.road
         images = ReadImages(asking.objects, motor_carrier=True)
         keys = ImageKeyStore(self.questions, self.schema)
         one_read = OneRead(road, keys, images, plate_box, image_kind="mcsimage")
         server = MotorCarrierServer(MotorCarrierSearch(road, asking.token_key), one_read)
         builder.add(_SERVICE, add_MotorCarrierServiceServicer_to_server, server)
         return builder.on_stop(self.upkeep.stop).on_stop(road.close)
+
+    def house(self, settings: SearchSettings, road: QuestionRoad, departures: Departures) -> House:
+        """The data set as holds and purges know it."""
+        pools = RetentionPools(self.purge, self.questions)
+        return House(MOTOR_CARRIER, pools, road, departures, settings.mcs_hold_kek_file)
 
 
 async def open_motor_carrier(settings: SearchSettings, clock: Clock) -> MotorCarrier:

@@ -8,18 +8,25 @@ was, and ends once.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
+from uuid import UUID
 
 import structlog
 
 from services.common.errors import StorageUnavailableError
 from services.common.retention import RetentionFollower
 from services.search.acts import ActPlan, Acts
+from services.search.core.houses import ARCHIVE, HouseNames
 from services.search.core.purge import PurgeTerms, certificate, purge_id
-from services.search.day_images import HOLDS, DayImages
+from services.search.day_images import DayImages
 from services.search.errors import DayKeptError
+from services.search.held_images import HeldImages
+from services.search.hold_keys import HoldKeys
+from services.search.store_held import HeldStore
 from services.search.store_purge import Purge, PurgeStore
 
 log = structlog.get_logger()
@@ -28,12 +35,60 @@ _TRIES: Final = 20
 _PAUSE_SECONDS: Final = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class HeldHouse:
+    """What the holds of one data set need when a day ends."""
+
+    names: HouseNames
+    store: HeldStore
+    images: HeldImages
+    keys: HoldKeys
+
+    async def seal(self, day: date) -> dict[UUID, bytes]:
+        """The keys of the day's holds, once what they cover is sealed with them.
+
+        Raises:
+            StorageUnavailableError: A hold came meanwhile, or its key cannot be opened.
+        """
+        keys = self.keys.all_opened(await self.store.keys(day))
+        while keys and await self.store.seal(day, keys):
+            pass
+        return keys
+
+    async def part_images(self, day: date) -> dict[str, int]:
+        """How many pictures of the day lie with holds now, and how many are missing."""
+        keys = self.keys.all_opened(await self.store.keys(day))
+        for hold_id, image_sha256 in await self.store.images_to_part(day):
+            # A hold that was released meanwhile needs none any more.
+            if hold_id in keys and await self.images.part(hold_id, keys[hold_id], day, image_sha256):
+                await self.store.image_parted(hold_id, image_sha256)
+            else:
+                log.warning("held_image_missing", hold=str(hold_id), day=day.isoformat())
+        return await self.store.images(day)
+
+    async def remove_ended(self) -> None:
+        """Returns when nothing lies under holds that were released; a release that was killed leaves it."""
+        in_force = set(map(str, await self.store.holds_in_force()))
+        for name in await self.images.holds():
+            if name not in in_force:
+                await self.images.remove(name)
+                log.info("hold_removed", hold=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """The image store's part, and what holds keep: the archive's house first."""
+
+    images: DayImages
+    houses: Sequence[HeldHouse]
+
+
 class Purger:
     """Purges.
 
     Args:
         store: The database's part.
-        images: The image store's part.
+        keeping: Images, and what holds keep.
         acts: The record.
         retention: Whose records series it is.
         backup_days: How long backups of database and image store are kept.
@@ -42,14 +97,15 @@ class Purger:
     def __init__(
         self,
         store: PurgeStore,
-        images: DayImages,
+        keeping: Keeping,
         acts: Acts,
         retention: RetentionFollower,
         *,
         backup_days: int,
     ) -> None:
         self._store = store
-        self._images = images
+        self._images = keeping.images
+        self._houses = keeping.houses
         self._acts = acts
         self._retention = retention
         self._backup_days = backup_days
@@ -83,7 +139,8 @@ class Purger:
                 await self._carry_out(purge)
             if not begin:
                 return len(under_way)
-            await self._remove_ended_holds()
+            for house in self._houses:
+                await house.remove_ended()
             days = await self._days_over()
             for day in days:
                 await self._purge(day)
@@ -110,15 +167,16 @@ class Purger:
 
     async def _carry_out(self, purge: Purge) -> None:
         try:
-            await self._drop_day(purge)
+            await self._drop_rows(purge)
         except DayKeptError:
             await self._acts.failed(purge.intent_id)
             await self._store.end(purge, {})
             return
         await self._store.forget_words(purge)
-        await self._store.drop_day_apart(purge)
-        await self._store.note_evidence(purge)
-        await self._part_held_images(purge)
+        for house in self._houses:
+            evidence, images = await house.store.evidence(purge.day), await house.part_images(purge.day)
+            await self._store.note(purge, f"{house.names.steps}evidence", evidence)
+            await self._store.note(purge, f"{house.names.steps}held_images", images)
         await self._remove_images(purge)
         written = await self._store.note(purge, "certificate", await self._certificate(purge))
         receipts = await self._acts.done(purge.intent_id, written)
@@ -127,21 +185,17 @@ class Purger:
             "day_purged", day=purge.day.isoformat(), rows=int(written["reads"]), purge=str(purge.purge_id)
         )
 
-    async def _drop_day(self, purge: Purge) -> None:
-        """Returns when the rows are gone; a reader may be in the way for a while."""
-        for _ in range(_TRIES):
-            with suppress(StorageUnavailableError):
-                return await self._store.drop_day(purge)
-            await asyncio.sleep(_PAUSE_SECONDS)
-        return await self._store.drop_day(purge)
-
-    async def _part_held_images(self, purge: Purge) -> None:
-        for hold_id, image_sha256 in await self._store.images_to_part(purge.day):
-            if await self._images.part(hold_id, purge.day, image_sha256):
-                await self._store.image_parted(hold_id, image_sha256)
+    async def _drop_rows(self, purge: Purge) -> None:
+        """Returns when the rows of both data sets are gone; a reader may be in the way for a while."""
+        for house in self._houses:
+            drop = self._store.drop_day if house.names is ARCHIVE else self._store.drop_day_apart
+            for _ in range(_TRIES):
+                with suppress(StorageUnavailableError):
+                    await drop(purge, await house.seal(purge.day))
+                    break
+                await asyncio.sleep(_PAUSE_SECONDS)
             else:
-                log.warning("held_image_missing", hold=str(hold_id), day=purge.day.isoformat())
-        await self._store.note(purge, "held_images", await self._store.held_images(purge.day))
+                await drop(purge, await house.seal(purge.day))
 
     async def _remove_images(self, purge: Purge) -> None:
         used, key = await self._images.usage(purge.day)
@@ -158,11 +212,3 @@ class Purger:
             backup_days=self._backup_days,
         )
         return certificate(purge.day, result.begun_at, terms, result.steps)
-
-    async def _remove_ended_holds(self) -> None:
-        """What lies under holds that were released: a release that was killed half-way left it there."""
-        in_force = set(map(str, await self._store.holds_in_force()))
-        for name in await self._images.names(HOLDS):
-            if name not in in_force:
-                await self._images.remove_hold(name)
-                log.info("hold_removed", hold=name)

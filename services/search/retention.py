@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import grpc
@@ -16,19 +18,24 @@ from alpr.search.v1.retention_service_pb2_grpc import add_RetentionServiceServic
 from services.common.clock import SystemClock
 from services.common.errors import AlprError
 from services.common.keyfile import read_key
+from services.common.objects import ObjectStore
 from services.common.pg import Pool
 from services.common.retention import Retention, RetentionFollower
 from services.common.server import ServerBuilder
 from services.search.acts import Acts
-from services.search.app_holds import Holds
+from services.search.app_holds import HoldHouse, Holds
 from services.search.app_retention import RetentionOffice
 from services.search.config import SearchSettings
+from services.search.core.houses import HouseNames
 from services.search.day_images import DayImages
-from services.search.department import add_export, archive_house
+from services.search.department import add_export, department_house
 from services.search.departures import Departures
-from services.search.purge import Purger
+from services.search.held_images import HeldImages
+from services.search.hold_keys import HoldKeys
+from services.search.purge import HeldHouse, Keeping, Purger
 from services.search.road import QuestionRoad
 from services.search.server_retention import RetentionServer
+from services.search.store_held import HeldStore
 from services.search.store_holds import HoldStore
 from services.search.store_purge import PurgeStore
 from services.search.store_upkeep import UpkeepStore
@@ -44,26 +51,63 @@ _FIRST_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class RetentionPools:
-    """Connections: of search_purge, of search_mcs_purge, and of search_question."""
+    """Connections of a data set: those that end its days, and those that ask."""
 
     purge: Pool
-    apart: Pool
     questions: Pool
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """What the rest of search has already: the way to audit, the road of questions, and that of files."""
+class House:
+    """What the rest of search has already of a data set.
 
-    audit: grpc.aio.Channel
+    Attributes:
+        pools: Its connections.
+        road: That of its questions.
+        departures: That of its files.
+        kek_file: The key that wraps those of its holds.
+    """
+
+    names: HouseNames
+    pools: RetentionPools
     road: QuestionRoad
     departures: Departures
+    kek_file: Path
+
+    def held(self, objects: ObjectStore) -> HeldHouse:
+        """What its holds need when a day ends."""
+        keys = HoldKeys(read_key(self.kek_file, "PW_HOLD_KEK_FILE"))
+        store = HeldStore(self.pools.purge, self.names)
+        return HeldHouse(self.names, store, HeldImages(objects, self.names), keys)
+
+    def holds(self, acts: Acts, held: HeldHouse) -> Holds:
+        """Its holds, for people."""
+        store = HoldStore(self.pools.purge, self.pools.questions, self.names)
+        return Holds(acts, HoldHouse(self.names, store, held.images, held.keys), self.road)
+
+
+@dataclass(frozen=True, slots=True)
+class Houses:
+    """Both data sets."""
+
+    archive: House
+    apart: House
+
+    @property
+    def both(self) -> tuple[House, House]:
+        """The archive first: its purge keeps the account of the day."""
+        return self.archive, self.apart
+
+    @property
+    def by_partition(self) -> tuple[tuple[bool, House], tuple[bool, House]]:
+        """Both, the Motor Carrier Safety data set as True."""
+        return (False, self.archive), (True, self.apart)
 
 
 class DailyPurge:
     """Purges once a UTC day, and takes up what was interrupted, also acts; for as long as it runs."""
 
-    def __init__(self, purger: Purger, holds: Holds, retention: RetentionFollower) -> None:
+    def __init__(self, purger: Purger, holds: Collection[Holds], retention: RetentionFollower) -> None:
         self._purger = purger
         self._holds = holds
         self._retention = retention
@@ -86,7 +130,8 @@ class DailyPurge:
             pause = _AGAIN_SECONDS
             try:
                 if self._retention.is_known:
-                    await self._holds.settle()
+                    for holds in self._holds:
+                        await holds.settle()
                     await self._purger.run_if_due()
                     pause = _LOOK_EVERY_SECONDS
             except AlprError as error:
@@ -97,34 +142,38 @@ class DailyPurge:
 
 
 def add_retention(
-    builder: ServerBuilder,
-    settings: SearchSettings,
-    pools: RetentionPools,
-    beside: Beside,
+    builder: ServerBuilder, settings: SearchSettings, audit: grpc.aio.Channel, houses: Houses
 ) -> ServerBuilder:
     """`builder` with RetentionService; follows the setting and purges from now on until the server stops."""
-    store, upkeep = PurgeStore(pools.purge, pools.apart), UpkeepStore(pools.purge)
-    upkeep_apart = UpkeepStore(pools.apart, "motor_carrier")
+    store = PurgeStore(houses.archive.pools.purge, houses.apart.pools.purge)
+    upkeeps = [UpkeepStore(one.pools.purge, one.names.schema) for one in houses.both]
 
     async def follow(told: Retention) -> None:
         await store.follow(told.statement)
         # A longer period has days without a partition.
-        await upkeep.ensure_partitions()
-        await upkeep_apart.ensure_partitions()
+        for upkeep in upkeeps:
+            await upkeep.ensure_partitions()
 
-    retention = RetentionFollower(SettingsServiceStub(beside.audit), follow)
-    acts = Acts(AuthorizationServiceStub(beside.audit), settings.audit_timeout_seconds)
-    images = DayImages(settings.image_store(), read_key(settings.hold_kek_file, "PW_HOLD_KEK_FILE"))
-    purger = Purger(store, images, acts, retention, backup_days=settings.backup_days)
-    office = RetentionOffice(acts, store, purger, images, retention)
-    holds = Holds(acts, HoldStore(pools.purge, pools.questions), images, beside.road)
-    daily = DailyPurge(purger, holds, retention)
+    retention = RetentionFollower(SettingsServiceStub(audit), follow)
+    acts = Acts(AuthorizationServiceStub(audit), settings.audit_timeout_seconds)
+    objects = settings.image_store()
+    kept = [one.held(objects) for one in houses.both]
+    keeping = Keeping(DayImages(objects), kept)
+    purger = Purger(store, keeping, acts, retention, backup_days=settings.backup_days)
+    office = RetentionOffice(acts, store, purger, keeping, retention)
+    holds = {
+        apart: one.holds(acts, held) for (apart, one), held in zip(houses.by_partition, kept, strict=True)
+    }
+    daily = DailyPurge(purger, holds.values(), retention)
     retention.start()
     daily.start()
     server = RetentionServer(office, holds, SystemClock())
-    builder = add_export(builder, acts, {False: archive_house(holds, beside.departures)})
+    exported = {
+        apart: department_house(one.names, holds[apart], one.departures) for apart, one in houses.by_partition
+    }
     return (
-        builder.add(_SERVICE, add_RetentionServiceServicer_to_server, server)
+        add_export(builder, acts, exported)
+        .add(_SERVICE, add_RetentionServiceServicer_to_server, server)
         .on_stop(retention.stop)
         .on_stop(daily.stop)
         .on_stop(office.close)

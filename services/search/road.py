@@ -147,14 +147,14 @@ class QuestionRoad:
         Raises:
             StorageUnavailableError: The archive did not answer, or not with those, or the permit has ended.
         """
-        reads = await _taken(self._questions.reads(answered.authorization, answered.kind))
+        reads = await taken(self._questions.reads(answered.authorization, answered.kind))
         if rows_digest(read.read_id for read in reads) != answered.summary.rows_digest:
             raise StorageUnavailableError(_CHANGED)
         return reads
 
     async def computed(self, answered: Answered) -> Any:
         """The JSON value that the archive computed. Errors as for `reads`."""
-        text = await _taken(self._questions.computed(answered.authorization, answered.kind))
+        text = await taken(self._questions.computed(answered.authorization, answered.kind))
         if text is None or sha256(text.encode()).digest() != answered.summary.rows_digest:
             raise StorageUnavailableError(_CHANGED)
         return json.loads(text)
@@ -183,7 +183,7 @@ class QuestionRoad:
             ) from error
 
 
-async def _taken(answer: Awaitable[_Answer]) -> _Answer:
+async def taken(answer: Awaitable[_Answer]) -> _Answer:
     """The answer; a permit that ended while it was on its way is no fault of the officer's."""
     try:
         return await answer

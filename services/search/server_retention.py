@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from alpr.search.v1 import retention_service_pb2 as pb
 from alpr.search.v1.retention_service_pb2_grpc import RetentionServiceServicer
 from services.common.clock import Clock
@@ -9,33 +11,46 @@ from services.common.identity import AccessToken, Context, require_token
 from services.search import wire_retention as wire
 from services.search.app_holds import Holds
 from services.search.app_retention import RetentionOffice
+from services.search.wire_sensor_health import parse_partition
+
+_OfHouse = (
+    pb.PlaceHoldRequest
+    | pb.ReleaseHoldRequest
+    | pb.ListHoldsRequest
+    | pb.ListHeldReadsRequest
+    | pb.GetHeldReadImageRequest
+)
 
 
 class RetentionServer(RetentionServiceServicer):
     """See retention_service.proto."""
 
-    def __init__(self, office: RetentionOffice, holds: Holds, clock: Clock) -> None:
+    def __init__(self, office: RetentionOffice, holds: Mapping[bool, Holds], clock: Clock) -> None:
+        """`holds` are those of the archive as False, of the Motor Carrier Safety data set as True."""
         self._office = office
         self._holds = holds
         self._clock = clock
+
+    def _of(self, request: _OfHouse) -> Holds:
+        return self._holds[parse_partition(request.partition)]
 
     async def PlaceHold(self, request: pb.PlaceHoldRequest, context: Context) -> pb.PlaceHoldResponse:
         """See retention_service.proto."""
         token = _token(context)
         request_id, hold = wire.parse_place(request, self._clock.now())
-        return wire.placed(*await self._holds.place(request_id, token, request.justification, hold))
+        return wire.placed(*await self._of(request).place(request_id, token, request.justification, hold))
 
     async def ReleaseHold(self, request: pb.ReleaseHoldRequest, context: Context) -> pb.ReleaseHoldResponse:
         """See retention_service.proto."""
         token = _token(context)
         request_id, hold_id, reason = wire.parse_release(request)
-        return wire.released(*await self._holds.release(request_id, token, hold_id, reason))
+        return wire.released(*await self._of(request).release(request_id, token, hold_id, reason))
 
     async def ListHolds(self, request: pb.ListHoldsRequest, context: Context) -> pb.ListHoldsResponse:
         """See retention_service.proto."""
         token, size = _token(context), wire.parse_page_size(request.page_size)
         after = wire.parse_hold_position(request.page_token)
-        found = await self._holds.page(token, after, size + 1)
+        found = await self._of(request).page(token, after, size + 1)
         return pb.ListHoldsResponse(
             holds=map(wire.hold, found[:size]),
             next_page_token=wire.hold_token(found[size - 1]) if len(found) > size else "",
@@ -46,14 +61,14 @@ class RetentionServer(RetentionServiceServicer):
     ) -> pb.ListHeldReadsResponse:
         """See retention_service.proto."""
         asked = wire.parse_held_reads(request, _token(context))
-        return wire.held_reads(await self._holds.reads(asked))
+        return wire.held_reads(await self._of(request).reads(asked))
 
     async def GetHeldReadImage(
         self, request: pb.GetHeldReadImageRequest, context: Context
     ) -> pb.GetHeldReadImageResponse:
         """See retention_service.proto."""
         asked = wire.parse_held_image(request, _token(context))
-        return wire.held_image(await self._holds.image(asked))
+        return wire.held_image(await self._of(request).image(asked))
 
     async def ListPurges(self, request: pb.ListPurgesRequest, context: Context) -> pb.ListPurgesResponse:
         """See retention_service.proto."""

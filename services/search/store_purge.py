@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from alpr.type.v1.receipt_pb2 import AuditReceipt
+from services.common.errors import StorageUnavailableError
 from services.common.pg import Pool, connection
 from services.search.errors import DayKeptError
 
@@ -25,15 +26,10 @@ _DAYS_OVER_APART: Final = "SELECT day FROM motor_carrier.days_over() AS t (day)"
 _PURGES_OF: Final = "SELECT archive.purges_of($1)"
 _UNDER_WAY: Final = "SELECT purge_id, intent_id, day FROM archive.purges_under_way()"
 _BEGIN: Final = "SELECT archive.begin_purge($1, $2, $3)"
-_DROP_DAY: Final = "SELECT archive.drop_day($1)"
-_DROP_DAY_APART: Final = "SELECT motor_carrier.drop_day($1, $2)"
+_DROP_DAY: Final = "SELECT archive.drop_day($1, $2, $3)"
+_DROP_DAY_APART: Final = "SELECT motor_carrier.drop_day($1, $2, $3, $4)"
 _FORGET_WORDS: Final = "SELECT archive.forget_words($1, $2)"
 _NOTE_STEP: Final = "SELECT archive.note_step($1, $2, $3)"
-_IMAGES_TO_PART: Final = "SELECT hold_id, image_sha256 FROM archive.images_to_part($1)"
-_IMAGE_PARTED: Final = "SELECT archive.image_parted($1, $2)"
-_HELD_IMAGES: Final = "SELECT parted, missing FROM archive.held_images($1)"
-_HOLDS_IN_FORCE: Final = "SELECT hold_id FROM archive.holds_in_force() AS t (hold_id)"
-_EVIDENCE: Final = "SELECT packages, digest FROM archive.evidence_of_day($1)"
 _RESULT: Final = "SELECT begun_at, retention_days, setting_revision, steps FROM archive.purge_result($1)"
 _END: Final = "SELECT archive.end_purge($1, $2, $3, $4)"
 _PURGES: Final = (
@@ -44,6 +40,7 @@ _OLDER_APART: Final = "SELECT place, row_count, oldest, why FROM motor_carrier.o
 _TRY_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('archive.purge', 0))"
 _UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended('archive.purge', 0))"
 _WORDS_AT_ONCE: Final = 5000
+_LACKS_KEY: Final = "a hold on this day lacks its key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +147,27 @@ class PurgeStore:
         """
         await self._value(_BEGIN, purge.purge_id, purge.intent_id, purge.day)
 
-    async def drop_day(self, purge: Purge) -> None:
-        """Returns when the day's rows are gone, but for what holds keep apart.
+    async def drop_day(self, purge: Purge, keys: Mapping[UUID, bytes]) -> None:
+        """Returns when the day's rows are gone, but for what holds keep apart, sealed with their `keys`.
 
         Raises:
             DayKeptError: Reads of the day may be found again; nothing was done.
-            StorageUnavailableError: A reader was in the way for too long; nothing was done.
+            StorageUnavailableError: A reader was in the way for too long, or a hold came meanwhile, whose key
+                is not among `keys`; nothing was done.
         """
-        await self._value(_DROP_DAY, purge.purge_id)
+        try:
+            await self._value(_DROP_DAY, purge.purge_id, list(keys), list(keys.values()))
+        except asyncpg.InvalidParameterValueError as error:
+            raise StorageUnavailableError(_LACKS_KEY) from error
 
-    async def drop_day_apart(self, purge: Purge) -> None:
+    async def drop_day_apart(self, purge: Purge, keys: Mapping[UUID, bytes]) -> None:
         """The same for the Motor Carrier Safety data set."""
-        async with connection(self._apart) as held:
-            result = await held.fetchval(_DROP_DAY_APART, purge.purge_id, purge.day)
+        named = list(keys), list(keys.values())
+        try:
+            async with connection(self._apart) as held:
+                result = await held.fetchval(_DROP_DAY_APART, purge.purge_id, purge.day, *named)
+        except asyncpg.InvalidParameterValueError as error:
+            raise StorageUnavailableError(_LACKS_KEY) from error
         await self.note(purge, "motor_carrier", json.loads(result))
 
     async def forget_words(self, purge: Purge) -> None:
@@ -176,32 +181,6 @@ class PurgeStore:
             await self._value(_NOTE_STEP, purge.purge_id, step, json.dumps(result))
         )
         return found
-
-    async def images_to_part(self, day: date) -> list[tuple[UUID, bytes]]:
-        """Holds, each with an image of the day that does not lie with it yet."""
-        async with connection(self._pool) as held:
-            rows = await held.fetch(_IMAGES_TO_PART, day)
-        return [(row["hold_id"], row["image_sha256"]) for row in rows]
-
-    async def image_parted(self, hold_id: UUID, image_sha256: bytes) -> None:
-        """Notes that it does."""
-        await self._value(_IMAGE_PARTED, hold_id, image_sha256)
-
-    async def held_images(self, day: date) -> dict[str, int]:
-        """Of the images of a day that holds need: how many lie with them, and how many are missing."""
-        async with connection(self._pool) as held:
-            return dict((await held.fetch(_HELD_IMAGES, day))[0])
-
-    async def note_evidence(self, purge: Purge) -> None:
-        """Writes down which evidence packages outlive the day."""
-        async with connection(self._pool) as held:
-            packages, digest = (await held.fetch(_EVIDENCE, purge.day))[0]
-        await self.note(purge, "evidence", {"packages": packages, "digest": digest.hex()})
-
-    async def holds_in_force(self) -> set[UUID]:
-        """The holds in force."""
-        async with connection(self._pool) as held:
-            return {row["hold_id"] for row in await held.fetch(_HOLDS_IN_FORCE)}
 
     async def result(self, purge: Purge) -> PurgeResult:
         """What the steps wrote down."""

@@ -32,6 +32,7 @@ LOGINS = {
         "search_mcs_question",
         "search_mcs_purge",
         "search_register",
+        "search_mcs_register",
     ),
     "alerts": ("alerts_app",),
 }

@@ -295,7 +295,9 @@ def cases(moments: Moments, read_id: UUID) -> list[Case]:
 OTHERS = {
     # What outlives its day lies in tables of its own (test_search_holds.py, test_search_register.py).
     "archive.find_held": "test_search_holds.py",
-    "archive.find_held_image": "test_search_holds.py",
+    "archive.find_heldimage": "test_search_holds.py",
+    "motor_carrier.find_mcsheld": "test_search_holds.py",
+    "motor_carrier.find_mcsheldimage": "test_search_holds.py",
     "archive.find_evidencecopy": "test_search_register.py",
     # Questions of the matcher, in a form of their own.
     "archive.find_for_look_back": "test_search_look_back.py",

@@ -242,7 +242,8 @@ def environment(
     """Environment of a search process."""
     files, key_file = tls.server("search"), folder / "token.key"
     evidence_file, hold_file = folder / "evidence.key", folder / "hold.key"
-    for file in (key_file, evidence_file, hold_file):
+    mcs_hold_file = folder / "mcs-hold.key"
+    for file in (key_file, evidence_file, hold_file, mcs_hold_file):
         if not file.exists():
             file.write_text(secrets.token_hex(32))
     return {
@@ -261,6 +262,7 @@ def environment(
         "PW_REGISTER_DATABASE_URL": database.url("search_register"),
         "PW_EVIDENCE_KEK_FILE": str(evidence_file),
         "PW_HOLD_KEK_FILE": str(hold_file),
+        "PW_MCS_HOLD_KEK_FILE": str(mcs_hold_file),
         "PW_BACKUP_DAYS": "7",
         "PW_AUDIT_TARGET": f"127.0.0.1:{audit_port}",
         "PW_AUDIT_TIMEOUT_SECONDS": "1.5",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -84,6 +84,11 @@ class OlderData:
 def hold_id(request_id: UUID) -> UUID:
     """The id of the hold that this request places."""
     return uuid5(_NAMESPACE, str(request_id))
+
+
+def act_moment(moment: datetime) -> str:
+    """A moment as it stands in an act that the archive checks (archive.act_moment)."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def reason_of(why: str, oldest: date | None, first_kept: date) -> OlderReason:

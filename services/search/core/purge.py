@@ -50,6 +50,8 @@ def certificate(
     rows, apart = steps.get("rows", {}), steps.get("motor_carrier", {})
     images, held = steps.get("images", {}), steps.get("held_images", {})
     evidence = steps.get("evidence", {})
+    apart_images = steps.get("motor_carrier_held_images", {})
+    apart_evidence = steps.get("motor_carrier_evidence", {})
     until = (begun_at + timedelta(days=terms.backup_days)).date()
     return {
         "certificate": FORM,
@@ -67,12 +69,8 @@ def certificate(
         "images": str(images.get("objects", 0)),
         "image_bytes": str(images.get("bytes", 0)),
         "day_key": "destroyed" if images.get("key") else "none",
-        "holds": str(rows.get("held", {}).get("holds", 0)),
-        "held_reads": str(rows.get("held", {}).get("rows", 0)),
-        "held_images": str(held.get("parted", 0)),
-        "held_images_missing": str(held.get("missing", 0)),
-        "evidence_packages": str(evidence.get("packages", 0)),
-        "evidence_digest": str(evidence.get("digest", _EMPTY)),
+        **_kept("", rows, held, evidence),
+        **_kept("motor_carrier_", apart, apart_images, apart_evidence),
         "backup_days": str(terms.backup_days),
         "backups_until": until.isoformat(),
         "gone": _GONE,
@@ -85,6 +83,21 @@ def _table(name: str, content: Mapping[str, Any]) -> dict[str, str]:
         name: str(content.get("rows", 0)),
         f"{name}_digest": str(content.get("digest", _EMPTY)),
         f"{name}_bytes": str(content.get("bytes", 0)),
+    }
+
+
+def _kept(
+    house: str, rows: Mapping[str, Any], images: Mapping[str, Any], evidence: Mapping[str, Any]
+) -> dict[str, str]:
+    """What of one data set outlives the day, by holds and as evidence."""
+    held = rows.get("held", {})
+    return {
+        f"{house}holds": str(held.get("holds", 0)),
+        f"{house}held_reads": str(held.get("rows", 0)),
+        f"{house}held_images": str(images.get("parted", 0)),
+        f"{house}held_images_missing": str(images.get("missing", 0)),
+        f"{house}evidence_packages": str(evidence.get("packages", 0)),
+        f"{house}evidence_digest": str(evidence.get("digest", _EMPTY)),
     }
 
 

@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
 
 from services.common.errors import AuditUnavailableError
-from services.search.acts import ActPlan, Intent
-from services.search.core.holds import HoldRule, NewHold
-from services.search.store_holds import HoldStore
+from services.search.acts import ActPlan
+from services.search.core.hold_seal import open_held_image_key
+from services.search.core.holds import HoldRule
+from services.search.core.houses import HouseNames
+from services.search.purge import HeldHouse, Keeping
 from services.search.store_purge import Purge
 from tests.support.databases import MigratedDatabase
-from tests.support.search_kit import ORI
+from tests.support.search_holds import HOUSES, new_hold, place
 from tests.support.search_retention import Rig, day_ago, new_purger, noon, purging, reads_of
 
 OVER = day_ago(92)
@@ -69,22 +71,42 @@ async def rig(
     await database.drop()
 
 
-async def hold(rig: Rig, plate: str) -> UUID:
+async def hold(rig: Rig, names: HouseNames, plate: str) -> UUID:
     """A hold in force on the plate."""
-    rule = HoldRule((plate,), (), noon(day_ago(80)), noon(day_ago(-30)))
-    new = NewHold(uuid4(), rule, b"d" * 32, "order of the court", "CAD", "2026-004711")
-    pool = rig.store._pool
-    await HoldStore(pool, pool).place(Intent(uuid4(), "coordinator", ORI), new)
+    new = new_hold(HoldRule((plate,), (), noon(day_ago(80)), noon(day_ago(-30))))
+    await place(rig.holds(names), rig.house(names).keys, names, new)
     # The hold was placed when the day was still within the period.
-    await rig.admin("UPDATE archive.hold SET from_time = from_time - interval '400 days'")
+    earlier = f"UPDATE {names.schema}.hold SET from_time = from_time - interval '400 days'"  # noqa: S608 -- a constant
+    await rig.admin(earlier)
     return new.hold_id
+
+
+async def held_picture(rig: Rig, names: HouseNames, hold_id: UUID, read_id: UUID) -> bytes:
+    """The picture of a held read, opened with the hold's key."""
+    house, schema = rig.house(names), names.schema
+    held = f"SELECT * FROM {schema}.held_read WHERE hold_id = $1 AND read_id = $2"  # noqa: S608 -- a constant
+    (kept,) = await rig.admin(held, hold_id, read_id)
+    wrapped = f"SELECT wrapped_key FROM {schema}.hold WHERE hold_id = $1"  # noqa: S608 -- a constant
+    key = house.keys.opened(hold_id, (await rig.admin(wrapped, hold_id))[0][0])
+    image_key = open_held_image_key(key, hold_id, read_id, kept["sealed_image_key"])
+    return await house.images.image(hold_id, key, kept["image_day"], kept["image_sha256"], image_key)
 
 
 async def killed_once(rig: Rig, fatal: int, *, after: bool) -> list[str] | None:
     """Runs a purge that is killed at that call; the calls that it made, None when it ended before."""
     calls = count()
-    parts = [Fatal(one, calls, fatal, after) for one in (rig.store, rig.images, rig.log)]
-    purger = new_purger(*cast(Any, parts))
+    parts: list[Fatal] = []
+
+    def fatal_part(target: Any) -> Any:
+        parts.append(Fatal(target, calls, fatal, after))
+        return parts[-1]
+
+    houses = [
+        HeldHouse(one.names, fatal_part(one.store), fatal_part(one.images), one.keys)
+        for one in rig.keeping.houses
+    ]
+    keeping = Keeping(fatal_part(rig.images), houses)
+    purger = new_purger(fatal_part(rig.store), keeping, fatal_part(rig.log))
     try:
         await purger.run()
     except Killed:
@@ -97,30 +119,33 @@ async def killed_once(rig: Rig, fatal: int, *, after: bool) -> list[str] | None:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_a_purge_killed_at_any_call_is_finished_once(rig: Rig, after: bool) -> None:
     day, at = OVER, 0
-    hold_id = await hold(rig, HELD)
+    holds = [(one, await hold(rig, one, HELD)) for one in HOUSES]
     for at in count():
         day -= timedelta(days=1)
         rig.log.outcomes.clear()
         reads = [*reads_of(day, 3, plate="GONE123"), *reads_of(day, 1, plate=HELD)]
-        await rig.plant(reads)
+        for names in HOUSES:
+            await rig.plant(reads, names)
         await rig.admin("UPDATE archive.setting SET purged_on = NULL")
 
         killed = await killed_once(rig, at, after=after)
-        await new_purger(rig.store, rig.images, rig.log).run()
+        await new_purger(rig.store, rig.keeping, rig.log).run()
 
         (written,) = rig.log.certificates()
         held = reads[-1].read
-        assert (written["range_from"][:10], written["reads"], written["images"]) == (str(day), "4", "4"), at
-        assert (written["held_reads"], written["held_images"]) == ("1", "1"), at
+        assert (written["range_from"][:10], written["reads"], written["images"]) == (str(day), "4", "8"), at
+        assert written["motor_carrier_reads"] == "4", at
+        kept = ("held_reads", "held_images", "motor_carrier_held_reads", "motor_carrier_held_images")
+        assert [written[one] for one in kept] == ["1"] * 4, at
         assert await rig.rows() == await rig.rows("archive.plate_seen") == 0
         assert rig.days_with_images() == set()
-        (kept,) = await rig.admin("SELECT * FROM archive.held_read WHERE read_id = $1", UUID(held.read_id))
-        image = await rig.images.held_image(hold_id, day, kept["image_sha256"], kept["image_key"])
-        assert image == held.read_id.encode()
+        for names, hold_id in holds:
+            picture = await held_picture(rig, names, hold_id, UUID(held.read_id))
+            assert picture == held.read_id.encode()
         assert not await rig.store.under_way()
         if killed is None:
             break
-    assert at > 12
+    assert at > 20
 
 
 async def test_without_audit_nothing_begins_and_what_began_waits(rig: Rig) -> None:

@@ -189,7 +189,7 @@ async def test_an_act_ends_with_an_outcome(audit: RunningAudit) -> None:
         ({"action": "Activate!"}, "action"),
         ({"resource": "x" * 201}, "resource"),
         ({"resource_agency_ori": "short"}, "resource_agency_ori"),
-        ({"details": {str(n): "x" for n in range(33)}}, "details"),
+        ({"details": {str(n): "x" for n in range(49)}}, "details"),
         ({"details": {"x": "y" * 2001}}, "details"),
         ({"details": {"no spaces": "y"}}, "details"),
         ({"details": {"x": "a\x00b"}}, "details"),

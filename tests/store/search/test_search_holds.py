@@ -1,4 +1,4 @@
-"""Legal holds in the database: what they keep, who gets at it, and when it ends."""
+"""Legal holds in the database, in both houses: what they keep, who gets at it, and when it ends."""
 
 from __future__ import annotations
 
@@ -13,12 +13,26 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from services.search.acts import ActPlan, Acts, Intent
-from services.search.app_holds import Holds
-from services.search.core.holds import HoldRule, NewHold, held_reads
+from alpr.search.v1 import archive_service_pb2 as archive_pb
+from services.common.errors import StorageUnavailableError
+from services.search.acts import ActPlan, Acts
+from services.search.app_holds import HoldHouse, Holds
+from services.search.core.hold_seal import HoldSealError, open_held_image_key, open_held_read
+from services.search.core.holds import HoldRule, held_reads
+from services.search.core.houses import HouseNames
 from services.search.road import QuestionRoad
-from services.search.store_holds import HoldStore
 from tests.support.databases import MigratedDatabase
+from tests.support.search_holds import (
+    HOUSES,
+    LOGINS,
+    held_permit,
+    held_question,
+    key_of,
+    new_hold,
+    picture_question,
+    place,
+    releasing,
+)
 from tests.support.search_kit import (
     FIND_READS,
     ORI,
@@ -33,10 +47,10 @@ from tests.support.search_kit import (
 from tests.support.search_retention import Rig, day_ago, noon, purging, reads_of
 
 OVER, PLATE = day_ago(92), "HELD001"
-FIND_HELD = "SELECT archive.find_held($1, $2, $3, $4, $5, $6)"
-FIND_IMAGE = "SELECT archive.find_held_image($1, $2, $3, $4, $5, $6)"
-ANSWER = "SELECT answer FROM archive.general_computed($1, 'held') AS t (answer)"
-KEY = "SELECT image_key FROM archive.held_image_key($1, $2, $3)"
+REASON = "the case is closed"
+FIND = "SELECT {0.schema}.{1}($1, $2, $3, $4, $5, $6)"
+READS = "SELECT * FROM {0.schema}.held_reads($1, $2, $3, $4, $5, $6)"
+KEY = "SELECT * FROM {0.schema}.held_image_key($1, $2, $3, $4, $5, $6)"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -44,52 +58,73 @@ async def database(migrated_database: Callable[..., Awaitable[MigratedDatabase]]
     return await migrated_database("search")
 
 
+@pytest.fixture(params=HOUSES, ids=[one.schema for one in HOUSES])
+def names(request: pytest.FixtureRequest) -> HouseNames:
+    """The house that is put to the test."""
+    return cast(HouseNames, request.param)
+
+
 @pytest_asyncio.fixture
 async def rig(database: MigratedDatabase, tmp_path: Path) -> AsyncIterator[Rig]:
     async with purging(database, tmp_path) as made:
         yield made
-        await made.admin("UPDATE archive.hold SET released_at = now() WHERE released_at IS NULL")
-        await made.admin("DELETE FROM archive.held_read")
+        for one in HOUSES:
+            await made.admin(f"DELETE FROM {one.schema}.held_read")  # noqa: S608 -- a constant
+            await made.admin(f"DELETE FROM {one.schema}.hold")  # noqa: S608 -- a constant
+            await made.admin(f"DELETE FROM {one.schema}.read")  # noqa: S608 -- a constant
 
 
 @pytest_asyncio.fixture
-async def login(database: MigratedDatabase) -> AsyncIterator[asyncpg.Connection]:
+async def login(database: MigratedDatabase, names: HouseNames) -> AsyncIterator[asyncpg.Connection]:
     """The login that may ask."""
-    connection = await asyncpg.connect(database.url("search_question"))
+    connection = await asyncpg.connect(database.url(LOGINS[names.schema][1]))
     yield connection
     await connection.close()
 
 
-async def hold(rig: Rig, *plates: str, sensors: tuple[str, ...] = (), agency: str = ORI) -> UUID:
+async def hold(
+    rig: Rig, names: HouseNames, *plates: str, sensors: tuple[str, ...] = (), agency: str = ORI
+) -> UUID:
     """A hold in force since long ago."""
-    rule = HoldRule(plates, sensors, noon(day_ago(80)), noon(day_ago(-30)))
-    new = NewHold(uuid4(), rule, b"d" * 32, "order of the court", "CAD", "2026-004711")
-    pool = rig.store._pool
-    await HoldStore(pool, pool).place(Intent(uuid4(), "coordinator", agency), new)
-    await rig.admin("UPDATE archive.hold SET from_time = from_time - interval '400 days'")
+    new = new_hold(HoldRule(plates, sensors, noon(day_ago(80)), noon(day_ago(-30))))
+    await place(rig.holds(names), rig.house(names).keys, names, new, agency=agency)
+    earlier = f"UPDATE {names.schema}.hold SET from_time = from_time - interval '400 days'"  # noqa: S608 -- a constant
+    await rig.admin(earlier)
     return new.hold_id
 
 
-def held(hold_id: UUID, after: UUID | None = None, size: int = 100) -> General:
-    named = (("hold_id", str(hold_id)), ("after_read_id", str(after or "")))
-    return General("held", named, (hold_id, after), from_us=0, page_size=size)
+async def purge(rig: Rig) -> None:
+    await rig.admin("UPDATE archive.setting SET purged_on = NULL")
+    await rig.purger.run()
 
 
-def picture(hold_id: UUID, read_id: UUID) -> General:
-    named = (("hold_id", str(hold_id)), ("read_id", str(read_id)))
-    return General("heldimage", named, (hold_id, read_id), from_us=0, page_size=1)
+async def find(login: asyncpg.Connection, names: HouseNames, question: General, token: str) -> None:
+    function = names.find(question.kind.removeprefix(names.kinds))
+    await login.execute(FIND.format(names, function), token, *question.arguments())
 
 
-async def asked(login: asyncpg.Connection, question: General, **permit: Any) -> list[str]:
+async def asked(
+    login: asyncpg.Connection, rig: Rig, names: HouseNames, hold_id: UUID, **permit: Any
+) -> list[str]:
     """Plates of what the hold keeps, by the question road's two steps."""
-    token = permit_for(question, **permit)
-    await login.execute(FIND_HELD, token, *question.arguments())
-    rows = json.loads(await login.fetchval(ANSWER, token))
-    assert all("image_key" not in row for row in rows)
-    return [read.plate for read in held_reads(rows)]
+    question = held_question(names, hold_id)
+    token = held_permit(names, question, **permit)
+    await find(login, names, question, token)
+    rows = await login.fetch(READS.format(names), token, *question.arguments())
+    if not rows:
+        return []
+    key = rig.house(names).keys.opened(hold_id, rows[0]["wrapped_key"])
+    opened = [json.loads(open_held_read(key, hold_id, one["read_id"], one["sealed_read"])) for one in rows]
+    assert all("image_key" not in row for row in opened)
+    return [read.plate for read in held_reads(opened)]
 
 
-@pytest.mark.clause("IV.E.3")
+def at_sensor(read: archive_pb.ArchivedRead, sensor_id: str) -> archive_pb.ArchivedRead:
+    read.read.sensor_id = sensor_id
+    return read
+
+
+@pytest.mark.clause("IV.E.3", "II.H")
 @pytest.mark.parametrize(
     ("rule", "kept"),
     [
@@ -102,32 +137,37 @@ async def asked(login: asyncpg.Connection, question: General, **permit: Any) -> 
     ],
 )
 async def test_a_hold_keeps_what_its_rule_covers_and_nothing_else(
-    rig: Rig, login: asyncpg.Connection, rule: dict[str, Any], kept: list[str]
+    rig: Rig, login: asyncpg.Connection, names: HouseNames, rule: dict[str, Any], kept: list[str]
 ) -> None:
     reads = [*reads_of(OVER, 2, plate=PLATE), *reads_of(OVER, 1, plate="OTHER1"), *reads_of(OVER, 1)]
     for one in (reads[0], reads[2]):
-        one.read.sensor_id = "cam-7"
-    await rig.plant(reads)
-    plates = rule.pop("plates")
-    hold_id = await hold(rig, *plates, **rule)
+        at_sensor(one, "cam-7")
+    for house in HOUSES:
+        await rig.plant(reads, house)
+    plates, others = rule["plates"], {name: value for name, value in rule.items() if name != "plates"}
+    hold_id = await hold(rig, names, *plates, **others)
 
-    await rig.admin("UPDATE archive.setting SET purged_on = NULL")
-    await rig.purger.run()
+    await purge(rig)
 
     agencies = (rule.get("agency", ORI),)
-    assert sorted(await asked(login, held(hold_id), agencies=agencies)) == kept
-    assert await rig.rows() == 0
+    assert sorted(await asked(login, rig, names, hold_id, agencies=agencies)) == kept
+    assert await rig.rows() == await rig.rows("motor_carrier.read") == 0
+    # The other house has the same reads, and no hold.
+    (other,) = set(HOUSES) - {names}
+    assert await rig.rows(f"{other.schema}.held_read") == 0
+    assert await rig.rows(f"{names.schema}.held_read") == len(kept)
 
 
-@pytest.mark.clause("IV.E.3", "IV.A.5")
+@pytest.mark.clause("IV.E.3", "IV.A.5", "II.H")
 async def test_what_is_held_is_given_out_by_permit_and_within_its_scope_only(
-    rig: Rig, login: asyncpg.Connection
+    rig: Rig, login: asyncpg.Connection, names: HouseNames
 ) -> None:
     (read,) = reads_of(OVER, 1, plate=PLATE)
-    await rig.plant([read])
-    hold_id, read_id = await hold(rig, PLATE), UUID(read.read.read_id)
-    await rig.purger.run()
-    question, image = held(hold_id), picture(hold_id, read_id)
+    await rig.plant([read], names)
+    hold_id, read_id = await hold(rig, names, PLATE), UUID(read.read.read_id)
+    await purge(rig)
+    question, image = held_question(names, hold_id), picture_question(names, hold_id, read_id)
+    (other_house,) = set(HOUSES) - {names}
 
     outside: tuple[dict[str, Any], ...] = (
         {"agencies": (OTHER_ORI,)},
@@ -136,114 +176,215 @@ async def test_what_is_held_is_given_out_by_permit_and_within_its_scope_only(
         {"to_us": us(now() - timedelta(days=120))},
     )
     for scope in outside:
-        assert await asked(login, question, **scope) == []
-        token = permit_for(image, **scope)
-        await login.execute(FIND_IMAGE, token, *image.arguments())
-        assert await login.fetch(KEY, token, hold_id, read_id) == []
+        assert await asked(login, rig, names, hold_id, **scope) == []
+        token = held_permit(names, image, **scope)
+        await find(login, names, image, token)
+        assert await login.fetch(KEY.format(names), token, *image.arguments()) == []
     forged: tuple[dict[str, Any], ...] = (
         {"key": b"x" * 32},
-        {"kind": "reads"},
+        {"key": key_of(other_house)},
+        {"kind": names.kind("reads")},
+        {"kind": other_house.kind("held")},
         {"life": timedelta(seconds=-1)},
     )
     for changes in forged:
-        for find, one in ((FIND_HELD, question), (FIND_IMAGE, image)):
+        for one in (question, image):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await login.execute(find, permit_for(one, **changes), *one.arguments())
+                await find(login, names, one, held_permit(names, one, **changes))
 
-    for find, one, other in (
-        (FIND_HELD, question, held(uuid4())),
-        (FIND_IMAGE, image, picture(hold_id, uuid4())),
+    for one, other in (
+        (question, held_question(names, uuid4())),
+        (image, picture_question(names, hold_id, uuid4())),
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await login.execute(find, permit_for(other), *one.arguments())
+            await find(login, names, one, held_permit(names, other))
 
-    token = permit_for(image)
-    await login.execute(FIND_IMAGE, token, *image.arguments())
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await login.execute(FIND_IMAGE, token, *image.arguments())
-    assert await login.fetch(KEY, token, uuid4(), read_id) == []
-    assert await login.fetch(KEY, token, hold_id, uuid4()) == []
-    assert (await login.fetchval(KEY, token, hold_id, read_id)) == read.read.image.image_key
-    for statement in ("SELECT * FROM archive.held_read", "SELECT * FROM archive.hold"):
+    await assert_answers_bind(login, rig, names, (question, image, read))
+    for table in ("held_read", "hold"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await login.execute(statement)
+            await login.execute(f"SELECT * FROM {names.schema}.{table}")  # noqa: S608 -- constants
 
 
-async def test_what_is_held_is_given_out_in_stable_pages(rig: Rig, login: asyncpg.Connection) -> None:
-    await rig.plant(reads_of(OVER, 5, plate=PLATE))
-    hold_id = await hold(rig, PLATE)
-    await rig.admin("UPDATE archive.setting SET purged_on = NULL")
-    await rig.purger.run()
+async def assert_answers_bind(
+    login: asyncpg.Connection,
+    rig: Rig,
+    names: HouseNames,
+    world: tuple[General, General, archive_pb.ArchivedRead],
+) -> None:
+    """A used permit gives the answer to its own question and none to another, and is used once."""
+    question, image, read = world
+    hold_id, read_id = cast(UUID, image.typed[0]), UUID(read.read.read_id)
+    for one, statement in ((question, READS), (image, KEY)):
+        token = held_permit(names, one)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await login.fetch(statement.format(names), token, *one.arguments())
+        await find(login, names, one, token)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await find(login, names, one, token)
+        for typed in ((uuid4(), one.typed[1]), (hold_id, uuid4())):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await login.fetch(statement.format(names), token, *one.arguments()[:3], *typed)
+        (row,) = await login.fetch(statement.format(names), token, *one.arguments())
+    key = rig.house(names).keys.opened(hold_id, row["wrapped_key"])
+    sealed = row["sealed_image_key"]
+    assert open_held_image_key(key, hold_id, read_id, sealed) == read.read.image.image_key
+    for wrong in ((key, hold_id, uuid4()), (key, uuid4(), read_id), (b"w" * 32, hold_id, read_id)):
+        with pytest.raises(HoldSealError):
+            open_held_image_key(*wrong, sealed)
+
+
+@pytest.mark.clause("IV.E.3", "IV.A.5")
+async def test_in_the_database_lies_no_plate_no_place_and_no_key_of_what_is_held(
+    rig: Rig, names: HouseNames
+) -> None:
+    (read,) = reads_of(OVER, 1, plate="SEALED77")
+    await rig.plant([read], names)
+    await hold(rig, names, "SEALED77")
+    await purge(rig)
+
+    (row,) = await rig.admin(f"SELECT * FROM {names.schema}.held_read")  # noqa: S608 -- a constant
+    (plates,) = await rig.admin(f"SELECT wrapped_key, key_digest FROM {names.schema}.hold")  # noqa: S608
+
+    everything = b"".join(
+        one if isinstance(one, bytes) else str(one).encode() for one in (*row.values(), *plates.values())
+    )
+    place = read.read.place
+    for secret in ("SEALED77", place.description, str(place.latitude), read.read.sensor_id):
+        assert secret.encode() not in everything
+    assert read.read.image.image_key not in everything
+    assert read.read.lattice.SerializeToString() not in everything
+
+
+async def test_what_is_held_is_given_out_in_stable_pages(
+    rig: Rig, login: asyncpg.Connection, names: HouseNames
+) -> None:
+    await rig.plant(reads_of(OVER, 5, plate=PLATE), names)
+    hold_id = await hold(rig, names, PLATE)
+    await purge(rig)
 
     found: list[UUID] = []
     while True:
-        question = held(hold_id, found[-1] if found else None, size=2)
-        token = permit_for(question)
-        await login.execute(FIND_HELD, token, *question.arguments())
-        page = held_reads(json.loads(await login.fetchval(ANSWER, token)))
+        question = held_question(names, hold_id, found[-1] if found else None, size=2)
+        token = held_permit(names, question)
+        await find(login, names, question, token)
+        page = await login.fetch(READS.format(names), token, *question.arguments())
         if not page:
             break
-        found += [read.read_id for read in page]
+        found += [row["read_id"] for row in page]
 
     assert len(found) == 5
     assert found == sorted(set(found))
 
 
 @pytest.mark.clause("IV.E.3", "IV.E.1")
-async def test_a_hold_never_revives_what_was_too_old_when_it_was_placed(rig: Rig) -> None:
-    await rig.plant(reads_of(OVER, 1, plate=PLATE))
-    rule = HoldRule((PLATE,), (), noon(day_ago(300)), noon(day_ago(0)))
-    new = NewHold(uuid4(), rule, b"d" * 32, "order of the court", "CAD", "2026-004711")
-    pool = rig.store._pool
+async def test_a_hold_never_revives_what_was_too_old_when_it_was_placed(rig: Rig, names: HouseNames) -> None:
+    await rig.plant(reads_of(OVER, 1, plate=PLATE), names)
+    new = new_hold(HoldRule((PLATE,), (), noon(day_ago(300)), noon(day_ago(0))))
 
-    matching = await HoldStore(pool, pool).place(Intent(uuid4(), "coordinator", ORI), new)
-    await rig.admin("UPDATE archive.setting SET purged_on = NULL")
-    await rig.purger.run()
+    matching = await place(rig.holds(names), rig.house(names).keys, names, new)
+    await purge(rig)
 
     assert matching == 0
-    assert await rig.rows("archive.held_read") == 0
+    assert await rig.rows(f"{names.schema}.held_read") == 0
 
 
 @pytest.mark.clause("IV.E.3")
-async def test_with_the_hold_go_its_reads_its_pictures_and_its_key(rig: Rig) -> None:
-    await rig.plant(reads_of(OVER, 2, plate=PLATE))
-    hold_id = await hold(rig, PLATE)
-    await rig.admin("UPDATE archive.setting SET purged_on = NULL")
-    await rig.purger.run()
-    folder = rig.folder / "holds" / str(hold_id)
+async def test_with_the_hold_go_its_reads_its_pictures_and_its_key(rig: Rig, names: HouseNames) -> None:
+    await rig.plant(reads_of(OVER, 2, plate=PLATE), names)
+    hold_id = await hold(rig, names, PLATE)
+    await purge(rig)
+    folder = rig.folder / names.holds / str(hold_id)
     before = len(list(folder.iterdir()))
-    pool = rig.store._pool
 
-    released = await HoldStore(pool, pool).release(hold_id, Intent(uuid4(), "coordinator", ORI))
+    released = await rig.holds(names).release(hold_id, releasing(names, hold_id).intent(), REASON)
     # The process ends before it comes to the pictures; the next run of the purge finds them.
     await rig.purger.run()
 
-    assert before == 3
+    assert before == 2
     assert released is not None
     assert released[0] == 2
-    assert await rig.rows("archive.held_read") == 0
+    assert await rig.rows(f"{names.schema}.held_read") == 0
     assert not folder.exists()
-    (row,) = await rig.admin("SELECT plates, sensor_ids FROM archive.hold WHERE hold_id = $1", hold_id)
-    assert tuple(row) == ([], [])
+    columns = "plates, sensor_ids, wrapped_key, key_digest"
+    statement = f"SELECT {columns} FROM {names.schema}.hold WHERE hold_id = $1"  # noqa: S608 -- a constant
+    (row,) = await rig.admin(statement, hold_id)
+    assert tuple(row) == ([], [], None, None)
+
+
+@pytest.mark.clause("IV.E.3")
+async def test_a_day_with_more_held_reads_than_are_sealed_at_once_is_kept_whole(
+    rig: Rig, login: asyncpg.Connection, names: HouseNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.search.store_held.SEALED_AT_ONCE", 2)
+    await rig.plant(reads_of(OVER, 5, plate=PLATE), names)
+    hold_id = await hold(rig, names, PLATE)
+
+    await purge(rig)
+
+    assert await asked(login, rig, names, hold_id) == [PLATE] * 5
+    (certificate,) = [one for one in rig.log.certificates() if one[f"{names.steps}held_reads"] == "5"]
+    assert (certificate[f"{names.steps}holds"], certificate[f"{names.steps}held_images"]) == ("1", "5")
+
+
+@pytest.mark.clause("IV.E.3")
+async def test_no_day_ends_without_the_keys_that_its_holds_were_placed_with(
+    rig: Rig, names: HouseNames
+) -> None:
+    await rig.plant(reads_of(OVER, 1, plate=PLATE), names)
+    hold_id, table = await hold(rig, names, PLATE), f"{names.schema}.read"
+    await rig.purger.finish()
+    purge_login = rig.pools[LOGINS[names.schema][0]]
+    day, purge_id = OVER, uuid4()
+    if names is HOUSES[0]:
+        await purge_login.execute("SELECT archive.begin_purge($1, $2, $3)", purge_id, uuid4(), day)
+        drop, arguments = "SELECT archive.drop_day($1, $2, $3)", (purge_id,)
+    else:
+        drop, arguments = "SELECT motor_carrier.drop_day($1, $2, $3, $4)", (purge_id, day)  # type: ignore[assignment]
+    seal = f"SELECT {names.schema}.seal_day($1, $2, $3, 100)"
+
+    for hold_ids, keys in (([], []), ([hold_id], [b"x" * 32]), ([uuid4()], [b"x" * 32])):
+        for statement, named in ((drop, arguments), (seal, (day,))):
+            with pytest.raises(asyncpg.InvalidParameterValueError):
+                await purge_login.execute(statement, *named, hold_ids, keys)
+
+    assert await rig.rows(table) == 1
+    if names is HOUSES[0]:
+        await rig.admin("DELETE FROM archive.purge WHERE purge_id = $1", purge_id)
+    await purge(rig)
+    assert (await rig.rows(table), await rig.rows(f"{names.schema}.held_read")) == (0, 1)
+
+
+async def test_a_hold_whose_key_cannot_be_opened_keeps_its_day_from_ending(
+    rig: Rig, names: HouseNames
+) -> None:
+    await rig.plant(reads_of(OVER, 1, plate=PLATE), names)
+    await hold(rig, names, PLATE)
+    await rig.admin(f"UPDATE {names.schema}.hold SET wrapped_key = 'broken'")  # noqa: S608 -- a constant
+
+    with pytest.raises(StorageUnavailableError):
+        await rig.house(names).seal(OVER)
+
+    assert await rig.rows(f"{names.schema}.read") == 1
 
 
 @pytest.mark.clause("IV.E.1")
 async def test_a_read_is_out_of_reach_from_the_first_instant_past_the_period(
-    rig: Rig, login: asyncpg.Connection
+    rig: Rig, database: MigratedDatabase
 ) -> None:
     plate, still = "EDGE001", timedelta(seconds=4)
     captured = datetime.now(UTC) - timedelta(days=90) + still
     await rig.plant([archived_read(captured, plate=plate)])
+    questions = rig.pools["search_question"]
 
     async def found() -> int:
         question = Plate(plate, from_us=us(captured - timedelta(days=1)))
         token = permit_for(question)
-        await login.execute(FIND_READS, token, *question.arguments())
-        return len(await login.fetch("SELECT read_id FROM archive.general_reads($1, 'reads')", token))
+        await questions.execute(FIND_READS, token, *question.arguments())
+        return len(await questions.fetch("SELECT read_id FROM archive.general_reads($1, 'reads')", token))
 
     before = await found()
     while datetime.now(UTC) - timedelta(days=90) <= captured:
-        await login.fetch("SELECT pg_sleep(0.2)")
+        await questions.fetch("SELECT pg_sleep(0.2)")
     after = await found()
 
     assert (before, after) == (1, 0)
@@ -252,29 +393,28 @@ async def test_a_read_is_out_of_reach_from_the_first_instant_past_the_period(
 
 
 @pytest.mark.clause("IV.E.3", "III.B.3.d")
-async def test_acts_that_a_crash_left_without_an_outcome_get_theirs_once(rig: Rig) -> None:
-    await rig.plant(reads_of(OVER, 2, plate=PLATE))
-    placed, released = await hold(rig, PLATE), await hold(rig, PLATE)
-    await rig.admin("UPDATE archive.setting SET purged_on = NULL")
-    await rig.purger.run()
-    pool = rig.store._pool
-    store = HoldStore(pool, pool)
-    await store.release(released, Intent(uuid4(), "coordinator", ORI))
+async def test_acts_that_a_crash_left_without_an_outcome_get_theirs_once(rig: Rig, names: HouseNames) -> None:
+    await rig.plant(reads_of(OVER, 2, plate=PLATE), names)
+    placed, released = await hold(rig, names, PLATE), await hold(rig, names, PLATE)
+    await purge(rig)
+    house, store = rig.house(names), rig.holds(names)
+    await store.release(released, releasing(names, released).intent(), REASON)
     await rig.admin(
-        "UPDATE archive.hold SET placed_at = placed_at - interval '2 minutes',"
+        f"UPDATE {names.schema}.hold SET placed_at = placed_at - interval '2 minutes',"  # noqa: S608 -- a constant
         " released_at = released_at - interval '2 minutes' WHERE hold_id = ANY ($1)",
         [placed, released],
     )
-    for row in await rig.admin("SELECT intent_id, release_intent_id FROM archive.hold"):
+    for row in await rig.admin(f"SELECT intent_id, release_intent_id FROM {names.schema}.hold"):  # noqa: S608
         rig.log.intents.update({one: ActPlan(uuid4(), "hold", "") for one in row if one is not None})
     rig.log.outcomes.clear()
-    holds = Holds(cast(Acts, rig.log), store, rig.images, cast(QuestionRoad, None))
+    own = HoldHouse(names, store, house.images, house.keys)
+    holds = Holds(cast(Acts, rig.log), own, cast(QuestionRoad, None))
 
     counts = [await holds.settle(), await holds.settle()]
 
     mine = [one for one in rig.log.certificates() if one.get("reads") == "2"]
-    assert counts[1] == 0
+    assert counts == [3, 0]
     assert len(mine) == 1
-    assert len(rig.log.certificates()) == counts[0] >= 3
-    assert not (rig.folder / "holds" / str(released)).exists()
-    assert (rig.folder / "holds" / str(placed)).exists()
+    assert len(rig.log.certificates()) == 3
+    assert not (rig.folder / names.holds / str(released)).exists()
+    assert (rig.folder / names.holds / str(placed)).exists()

@@ -414,6 +414,7 @@ async def test_each_login_may_execute_its_own_functions_and_no_other(connect: Co
             "general_reads",
             "general_computed",
             "held_image_key",
+            "held_reads",
             "image_key",
             "look_back_answer",
             "look_back_reads",
@@ -426,7 +427,7 @@ async def test_each_login_may_execute_its_own_functions_and_no_other(connect: Co
     }
 
 
-# None of them gives out a plate, a place, a picture or what opens one.
+# None of them gives out a plate, a place, a picture or what opens one; hold_keys gives keys that are wrapped.
 PURGE_FUNCTIONS = {
     "begin_purge",
     "days_over",
@@ -440,6 +441,7 @@ PURGE_FUNCTIONS = {
     "forget_words",
     "held_images",
     "hold_acts_to_record",
+    "hold_keys",
     "holds",
     "holds_in_force",
     "image_parted",
@@ -456,6 +458,7 @@ PURGE_FUNCTIONS = {
     "purges_of",
     "purges_under_way",
     "release_hold",
+    "seal_day",
 }
 
 
