@@ -209,7 +209,7 @@ def _show(subscription: pb.Subscription, output: Output) -> None:
     lines = [
         f"[bold]{escape(subscription.name)}[/]  [dim]{subscription.subscription_id}[/]",
         f"  {escape(choice(subscription.filter))}",
-        f"  [yellow]widened: {floor} come whatever {', '.join(subscription.widened)} say[/]"
+        f"  [yellow]widened: {floor} come whatever it says of {', '.join(subscription.widened)}[/]"
         if subscription.widened
         else f"  and always: {floor}",
     ]

@@ -13,8 +13,8 @@ from alpr.alerts.v1.alert_service_pb2 import Alert
 class Position:
     """Where in the feed an alert stands: the same again when the same alert is given again.
 
-    Numbers rise from alert to alert, with gaps. Positions from before a `Gap` do not compare with those after
-    it.
+    Numbers rise from alert to alert. They are times in microseconds and do not count: what lies between two
+    of them does not tell what others got. Positions from before a `Gap` do not compare with those after it.
     """
 
     epoch: int
@@ -49,12 +49,14 @@ class AlertEvent:
 
     Alerts come at least once: after a crash the last one comes again, with the same `position`. A program
     that must not act twice keeps the position with what it did, and leaves out what `is_covered_by` it.
+    `quiet`: it came in the quiet hours of the person's subscriptions; show it without sound.
     """
 
     kind: EventKind
     position: Position
     # Not in the text of the event: plates do not belong into logs.
     alert: Alert = field(repr=False)
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

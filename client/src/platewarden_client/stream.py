@@ -16,6 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1.hit_pb2 import HotListCategory
+from alpr.type.v1.sensor_pb2 import PARTITION_GENERAL, PARTITION_MOTOR_CARRIER
 from platewarden_client.errors import (
     BAD_TOKEN,
     ENTITLEMENT_ENDED,
@@ -47,7 +48,9 @@ class AlertStream:
             is there. None keeps it in memory: the stream goes on after every break, but not after the end of
             the program.
         ca_file: PEM of the authority of the service's certificate; None means the machine's own.
-        categories: Wanted besides the floor that no filter takes away; none means all.
+        categories: Wanted besides the floor that no filter takes away; none means all. What the person has
+            subscribed to narrows further.
+        motor_carrier: Alerts of the Motor Carrier Safety data set, for its own roles, and no others.
         since: Where to begin when there is no resume file yet, with a time zone, at most 24 hours back; None
             begins with the next alert.
         pace: Times of giving up and trying again.
@@ -63,6 +66,7 @@ class AlertStream:
         resume_file: str | Path | None,
         ca_file: str | Path | None = None,
         categories: Iterable[HotListCategory.ValueType] = (),
+        motor_carrier: bool = False,
         since: datetime | None = None,
         pace: Pace | None = None,
         on_link: Callable[[LinkState], None] | None = None,
@@ -74,6 +78,7 @@ class AlertStream:
         self._file = None if resume_file is None else ResumeFile(Path(resume_file))
         self._ca_file = None if ca_file is None else Path(ca_file)
         self._categories = tuple(categories)
+        self._partition = PARTITION_MOTOR_CARRIER if motor_carrier else PARTITION_GENERAL
         self._since = since
         self._pace = pace or Pace()
         self._on_link = on_link or _nothing
@@ -187,7 +192,7 @@ class AlertStream:
         return Link.opened(self._target, self._ca_file, access_token, self._request())
 
     def _request(self) -> pb.SubscribeAlertsRequest:
-        request = pb.SubscribeAlertsRequest(categories=self._categories)
+        request = pb.SubscribeAlertsRequest(categories=self._categories, partition=self._partition)
         if self._resync_from is not None:
             request.since.CopyFrom(_timestamp(self._resync_from))
         elif self._token is not None:
@@ -239,9 +244,9 @@ def _event_of(message: pb.SubscribeAlertsResponse) -> AlertEvent | None:
     position = Position(message.epoch, message.position)
     match message.WhichOneof("event"):
         case "raised":
-            return AlertEvent(EventKind.RAISED, position, message.raised)
+            return AlertEvent(EventKind.RAISED, position, message.raised, message.quiet)
         case "updated":
-            return AlertEvent(EventKind.UPDATED, position, message.updated)
+            return AlertEvent(EventKind.UPDATED, position, message.updated, message.quiet)
         case _:
             return None
 

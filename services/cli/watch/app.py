@@ -44,13 +44,14 @@ async def show_board(
     categories: Iterable[HotListCategory.ValueType],
     silent: Iterable[HotListCategory.ValueType],
     hours: float,
+    motor_carrier: bool,
 ) -> None:
     """Shows the board until the person leaves it; nothing of it stays on the terminal.
 
     Raises:
         CommandError: The board failed.
     """
-    board = WatchApp(session, tuple(categories), Bell(silent), hours)
+    board = WatchApp(session, tuple(categories), Bell(silent), hours, motor_carrier)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         # As if the person left, so that the terminal is what it was before.
         asyncio.get_running_loop().add_signal_handler(ending, board.exit)
@@ -93,6 +94,7 @@ class WatchApp(App[None]):
         categories: tuple[HotListCategory.ValueType, ...],
         bell: Bell,
         hours: float,
+        motor_carrier: bool = False,
     ) -> None:
         super().__init__()
         self.acts = acts.Acts(session, self._told)
@@ -100,6 +102,7 @@ class WatchApp(App[None]):
         self._session = session
         self._categories = categories
         self._hours = hours
+        self._motor_carrier = motor_carrier
         self._board = Board()
         self._bell = bell
         self._link = LinkState.CONNECTING
@@ -145,7 +148,11 @@ class WatchApp(App[None]):
 
     async def _take_all(self) -> None:
         stream = alert_stream(
-            self._session, categories=self._categories, hours=self._hours, on_link=self._on_link
+            self._session,
+            categories=self._categories,
+            motor_carrier=self._motor_carrier,
+            hours=self._hours,
+            on_link=self._on_link,
         )
         async with stream:
             async for event in stream:
@@ -159,6 +166,7 @@ class WatchApp(App[None]):
             )
             return
         self._board.take(event.alert)
+        self._bell.note(event.alert, quiet=event.quiet)
         self._is_stale = True
 
     def _on_link(self, state: LinkState) -> None:

@@ -28,6 +28,9 @@ def watch(
         list[str] | None,
         typer.Option("--silent", help="Shown without sound; not felony, stolen, AMBER, SILVER."),
     ] = None,
+    motor_carrier: Annotated[
+        bool, typer.Option("--mcs", help="Alerts of the Motor Carrier Safety data set instead.")
+    ] = False,
     hours: Annotated[
         float,
         typer.Option("--hours", min=0, max=24, help="The board begins so many hours ago."),
@@ -55,12 +58,12 @@ def watch(
         if not FLOOR.isdisjoint(quiet):
             raise CommandError("felony, stolen, AMBER and SILVER always sound (ENF-051 IV.D.2)")
         if lines or as_json or count or resume or not (sys.stdin.isatty() and sys.stdout.isatty()):
-            await print_lines(session, output, wanted, resume, count)
+            await print_lines(session, output, wanted, resume, count, motor_carrier)
             return
         # The board's library takes a third of a second to load, which no other command should pay.
         from services.cli.watch.app import show_board  # noqa: PLC0415
 
-        await show_board(session, wanted, quiet, hours)
+        await show_board(session, wanted, quiet, hours, motor_carrier)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
@@ -71,6 +74,7 @@ async def print_lines(
     categories: list[HotListCategory.ValueType],
     resume: Path | None,
     count: int,
+    motor_carrier: bool,
 ) -> None:
     """Prints the alerts that come, `count` of them; 0 means without end.
 
@@ -86,7 +90,11 @@ async def print_lines(
 
     with refusals():
         async with alert_stream(
-            session, categories=categories, resume_file=resume, on_link=on_link
+            session,
+            categories=categories,
+            motor_carrier=motor_carrier,
+            resume_file=resume,
+            on_link=on_link,
         ) as stream:
             async for event in stream:
                 show(event, output)

@@ -23,6 +23,7 @@ def alert_stream(
     session: Session,
     *,
     categories: Iterable[HotListCategory.ValueType] = (),
+    motor_carrier: bool = False,
     hours: float = 0,
     resume_file: Path | None = None,
     on_link: Callable[[LinkState], None] | None = None,
@@ -32,6 +33,7 @@ def alert_stream(
     Args:
         session: Who asks.
         categories: Wanted besides the floor; none means all.
+        motor_carrier: Those of the Motor Carrier Safety data set, and no others.
         hours: Begin with the alerts of so many hours ago, at most 24; 0 begins with the next one.
         resume_file: Where to go on after this program ended; None begins anew each time.
         on_link: Told how the link stands.
@@ -47,6 +49,7 @@ def alert_stream(
         resume_file=resume_file,
         ca_file=session.connection.ca_file,
         categories=categories,
+        motor_carrier=motor_carrier,
         since=datetime.now(UTC) - min(timedelta(hours=hours), _LONGEST_BACK) if hours else None,
         pace=PACE,
         on_link=on_link,

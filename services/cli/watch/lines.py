@@ -17,7 +17,8 @@ def show(event: AlertEvent | Gap, output: Output) -> None:
         _show_gap(event, output)
         return
     if output.as_json:
-        output.json_line({"event": event.kind.value, "alert": message_to_dict(event.alert)})
+        said = {"event": event.kind.value, "alert": message_to_dict(event.alert), "quiet": event.quiet}
+        output.json_line(said)
         return
     fresh = event.kind is EventKind.RAISED
     for line in alert_lines(event.alert, fresh=fresh):

@@ -39,6 +39,7 @@ class Bell:
         self.on = True
         self._silent = frozenset(silent) - FLOOR
         self._rung: set[str] = set()
+        self._quiet: set[str] = set()
         self._next = 0.0
 
     @property
@@ -52,6 +53,11 @@ class Bell:
             return False
         self._silent ^= {category}
         return True
+
+    def note(self, alert: pb.Alert, *, quiet: bool) -> None:
+        """Says how the newest word on `alert` came: `quiet` in hours in which the person wants no sound."""
+        floor = any(entry.category in FLOOR for entry in alert.entries)
+        (self._quiet.add if quiet and not floor else self._quiet.discard)(alert.alert_id)
 
     def strokes(self, alerts: Iterable[pb.Alert], now: float) -> int:
         """How often to strike now, for the loudest that is due; 0 for silence.
@@ -75,6 +81,8 @@ class Bell:
 
     def _sounds(self, alert: pb.Alert) -> bool:
         if stage_of(alert) is not Stage.UNSEEN or alert.severity == pb.SEVERITY_NOTICE:
+            return False
+        if alert.alert_id in self._quiet:
             return False
         return any(entry.category not in self._silent for entry in alert.entries)
 

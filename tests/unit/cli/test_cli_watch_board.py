@@ -282,3 +282,16 @@ def test_a_picture_keeps_its_shape_and_fits() -> None:
 @pytest.mark.parametrize("data", [b"", b"no picture", jpeg(64, 32)[:200], jpeg(3000, 2000)])
 def test_what_is_no_picture_of_a_plate_is_none(data: bytes) -> None:
     assert half_blocks(data, 72) is None
+
+
+@pytest.mark.clause("IV.D.1", "IV.D.2")
+def test_what_came_in_quiet_hours_does_not_ring_and_the_floor_always_does() -> None:
+    bell, wanted = Bell(), alert_of("w", pb.SEVERITY_HIGH, category=WANTED)
+    amber = alert_of("a", category=hit_pb2.HOT_LIST_CATEGORY_AMBER)
+
+    bell.note(wanted, quiet=True)
+    assert bell.strokes([wanted], 0) == 0
+    bell.note(amber, quiet=True)
+    assert bell.strokes([wanted, amber], 0) == 4
+    bell.note(wanted, quiet=False)
+    assert bell.strokes([wanted], 1) > 0
