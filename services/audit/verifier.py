@@ -79,7 +79,8 @@ _DIGEST = "request_digest"
 # Entries that are checked in one go; the size of files from which on several processes are worth their start.
 _BLOCK = 1000
 _LARGE_BYTES = 32 << 20
-_USUAL_NAME = re.compile(r"[a-z_]+(?:[.][a-z0-9_.-]+)?")
+_LEAF_START = f"{LEAF_HEADER}\n".encode()
+_MATTER = frozenset(name.encode() for name in (*ALWAYS_OPEN, *SHOWN, "action"))
 
 
 class VerificationError(Exception):
@@ -696,8 +697,8 @@ def _blocks(
 def check_block(work: tuple[int, int, list[bytes]], *, with_all: bool) -> Block:
     """The block that these lines are, when every entry holds. `with_all` remembers each of them."""
     number, index, lines = work
-    block: Block = Block()
-    usual: dict[str, bool] = {}  # names that were looked at already, and whether they are in the usual form
+    block = Block()
+    usual: set[bytes] = set()
     for place, raw in enumerate(lines):
         opened, lacks, leaf_hash = _check_entry(raw, index + place, number + place, usual)
         kind = opened["kind"]
@@ -716,9 +717,18 @@ def check_block(work: tuple[int, int, list[bytes]], *, with_all: bool) -> Block:
 
 
 def _check_entry(
-    raw: bytes, index: int, number: int, usual: dict[str, bool]
+    raw: bytes, index: int, number: int, usual: set[bytes]
 ) -> tuple[dict[str, str], frozenset[str], bytes]:
-    """The opened fields of an entry that holds, names of the others, and the hash of its leaf."""
+    """Opened fields of an entry that holds, names of those that are not, and the hash of its leaf.
+
+    Of a whole entry that is no redaction only the fields that matter to others are given.
+    """
+    try:
+        whole, leaf_hash = _whole_entry(raw, index, usual)
+    except ValueError:
+        pass  # something is withheld, unusual or wrong: the long way says what
+    else:
+        return whole, frozenset(), leaf_hash
     item = _canonical(number, raw)
     what = f"entry {index} (line {number})"
     if item.keys() != {"fields", "leaf", "log_index", "type"} or item["type"] != "entry":
@@ -726,49 +736,85 @@ def _check_entry(
     if item["log_index"] != index or isinstance(item["log_index"], bool):
         holds = item["log_index"]
         raise VerificationError(f"entry {index} is missing: line {number} holds entry {holds}")
-    quick = _whole_leaf(item["fields"], usual)
-    if quick is not None and quick[1] == item["leaf"]:
-        opened, _, leaf = quick
-        if all(name in opened for name in ALWAYS_OPEN):
-            return opened, frozenset(), _leaf_hash(leaf)
-    # Something is withheld or wrong: the long way says what.
     leaf = _base64(str(item["leaf"]), f"the leaf of {what}")
     opened, withheld = check_leaf(leaf, item["fields"], what)
     return opened, frozenset(withheld), _leaf_hash(leaf)
 
 
-def _whole_leaf(fields: Any, usual: dict[str, bool]) -> tuple[dict[str, str], str, bytes] | None:
-    """The fields, and the leaf of an entry that has just these, in base64 and as bytes; None if not usual.
+_HEAD, _NEXT, _SALT, _VALUE, _TAIL = (
+    b'{"fields":[{"name":"',
+    b'"},{"name":"',
+    b'","salt":"',
+    b'","value":"',
+    b'"}],"leaf":"',
+)
+_SALT_END = 24
+_VALUE_AT = _SALT_END + len(_VALUE)
+_NAME = re.compile(rb"[a-z_]+(?:[.][a-z0-9_.-]+)?")
+# 16 bytes each: only four characters can stand before the "==".
+_SALTS = re.compile(rb"(?:[A-Za-z0-9+/]{21}[AQgw]==)+")
+_CONTROL = bytes(range(32))
 
-    Where this leaf is the entry's own, everything that `check_leaf` looks at holds.
+
+class _UnusualError(ValueError):
+    """An entry with something withheld, unusual or wrong: it goes the long way, which says what."""
+
+
+def _whole_entry(raw: bytes, index: int, usual: set[bytes]) -> tuple[dict[str, str], bytes]:
+    """The fields that matter and the leaf's hash, when the line is the whole entry in its one spelling.
+
+    The line is cut at what stands between its parts, so nothing in it goes unseen, and the leaf is made from
+    the fields: where it is the one that the line has, all holds that the long way looks at. `usual` are names
+    that were looked at before. Anything else raises ValueError.
     """
-    opened: dict[str, str] = {}
-    lines = [LEAF_HEADER]
-    last = ""
+    parts, leaf_text = _cut(raw, index)
     decode, encode, sha256 = binascii.a2b_base64, binascii.b2a_base64, hashlib.sha256
-    try:
-        for one in fields:
-            name, salt, value = one["name"], one["salt"], one["value"]
-            raw = decode(salt)
-            if len(one) != 3 or len(raw) != _SALT_BYTES or name <= last:  # noqa: PLR2004 - name, salt, value
-                return None
-            if encode(raw, newline=False).decode() != salt or not _is_usual(name, usual):
-                return None
-            digest = sha256(b"%b%b\x00%b" % (raw, name.encode(), value.encode())).digest()
-            lines.append(f"{name} {encode(digest, newline=False).decode()}")
-            opened[name] = value
-            last = name
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-    leaf = ("\n".join(lines) + "\n").encode()
-    return opened, encode(leaf, newline=False).decode(), leaf
+    opened: dict[str, str] = {}
+    lines, salts, last = [_LEAF_START], [], b""
+    for part in parts:
+        name, _, one = part.partition(_SALT)
+        salt, value = one[:_SALT_END], one[_VALUE_AT:]
+        if one[_SALT_END:_VALUE_AT] != _VALUE or name <= last or (b'"' in value and b"\\" not in value):
+            raise _UnusualError
+        if b"\\" in value:
+            value = _unescaped(value)
+        lines.append(b"%b %b" % (name, encode(sha256(decode(salt) + name + b"\x00" + value).digest())))
+        salts.append(salt)
+        last = name
+        if name not in usual:
+            if not _NAME.fullmatch(name):
+                raise _UnusualError
+            usual.add(name)
+        if name in _MATTER:
+            opened[name.decode()] = value.decode()
+    leaf = b"".join(lines)
+    if encode(leaf, newline=False) != leaf_text or not _SALTS.fullmatch(b"".join(salts)):
+        raise _UnusualError
+    if opened.get("action") == REDACTION or not all(name in opened for name in ALWAYS_OPEN):
+        raise _UnusualError
+    return opened, _leaf_hash(leaf)
 
 
-def _is_usual(name: str, usual: dict[str, bool]) -> bool:
-    found = usual.get(name)
-    if found is None:
-        found = usual[name] = bool(_USUAL_NAME.fullmatch(name))
-    return found
+def _cut(raw: bytes, index: int) -> tuple[list[bytes], bytes]:
+    """The fields of a line as they are spelled, and its leaf."""
+    raw.decode()
+    fields, tail, rest = raw.rpartition(_TAIL)
+    leaf_text, _, end = rest.partition(b'"')
+    if not tail or end != b',"log_index":%d,"type":"entry"}\n' % index or not fields.startswith(_HEAD):
+        raise _UnusualError
+    if len(raw.translate(None, _CONTROL)) != len(raw) - 1:
+        raise _UnusualError
+    return fields[len(_HEAD) :].split(_NEXT), leaf_text
+
+
+def _unescaped(spelled: bytes) -> bytes:
+    """The text of a JSON string in its one spelling. Raises ValueError for another spelling."""
+    quoted = b'"' + spelled + b'"'
+    value = json.loads(quoted)
+    if _encode(value).encode() != quoted:
+        raise ValueError("another spelling")
+    text: bytes = value.encode()
+    return text
 
 
 def _canonical(number: int, raw: bytes) -> dict[str, Any]:

@@ -252,3 +252,50 @@ def test_a_redaction_that_is_on_record_is_no_gap_and_another_one_is() -> None:
         verify(export(log, {2: {"question"}}), Wanted(complete=True))
     with pytest.raises(VerificationError, match="does not show its field 'question'"):
         verify(export(case_log(), {0: {"question"}}), Wanted(account="anna"))
+
+
+# --- the quick way and the long one ---
+
+ODD = [
+    'a "quote"',
+    "back\\slash",
+    "line\nfeed\ttab",
+    "Müller \N{GRINNING FACE}",
+    '"},{"name":"x',
+    '"}],"leaf":"',
+    "\x7f",
+]
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_any_text_goes_the_quick_way(value: str) -> None:
+    line = export([entry(0, purpose=value)]).splitlines(keepends=True)[1]
+
+    opened, digest = verifier._whole_entry(line, 0, set())
+
+    assert digest == leaf_hash(entry(0, purpose=value).leaf)
+    assert opened["entry_id"] == "entry-0"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"name":"purpose"', '"name":"purp\\u006fse"'),
+        ('"value":"text"', '"value":"te\\u0078t"'),
+        ('"value":"text"', '"value":"t\\/ext"'),
+        ('"value":"text"', '"value":"text" '),
+        ('"value":"text"', '"value":"text","value":"text"'),
+        ('"log_index":0', '"log_index":00'),
+        ('"log_index":0', '"log_index":0.0'),
+        ('"type":"entry"', '"type":"entry","x":1'),
+        ("\n", "\r\n"),
+        ("\n", ""),
+    ],
+)
+def test_another_spelling_of_a_good_entry_is_refused(old: str, new: str) -> None:
+    lines = export([entry(0, purpose="text")]).decode().splitlines(keepends=True)
+    assert old in lines[1]
+    lines[1] = lines[1].replace(old, new)
+
+    with pytest.raises(VerificationError):
+        verify("".join(lines).encode(), Wanted())
