@@ -461,7 +461,7 @@ def verify_receipt(text: str, key: PublicKey) -> dict[str, str]:
     if opened["entry_id"] != receipt["entry_id"]:
         raise VerificationError("the receipt names another entry than it shows")
     index, hashes, checkpoint = _open_proof(str(receipt["proof"]), key)
-    if index != receipt["log_index"] or isinstance(receipt["log_index"], bool):
+    if index != receipt["log_index"] or type(receipt["log_index"]) is not int:
         raise VerificationError("the receipt names another place in the log than its proof")
     if root_of_proof(index, checkpoint.size, leaf, hashes) != checkpoint.root:
         raise VerificationError("the receipt's proof does not lead to its checkpoint")
@@ -589,7 +589,7 @@ class Exports:
         origin, size = str(header["origin"]), self._tree.size
         if header["key_id"] != self._key.key_id(origin).hex() or self._key.origin not in {"", origin}:
             raise VerificationError("the export's header names another log or key than the public key")
-        if header["first_index"] != size or isinstance(header["first_index"], bool):
+        if header["first_index"] != size or type(header["first_index"]) is not int:
             begins = header["first_index"]
             raise VerificationError(f"the export begins at entry {begins}; entry {size} is needed next")
         return origin
@@ -733,7 +733,7 @@ def _check_entry(
     what = f"entry {index} (line {number})"
     if item.keys() != {"fields", "leaf", "log_index", "type"} or item["type"] != "entry":
         raise VerificationError(f"{what} has other parts than an entry has")
-    if item["log_index"] != index or isinstance(item["log_index"], bool):
+    if item["log_index"] != index or type(item["log_index"]) is not int:
         holds = item["log_index"]
         raise VerificationError(f"entry {index} is missing: line {number} holds entry {holds}")
     leaf = _base64(str(item["leaf"]), f"the leaf of {what}")
