@@ -10,6 +10,7 @@ from services.alerts.app import Alerts
 from services.alerts.app_export import AlertExports
 from services.alerts.audit import AuditClient
 from services.alerts.background import Background
+from services.alerts.check_parts import add_checks
 from services.alerts.config import AlertsSettings
 from services.alerts.dispatch_parts import Ground, dispatch_parts, periods_of
 from services.alerts.entitlement import EntitlementTerms
@@ -84,6 +85,7 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     people_parts(pool, writes, audit, token_key, clock).add_to(builder)
     builder.add(EXPORT_SERVICE, export_rpc.add_AlertExportServiceServicer_to_server, exports)
     dispatch.add_to(builder)
+    add_checks(builder, settings, pool, writes, audit, clock)
     builder.add(WEBHOOK_SERVICE, webhook_rpc.add_WebhookServiceServicer_to_server, webhooks.servicer)
     # The last one goes first: posts end, then writes, then what follows them, then what all stand on.
     builder.on_stop(pool.close).on_stop(channel.close).on_stop(background.stop).on_stop(writes.close)

@@ -172,5 +172,6 @@ def _details(request: StepRequest) -> Mapping[str, str]:
         "system": request.system,
         "response_id": request.response_id,
         "report_number": request.report_number,
+        "check_id": str(request.check_id or ""),
     }
     return {name: value for name, value in said.items() if value}

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from services.alerts.core.target import parse_networks
-from services.common.config import ReadableFile
+from services.common.config import Address, ReadableFile
 from services.common.image_store import ImageStoreSettings
 
 
@@ -62,3 +62,11 @@ class AlertsSettings(ImageStoreSettings):
     """How long after the longest try another replica takes over from one that was killed."""
     webhook_halted_seconds: Annotated[float, Field(ge=0.2, le=600)] = 30
     """How often it is asked whether the owner of a webhook is entitled again."""
+    connector_target: Address = ""
+    """host:port of the connector to LEADS and NCIC (alpr.connector.v1). Empty: people ask by hand."""
+    connector_name: str = ""
+    """Name that the connector must prove; empty takes the host of the target."""
+    connector_ca_file: ReadableFile | None = None
+    """Authorities that the connector must be of, PEM. Unset: those of every service."""
+    connector_timeout_seconds: Annotated[float, Field(gt=0, le=25)] = 15
+    """Longest time that the connector may take for an answer."""

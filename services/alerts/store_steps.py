@@ -1,7 +1,7 @@
 """Records what people did about an alert, inside a batch of the writer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.alerts.core.dispatch import kind_after
@@ -18,6 +18,7 @@ from services.alerts.core.verification import ENFORCEMENT, Progress, Refusal, re
 from services.alerts.errors import NotConfirmedError
 from services.alerts.rows import Row
 from services.alerts.store_batch import Batch, OutboxItem
+from services.alerts.store_checks import cite_check, resting_on_check
 from services.common.errors import (
     AlprError,
     FieldViolation,
@@ -66,7 +67,8 @@ async def record_step(batch: Batch, change: StepChange, new_id: Callable[[], UUI
         AlprError: There is no such alert, the request id is used, or the step does not follow. Nothing was
             written; the batch may go on.
     """
-    request = change.request
+    request = await resting_on_check(batch, change.request, change.actor)
+    change = replace(change, request=request)
     earlier = await batch.conn.fetchrow(_EARLIER, request.request_id)
     if earlier is not None:
         _require_same(earlier, change)
@@ -80,6 +82,7 @@ async def record_step(batch: Batch, change: StepChange, new_id: Callable[[], UUI
         raise _error(refusal, progress, request)
     number = row["step_count"] + 1
     await batch.conn.execute(_INSERT, *_values(change, batch, number, progress), row["entry_state"])
+    await cite_check(batch, request)
     batch.announce(request.alert_id, FeedKind.UPDATED)
     _follow(batch, request, progress, number, Severity(row["level"] or Severity.NOTICE))
     batch.report(_outcome(change, batch, new_id()))

@@ -122,7 +122,10 @@ def parse_verify(request: pb.VerifyAlertRequest) -> StepRequest:
         verification=Verification(request.state) if request.state in _STATES else None,
         system=checks.optional("system", request.system, longest=_LONGEST_SYSTEM),
         response_id=checks.optional("response_id", request.response_id, longest=_LONGEST_SYSTEM),
+        check_id=checks.uuid("check_id", request.check_id) if request.check_id else None,
     )
+    if request.check_id and (step.system or step.response_id):
+        checks.note("check_id", "stands in place of system and response_id")
     checks.raise_if_any()
     return step
 

@@ -323,7 +323,10 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class StepRequest:
-    """What a person asks to record about an alert. Fields that do not belong to `kind` are empty."""
+    """What a person asks to record about an alert. Fields that do not belong to `kind` are empty.
+
+    `check_id` names the answer of LEADS or NCIC that a verification rests on, in place of typed words.
+    """
 
     request_id: UUID
     alert_id: UUID
@@ -333,6 +336,7 @@ class StepRequest:
     system: str = ""
     response_id: str = ""
     report_number: str = ""
+    check_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
