@@ -223,7 +223,9 @@ def _search(world: World) -> Mapping[str, str]:
         "PW_MCS_QUESTION_DATABASE_URL": world.login_url("search_mcs_question"),
         "PW_MCS_PURGE_DATABASE_URL": world.login_url("search_mcs_purge"),
         "PW_REGISTER_DATABASE_URL": world.login_url("search_register"),
+        "PW_MCS_REGISTER_DATABASE_URL": world.login_url("search_mcs_register"),
         "PW_EVIDENCE_KEK_FILE": str(world.key_file("search-evidence-kek")),
+        "PW_MCS_EVIDENCE_KEK_FILE": str(world.key_file("search-mcs-evidence-kek")),
         "PW_HOLD_KEK_FILE": str(world.key_file("search-hold-kek")),
         "PW_MCS_HOLD_KEK_FILE": str(world.key_file("search-mcs-hold-kek")),
         # Nobody makes backups of a stack on one machine.

@@ -24,7 +24,7 @@ from services.search.append import Archive, DataSets
 from services.search.audit_gateway import AuditGateway
 from services.search.case_directory import open_directory
 from services.search.config import SearchSettings
-from services.search.core.houses import ARCHIVE
+from services.search.core.houses import ARCHIVE, MOTOR_CARRIER
 from services.search.images import ReadImages
 from services.search.leaving import Neighbours, open_leaving
 from services.search.look_back import LookBack
@@ -80,13 +80,19 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     one_read = OneRead(road, ImageKeyStore(question_pool), images, plate_box)
     sources = PictureSources(questions, LookBackKeyStore(question_pool), images, plate_box)
     motor_carrier = await open_motor_carrier(settings, SystemClock())
+    apart_road = QuestionRoad(
+        audit, QuestionStore(motor_carrier.questions, MOTOR_CARRIER.schema), cases.directory, MOTOR_CARRIER
+    )
     look_back_pictures = LookBackPictures(audit, sources, motor_carrier.picture_sources(objects))
     apart = LookBackStore(motor_carrier.questions, motor_carrier.schema)
     look_back = LookBack(audit, LookBackStore(question_pool), apart)
-    acts = Acts(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)
+    stub = AuthorizationServiceStub(channel)
+    acts = Acts(stub, settings.audit_timeout_seconds)
     sensors = await open_sensor_health(settings, channel, acts, SystemClock())
     leaving = await open_leaving(
-        settings, Neighbours(road, acts, question_pool, objects, AuthorizationServiceStub(channel))
+        settings,
+        Neighbours(ARCHIVE, road, question_pool, objects, stub),
+        Neighbours(MOTOR_CARRIER, apart_road, motor_carrier.questions, objects, stub),
     )
     general = Archive(AppendStore(append_pool), SystemClock())
     archive = DataSets(general, motor_carrier.archive, sensors.notes.note)
@@ -95,10 +101,9 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     await upkeep.start()
     await questions.warm_up(size)
     builder = ServerBuilder(settings, name="search").on_stop(channel.close).on_stop(cases.close)
-    apart_road = QuestionRoad(audit, QuestionStore(motor_carrier.questions, "motor_carrier"), cases.directory)
     asking = Asking(apart_road, token_key, objects)
     built = (
-        leaving.added_to(sensors.served_by(motor_carrier.served_by(builder, asking)))
+        leaving.added_to(sensors.served_by(motor_carrier.served_by(builder, asking)), settings)
         .add(
             _ARCHIVE,
             add_ArchiveServiceServicer_to_server,
@@ -122,8 +127,8 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
     )
     pools = RetentionPools(purge_pool, question_pool)
     houses = Houses(
-        House(ARCHIVE, pools, road, leaving.departures, settings.hold_kek_file),
-        motor_carrier.house(settings, apart_road, leaving.departures),
+        House(ARCHIVE, pools, road, leaving.archive.departures, settings.hold_kek_file),
+        motor_carrier.house(settings, apart_road, leaving.apart.departures),
     )
     return add_retention(built, settings, channel, houses)
 

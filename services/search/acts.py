@@ -15,6 +15,7 @@ from alpr.type.v1.justification_pb2 import Justification
 from services.common.errors import AlprError, AuditUnavailableError, from_rpc_error
 from services.common.identity import AccessToken
 from services.search.audit_gateway import Receipts
+from services.search.core.houses import ARCHIVE, HouseNames
 
 if TYPE_CHECKING:
     from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceAsyncStub
@@ -61,10 +62,16 @@ class Intent:
 
 
 class Acts:
-    """Calls audit over mTLS with a deadline."""
+    """Calls audit over mTLS with a deadline; `names` is how the data set names its actions."""
 
-    def __init__(self, stub: AuthorizationServiceAsyncStub, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        stub: AuthorizationServiceAsyncStub,
+        timeout_seconds: float,
+        names: HouseNames = ARCHIVE,
+    ) -> None:
         self._stub = stub
+        self._names = names
         self._timeout = timeout_seconds
 
     async def begin(self, plan: ActPlan) -> Intent:
@@ -77,7 +84,7 @@ class Acts:
         request = pb.RecordIntentRequest(
             request_id=str(plan.request_id),
             access_token=plan.token.reveal() if plan.token else "",
-            action=plan.action,
+            action=self._names.action(plan.action),
             resource=plan.resource,
             details=plan.details,
             justification=plan.justification,

@@ -21,7 +21,6 @@ from services.search.audit_gateway import Receipts
 from services.search.core.answer import FoundRead, rows_digest
 from services.search.core.hold_seal import HoldSealError, open_held_image_key, open_held_read
 from services.search.core.holds import Hold, NewHold, act_moment, held_reads
-from services.search.core.houses import HouseNames
 from services.search.errors import PermitRefusedError
 from services.search.held_images import HeldImages
 from services.search.hold_keys import HoldKeys
@@ -66,7 +65,6 @@ class HeldImage:
 class HoldHouse:
     """Where the holds of one data set are, and what they keep."""
 
-    names: HouseNames
     store: HoldStore
     images: HeldImages
     keys: HoldKeys
@@ -77,7 +75,6 @@ class Holds:
 
     def __init__(self, acts: Acts, house: HoldHouse, road: QuestionRoad) -> None:
         self._acts = acts
-        self._names = house.names
         self._store = house.store
         self._images = house.images
         self._keys = house.keys
@@ -102,8 +99,7 @@ class Holds:
             "document_sha256": hold.document_sha256.hex(),
             "reason": hold.reason,
         }
-        action = self._names.action("hold.place")
-        plan = ActPlan(request_id, action, str(hold.hold_id), details, token, justification)
+        plan = ActPlan(request_id, "hold.place", str(hold.hold_id), details, token, justification)
         intent = await self._acts.begin(plan)
         async with self._carried_out(intent):
             matching = await self._store.place(intent, hold, self._keys.new(hold.hold_id))
@@ -119,8 +115,8 @@ class Holds:
             NotFoundError: There is no such hold in force.
             AlprError: As for `place`.
         """
-        action = self._names.action("hold.release")
-        intent = await self._acts.begin(ActPlan(request_id, action, str(hold_id), {"reason": reason}, token))
+        plan = ActPlan(request_id, "hold.release", str(hold_id), {"reason": reason}, token)
+        intent = await self._acts.begin(plan)
         async with self._carried_out(intent):
             released = await self._store.release(hold_id, intent, reason)
             if released is None:
@@ -140,7 +136,7 @@ class Holds:
 
     async def page(self, token: AccessToken, after: UUID | None, most: int) -> list[Hold]:
         """Up to `most` holds of the person's agency after `after`; it is on record that they are shown."""
-        intent = await self._acts.begin(ActPlan(uuid4(), self._names.action("hold.list"), "holds", {}, token))
+        intent = await self._acts.begin(ActPlan(uuid4(), "hold.list", "holds", {}, token))
         found = await self._store.page(intent.agency_ori, after or _BEFORE_ALL, most)
         await self._acts.done(intent.intent_id, {"rows": str(len(found))})
         return found
@@ -224,13 +220,13 @@ class Holds:
             request_id=asked.request_id,
             token=asked.token,
             justification=asked.justification,
-            kind=self._names.kind(name),
+            kind=name,
             arguments=arguments,
             from_time=None,
             to_time=None,
             page_size=asked.page_size,
             first_authorization_id="",
-            put=Put(self._names.find(name), (asked.hold_id, asked.read_id)),
+            put=Put(f"find_{name}", (asked.hold_id, asked.read_id)),
         )
 
 

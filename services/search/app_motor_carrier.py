@@ -11,12 +11,13 @@ from services.common.canonical import to_microseconds
 from services.common.identity import AccessToken
 from services.search.app import SearchAnswer
 from services.search.core.answer import FoundRead
+from services.search.core.houses import MOTOR_CARRIER
 from services.search.core.moments import from_microseconds
 from services.search.core.pages import AskedQuestion, PagePosition, PageTokenError, open_token, seal
 from services.search.errors import BadPageTokenError
 from services.search.road import Answered, Put, QuestionRoad, RoadRequest
 
-_KIND = "mcsreads"
+_KIND = "reads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,9 @@ class MotorCarrierSearch:
 def _asked(search: ApartSearch) -> AskedQuestion:
     bounds = (search.from_time, search.to_time)
     from_us, to_us = (None if moment is None else to_microseconds(moment) for moment in bounds)
-    return AskedQuestion(_KIND, (("plate", search.plate), ("sensor_id", search.sensor_id)), from_us, to_us)
+    return AskedQuestion(
+        MOTOR_CARRIER.kind(_KIND), (("plate", search.plate), ("sensor_id", search.sensor_id)), from_us, to_us
+    )
 
 
 def _road_request(search: ApartSearch, position: PagePosition | None) -> RoadRequest:
@@ -97,7 +100,7 @@ def _road_request(search: ApartSearch, position: PagePosition | None) -> RoadReq
         to_time=from_microseconds(position.to_us) if position else search.to_time,
         page_size=search.page_size,
         first_authorization_id=position.first_authorization_id if position else "",
-        put=Put("find_mcsreads", (search.plate, search.sensor_id, before_us, before_id)),
+        put=Put("find_reads", (search.plate, search.sensor_id, before_us, before_id)),
         own_account_id=position.account_id if position else "",
     )
 

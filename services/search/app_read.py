@@ -75,17 +75,9 @@ class Boxes(Protocol):
 
 
 class OneRead:
-    """Asks for a read or its picture by the question road; `image_kind` is the kind of the latter."""
+    """Asks for a read or its picture by the question road."""
 
-    def __init__(
-        self,
-        road: QuestionRoad,
-        keys: ImageKeys,
-        images: Images,
-        box_of: Boxes,
-        image_kind: str = "image",
-    ) -> None:
-        self._image_kind = image_kind
+    def __init__(self, road: QuestionRoad, keys: ImageKeys, images: Images, box_of: Boxes) -> None:
         self._road = road
         self._keys = keys
         self._images = images
@@ -113,7 +105,7 @@ class OneRead:
             StorageUnavailableError: The picture cannot be read at the moment.
             AlprError: As `QuestionRoad.ask`.
         """
-        answered = await self._ask(request, self._image_kind, f"find_{self._image_kind}")
+        answered = await self._ask(request, "image", "find_image")
         image = await self._keys.image_of(answered.authorization, request.read_id)
         if image is None:
             raise not_found(request.read_id, answered)

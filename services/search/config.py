@@ -28,6 +28,8 @@ class SearchSettings(ImageStoreSettings):
     """DSN of search_mcs_question."""
     mcs_purge_database_url: str = Field(min_length=1, repr=False)
     """DSN of search_mcs_purge."""
+    mcs_register_database_url: str = Field(min_length=1, repr=False)
+    """DSN of search_mcs_register, which keeps that of the Motor Carrier Safety data set."""
     register_database_url: str = Field(min_length=1, repr=False)
     """DSN of search_register, which keeps the register of what left (ENF-051 III.B.3.m)."""
     health_database_url: str = Field(min_length=1, repr=False)
@@ -58,6 +60,8 @@ class SearchSettings(ImageStoreSettings):
     evidence_kek_file: ReadableFile
     """Key that the keys of kept evidence packages are wrapped with: 32 bytes as hexadecimal digits. Whoever
     loses it loses the packages."""
+    mcs_evidence_kek_file: ReadableFile
+    """The same for packages of the Motor Carrier Safety data set; another key."""
     home_state: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "IL"
     """Agencies whose ORI begins otherwise are of another state, and need a declaration (625 ILCS 5/2-130)."""
     smtp_target: Address = ""
@@ -109,6 +113,7 @@ class SearchSettings(ImageStoreSettings):
             ("mcs_question", "search_mcs_question"),
             ("mcs_purge", "search_mcs_purge"),
             ("register", "search_register"),
+            ("mcs_register", "search_mcs_register"),
         ):
             if urlsplit(getattr(self, f"{name}_database_url")).username != login:
                 raise ValueError(f"PW_{name.upper()}_DATABASE_URL must log in as {login}")

@@ -23,9 +23,7 @@ _SERVICE: Final = export_service_pb2.DESCRIPTOR.services_by_name["ExportService"
 
 def department_house(names: HouseNames, holds: Holds, departures: Departures) -> House:
     """A data set as its export knows it."""
-    return House(
-        holds.reads, departures, names.action("dissemination.everything"), names.action("export.seal")
-    )
+    return House(holds.reads, departures, "dissemination.everything", names.action("export.seal"))
 
 
 def add_export(builder: ServerBuilder, acts: Acts, houses: Mapping[bool, House]) -> ServerBuilder:

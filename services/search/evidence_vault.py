@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.common.errors import AlprError, NotFoundError, StorageUnavailableError
 from services.common.objects import ObjectStore
+from services.search.core.houses import ARCHIVE
 
 log = structlog.get_logger()
 
@@ -41,8 +42,9 @@ class Sealed:
 class EvidenceVault:
     """Seals packages into the object store and opens them again."""
 
-    def __init__(self, objects: ObjectStore, kek: bytes) -> None:
+    def __init__(self, objects: ObjectStore, kek: bytes, folder: str = ARCHIVE.evidence) -> None:
         self._objects = objects
+        self._folder = folder
         self._kek = AESGCM(kek)
 
     async def put(self, evidence_id: UUID, package: bytes) -> Sealed:
@@ -54,7 +56,7 @@ class EvidenceVault:
             StorageUnavailableError: The store is full or cannot be written.
         """
         key, nonce = os.urandom(_KEY_BYTES), os.urandom(_NONCE_BYTES)
-        name = f"evidence/{evidence_id}/{os.urandom(8).hex()}/package"
+        name = f"{self._folder}/{evidence_id}/{os.urandom(8).hex()}/package"
         sealed = await asyncio.to_thread(
             AESGCM(key).encrypt, _PACKAGE_NONCE, package, _PACKAGE_LABEL + evidence_id.bytes
         )

@@ -20,13 +20,14 @@ from services.search.app_notices import NoticeDesk
 from services.search.app_register import RegisterBook
 from services.search.app_report import PictureSource, Reports, ReportSources
 from services.search.config import SearchSettings
+from services.search.core.houses import HouseNames
 from services.search.departures import Departures
 from services.search.evidence_vault import EvidenceVault
 from services.search.images import ReadImages
 from services.search.notices import open_notifier
 from services.search.notifier import Notifier
 from services.search.road import QuestionRoad
-from services.search.server_dissemination import DisseminationServer
+from services.search.server_dissemination import Desks, DisseminationServer
 from services.search.server_report import ReportServer, UseCases
 from services.search.store_notices import NoticeStore
 from services.search.store_register import RegisterStore
@@ -45,75 +46,113 @@ _DISSEMINATION = dissemination_service_pb2.DESCRIPTOR.services_by_name["Dissemin
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """What the rest of search has already: the road of questions, acts, connections, pictures, audit."""
+    """What the rest of search has already of a data set: names, road and connections; pictures, audit."""
 
+    names: HouseNames
     road: QuestionRoad
-    acts: Acts
     question_pool: Pool
     objects: ObjectStore
     audit: AuthorizationServiceAsyncStub
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
-    """Both servicers, and what must be stopped with them."""
+class LeavingHouse:
+    """What leaves one data set as a file: its uses, its register, and what must be stopped with them."""
 
-    reports: ReportServer
-    disseminations: DisseminationServer
+    uses: UseCases
+    desk: NoticeDesk
     departures: Departures
     notifier: Notifier | None
     pool: Pool
 
-    def added_to(self, builder: ServerBuilder) -> ServerBuilder:
-        """`builder` with both services, stopped with it."""
+    async def start(self, settings: SearchSettings) -> None:
+        """Begins its upkeep."""
+        await self.departures.start()
+        if self.notifier:
+            await self.notifier.start(settings.notice_seconds)
+
+    def stopped_by(self, builder: ServerBuilder) -> ServerBuilder:
+        """`builder`, which ends it when the server stops."""
+        builder.on_stop(self.pool.close)
         if self.notifier:
             # After the pool's, so that it is stopped before.
-            builder = builder.on_stop(self.pool.close).on_stop(self.notifier.stop)
-        else:
-            builder = builder.on_stop(self.pool.close)
-        return (
-            builder.add(_REPORT, add_ReportServiceServicer_to_server, self.reports)
-            .add(_DISSEMINATION, add_DisseminationServiceServicer_to_server, self.disseminations)
-            .on_stop(self.departures.stop)
+            builder.on_stop(self.notifier.stop)
+        return builder.on_stop(self.departures.stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Both data sets."""
+
+    archive: LeavingHouse
+    apart: LeavingHouse
+
+    def added_to(self, builder: ServerBuilder, settings: SearchSettings) -> ServerBuilder:
+        """`builder` with both services, stopped with it."""
+        clock, state = SystemClock(), settings.home_state
+        houses = {False: self.archive, True: self.apart}
+        reports = ReportServer({apart: one.uses for apart, one in houses.items()}, state, clock)
+        desks = {apart: Desks(one.uses.book, one.desk) for apart, one in houses.items()}
+        for house in houses.values():
+            builder = house.stopped_by(builder)
+        return builder.add(_REPORT, add_ReportServiceServicer_to_server, reports).add(
+            _DISSEMINATION,
+            add_DisseminationServiceServicer_to_server,
+            DisseminationServer(desks, state, clock),
         )
 
 
-async def open_leaving(settings: SearchSettings, neighbours: Neighbours) -> Leaving:
+async def open_leaving(settings: SearchSettings, archive: Neighbours, apart: Neighbours) -> Leaving:
     """What leaves as a file, connected, and its upkeep begun.
 
     Raises:
-        StartError: The key file is no key.
-        asyncpg.PostgresError: PostgreSQL refuses the login, or lacks the schema.
+        StartError: A key file is no key.
+        asyncpg.PostgresError: PostgreSQL refuses a login, or lacks the schema.
     """
-    clock = SystemClock()
-    pool = await open_pool(
-        settings.register_database_url, application_name="search-register", min_size=1, max_size=4
+    pools = [
+        await open_pool(url, application_name=name, min_size=1, max_size=4)
+        for url, name in (
+            (settings.register_database_url, "search-register"),
+            (settings.mcs_register_database_url, "search-mcs-register"),
+        )
+    ]
+    keks = (
+        read_key(settings.evidence_kek_file, "PW_EVIDENCE_KEK_FILE"),
+        read_key(settings.mcs_evidence_kek_file, "PW_MCS_EVIDENCE_KEK_FILE"),
     )
-    register = RegisterStore(pool)
-    departures = Departures(neighbours.acts, register, clock)
-    keys = ReportPictureStore(neighbours.question_pool)
-    images = ReadImages(neighbours.objects)
+    opened = [
+        _house(settings, neighbours, pool, kek)
+        for neighbours, pool, kek in zip((archive, apart), pools, keks, strict=True)
+    ]
+    for house in opened:
+        await house.start(settings)
+    return Leaving(*opened)
+
+
+def _house(settings: SearchSettings, neighbours: Neighbours, pool: Pool, kek: bytes) -> LeavingHouse:
+    clock, names, road = SystemClock(), neighbours.names, neighbours.road
+    acts = Acts(neighbours.audit, settings.audit_timeout_seconds, names)
+    register, notices = RegisterStore(pool, names.schema), NoticeStore(pool, names.schema)
+    departures = Departures(acts, register, clock)
+    keys = ReportPictureStore(neighbours.question_pool, names.schema)
+    images = ReadImages(neighbours.objects, motor_carrier=bool(names.days))
     pictures = PictureSource(images, plate_box)
-    reports = Reports(neighbours.road, ReportSources(keys, pictures, register, WORDING), departures, clock)
-    vault = EvidenceVault(neighbours.objects, read_key(settings.evidence_kek_file, "PW_EVIDENCE_KEK_FILE"))
-    packages = EvidencePackages(
-        neighbours.road,
-        EvidenceSources(keys, pictures, read_as_json, WORDING),
-        departures,
-        EvidenceRoom(vault, register),
+    book = RegisterBook(acts, register)
+    uses = UseCases(
+        reports=Reports(road, ReportSources(keys, pictures, register, WORDING), departures, clock),
+        packages=EvidencePackages(
+            road,
+            EvidenceSources(keys, pictures, read_as_json, WORDING),
+            departures,
+            EvidenceRoom(EvidenceVault(neighbours.objects, kek, names.evidence), register),
+        ),
+        exports=Exports(road, (keys, images), departures, write_page),
+        book=book,
     )
-    exports = Exports(neighbours.road, (keys, images), departures, write_page)
-    book = RegisterBook(neighbours.acts, register)
-    notices = NoticeStore(pool)
-    desk = NoticeDesk(neighbours.acts, register, notices)
-    notifier = open_notifier(settings, notices, neighbours.audit, clock)
-    await departures.start()
-    if notifier:
-        await notifier.start(settings.notice_seconds)
-    return Leaving(
-        reports=ReportServer(UseCases(reports, packages, exports, book), settings.home_state, clock),
-        disseminations=DisseminationServer(book, desk, settings.home_state, clock),
+    return LeavingHouse(
+        uses=uses,
+        desk=NoticeDesk(acts, register, notices),
         departures=departures,
-        notifier=notifier,
+        notifier=open_notifier(settings, notices, neighbours.audit, clock),
         pool=pool,
     )

@@ -79,7 +79,7 @@ class MotorCarrier:
         road = asking.road
         images = ReadImages(asking.objects, motor_carrier=True)
         keys = ImageKeyStore(self.questions, self.schema)
-        one_read = OneRead(road, keys, images, plate_box, image_kind="mcsimage")
+        one_read = OneRead(road, keys, images, plate_box)
         server = MotorCarrierServer(MotorCarrierSearch(road, asking.token_key), one_read)
         builder.add(_SERVICE, add_MotorCarrierServiceServicer_to_server, server)
         return builder.on_stop(self.upkeep.stop).on_stop(road.close)

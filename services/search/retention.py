@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 import structlog
@@ -39,6 +39,9 @@ from services.search.store_held import HeldStore
 from services.search.store_holds import HoldStore
 from services.search.store_purge import PurgeStore
 from services.search.store_upkeep import UpkeepStore
+
+if TYPE_CHECKING:
+    from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceAsyncStub
 
 log = structlog.get_logger()
 
@@ -80,10 +83,11 @@ class House:
         store = HeldStore(self.pools.purge, self.names)
         return HeldHouse(self.names, store, HeldImages(objects, self.names), keys)
 
-    def holds(self, acts: Acts, held: HeldHouse) -> Holds:
-        """Its holds, for people."""
+    def holds(self, stub: AuthorizationServiceAsyncStub, patience: float, held: HeldHouse) -> Holds:
+        """Its holds, for people; audit has `patience` seconds for an answer."""
+        acts = Acts(stub, patience, self.names)
         store = HoldStore(self.pools.purge, self.pools.questions, self.names)
-        return Holds(acts, HoldHouse(self.names, store, held.images, held.keys), self.road)
+        return Holds(acts, HoldHouse(store, held.images, held.keys), self.road)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +159,15 @@ def add_retention(
             await upkeep.ensure_partitions()
 
     retention = RetentionFollower(SettingsServiceStub(audit), follow)
-    acts = Acts(AuthorizationServiceStub(audit), settings.audit_timeout_seconds)
+    stub, patience = AuthorizationServiceStub(audit), settings.audit_timeout_seconds
+    acts = Acts(stub, patience)
     objects = settings.image_store()
     kept = [one.held(objects) for one in houses.both]
     keeping = Keeping(DayImages(objects), kept)
     purger = Purger(store, keeping, acts, retention, backup_days=settings.backup_days)
     office = RetentionOffice(acts, store, purger, keeping, retention)
-    holds = {
-        apart: one.holds(acts, held) for (apart, one), held in zip(houses.by_partition, kept, strict=True)
-    }
+    pairs = zip(houses.by_partition, kept, strict=True)
+    holds = {apart: one.holds(stub, patience, held) for (apart, one), held in pairs}
     daily = DailyPurge(purger, holds.values(), retention)
     retention.start()
     daily.start()

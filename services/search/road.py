@@ -20,6 +20,7 @@ from services.search.audit_gateway import Receipts
 from services.search.case_directory import CaseDirectory, NoCaseDirectory
 from services.search.core.answer import AnswerSummary, Authorization, FoundRead, rows_digest
 from services.search.core.case_check import CaseCheck
+from services.search.core.houses import ARCHIVE, HouseNames
 from services.search.errors import BadPageTokenError, PermitRefusedError
 from services.search.failure_reports import FailureReports
 
@@ -112,10 +113,24 @@ class Questions(Protocol):
 
 
 class QuestionRoad:
-    """Puts questions of every kind. Nothing is shown before audit has recorded that it leaves."""
+    """Puts questions to one data set. Nothing is shown before audit has recorded that it leaves.
 
-    def __init__(self, audit: Audit, questions: Questions, cases: CaseDirectory | None = None) -> None:
+    Args:
+        audit: Where questions are authorized.
+        questions: Where they are put.
+        cases: Where case numbers are checked first; nowhere by default.
+        names: How the data set names its kinds of questions; requests name them as the archive does.
+    """
+
+    def __init__(
+        self,
+        audit: Audit,
+        questions: Questions,
+        cases: CaseDirectory | None = None,
+        names: HouseNames = ARCHIVE,
+    ) -> None:
         self._audit = audit
+        self._names = names
         self._cases = cases or NoCaseDirectory()
         self._questions = questions
         self._failures = FailureReports(audit)
@@ -131,6 +146,7 @@ class QuestionRoad:
             StorageUnavailableError: The archive did not answer. Nothing was shown.
         """
         checked = await self._cases.check(request.justification)
+        request = self._named(request)
         authorization = await self._audit.authorize(replace(request, case_check=checked))
         try:
             summary = await self._put(authorization, request)
@@ -162,6 +178,11 @@ class QuestionRoad:
     async def close(self) -> None:
         """Returns when audit has been told of the failures that are still on their way to it."""
         await self._failures.close()
+
+    def _named(self, request: RoadRequest) -> RoadRequest:
+        """The request by the data set's own names."""
+        put = replace(request.put, function=self._names.find(request.put.function.removeprefix("find_")))
+        return replace(request, kind=self._names.kind(request.kind), put=put)
 
     async def _put(self, authorization: Authorization, request: RoadRequest) -> AnswerSummary:
         if request.own_account_id not in {"", authorization.account_id}:

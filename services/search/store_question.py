@@ -26,7 +26,7 @@ SELECT read_id, capture_time, receive_time, plate, sensor_id, agency_ori, sensor
        longitude, place, recognition, model_version, sender_read_id, image_sha256, image_day,
        image_media_type, image_size, state, confidence
   FROM %s.general_reads($1, $2)"""
-_COMPUTED: Final = "SELECT answer FROM archive.general_computed($1, $2)"
+_COMPUTED: Final = "SELECT answer FROM %s.general_computed($1, $2)"
 _WARM_UP: Final = "SELECT %s.warm_up()"
 
 
@@ -52,6 +52,7 @@ class QuestionStore:
         self._pool = pool
         self._schema = schema
         self._answer, self._reads, self._warm_up = _ANSWER % schema, _READS % schema, _WARM_UP % schema
+        self._computed = _COMPUTED % schema
 
     async def put(self, authorization: Authorization, question: ArchiveQuestion, put: Put) -> AnswerSummary:
         """The summary of the answer to `question`, once the use of the permit is on disk.
@@ -93,7 +94,7 @@ class QuestionStore:
     async def computed(self, authorization: Authorization, kind: str) -> str | None:
         """The computed answer's text, None when it is not there any more. Errors as for `put`."""
         async with asking(self._pool) as held:
-            rows = await held.fetch(_COMPUTED, authorization.permit, kind)
+            rows = await held.fetch(self._computed, authorization.permit, kind)
         return rows[0]["answer"] if rows else None
 
     async def warm_up(self, connections: int) -> None:

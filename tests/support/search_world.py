@@ -242,8 +242,8 @@ def environment(
     """Environment of a search process."""
     files, key_file = tls.server("search"), folder / "token.key"
     evidence_file, hold_file = folder / "evidence.key", folder / "hold.key"
-    mcs_hold_file = folder / "mcs-hold.key"
-    for file in (key_file, evidence_file, hold_file, mcs_hold_file):
+    mcs_hold_file, mcs_evidence_file = folder / "mcs-hold.key", folder / "mcs-evidence.key"
+    for file in (key_file, evidence_file, hold_file, mcs_hold_file, mcs_evidence_file):
         if not file.exists():
             file.write_text(secrets.token_hex(32))
     return {
@@ -260,7 +260,9 @@ def environment(
         "PW_MCS_QUESTION_DATABASE_URL": database.url("search_mcs_question"),
         "PW_MCS_PURGE_DATABASE_URL": database.url("search_mcs_purge"),
         "PW_REGISTER_DATABASE_URL": database.url("search_register"),
+        "PW_MCS_REGISTER_DATABASE_URL": database.url("search_mcs_register"),
         "PW_EVIDENCE_KEK_FILE": str(evidence_file),
+        "PW_MCS_EVIDENCE_KEK_FILE": str(mcs_evidence_file),
         "PW_HOLD_KEK_FILE": str(hold_file),
         "PW_MCS_HOLD_KEK_FILE": str(mcs_hold_file),
         "PW_BACKUP_DAYS": "7",

@@ -31,6 +31,8 @@ def environment(
         "PW_MCS_PURGE_DATABASE_URL": "postgresql://search_mcs_purge:secret@db/platewarden",
         "PW_REGISTER_DATABASE_URL": "postgresql://search_register:secret@db/platewarden",
         "PW_EVIDENCE_KEK_FILE": str(file),
+        "PW_MCS_EVIDENCE_KEK_FILE": str(file),
+        "PW_MCS_REGISTER_DATABASE_URL": "postgresql://search_mcs_register@localhost/alpr",
         "PW_HOLD_KEK_FILE": str(file),
         "PW_MCS_HOLD_KEK_FILE": str(file),
         "PW_BACKUP_DAYS": "7",
