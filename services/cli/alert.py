@@ -77,6 +77,9 @@ def verify_alert(
         str, typer.Option("--system", help="Who answered: LEADS, NCIC or the record's owner.")
     ] = "",
     response_id: Annotated[str, typer.Option("--response", help="Id of that answer.")] = "",
+    check: Annotated[
+        str, typer.Option("--check", help="In place of both: the answer that `platewarden alert ask` got.")
+    ] = "",
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -84,7 +87,7 @@ def verify_alert(
     """Records a step of the verification with LEADS or NCIC (ENF-051 III.D.4)."""
 
     async def work(session: Session, output: Output) -> None:
-        _print(await verify(session, alert_id, state, system, response_id), output)
+        _print(await verify(session, alert_id, state, system, response_id, check=check), output)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
@@ -116,7 +119,9 @@ async def acknowledge(session: Session, alert_id: str) -> pb.Alert:
     return answer.alert
 
 
-async def verify(session: Session, alert_id: str, state: str, system: str, response_id: str) -> pb.Alert:
+async def verify(
+    session: Session, alert_id: str, state: str, system: str, response_id: str, *, check: str = ""
+) -> pb.Alert:
     """The alert as stored. Raises AlprError when refused, CommandError for an unknown state."""
     stub = rpc.AlertServiceStub(session.channel("alerts"))
     request = pb.VerifyAlertRequest(
@@ -125,6 +130,7 @@ async def verify(session: Session, alert_id: str, state: str, system: str, respo
         system=system,
         response_id=response_id,
         state=VERIFICATION.number(state),
+        check_id=check,
     )
     answer: pb.VerifyAlertResponse = await session.call(stub.VerifyAlert, request)
     return answer.alert

@@ -6,11 +6,13 @@ from services.cli import (
     account,
     agreement,
     alert,
+    alert_ask,
     alert_list,
     audit,
     dispatch,
     dissemination,
     doctor,
+    document,
     evidence,
     export,
     group_limit,
@@ -56,6 +58,7 @@ for command in (up, demo, bootstrap, token, capture, read, watch, purposes):
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(account.app, name="account")
 app.add_typer(policy.app, name="policy")
+app.add_typer(document.app, name="document")
 app.add_typer(sensor.agency_app, name="agency")
 app.add_typer(agreement.app, name="agreement")
 for one in (*sensor_health.COMMANDS, group_limit.limit, group_limit.limits):
@@ -69,6 +72,7 @@ app.add_typer(local.app, name="local")
 app.add_typer(scope.app, name="scope")
 app.add_typer(model.app, name="model")
 alert.app.command("list")(alert_list.list_alerts)
+alert.app.command()(alert_ask.ask)
 app.add_typer(alert.app, name="alert")
 app.add_typer(subscription.app, name="subscription")
 app.add_typer(webhook.app, name="webhook")
