@@ -28,4 +28,3 @@ export {
   type MatchedEntry,
 } from "./gen/alpr/type/v1/hit_pb.js";
 export { type Notice, VerificationState } from "./gen/alpr/type/v1/notice_pb.js";
-export { Partition } from "./gen/alpr/type/v1/sensor_pb.js";

@@ -30,8 +30,8 @@ export interface AlertStreamOptions {
   readonly caFile?: string;
   /** Wanted besides the floor that no filter takes away; none means all. */
   readonly categories?: readonly HotListCategory[];
-  /** Motor Carrier Safety alerts are a data set of their own, for their own roles. */
-  readonly partition?: Partition;
+  /** Alerts of the Motor Carrier Safety data set, for its own roles, and no others. */
+  readonly motorCarrier?: boolean;
   /** Where to begin when there is no resume token yet, at most 24 hours back; left out, with the next alert. */
   readonly since?: Date;
   /** Times of giving up and trying again. */
@@ -176,7 +176,7 @@ export class AlertStream implements AsyncIterable<AlertEvent | Gap> {
   #request(): SubscribeAlertsRequest {
     const request = create(SubscribeAlertsRequestSchema, {
       categories: [...(this.#options.categories ?? [])],
-      partition: this.#options.partition ?? Partition.UNSPECIFIED,
+      partition: this.#options.motorCarrier ? Partition.MOTOR_CARRIER : Partition.GENERAL,
     });
     const since = this.#resyncFrom ?? (this.#token === undefined ? this.#options.since : undefined);
     if (since) {

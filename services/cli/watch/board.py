@@ -131,6 +131,16 @@ def raised_at(alert: pb.Alert) -> datetime:
     return alert.raise_time.ToDatetime(UTC)
 
 
+def due_at(alert: pb.Alert) -> datetime | None:
+    """Until when it is to be acknowledged or verified, what comes first (IV.D.3, III.D.4); None: neither."""
+    times = []
+    if alert.HasField("acknowledge_by"):
+        times.append(alert.acknowledge_by.ToDatetime(UTC))
+    if alert.HasField("verify_by"):
+        times.append(alert.verify_by.ToDatetime(UTC))
+    return min(times, default=None)
+
+
 def nearest(rows: Sequence[pb.Alert], alert_id: str, index: int) -> str:
     """The id to select when the rows have changed: the same alert wherever it stands now, else the one at its
     place, else "" when there is none. A new alert never slips under a finger that is about to press a key.

@@ -62,8 +62,8 @@ class Bell:
     def strokes(self, alerts: Iterable[pb.Alert], now: float) -> int:
         """How often to strike now, for the loudest that is due; 0 for silence.
 
-        An alert that sounds rings once when it comes, and an urgent one again and again until somebody has
-        seen it. Many that come together ring once.
+        An alert that sounds rings once when it comes, and an urgent or escalated one again and again until
+        somebody has seen it. Many that come together ring once.
 
         Args:
             alerts: What is on the board and was not acknowledged here a moment ago.
@@ -72,7 +72,7 @@ class Bell:
         sounding = [alert for alert in alerts if self._sounds(alert)]
         fresh = [alert for alert in sounding if alert.alert_id not in self._rung]
         self._rung = {alert.alert_id for alert in sounding}
-        urgent = [alert for alert in sounding if alert.severity == pb.SEVERITY_URGENT]
+        urgent = [alert for alert in sounding if _must_be_seen(alert)]
         due = fresh + (urgent if now >= self._next else [])
         if not due:
             return 0
@@ -85,6 +85,11 @@ class Bell:
         if alert.alert_id in self._quiet:
             return False
         return any(entry.category not in self._silent for entry in alert.entries)
+
+
+def _must_be_seen(alert: pb.Alert) -> bool:
+    """Whether it rings until somebody has seen it: urgent, or escalated because nobody has (IV.D.3)."""
+    return alert.severity == pb.SEVERITY_URGENT or bool(alert.escalations)
 
 
 def _strokes_of(alert: pb.Alert) -> int:

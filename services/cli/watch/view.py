@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -10,9 +10,9 @@ from rich.text import Text
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from platewarden_client import LinkState
-from services.cli.watch.board import Counts, Stage, is_confirmed, raised_at, stage_of, standing
+from services.cli.watch.board import Counts, Stage, due_at, is_confirmed, raised_at, stage_of, standing
 from services.cli.watch.lines import about, doubts, listing, place_of, plain, seconds_since_capture
-from services.cli.words import DISPOSITION
+from services.cli.words import DISPOSITION, ESCALATION_KIND
 
 ROW_LINES: Final = 2
 
@@ -76,7 +76,18 @@ def _tail(row: Row, now: datetime) -> Text:
     if stage is Stage.DONE:
         return Text(DISPOSITION.word(row.alert.disposition))
     urgent = stage is Stage.UNSEEN and row.alert.severity == pb.SEVERITY_URGENT
-    return Text(f"{_STAGES[stage]} {duration(now - raised_at(row.alert))}", "bold red" if urgent else "")
+    waits = f"{_STAGES[stage]} {duration(now - raised_at(row.alert))}"
+    return Text(waits, "bold red" if urgent else "").append_text(_due(row.alert, now))
+
+
+def _due(alert: pb.Alert, now: datetime) -> Text:
+    """How long there is left, or since when it is overdue."""
+    due = due_at(alert)
+    if due is None:
+        return Text("  ESCALATED", "bold red") if alert.escalations else Text()
+    if now < due:
+        return Text(f"  due in {duration(due - now)}", "dim not bold")
+    return Text("  ").append(f" OVERDUE {duration(now - due)} ", "bold white on red")
 
 
 def _what(alert: pb.Alert, now: datetime) -> Text:
@@ -109,6 +120,10 @@ def details(alert: pb.Alert, now: datetime) -> Text:
     if alert.warnings:
         text.append(f"{', '.join(doubts(alert))}\n", _DOUBT)
     text.append(f"{plain(alert.notice.text)}\n", _standing_style(alert))
+    for late in alert.escalations:
+        what = ESCALATION_KIND.word(late.kind).replace("-", " ")
+        text.append(f"ESCALATED {late.escalate_time.ToDatetime(UTC):%H:%M:%S} UTC: ", "bold red")
+        text.append(f"{what} by {late.due_time.ToDatetime(UTC):%H:%M:%S}\n")
     text.append(f"read   {plain(alert.plate)} {plain(alert.state)}", "bold")
     text.append(f"  match {alert.match_probability:.0%}, {place_of(alert)}, {plain(alert.sensor_id)}")
     text.append(f", {duration(timedelta(seconds=seconds_since_capture(alert, now)))} ago\n")

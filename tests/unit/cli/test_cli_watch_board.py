@@ -246,6 +246,32 @@ def test_waiting_is_told_in_few_letters() -> None:
     ]
 
 
+@pytest.mark.clause("IV.D.3", "III.D.4")
+def test_how_long_there_is_left_is_counted_down_and_then_it_is_overdue() -> None:
+    alert = alert_of(
+        acknowledge_by=to_timestamp(NOW + timedelta(seconds=18)),
+        verify_by=to_timestamp(NOW + timedelta(minutes=9)),
+    )
+
+    assert "unseen 0:42  due in 0:18" in row_lines(Row(alert), NOW, 120)[0].plain
+    assert "OVERDUE 0:12" in row_lines(Row(alert), NOW + timedelta(seconds=30), 120)[0].plain
+
+
+@pytest.mark.clause("IV.D.3")
+def test_what_escalated_says_so_and_rings_until_it_was_seen() -> None:
+    late = pb.Escalation(
+        kind=pb.ESCALATION_KIND_NOT_ACKNOWLEDGED,
+        due_time=to_timestamp(NOW - timedelta(seconds=9)),
+        escalate_time=to_timestamp(NOW - timedelta(seconds=8)),
+    )
+    alert = alert_of(severity=pb.SEVERITY_HIGH, category=WANTED, escalations=[late])
+    bell = Bell()
+
+    assert "ESCALATED 11:59:52 UTC: not acknowledged by 11:59:51" in details(alert, NOW).plain
+    assert "ESCALATED" in row_lines(Row(alert), NOW, 120)[0].plain
+    assert [bell.strokes([alert], number * REPEAT_SECONDS) for number in range(3)] == [1, 1, 1]
+
+
 def test_a_link_without_a_heartbeat_for_long_is_not_called_live() -> None:
     assert link_text(LinkState.LIVE, 3).plain == " LIVE "
     assert link_text(LinkState.LIVE, 11).plain == " LINK LOST 0:11 "
