@@ -29,6 +29,8 @@ _FEED = """
 SELECT position, alert_id, kind, feed_time, mark FROM alerts.feed
 WHERE position > $1 ORDER BY position LIMIT $2
 """
+# Much sooner than other statements: a link that went silent keeps everybody's alerts until it is given up.
+_TAIL_SECONDS = 5.0
 _BEFORE = "SELECT min(position) - 1 FROM alerts.feed WHERE feed_time >= $1"
 _FEED_TIME = "SELECT feed_time FROM alerts.feed WHERE position = $1"
 # The newest sighting through its index, whatever the number of hits; the same below for each entry.
@@ -102,7 +104,7 @@ class AlertStore:
     async def head(self) -> FeedHead:
         """The head of the feed at this moment."""
         async with connection(self._pool) as conn:
-            row = await conn.fetchrow(_HEAD)
+            row = await conn.fetchrow(_HEAD, timeout=_TAIL_SECONDS)
         if row is None:
             raise StorageUnavailableError("the feed has no head; the schema is not complete")
         return FeedHead(**row)
@@ -110,7 +112,7 @@ class AlertStore:
     async def feed_after(self, position: int, limit: int) -> tuple[FeedItem, ...]:
         """At most `limit` items after `position`, in order, each with its alert as it is now."""
         async with connection(self._pool) as conn:
-            rows = await conn.fetch(_FEED, position, limit)
+            rows = await conn.fetch(_FEED, position, limit, timeout=_TAIL_SECONDS)
             alerts = await load_alerts(conn, {row["alert_id"] for row in rows})
         return tuple(
             FeedItem(
