@@ -21,6 +21,7 @@ from services.cli import (
     hotlist_history,
     hotlist_show,
     local,
+    log_query,
     model,
     motor_carrier,
     patrol,
@@ -78,6 +79,8 @@ app.add_typer(subscription.app, name="subscription")
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(dispatch.app, name="dispatch")
 app.add_typer(patrol.app, name="patrol")
+for name, more in log_query.COMMANDS:
+    audit.app.command(name)(more)
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
 for more in (
