@@ -16,6 +16,7 @@ from alpr.search.v1 import (
     area_pb2,
     dissemination_pb2,
     dissemination_service_pb2,
+    export_service_pb2,
     motor_carrier_service_pb2,
     report_service_pb2,
     retention_service_pb2,
@@ -28,6 +29,7 @@ from tests.support.search_world import question
 _FILES = (
     analysis_service_pb2,
     dissemination_service_pb2,
+    export_service_pb2,
     motor_carrier_service_pb2,
     report_service_pb2,
     retention_service_pb2,
@@ -94,6 +96,7 @@ def request(name: str) -> dict[str, Any]:
         },
         "ExportReads": {},
         "GetEvidence": {"evidence_id": str(uuid4())},
+        "ExportHeldReads": {"hold_id": str(uuid4())},
         "ListHeldReads": {"hold_id": str(uuid4())},
         "GetHeldReadImage": {"hold_id": str(uuid4()), "read_id": read_id},
     }

@@ -323,14 +323,21 @@ ANSWERS = {
         "look_back_answer",
         "look_back_reads",
         "held_image_key",
+        "held_reads",
     },
     "search_mcs_question": {
+        "evidence_picture",
+        "export_pictures",
         "general_answer",
+        "general_computed",
         "general_reads",
+        "held_image_key",
+        "held_reads",
         "image_key",
         "look_back_answer",
         "look_back_reads",
         "mcslookbackimage_keys",
+        "report_pictures",
     },
 }
 
