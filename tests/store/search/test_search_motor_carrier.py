@@ -43,8 +43,8 @@ FIND_APART = "SELECT motor_carrier.find_mcsreads($1, $2, $3, $4, $5, $6, $7, $8)
 APART_READS = "SELECT * FROM motor_carrier.general_reads($1, 'mcsreads')"
 LOOK_BACK = "SELECT {}.find_for_look_back($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 LOGINS = {
-    "archive": ("search_append", "search_question", "search_purge"),
-    "motor_carrier": ("search_mcs_append", "search_mcs_question", "search_mcs_purge"),
+    "archive": ("search_append", "search_question", "search_purge", "search_register", "search_health"),
+    "motor_carrier": ("search_mcs_append", "search_mcs_question", "search_mcs_purge", "search_mcs_register"),
 }
 
 
@@ -186,7 +186,10 @@ async def test_the_owner_of_one_data_set_reads_no_table_of_the_other(
 
 @pytest.mark.clause("III.E.5", "IV.A.5")
 @pytest.mark.parametrize("login", LOGINS["motor_carrier"])
-@pytest.mark.parametrize("table", ["read", "quarantine", "permit_key", "permit_used"])
+@pytest.mark.parametrize(
+    "table",
+    ["read", "quarantine", "permit_key", "permit_used", "hold", "held_read", "evidence", "dissemination"],
+)
 async def test_its_own_logins_read_no_table(connect: Connect, login: str, table: str) -> None:
     held = await connect(login)
 
