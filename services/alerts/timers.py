@@ -16,7 +16,7 @@ _TICK_SECONDS = 0.5
 # How often all running timers are asked for again: what other replicas have ended is forgotten, and what a
 # restored database numbers anew is found.
 _ANEW_SECONDS = 60.0
-_MOST_AT_ONCE = 200
+_MOST_AT_ONCE = 50
 
 
 class TimerWatch:

@@ -85,16 +85,17 @@ class Deadlines:
         heapify(self._order)
 
     def due(self, now: float, most: int) -> tuple[int, ...]:
-        """Timers that have ended by `now`, those that ended first, at most `most`. They stay until `keep`
-        or `drop`.
-        """
+        """Timers that have ended by `now`, first ended first, at most `most`; they stay until dropped."""
         found: list[tuple[float, int]] = []
         while self._order and self._order[0][0] <= now and len(found) < most:
-            found.append(heappop(self._order))
+            end, timer_id = heappop(self._order)
+            if self._ends.get(timer_id) == end:
+                found.append((end, timer_id))
         for one in found:
             heappush(self._order, one)
         return tuple(timer_id for _, timer_id in found)
 
     def drop(self, timer_ids: Iterable[int]) -> None:
-        """Forgets these."""
-        self.keep(self._ends.keys() - frozenset(timer_ids))
+        """Forgets these. Their places in the order are skipped when they come up."""
+        for timer_id in timer_ids:
+            self._ends.pop(timer_id, None)
