@@ -11,6 +11,7 @@ class CuttingProxy:
     def __init__(self, port: int) -> None:
         self.port = port
         self.connections = 0
+        self.is_shut = False
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.StreamWriter, asyncio.Event] = {}
 
@@ -36,6 +37,11 @@ class CuttingProxy:
         for writer in list(self._open):
             writer.transport.abort()
 
+    def shut(self) -> None:
+        """As `cut`, and new connections are gone at once too, until `is_shut` is false again."""
+        self.is_shut = True
+        self.cut()
+
     def silence(self) -> None:
         """Connections of now stay open, and carry nothing any more; new ones work."""
         for passes in self._open.values():
@@ -43,6 +49,9 @@ class CuttingProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if self.is_shut:
+            writer.transport.abort()
+            return
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:

@@ -1,28 +1,16 @@
 """Processes that are killed, a database that goes away, a picture store that fails."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
-import pytest_asyncio
 
-from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1.error_reason_pb2 import ErrorReason
-from services.alerts.config import AlertsSettings
-from services.common.client import bearer
 from services.common.config import ConfigError
-from services.dev.pki import DevelopmentAuthority
 from services.dev.postgres import EmbeddedPostgres
+from tests.support.alerts_process import Process, follow, free_ports, raise_until_stored
 from tests.support.alerts_rig import (
-    AuditHost,
-    AuditNeighbour,
     eventually,
     hit_message,
     refused,
@@ -30,82 +18,7 @@ from tests.support.alerts_rig import (
     start_rig,
     stubs,
 )
-from tests.support.databases import Databases, MigratedDatabase, fetch
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def database(migrated_database) -> MigratedDatabase:
-    return await migrated_database("alerts")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def audit(tls: DevelopmentAuthority) -> AsyncIterator[AuditHost]:
-    host = AuditHost(AuditNeighbour(), tls)
-    await host.start()
-    yield host
-    await host.stop()
-
-
-class Process:
-    """The alerts service as a process of its own, on ports that stay the same."""
-
-    def __init__(self, settings: AlertsSettings, log: Path) -> None:
-        self._log = log
-        self._environment = os.environ | {
-            f"PW_{name.upper()}": str(value) for name, value in settings.model_dump().items()
-        }
-        self._environment["PW_DATABASE_URL"] = settings.database_url.get_secret_value()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "services.alerts"], env=self._environment, stderr=log
-            )
-
-    def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-    def stop(self) -> int:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(timeout=20)
-
-
-async def raise_until_stored(matcher: Any, hit: pb.Hit) -> str:
-    """Sends as the matcher does: again, until there is an answer."""
-    while True:
-        try:
-            response = await matcher.RaiseAlerts(pb.RaiseAlertsRequest(hits=[hit]), timeout=5)
-            return str(response.alert_ids[0])
-        except grpc.aio.AioRpcError:
-            await asyncio.sleep(0.05)
-
-
-async def follow(person: Any, got: list[str]) -> None:
-    """Reads as a dispatcher's client does: resumes after the last message, whatever ended the stream."""
-    token = ""
-    while True:
-        request = pb.SubscribeAlertsRequest(resume_token=token)
-        try:
-            async for message in person.SubscribeAlerts(request, metadata=(bearer("officer"),)):
-                token = message.resume_token
-                if message.HasField("raised"):
-                    got.append(message.raised.alert_id)
-        except grpc.aio.AioRpcError:
-            await asyncio.sleep(0.05)
-
-
-def free_ports(count: int) -> list[int]:
-    import socket  # noqa: PLC0415 - only here
-
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+from tests.support.databases import Databases, fetch
 
 
 @pytest.mark.clause("IV.D.3", "IV.E.2")
