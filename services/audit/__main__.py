@@ -6,6 +6,7 @@ import asyncio
 
 from alpr.audit.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from alpr.audit.v1.authorization_service_pb2_grpc import add_AuthorizationServiceServicer_to_server
+from alpr.audit.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from alpr.audit.v1.governance_service_pb2_grpc import add_GovernanceServiceServicer_to_server
 from alpr.audit.v1.health_service_pb2_grpc import add_HealthServiceServicer_to_server
 from alpr.audit.v1.log_query_service_pb2_grpc import add_LogQueryServiceServicer_to_server
@@ -18,6 +19,7 @@ from services.audit.app_accounts import Accounts
 from services.audit.app_act import Actor
 from services.audit.app_agreements import Agreements
 from services.audit.app_authorize import Authorizer, Terms
+from services.audit.app_documents import Documents
 from services.audit.app_export import Exporter
 from services.audit.app_gate import Gate
 from services.audit.app_group_limits import GroupLimits
@@ -37,6 +39,7 @@ from services.audit.config import AuditSettings
 from services.audit.core.claims import Expected
 from services.audit.policies import load as load_policies
 from services.audit.server import AuthorizationServicer
+from services.audit.server_documents import DocumentServicer
 from services.audit.server_governance import GovernanceServicer
 from services.audit.server_log_query import LogQueryServicer
 from services.audit.server_people import AccountServicer
@@ -46,6 +49,7 @@ from services.audit.server_streams import HealthServicer, LogServicer, SensorSer
 from services.audit.server_witness import LogWitnessServicer
 from services.audit.store_accounts import AccountStore
 from services.audit.store_agreements import AgreementStore
+from services.audit.store_documents import DocumentStore
 from services.audit.store_log import LogStore
 from services.audit.store_log_query import LogQueryStore
 from services.audit.store_scope import ScopeStore
@@ -113,6 +117,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder.add("alpr.audit.v1.HealthService", add_HealthServiceServicer_to_server, entitlements)
     builder.add("alpr.audit.v1.SettingsService", add_SettingsServiceServicer_to_server, setting)
     policy = PolicyServicer(Explainer(gate, actor, accounts, folder.policies, clock))
+    documents = DocumentServicer(Documents(gate, actor, DocumentStore(pool), accounts, clock))
+    builder.add("alpr.audit.v1.DocumentService", add_DocumentServiceServicer_to_server, documents)
     builder.add("alpr.audit.v1.PolicyService", add_PolicyServiceServicer_to_server, policy)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
     found = LogQueryStore(pool)

@@ -54,6 +54,14 @@ class AccountNotFoundError(NotFoundError):
     """There is no such account, or the caller may not know that there is."""
 
 
+class DocumentExistsError(AlreadyExistsError):
+    """The agency has this version already, or one that takes effect at the same moment."""
+
+
+class DocumentNotFoundError(NotFoundError):
+    """The agency has no such document."""
+
+
 class EntryNotFoundError(NotFoundError):
     """There is no such entry, or it is of another service."""
 

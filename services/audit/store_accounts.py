@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from services.audit.core.document import DocumentKind, Duty
 from services.audit.core.person import (
     Account,
     AccountState,
@@ -30,7 +31,10 @@ _ACCOUNT = """
                  WHERE held.account_id = account.account_id
                  ORDER BY kind, valid_until, intent_id) AS certifications,
            (SELECT (document_sha256, reference, valid_until, decided_by, decide_time)
-            FROM audit.non_agency_access AS held WHERE held.account_id = account.account_id) AS vetting
+            FROM audit.non_agency_access AS held WHERE held.account_id = account.account_id) AS vetting,
+           ARRAY(SELECT (document_id, kind, effective_time, superseded_time, acknowledge_time,
+                         acknowledged_until)
+                 FROM audit.documents_of(account.account_id)) AS duties
     FROM audit.account AS account
 """
 _BY_IDENTITY = _ACCOUNT + "WHERE issuer = $1 AND subject = $2"
@@ -228,8 +232,16 @@ def _account(row: Any) -> Account | None:
         for kind, valid_from, valid_until, reference in row["certifications"]
     )
     roles = frozenset(Role(role) for role in row["roles"])
-    vetting = _vetting(row["vetting"])
-    return Account(str(row["account_id"]), profile, AccountState(row["state"]), roles, held, vetting)
+    duties = tuple(Duty(str(one), DocumentKind(kind), *times) for one, kind, *times in row["duties"])
+    return Account(
+        account_id=str(row["account_id"]),
+        profile=profile,
+        state=AccountState(row["state"]),
+        roles=roles,
+        certifications=held,
+        vetting=_vetting(row["vetting"]),
+        duties=duties,
+    )
 
 
 def _vetting(held: Any) -> Vetting | None:

@@ -3,7 +3,12 @@
 from typing import Any
 
 from alpr.alerts.v1 import alert_service_pb2, dispatch_service_pb2
-from alpr.audit.v1 import account_service_pb2, authorization_service_pb2, governance_service_pb2
+from alpr.audit.v1 import (
+    account_service_pb2,
+    authorization_service_pb2,
+    document_service_pb2,
+    governance_service_pb2,
+)
 from alpr.matcher.v1 import (
     hot_list_service_pb2,
     local_list_service_pb2,
@@ -80,3 +85,4 @@ DATA_SET = Words(analysis_service_pb2.DataSetKind, "DATA_SET_KIND_", "kind of ro
 READ_STATUS = Words(read_pb2.ReadStatus, "READ_STATUS_", "read status")
 # What audit refuses in words that an officer can act on.
 UNSPECIFIED_CASE = justification_pb2.CASE_NUMBER_KIND_UNSPECIFIED
+DOCUMENT_KIND = Words(document_service_pb2.DocumentKind, "DOCUMENT_KIND_", "kind of document")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.audit.core.document import DocumentKind, Duty, changes_after, open_kinds
+
 
 class Role(StrEnum):
     """Roles of ENF-051 III.B.3.l; the names are those of the contract without their prefix."""
@@ -90,6 +92,7 @@ class Account:
     roles: frozenset[Role]
     certifications: tuple[Certification, ...]
     vetting: Vetting | None = None
+    duties: tuple[Duty, ...] = ()
 
     def may_see_others(self, moment: datetime) -> bool:
         """True when a vetting decision is in force at `moment`."""
@@ -101,14 +104,20 @@ class Account:
             one.kind for one in self.certifications if one.valid_from <= moment < one.valid_until
         )
 
+    def unread(self, moment: datetime) -> frozenset[DocumentKind]:
+        """The kinds of documents that the person should have acknowledged at `moment` and has not."""
+        kinds = open_kinds(self.duties, moment)
+        spared = set() if self.roles & MOTOR_CARRIER_ROLES else {DocumentKind.MOTOR_CARRIER_GUIDELINES}
+        return kinds - spared
+
     def next_change(self, moment: datetime) -> datetime | None:
-        """When the next certification that is in force ends, or None when none is."""
+        """When the next certification in force ends or the next document is due, or None."""
         ends = [one.valid_until for one in self.certifications if one.valid_from <= moment < one.valid_until]
-        return min(ends, default=None)
+        return min([*ends, *changes_after(self.duties, moment)], default=None)
 
 
 def missing(account: Account, moment: datetime) -> tuple[str, ...]:
-    """What the account lacks to be enabled, sorted (III.B.3.a-b, III.C.2.b-c, III.D.1, III.E.4, IV.A.4)."""
+    """What the account lacks to be enabled, sorted (III.B.3.a-b, III.C.2.b-c, III.D, III.E.3-4, IV.A.4)."""
     profile = account.profile
     texts = {
         "full_name": profile.full_name,
@@ -119,8 +128,9 @@ def missing(account: Account, moment: datetime) -> tuple[str, ...]:
     empty = [name for name, text in texts.items() if not text]
     held = account.in_force(moment)
     lapsed = [kind.lower() for kind in _needed(account.roles) if kind not in held]
+    unread = [kind.lower() for kind in account.unread(moment)]
     roles = [] if account.roles else ["role"]
-    return tuple(sorted([*empty, *lapsed, *roles]))
+    return tuple(sorted([*empty, *lapsed, *unread, *roles]))
 
 
 def _needed(roles: frozenset[Role]) -> list[CertificationKind]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import cedarpy
 
+from services.audit.core.document import DocumentKind
 from services.audit.core.person import Account, CertificationKind
 
 ROLES_CLAUSE = "III.B.3.l"
@@ -100,7 +101,7 @@ class Policies:
 
 
 def _person(account: Account, moment: datetime) -> dict[str, Any]:
-    held = account.in_force(moment)
+    held, unread = account.in_force(moment), account.unread(moment)
     attributes = {
         "account": account.account_id,
         "agency": account.profile.agency_ori,
@@ -112,6 +113,8 @@ def _person(account: Account, moment: datetime) -> dict[str, Any]:
         "awareness": CertificationKind.SECURITY_AWARENESS in held,
         "background": CertificationKind.BACKGROUND_CHECK in held,
         "motor_carrier": CertificationKind.MOTOR_CARRIER_TRAINING in held,
+        "documents": not unread - {DocumentKind.MOTOR_CARRIER_GUIDELINES},
+        "guidelines": DocumentKind.MOTOR_CARRIER_GUIDELINES not in unread,
     }
     return _entity("Person", account.account_id, attributes)
 

@@ -19,6 +19,8 @@ ADVICE = MappingProxyType(
         "III.C.2.a": "This belongs to another unit. Ask that unit's or the statewide coordinator.",
         "III.C.2.b": "Your account is not enabled yet. Ask your coordinator to complete and enable it.",
         "III.D.1": _LAPSED.format(what="ALPR training", act="Complete it"),
+        "III.D.2": "A document in force is not acknowledged. Read and acknowledge it: ListDocuments says which.",
+        "III.E.3": "The Motor Carrier Safety guidelines in force are not acknowledged. Read and acknowledge them.",
         "III.E.4": _LAPSED.format(what="Motor Carrier Safety training", act="Complete it"),
         "IV.A.1": "The system may not be used for this purpose, by anybody.",
         "IV.A.2": "Your account is suspended. Speak with your coordinator.",

@@ -38,6 +38,7 @@ ACCOUNTS = {
 } | {"policy.explain"}
 SENSORS = {"sensor.register", "sensor.approve", "sensor.suspend"}
 EVERYBODY = {"agency.list", "sensor.list", "retention.get", "policy.list"}
+READERS = {"document.readers"}
 HELD = {"question.held", "question.heldimage"}
 HOLDS = {"hold.place", "hold.release"}
 PURGES = {"hold.list", "purge.list", "retention.check"}
@@ -50,7 +51,10 @@ APART_ALERTS = (
     | APART_SUBSCRIPTIONS
 )
 APART = {"question.mcsreads", "question.mcsimage"} | APART_ALERTS
-APART_SENSORS = {f"mcs_sensor.{act}" for act in ("register", "approve", "suspend", "health")}
+APART_SENSORS = {f"mcs_sensor.{act}" for act in ("register", "approve", "suspend", "health")} | {
+    "mcs_document.publish",
+    "mcs_document.readers",
+}
 EXPORTS = {"dissemination.export", "dissemination.evidence", "dissemination.share", "question.evidencecopy"}
 EXPORTS_OF_THE_HEAD = {
     "dissemination.government",
@@ -74,7 +78,13 @@ APART_REGISTER = {f"mcs_dissemination.{act}" for act in ("list", "delete", "corr
 APART_HOLDS = {"mcs_hold.place", "mcs_hold.release", "mcs_hold.list"}
 APART_RELEASES = {"mcs_dissemination.government", "mcs_dissemination.public"}
 APART_HOUSE = APART_LEAVING | APART_REGISTER | APART_HOLDS | APART_RELEASES
-APART_EXPORT = {"question.mcsexport", "mcs_dissemination.everything", "mcs_export.seal"}
+APART_EXPORT = {
+    "question.mcsexport",
+    "mcs_dissemination.everything",
+    "mcs_export.seal",
+    "mcs_alert.export",
+    "mcs_alert.leave",
+}
 REGISTER = {"dissemination.list", "dissemination.delete", "dissemination.tell", "evidence.list"}
 WEBHOOKS = {"webhook.create", "webhook.rotate", "webhook.retry"}
 WEBHOOKS_SEEN = {"webhook.end", "webhook.list"}
@@ -104,8 +114,9 @@ MATRIX = {
     | WEBHOOKS_SEEN
     | {"webhook.approve"}
     | LOG
-    | {"agency.register", "log.redact"},
-    Role.WORK_UNIT_COORDINATOR: {"escalations.watch"} | COORDINATION | OVERSIGHT | REGISTER,
+    | READERS
+    | {"agency.register", "log.redact", "document.publish"},
+    Role.WORK_UNIT_COORDINATOR: READERS | {"escalations.watch"} | COORDINATION | OVERSIGHT | REGISTER,
     Role.USER: QUESTIONS
     | SUBSCRIPTIONS
     | {"alert.list"}
@@ -133,6 +144,7 @@ MATRIX = {
     | {"retention.set", "purge.run", "sensor.health"}
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
     Role.AUDITOR: EVERYBODY
+    | READERS
     | OVERSIGHT
     | PURGES
     | {"webhook.list"}
