@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from services.common.wire import to_timestamp
+from tests.support.access_requests import JUSTIFICATION
 from tests.support.search_every_question import request as question_fields
 
 _QUESTIONS = (
@@ -15,25 +17,20 @@ _QUESTIONS = (
     *("ExportReport", "ExportEvidence", "ExportReads"),
 )
 
+_STATED = ("RecordDeletion", "RecordCorrection", "RecordTold")
+
 
 def fields_for(name: str, facts: Mapping[str, str]) -> dict[str, Any]:
     """The fields of the RPC's request to set; None leaves one unset."""
     if name in _QUESTIONS:
-        return _without_the_rest(name)
-    return _FIELDS(facts).get(name, {})
-
-
-def _without_the_rest(name: str) -> dict[str, Any]:
-    return {"window": None, "area": None, **question_fields(name)}
+        return {"due_to_delete": None, **question_fields(name)}
+    mark = uuid4().hex[:8]
+    every = {**_people(facts, mark), **_agencies(facts, mark), **_lists(facts, mark), **_others(facts)}
+    return every.get(name, {})
 
 
 def _ago(hours: float) -> Any:
     return to_timestamp(datetime.now(UTC) - timedelta(hours=hours))
-
-
-def _FIELDS(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    mark = uuid4().hex[:8]
-    return {**_people(facts, mark), **_agencies(facts, mark), **_lists(facts), **_others(facts)}
 
 
 def _people(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
@@ -49,8 +46,8 @@ def _people(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
     return {
         "CreateAccount": {"account": account},
         "GrantNonAgencyAccess": {"decision": decision},
-        "GrantRole": {"role": facts["role"]},
-        "RevokeRole": {"role": facts["role"]},
+        "GrantRole": {"role": audit_pb.ROLE_USER},
+        "RevokeRole": {"role": audit_pb.ROLE_USER},
         "ExplainPolicy": {"action": "question.reads", "role": 0},
         "Authorize": {},
     }
@@ -72,14 +69,22 @@ def _agencies(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
         "ProposeAgreement": {"agreement": agreement},
         "RegisterSensor": {"sensor": sensor},
         "ApproveDeployment": {"status": 2, "approved_until": None},
-        "SetGroupLimit": {"sensor_group": "bridge", "offence_codes": ["HOMICIDE"]},
+        "SetGroupLimit": {
+            "limit": {
+                **{"agency_ori": facts["agency_ori"], "sensor_group": "bridge"},
+                "offence_codes": ["HOMICIDE"],
+            }
+        },
         "SetRetention": {"days": 60, "days_before": 90, "confirm_days": 60},
-        "GetConsistencyProof": {"from_size": 1, "to_size": 2},
+        "GetConsistencyProof": {"first_size": 1},
     }
 
 
-def _lists(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    header = {"request_id": str(uuid4()), "hot_list_id": facts["hot_list_id"], "format": 1, "kind": 1}
+def _lists(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
+    header = {
+        **{"request_id": str(uuid4()), "hot_list_id": facts["hot_list_id"], "format": 1, "kind": 1},
+        **{"sha256": bytes(32), "size_bytes": 1, "attestation": "checked by hand this morning"},
+    }
     return {
         "UploadHotListVersion": {"header": header},
         "ApproveHotListVersion": {"version": 1},
@@ -94,11 +99,24 @@ def _lists(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
             "sensor_id": "",
             "vehicle": None,
         },
-        "CreateHotList": {"name": f"list {uuid4().hex[:8]}"},
+        "CreateHotList": {"name": f"list {mark}"},
         "ActivateModel": {"version": "plates-2", "sensor_share": 1.0, "reason": "decision of the board"},
         "RollBackModel": {"reason": "decision of the board"},
     }
 
 
 def _others(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    return {"VerifyAlert": {"state": 2, "system": "", "response_id": ""}}
+    recipient = {"kind": 2, "agency_ori": facts["other_ori"], "organisation": "Another", "person": "Det. A"}
+    justification = dict(JUSTIFICATION)
+    return {
+        "VerifyAlert": {"state": 2},
+        "CompareDataSet": {
+            "header": {"request_id": str(uuid4()), "justification": justification, "kind": 2},
+        },
+        "RecordDissemination": {
+            "recipient": {**recipient, "purpose": "homicide investigation in their county"},
+            "due_to_delete": _ago(-24),
+        },
+        **{name: {"statement": "told by the records officer"} for name in _STATED},
+        "PlaceHold": {"plates": ["AB1234"]},
+    }

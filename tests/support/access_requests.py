@@ -8,18 +8,30 @@ from typing import Any
 from uuid import uuid4
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
-_JUSTIFICATION = {
+JUSTIFICATION = {
     "case_number_kind": 1,
     "case_number": "2026-004711",
     "purpose": "homicide investigation, victim's car seen leaving",
     "offence_code": "HOMICIDE",
 }
 _DIGEST_BYTES = 32
+_WORDS = {"reason": "decision of the board", "reference": "letter of May", "name": "something"}
 # Left empty wherever they stand: they go on from an earlier answer, or narrow what is asked for.
-_UNSET = frozenset({"page_token", "resume_token", "after", "until", "epoch", "page_size", "image_sha256"})
+_UNSET = frozenset(
+    {
+        "page_token",
+        "resume_token",
+        "after",
+        "until",
+        "epoch",
+        "page_size",
+        "image_sha256",
+        "first_authorization_id",
+    }
+)
 
 
 def request_for(method: MethodDescriptor, fields: Mapping[str, Any], facts: Mapping[str, str]) -> Message:
@@ -54,7 +66,7 @@ def _fill_message(part: Message, field: FieldDescriptor, facts: Mapping[str, str
         behind = timedelta(hours=2) if field.name.endswith("from") else timedelta(0)
         part.FromDatetime(datetime.now(UTC) + ahead - behind)  # type: ignore[attr-defined]
     elif name == "alpr.type.v1.Justification":
-        for key, value in _JUSTIFICATION.items():
+        for key, value in JUSTIFICATION.items():
             setattr(part, key, value)
     elif not name.startswith("google."):
         _fill(part, facts, frozenset())
@@ -67,7 +79,7 @@ def _value(field: FieldDescriptor, facts: Mapping[str, str]) -> Any:
     if name in _UNSET:
         return None
     if field.type == FieldDescriptor.TYPE_STRING:
-        return str(uuid4()) if name.endswith("_id") else "something"
+        return str(uuid4()) if name.endswith("_id") else _WORDS.get(name)
     if field.type == FieldDescriptor.TYPE_BYTES:
         return bytes(_DIGEST_BYTES) if "sha256" in name else None
     return 1 if field.type == FieldDescriptor.TYPE_ENUM else None
@@ -78,22 +90,27 @@ def _put(message: Message, name: str, value: Any) -> None:
     if field.is_repeated:
         target = getattr(message, name)
         for one in value:
-            if isinstance(one, Mapping):
-                target.add(**one)
+            if isinstance(one, Mapping | Message):
+                _put_all(target.add(), one)
             else:
                 target.append(one)
     elif isinstance(value, Mapping):
         _merge(getattr(message, name), value)
+    elif isinstance(value, Message):
+        getattr(message, name).CopyFrom(value)
     else:
         setattr(message, name, value)
 
 
 def _merge(part: Message, values: Mapping[str, Any]) -> None:
     part.Clear()
+    _put_all(part, values)
+
+
+def _put_all(part: Message, values: Mapping[str, Any] | Message) -> None:
+    if isinstance(values, Message):
+        part.CopyFrom(values)
+        return
+    part.SetInParent()
     for name, value in values.items():
         _put(part, name, value)
-
-
-def field_names(message: Descriptor) -> set[str]:
-    """Names of all fields of the message."""
-    return set(message.fields_by_name)

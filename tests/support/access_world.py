@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,11 +17,12 @@ from services.common.client import ClientTls, bearer, service_channel, user_chan
 from services.dev.pki import DevelopmentAuthority
 from services.dev.supervisor import Supervisor
 
-NOBODY: Final = "nobody"
+SERVICES: Final = ("audit", "alerts", "search", "matcher", "ocr")
 REFUSED: Final = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
 # What an answer to a call looks like that was let through and then waits for more.
 OPEN: Final = "OPEN"
 _SECONDS: Final = 12.0
+_HEARS_AT_ONCE: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Callers:
         call = self._call(who, method, request)
         try:
             async with asyncio.timeout(_SECONDS):
-                await _first(call)
+                await _first(call, request if method.client_streaming else None)
         except grpc.aio.AioRpcError as error:
             return error.code().name
         except TimeoutError:
@@ -69,7 +71,7 @@ class Callers:
             response_deserializer=answer.FromString,
         )
         metadata = (bearer(self.stack.token(who.subject)),) if who.subject else ()
-        return make(_held_open(request) if method.client_streaming else request, metadata=metadata)
+        return make(metadata=metadata) if method.client_streaming else make(request, metadata=metadata)
 
     def _channel(self, who: Principal, service: str) -> grpc.aio.Channel:
         key = ("" if who.tls is None else who.name, service)
@@ -82,21 +84,24 @@ class Callers:
         return self._channels[key]
 
 
-def machines(authority: DevelopmentAuthority, names: Mapping[str, tuple[str, ...]]) -> Iterator[Principal]:
-    """Principals with certificates: `names` are those of each kind (service, sensor, agency)."""
-    for kind, of_kind in names.items():
-        for name in of_kind:
-            made = getattr(authority, kind)(name)
-            yield Principal(f"{kind} {name}", ClientTls(made.cert_file, made.key_file, made.ca_file))
+def machines(authority: DevelopmentAuthority, sensor_id: str, agency_ori: str) -> Iterator[Principal]:
+    """Every service, the log's witness, a sensor and an agency's system, each with its certificate."""
+    named = [("service", name, f"service {name}") for name in (*SERVICES, "witness")]
+    named += [("sensor", sensor_id, "sensor"), ("agency", agency_ori, "agency")]
+    for kind, name, title in named:
+        made = getattr(authority, kind)(name)
+        yield Principal(title, ClientTls(made.cert_file, made.key_file, made.ca_file))
 
 
-async def _held_open(request: Message) -> AsyncIterator[Message]:
-    """One message, and no end of the stream: the answer is about who sends, not about what is missing."""
-    yield request
-    await asyncio.Event().wait()
-
-
-async def _first(call: Any) -> None:
+async def _first(call: Any, request: Message | None) -> None:
+    """Returns with the first answer; raises what the call ended with instead."""
+    if request is not None:
+        # Who writes into a call that has just ended is told so by the transport, and not by the server.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(call.code())), _HEARS_AT_ONCE)
+        if not call.done():
+            await call.write(request)
+            await call.done_writing()
     if isinstance(call, grpc.aio.UnaryStreamCall | grpc.aio.StreamStreamCall):
         await call.read()
         return
