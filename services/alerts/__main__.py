@@ -3,6 +3,8 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import grpc
+
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
 from alpr.alerts.v1 import export_service_pb2_grpc as export_rpc
 from alpr.alerts.v1 import webhook_service_pb2_grpc as webhook_rpc
@@ -23,6 +25,7 @@ from services.alerts.server_export import AlertExportServicer
 from services.alerts.store import AlertStore
 from services.alerts.store_dispositions import DispositionStore
 from services.alerts.store_export import ExportStore
+from services.alerts.store_export_parts import PartStore
 from services.alerts.store_outbox import OutboxStore
 from services.alerts.store_subscriptions import SubscriptionStore
 from services.alerts.store_writer import AlertWriter, Change, Done
@@ -70,10 +73,8 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     subscriptions = Subscriptions(feed, store, book, sealer, clock=clock, pace=_pace(settings))
     terms = _terms(settings, audit, clock, alerts)
     servicer = AlertServicer(alerts, DispositionStore(pool), subscriptions, terms)
-    records = PagedExport(
-        channel, look="alert.export", leave="alert.leave", timeout_seconds=settings.audit_timeout_seconds
-    )
-    exports = AlertExportServicer(AlertExports(records, ExportStore(pool), pictures))
+    stores = (ExportStore(pool), PartStore(pool))
+    exports = AlertExportServicer(AlertExports(_records(settings, channel), stores, pictures))
     dispatch = dispatch_parts(Ground(pool, writes, audit, terms, clock, _pace(settings)))
     drainer = OutboxDrainer(OutboxStore(pool), audit)
     background = Background(database_url, feed, drainer, dispatch.timers, dispatch.bells)
@@ -90,6 +91,19 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     # The last one goes first: posts end, then writes, then what follows them, then what all stand on.
     builder.on_stop(pool.close).on_stop(channel.close).on_stop(background.stop).on_stop(writes.close)
     return builder.on_stop(webhooks.stop)
+
+
+def _records(settings: AlertsSettings, channel: grpc.aio.Channel) -> dict[bool, PagedExport]:
+    """Where pages of the export are recorded; Motor Carrier Safety as True, by actions of its own."""
+    return {
+        apart: PagedExport(
+            channel,
+            look=f"{house}alert.export",
+            leave=f"{house}alert.leave",
+            timeout_seconds=settings.audit_timeout_seconds,
+        )
+        for apart, house in ((False, ""), (True, "mcs_"))
+    }
 
 
 def _pace(settings: AlertsSettings) -> Pace:

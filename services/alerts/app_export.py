@@ -1,11 +1,12 @@
 """Use case: a page of the agency's alerts, in an open format (ENF-051 IV.A.3)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from services.alerts.pictures import Pictures
 from services.alerts.store_export import ExportStore
-from services.alerts.wire_export import alert_document, pictures_of
+from services.alerts.store_export_parts import PartStore
+from services.alerts.wire_export import ALERTS, alert_document, pictures_of, record_document
 from services.common.paged_export import Asked, Look, Page, PagedExport, Rows
 
 
@@ -20,29 +21,44 @@ class AlertsPage:
 class AlertExports:
     """Looks, makes the page, and lets it leave once the log has it."""
 
-    def __init__(self, records: PagedExport, store: ExportStore, pictures: Pictures) -> None:
+    def __init__(
+        self, records: Mapping[bool, PagedExport], stores: tuple[ExportStore, PartStore], pictures: Pictures
+    ) -> None:
+        """`records` of Motor Carrier Safety are True: its pages leave by actions of their own (II.H)."""
         self._records = records
-        self._store = store
+        self._store, self._parts = stores
         self._pictures = pictures
 
-    async def page(self, asked: Asked) -> AlertsPage:
+    async def page(self, asked: Asked, *, motor_carrier: bool) -> AlertsPage:
         """The page, once the look at it and its leaving are recorded.
 
         Raises:
             AlprError: As `PagedExport`, or the database does not answer.
         """
-        look = await self._records.begin(asked)
+        records = self._records[motor_carrier]
+        look = await records.begin(asked)
         try:
-            rows, pictures = await self._rows(asked, look)
+            if asked.part == ALERTS:
+                rows, pictures = await self._alerts(asked, look, motor_carrier=motor_carrier)
+            else:
+                rows, pictures = await self._others(asked, look, motor_carrier=motor_carrier), ()
         except BaseException:
-            await self._records.give_up(look)
+            await records.give_up(look)
             raise
-        return AlertsPage(await self._records.leave(asked, look, rows), pictures)
+        return AlertsPage(await records.leave(asked, look, rows), pictures)
 
-    async def _rows(self, asked: Asked, look: Look) -> tuple[Rows, tuple[str, ...]]:
+    async def _others(self, asked: Asked, look: Look, *, motor_carrier: bool) -> Rows:
+        found, last, has_more = await self._parts.page(
+            asked.part, look.agency_ori, asked.after, asked.size, motor_carrier=motor_carrier
+        )
+        return Rows([record_document(one) for one in found], "0", last, has_more)
+
+    async def _alerts(self, asked: Asked, look: Look, *, motor_carrier: bool) -> tuple[Rows, tuple[str, ...]]:
         agency = look.agency_ori
         until = int(asked.until) if asked.until else None
-        found = await self._store.page(agency, int(asked.after or 0), until, asked.size)
+        found = await self._store.page(
+            agency, int(asked.after or 0), until, asked.size, motor_carrier=motor_carrier
+        )
         last = str(found.alerts[-1].alert["position"]) if found.alerts else ""
         documents = [alert_document(one, agency) for one in found.alerts]
         pictures = dict.fromkeys(key for one in found.alerts for key in pictures_of(one, agency))

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from alpr.alerts.v1 import export_service_pb2 as pb
 from alpr.alerts.v1 import export_service_pb2_grpc as rpc
+from alpr.type.v1.sensor_pb2 import PARTITION_MOTOR_CARRIER
 from services.alerts.app_export import AlertExports
 from services.alerts.wire_export import parse_export, picture_description
 from services.common.errors import UnauthenticatedError
@@ -24,7 +25,9 @@ class AlertExportServicer(rpc.AlertExportServiceServicer):
         token = require_token(context).access_token
         if token is None:
             raise UnauthenticatedError("this call needs an access token")
-        page = await self._exports.page(parse_export(request, token))
+        page = await self._exports.page(
+            parse_export(request, token), motor_carrier=request.partition == PARTITION_MOTOR_CARRIER
+        )
         yield pb.ExportAlertsResponse(page=page.page.description, notice=NOTICE)
         for part in parts_of(page.page.data):
             yield pb.ExportAlertsResponse(data=part)

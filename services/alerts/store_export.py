@@ -19,7 +19,7 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS hits FROM alerts.hit h
     WHERE h.alert_id = a.alert_id AND (h.sensor_agency_ori = $1 OR h.list_agency_ori = $1)
 ) n
-WHERE f.kind = 1 AND f.position > $2 AND f.position <= $3 AND n.hits > 0 AND NOT a.motor_carrier
+WHERE f.kind = 1 AND f.position > $2 AND f.position <= $3 AND n.hits > 0 AND a.motor_carrier = $5
 ORDER BY f.position LIMIT $4
 """
 _HITS = f"""
@@ -66,8 +66,10 @@ class ExportStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def page(self, agency_ori: str, after: int, until: int | None, size: int) -> AlertPage:
-        """At most `size` alerts after position `after`; without `until` up to the newest of now."""
+    async def page(
+        self, agency_ori: str, after: int, until: int | None, size: int, *, motor_carrier: bool
+    ) -> AlertPage:
+        """At most `size` alerts after position `after` and up to `until`, else to the newest of now."""
         # One snapshot: a step that is taken meanwhile is in all of the page or in none of it.
         async with (
             connection(self._pool) as held,
@@ -75,7 +77,7 @@ class ExportStore:
         ):
             head = int(await held.fetchval(_HEAD))
             end = head if until is None else min(until, head)
-            found = await held.fetch(_ALERTS, agency_ori, after, end, size + 1)
+            found = await held.fetch(_ALERTS, agency_ori, after, end, size + 1, motor_carrier)
             kept = _within(found[:size])
             alerts = await _whole(held, agency_ori, kept)
         return AlertPage(alerts, end, len(found) > len(kept))

@@ -2,21 +2,35 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from alpr.alerts.v1 import alert_service_pb2 as alert_pb
+from alpr.alerts.v1 import dispatch_service_pb2 as dispatch_pb
 from alpr.alerts.v1 import export_service_pb2 as pb
+from alpr.alerts.v1 import webhook_service_pb2 as webhook_pb
 from alpr.type.v1 import hit_pb2, notice_pb2
 from services.alerts.checks import Checks
 from services.alerts.core.export import FOREIGN_ENTRY, FOREIGN_READ, own_part
 from services.alerts.core.model import StepKind
 from services.alerts.rows import MATCH_COLUMNS, SIGHTING_COLUMNS, Row
 from services.alerts.store_export import AlertRows
+from services.alerts.store_export_parts import PARTS
 from services.common.identity import AccessToken
 from services.common.paged_export import Asked, plain
 
 _MOST_ALERTS = 1000
 _ALERTS = 500
 _POSITION = r"([1-9][0-9]{0,17})?"
+# What the position of other records looks like.
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_OF_MARKS = {UUID: _UUID, int: "[1-9][0-9]{0,17}"}
+_POSITIONS = {
+    name: f"({'/'.join(_OF_MARKS[kind] for kind in part.marks.values())})?" for name, part in PARTS.items()
+}
+ALERTS = "alerts"
+_PARTS = {pb.AlertPart.Value(f"ALERT_PART_{name.upper()}"): name for name in (ALERTS, *PARTS)} | {
+    pb.ALERT_PART_UNSPECIFIED: ALERTS
+}
 # Numbers of the contract by the columns that hold them.
 _ENUMS: Mapping[str, Any] = {
     "source": hit_pb2.HotListSource,
@@ -28,6 +42,10 @@ _ENUMS: Mapping[str, Any] = {
     "disposition": alert_pb.Disposition,
     "reason": alert_pb.WithdrawReason,
     "warnings": hit_pb2.HitWarning,
+}
+_OTHER_ENUMS: Mapping[str, Any] = {
+    "format": webhook_pb.WebhookFormat,
+    "delivery_kind": dispatch_pb.DeliveryKind,
 }
 _PICTURES = {"crop_key": "crop", "overview_key": "overview"}
 _SIGHTING = SIGHTING_COLUMNS.split(", ")
@@ -42,15 +60,20 @@ def parse_export(request: pb.ExportAlertsRequest, token: AccessToken) -> Asked:
         InvalidFieldError: Names each field that is wrong.
     """
     checks = Checks()
+    part = _PARTS.get(request.part, "")
+    if not part:
+        checks.note("part", "must be one of the parts of alerts")
     if not 0 <= request.page_size <= _MOST_ALERTS:
         checks.note("page_size", f"must be 1 to {_MOST_ALERTS}, or 0 for {_ALERTS}")
     asked = Asked(
         request_id=checks.uuid("request_id", request.request_id),
         token=token,
         justification=request.justification,
-        part="alerts",
+        part=part,
         of="",
-        after=checks.matching("after", request.after, _POSITION, "must be `last` of the page before"),
+        after=checks.matching(
+            "after", request.after, _POSITIONS.get(part, _POSITION), "must be `last` of the page before"
+        ),
         until=checks.matching("until", request.until, _POSITION, "must be `until` of the first page"),
         size=request.page_size or _ALERTS,
     )
@@ -128,3 +151,12 @@ def picture_description(key: str, picture: bytes) -> pb.ExportAlertsResponse:
             sha256=bytes.fromhex(named["sha256"]), day=named["day"], size_bytes=len(picture)
         )
     )
+
+
+def record_document(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record that belongs to alerts as one line of the export; what it does not have is left out."""
+    return {
+        name: value if isinstance(value, dict | list) else plain(name, value, _OTHER_ENUMS)
+        for name, value in record.items()
+        if value is not None
+    }

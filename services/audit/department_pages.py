@@ -132,6 +132,63 @@ class Pages:
         return pages_in(self.folder, names)
 
 
+@dataclass(frozen=True)
+class House:
+    """What an export of one data set has, and by which acts it leaves."""
+
+    format: str
+    seal: str
+    kind: str
+    held: str
+    leave: str
+    lists: tuple[str, ...]
+    alerts: tuple[Pages, ...]
+    hot_lists: tuple[Pages, ...] = ()
+
+
+# Beside the entries of each hot list.
+_HOT_LISTS = (
+    Pages("hot_lists/lists", "hot_list.leave", "hot_lists"),
+    Pages("hot_lists/local", "hot_list.leave", "local_entries"),
+    Pages("hot_lists/quarantined", "hot_list.leave", "quarantined_uploads"),
+    Pages("hot_lists/findings", "hot_list.leave", "findings"),
+    Pages("hot_lists/tuning", "hot_list.leave", "tuning"),
+)
+# What belongs to alerts, by the name of its folder; of Motor Carrier Safety the first two.
+ALERT_PARTS = (
+    "alerts", "subscriptions", "assets", "deliveries", "escalations", "webhooks", "webhook_messages",
+)  # fmt: skip
+APART_ALERT_PARTS = ALERT_PARTS[:2]
+
+
+def _alert_pages(action: str, names: Sequence[str]) -> tuple[Pages, ...]:
+    return tuple(Pages("alerts" if name == "alerts" else f"alerts/{name}", action, name) for name in names)
+
+
+DEPARTMENT = House(
+    format="platewarden.department/v1",
+    seal="export.seal",
+    kind="export",
+    held="held",
+    leave="dissemination.everything",
+    lists=(
+        "accounts", "agencies", "agreements", "evidence", "group_limits", "holds", "purges",
+        "recipient_notices", "register", "retention", "sensor_groups", "sensors",
+    ),
+    alerts=_alert_pages("alert.leave", ALERT_PARTS),
+    hot_lists=_HOT_LISTS,
+)  # fmt: skip
+MOTOR_CARRIER_HOUSE = House(
+    format="platewarden.motor_carrier/v1",
+    seal="mcs_export.seal",
+    kind="mcsexport",
+    held="mcsheld",
+    leave="mcs_dissemination.everything",
+    lists=("evidence", "holds", "recipient_notices", "register"),
+    alerts=_alert_pages("mcs_alert.leave", APART_ALERT_PARTS),
+)
+
+
 def rows_of(
     folder: Path, names: set[str], key: verifier.PublicKey, pages: Pages
 ) -> Iterator[Mapping[str, Any]]:

@@ -15,6 +15,8 @@ The folder holds `manifest.json` ("platewarden.department/v1") with every file a
     pictures/DAY/SHA256.ENDING   pictures as the cameras sent them, and those of hits
     evidence/ID.zip              evidence packages, each with its own proof (see verify_evidence.py)
     alerts/NNNNNN.jsonl          a line about the page, then an alert a line with its hits and steps
+    alerts/subscriptions/, ...   pages of subscriptions, patrol assets, messages to them, what escalated,
+                                 webhooks and messages to them
     hot_lists/lists/, hot_lists/local/, hot_lists/ID/
                                  pages of lists with their versions, of local entries, of a list's entries
     hot_lists/quarantined/, hot_lists/findings/, hot_lists/tuning/
@@ -45,6 +47,9 @@ from typing import Any
 if __package__:
     from services.audit import export_tables, verifier, verify_evidence
     from services.audit.department_pages import (
+        DEPARTMENT,
+        MOTOR_CARRIER_HOUSE,
+        House,
         Pages,
         ReadPages,
         hit_images,
@@ -59,6 +64,9 @@ else:  # alone, with all of them in the same folder
     import verifier  # type: ignore[no-redef, import-not-found]
     import verify_evidence  # type: ignore[no-redef, import-not-found]
     from department_pages import (  # type: ignore[no-redef, import-not-found]
+        DEPARTMENT,
+        MOTOR_CARRIER_HOUSE,
+        House,
         Pages,
         ReadPages,
         hit_images,
@@ -69,53 +77,8 @@ else:  # alone, with all of them in the same folder
         rows_of,
     )
 
-FORMAT = "platewarden.department/v1"
 _NOT_SEALED = "the log does not have the manifest: lists are as somebody wrote them"
 MANIFEST, SEAL, LOG, MOTOR_CARRIER = "manifest.json", "seal.json", "log.jsonl", "motor_carrier"
-
-
-@dataclass(frozen=True)
-class House:
-    """What an export of one data set has, and by which acts it leaves."""
-
-    format: str
-    seal: str
-    kind: str
-    held: str
-    leave: str
-    lists: tuple[str, ...]
-    pages: tuple[Pages, ...] = ()
-
-
-# Beside the entries of each hot list.
-_HOT_LISTS = (
-    Pages("hot_lists/lists", "hot_list.leave", "hot_lists"),
-    Pages("hot_lists/local", "hot_list.leave", "local_entries"),
-    Pages("hot_lists/quarantined", "hot_list.leave", "quarantined_uploads"),
-    Pages("hot_lists/findings", "hot_list.leave", "findings"),
-    Pages("hot_lists/tuning", "hot_list.leave", "tuning"),
-)
-_ALERTS = Pages("alerts", "alert.leave", "alerts")
-DEPARTMENT = House(
-    format=FORMAT,
-    seal="export.seal",
-    kind="export",
-    held="held",
-    leave="dissemination.everything",
-    lists=(
-        "accounts", "agencies", "agreements", "evidence", "group_limits", "holds", "purges",
-        "recipient_notices", "register", "retention", "sensor_groups", "sensors",
-    ),
-    pages=(_ALERTS, *_HOT_LISTS),
-)  # fmt: skip
-MOTOR_CARRIER_HOUSE = House(
-    format="platewarden.motor_carrier/v1",
-    seal="mcs_export.seal",
-    kind="mcsexport",
-    held="mcsheld",
-    leave="mcs_dissemination.everything",
-    lists=(),
-)
 
 
 @dataclass
@@ -129,6 +92,7 @@ class Found:
     without_picture: int = 0
     evidence: int = 0
     alerts: int = 0
+    about_alerts: int = 0
     hot_lists: int = 0
     listed: int = 0
     log_entries: int = 0
@@ -162,9 +126,9 @@ def _verify_house(folder: Path, key: verifier.PublicKey, house: House, *, comple
     found.sealed = _check_seal(folder, raw, key, house)
     _check_reads(folder, names, key, house, found)
     _check_evidence(folder, names, key, found)
-    if house.pages:
-        _check_alerts(folder, names, key, found)
-        _check_hot_lists(folder, names, key, found)
+    _check_alerts(folder, names, key, house, found)
+    if house.hot_lists:
+        _check_hot_lists(folder, names, key, house, found)
     if complete:
         _check_parts(folder, names, house, found)
     return found
@@ -255,16 +219,21 @@ def _check_evidence(folder: Path, names: set[str], key: verifier.PublicKey, foun
         found.evidence += 1
 
 
-def _check_alerts(folder: Path, names: set[str], key: verifier.PublicKey, found: Found) -> None:
-    for alert in rows_of(folder, names, key, _ALERTS):
+def _check_alerts(folder: Path, names: set[str], key: verifier.PublicKey, house: House, found: Found) -> None:
+    alerts, *others = house.alerts
+    for alert in rows_of(folder, names, key, alerts):
         found.alerts += 1
         _check_pictures(folder, list(hit_images(alert)), found)
+    for pages in others:
+        found.about_alerts += sum(1 for _ in rows_of(folder, names, key, pages))
 
 
-def _check_hot_lists(folder: Path, names: set[str], key: verifier.PublicKey, found: Found) -> None:
+def _check_hot_lists(
+    folder: Path, names: set[str], key: verifier.PublicKey, house: House, found: Found
+) -> None:
     """Every list that has a version has its entries, up to that version or a later one."""
-    lists, *others = _HOT_LISTS
-    known = {one.folder.removeprefix("hot_lists/") for one in _HOT_LISTS}
+    lists, *others = house.hot_lists
+    known = {one.folder.removeprefix("hot_lists/") for one in house.hot_lists}
     for one in rows_of(folder, names, key, lists):
         list_id, latest = str(one.get("hot_list_id")), one.get("latest_version")
         known.add(list_id)
@@ -292,7 +261,7 @@ def _check_parts(folder: Path, names: set[str], house: House, found: Found) -> N
         raise verifier.VerificationError(f"not everything is included: {', '.join(found.not_included)}")
     wanted = {
         "reads/000001.jsonl",
-        *(f"{one.folder}/000001.jsonl" for one in house.pages),
+        *(f"{one.folder}/000001.jsonl" for one in (*house.alerts, *house.hot_lists)),
         *(f"{name}.jsonl" for name in house.lists),
         *(f"evidence/{one.get('evidence_id')}.zip" for one in _list(folder, names, "evidence")),
         *(f"held/{one}/000001.jsonl" for one in _holds_in_force(folder, names)),
@@ -379,7 +348,8 @@ def _tell(found: Found) -> None:
     print(f"      {found.held_reads} reads that holds keep; {found.evidence} evidence packages")
     print(f"      {found.pictures} pictures, {found.without_picture} not there")
     print(
-        f"      {found.alerts} alerts; {found.listed} entries of {found.hot_lists} hot lists and local lists"
+        f"      {found.alerts} alerts and {found.about_alerts} records about them; "
+        f"{found.listed} entries of {found.hot_lists} hot lists and local lists"
     )
     print(f"      {'the log has the manifest, and by it every file' if found.sealed else _NOT_SEALED}")
     print(f"      not included: {', '.join(found.not_included) or 'nothing of what the agency owns'}")

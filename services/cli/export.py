@@ -11,7 +11,8 @@ from google.protobuf.message import Message
 
 from alpr.type.v1.sensor_pb2 import PARTITION_GENERAL, PARTITION_MOTOR_CARRIER
 from services.audit import verify_department
-from services.audit.verify_department import DEPARTMENT, MOTOR_CARRIER, MOTOR_CARRIER_HOUSE, House
+from services.audit.department_pages import DEPARTMENT, MOTOR_CARRIER_HOUSE, House
+from services.audit.verify_department import MOTOR_CARRIER
 from services.cli.audit import export_log
 from services.cli.export_folder import Where, new_folder, seal, write_tables
 from services.cli.export_lists import items_of, list_named
@@ -117,10 +118,9 @@ async def _export_house(wanted: Wanted, page_size: int, house: House) -> tuple[d
     """How many records of a data set are in the folder now, sealed; names of what the person may not have."""
     session, out = wanted.session, wanted.out
     counts = {"reads": await export_reads(wanted, page_size)}
-    kept: dict[str, int] = {}
-    not_included: list[str] = []
-    if house is DEPARTMENT:
-        kept, not_included = await export_kept(session, wanted.justification, out, pictures=wanted.pictures)
+    kept, not_included = await export_kept(
+        session, wanted.justification, out, wanted.partition, pictures=wanted.pictures
+    )
     names = [*_FIRST_LISTS, *(name for name in house.lists if name not in _FIRST_LISTS)]
     not_included += await _export_lists(session, out, names[:2], wanted.partition)
     held, without_held = await _export_held(wanted)

@@ -10,8 +10,9 @@ from alpr.search.v1 import export_service_pb2_grpc as rpc
 from alpr.type.v1.justification_pb2 import Justification
 from alpr.type.v1.sensor_pb2 import Partition
 from services.audit import verify_department
+from services.audit.department_pages import DEPARTMENT, House
 from services.audit.export_tables import table_of
-from services.audit.verify_department import DEPARTMENT, House, files_below
+from services.audit.verify_department import files_below
 from services.cli.locate import CommandError
 from services.cli.options import new_request_id
 from services.cli.session import Session

@@ -14,6 +14,9 @@ from alpr.matcher.v1 import export_service_pb2 as lists_pb
 from alpr.matcher.v1 import export_service_pb2_grpc as lists_rpc
 from alpr.type.v1.exported_page_pb2 import ExportedPage
 from alpr.type.v1.justification_pb2 import Justification
+from alpr.type.v1.sensor_pb2 import PARTITION_GENERAL
+from services.audit.department_pages import ALERT_PARTS, APART_ALERT_PARTS
+from services.cli.export_folder import Where
 from services.cli.locate import CommandError
 from services.cli.options import new_request_id
 from services.cli.session import Session
@@ -25,16 +28,17 @@ _ENDINGS = {b"\xff\xd8\xff": "jpg", b"\x89PN": "png"}
 
 
 async def export_kept(
-    session: Session, justification: Justification, out: Path, *, pictures: bool
+    session: Session, justification: Justification, out: Path, partition: Where, *, pictures: bool
 ) -> tuple[dict[str, int], list[str]]:
     """How many alerts, hot lists and entries are in `out` now, and names of what the person may not have."""
     counts: dict[str, int] = {}
     refused: list[str] = []
     parts: tuple[tuple[str, Callable[[], Awaitable[Mapping[str, int]]]], ...] = (
-        ("alerts", lambda: _alerts(session, justification, out, pictures)),
+        ("alerts", lambda: _alerts(session, justification, out, partition, pictures=pictures)),
         ("hot_lists", lambda: _hot_lists(session, justification, out)),
     )
-    for name, part in parts:
+    # Lists are one for both data sets, and no read is in them.
+    for name, part in parts if partition == PARTITION_GENERAL else parts[:1]:
         try:
             counts.update(await part())
         except AlprError as error:
@@ -45,11 +49,21 @@ async def export_kept(
 
 
 async def _alerts(
-    session: Session, justification: Justification, out: Path, pictures: bool
+    session: Session, justification: Justification, out: Path, partition: Where, *, pictures: bool
 ) -> Mapping[str, int]:
     stub = alerts_rpc.AlertExportServiceStub(session.channel("alerts"))
-    request = alerts_pb.ExportAlertsRequest(justification=justification, with_pictures=pictures)
-    return {"alerts": await export_pages(session, stub.ExportAlerts, request, out, "alerts")}
+    counts = {}
+    for name in ALERT_PARTS if partition == PARTITION_GENERAL else APART_ALERT_PARTS:
+        request = alerts_pb.ExportAlertsRequest(
+            justification=justification,
+            with_pictures=pictures,
+            part=alerts_pb.AlertPart.Value(f"ALERT_PART_{name.upper()}"),
+            partition=partition,
+        )
+        folder = "alerts" if name == "alerts" else f"alerts/{name}"
+        words = name.replace("_", " ")
+        counts[words] = await export_pages(session, stub.ExportAlerts, request, out, folder)
+    return counts
 
 
 async def _hot_lists(session: Session, justification: Justification, out: Path) -> Mapping[str, int]:
