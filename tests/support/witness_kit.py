@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from alpr.audit.v1 import log_service_pb2 as log_pb
+from alpr.audit.v1.log_service_pb2_grpc import LogServiceStub
+from services.audit.config import AuditSettings
 from services.audit.core.checkpoint import Signer
 from services.audit.core.entry import Field, leaf_of
 from services.common.client import ClientTls, service_channel
 from services.common.clock import Clock, SystemClock
 from services.common.merkle import Frontier, leaf_hash
+from services.common.receipts import export_header, export_line
 from services.common.tlog import VerifierKey
 from services.dev.pki import DevelopmentAuthority
 from services.witness.__main__ import running
 from services.witness.app import Witness
 from services.witness.config import WitnessSettings
 from services.witness.follow import Follower
-from tests.support.audit_kit import RunningAudit
+from tests.support.audit_kit import Officer, RunningAudit, authorizations, plate_request, running_audit
+from tests.support.databases import MigratedDatabase, fetch
+from tests.support.issuer import RunningIssuer
 
 NAME = "witness.test/w1"
 _TRIGGERS = {
@@ -142,3 +150,69 @@ async def _sign_again(superuser: asyncpg.Connection, signer: Signer) -> str:
         checkpoint,
     )
     return checkpoint
+
+
+# An entry of before the crime: the first question that an officer asked.
+_FIRST_QUESTION = (
+    "SELECT min(log_index) AS place FROM audit.log_field WHERE name = 'kind' AND value = 'query'"
+)
+
+
+@dataclass
+class Place:
+    """A database with a log in which an officer asked, and a witness of that log."""
+
+    database: MigratedDatabase
+    settings: AuditSettings
+    tls: DevelopmentAuthority
+    issuer: RunningIssuer
+    witness: RunningWitness
+    folder: Path
+    officer: Officer | None = None
+    auditor: Officer | None = None
+
+    def audit(self) -> Any:
+        return running_audit(self.settings, self.database, self.tls, self.issuer)
+
+    async def rewrite(self) -> str:
+        """The superuser gives the officer's first question to somebody else, with the log's own key."""
+        place = (await fetch(self.database.admin_url, _FIRST_QUESTION))[0]["place"]
+        return await rewrite_log(
+            self.database.admin_url, self.settings.signer(), place, "actor", "somebody else"
+        )
+
+    def forget_second_place(self, checkpoint: str) -> None:
+        """He has reached the folder of checkpoints, too."""
+        for file in self.settings.log_checkpoint_dir.glob("*.checkpoint"):
+            file.write_text(checkpoint, encoding="utf-8")
+
+    async def export(self, audit: RunningAudit) -> Path:
+        assert self.auditor
+        metadata = audit.bearer(self.auditor.subject)
+        stub = audit.people(LogServiceStub)
+        newest = await stub.GetCheckpoint(log_pb.GetCheckpointRequest(), metadata=metadata)
+        lines = [export_header(newest.checkpoint, 0)]
+        async for message in stub.ExportLog(log_pb.ExportLogRequest(), metadata=metadata):
+            lines.append(export_line(message))
+        file = self.folder / "log.jsonl"
+        file.write_text("".join(lines), encoding="utf-8")
+        return file
+
+    async def witnessed(self) -> Path:
+        """What the witness gives to whoever asks."""
+        found = await self.witness.witness.witnessed(self.settings.log_origin)
+        file = self.folder / "kept.jsonl"
+        lines = [json.dumps({"checkpoint": one}, ensure_ascii=False) + "\n" for one in found]
+        file.write_text("".join(lines), encoding="utf-8")
+        return file
+
+    def keys(self) -> tuple[Path, Path]:
+        log, witness = self.folder / "log.pub", self.folder / "witness.pub"
+        log.write_text(self.settings.signer().verifier_key(), encoding="utf-8")
+        witness.write_text(self.witness.witness.public_key.text(), encoding="utf-8")
+        return log, witness
+
+
+async def ask(audit: RunningAudit, officer: Officer | None) -> None:
+    assert officer
+    await authorizations(audit).Authorize(plate_request(audit.token(officer.subject)))

@@ -95,13 +95,14 @@ BEGIN
     LOCK TABLE audit.redaction IN SHARE ROW EXCLUSIVE MODE;
     INSERT INTO audit.change (intent_id) VALUES (intent) ON CONFLICT DO NOTHING;
     newest := (SELECT coalesce(max(r.number), 0) FROM audit.redaction AS r);
+    -- Also where the field is gone already, as in entries that came back from a copy: numbers stay the copy's.
     INSERT INTO audit.redaction (number, log_index, name, intent_id)
-    SELECT newest + row_number() OVER (ORDER BY f.name), f.log_index, f.name, intent
-      FROM audit.log_field AS f
-     WHERE f.log_index = place AND f.name IN (audit.field_of(intent, 'detail.field'), 'request_digest');
+    SELECT newest + row_number() OVER (ORDER BY n.name), place, n.name, intent
+      FROM unnest(ARRAY[audit.field_of(intent, 'detail.field'), 'request_digest']) AS n (name)
+     WHERE NOT EXISTS (SELECT FROM audit.redaction AS r WHERE r.log_index = place AND r.name = n.name);
     DELETE FROM audit.log_field AS f
      USING audit.redaction AS r
-     WHERE r.intent_id = intent AND f.log_index = r.log_index AND f.name = r.name;
+     WHERE r.log_index = place AND f.log_index = r.log_index AND f.name = r.name;
     GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN gone;
 END

@@ -4,130 +4,21 @@ the verifier show it, and the service does not go on.
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import grpc
 import pytest
-import pytest_asyncio
 
-from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import log_service_pb2 as log_pb
 from alpr.audit.v1 import log_witness_service_pb2 as witness_pb
 from alpr.audit.v1.log_service_pb2_grpc import LogServiceStub
 from alpr.audit.v1.log_witness_service_pb2_grpc import LogWitnessServiceStub
 from services.audit.checkpoint_copies import CheckpointFolder
-from services.audit.config import AuditSettings
 from services.audit.verifier import main as verify
 from services.common.config import ConfigError
-from services.common.receipts import export_header, export_line
 from services.common.tlog import Note
-from services.dev.pki import DevelopmentAuthority
 from services.witness.follow import LogRefusedError
-from tests.support.audit_kit import (
-    Officer,
-    RunningAudit,
-    authorizations,
-    begin,
-    log_size,
-    plate_request,
-    refused,
-    running_audit,
-    settings_for,
-)
-from tests.support.databases import MigratedDatabase, fetch
-from tests.support.issuer import RunningIssuer
-from tests.support.witness_kit import RunningWitness, cut_log, rewrite_log, running_witness, witness_settings
-
-# An entry of before the crime: the first question that an officer asked.
-_FIRST_QUESTION = (
-    "SELECT min(log_index) AS place FROM audit.log_field WHERE name = 'kind' AND value = 'query'"
-)
-
-
-@dataclass
-class Place:
-    """A database with a log in which an officer asked, and a witness of that log."""
-
-    database: MigratedDatabase
-    settings: AuditSettings
-    tls: DevelopmentAuthority
-    issuer: RunningIssuer
-    witness: RunningWitness
-    folder: Path
-    officer: Officer | None = None
-    auditor: Officer | None = None
-
-    def audit(self) -> Any:
-        return running_audit(self.settings, self.database, self.tls, self.issuer)
-
-    async def rewrite(self) -> str:
-        """The superuser gives the officer's first question to somebody else, with the log's own key."""
-        place = (await fetch(self.database.admin_url, _FIRST_QUESTION))[0]["place"]
-        return await rewrite_log(
-            self.database.admin_url, self.settings.signer(), place, "actor", "somebody else"
-        )
-
-    def forget_second_place(self, checkpoint: str) -> None:
-        """He has reached the folder of checkpoints, too."""
-        for file in self.settings.log_checkpoint_dir.glob("*.checkpoint"):
-            file.write_text(checkpoint, encoding="utf-8")
-
-    async def export(self, audit: RunningAudit) -> Path:
-        assert self.auditor
-        metadata = audit.bearer(self.auditor.subject)
-        stub = audit.people(LogServiceStub)
-        newest = await stub.GetCheckpoint(log_pb.GetCheckpointRequest(), metadata=metadata)
-        lines = [export_header(newest.checkpoint, 0)]
-        async for message in stub.ExportLog(log_pb.ExportLogRequest(), metadata=metadata):
-            lines.append(export_line(message))
-        file = self.folder / "log.jsonl"
-        file.write_text("".join(lines), encoding="utf-8")
-        return file
-
-    async def witnessed(self) -> Path:
-        """What the witness gives to whoever asks."""
-        found = await self.witness.witness.witnessed(self.settings.log_origin)
-        file = self.folder / "kept.jsonl"
-        lines = [json.dumps({"checkpoint": one}, ensure_ascii=False) + "\n" for one in found]
-        file.write_text("".join(lines), encoding="utf-8")
-        return file
-
-    def keys(self) -> tuple[Path, Path]:
-        log, witness = self.folder / "log.pub", self.folder / "witness.pub"
-        log.write_text(self.settings.signer().verifier_key(), encoding="utf-8")
-        witness.write_text(self.witness.witness.public_key.text(), encoding="utf-8")
-        return log, witness
-
-
-@pytest_asyncio.fixture
-async def place(
-    migrated_database: Callable[..., Awaitable[MigratedDatabase]],
-    tls: DevelopmentAuthority,
-    issuer: RunningIssuer,
-    tmp_path: Path,
-) -> AsyncIterator[Place]:
-    database = await migrated_database("audit")
-    settings = settings_for(database, tls, issuer, tmp_path)
-    await begin(settings, database, issuer)
-    watched = witness_settings(tmp_path / "witness", tls, settings.signer().public)
-    async with running_witness(watched, tls) as witness:
-        made = Place(database, settings, tls, issuer, witness, tmp_path)
-        async with made.audit() as audit:
-            made.officer = await audit.person(pb.ROLE_USER)
-            made.auditor = await audit.person(pb.ROLE_AUDITOR)
-            for _ in range(5):
-                await ask(audit, made.officer)
-            assert await witness.turn(audit) == await log_size(audit)
-        yield made
-
-
-async def ask(audit: RunningAudit, officer: Officer | None) -> None:
-    assert officer
-    await authorizations(audit).Authorize(plate_request(audit.token(officer.subject)))
+from tests.support.audit_kit import authorizations, plate_request, refused
+from tests.support.databases import fetch
+from tests.support.witness_kit import Place, ask, cut_log
 
 
 @pytest.mark.clause("IV.E.2", "III.B.3.q")
