@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -14,7 +15,6 @@ from services.common.clock import Clock
 from services.common.permit import SignedAct, act_text
 
 STATEMENT_LIFE: Final = timedelta(seconds=60)
-_DETAIL: Final = "detail."
 
 
 class Statements:
@@ -24,17 +24,15 @@ class Statements:
         self._terms = terms
         self._clock = clock
 
-    def of(self, intent: StoredEntry) -> str:
-        """The statement that the recorded intent was allowed; "" for an act that no database checks."""
+    def of(self, intent: StoredEntry, details: Mapping[str, str]) -> str:
+        """The statement that the recorded intent was allowed; "" for an act that no database checks.
+
+        `details` are those of the request. They are the recorded ones: with others its id would be refused.
+        """
         entry = intent.entry
         action = entry.value("action")
         if not is_signed(action):
             return ""
-        details = {
-            field.name.removeprefix(_DETAIL): field.value
-            for field in entry.fields
-            if field.name.startswith(_DETAIL)
-        }
         case = entry.value("case_number_kind"), entry.value("case_number")
         act = SignedAct(
             intent_id=UUID(entry.entry_id),

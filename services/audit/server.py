@@ -47,9 +47,12 @@ class AuthorizationServicer(rpc.AuthorizationServiceServicer):
     ) -> pb.RecordIntentResponse:
         """See authorization_service.proto."""
         service = require_service(context, *SERVICES).peer.name
-        intent, actor = await self._recorder.intent(wire.parse_intent(request, service))
+        intended = wire.parse_intent(request, service)
+        intent, actor = await self._recorder.intent(intended)
         return pb.RecordIntentResponse(
-            intent_id=intent.entry.entry_id, actor=wire.actor(actor), statement=self._statements.of(intent)
+            intent_id=intent.entry.entry_id,
+            actor=wire.actor(actor),
+            statement=self._statements.of(intent, intended.details),
         )
 
     async def RecordOutcome(
