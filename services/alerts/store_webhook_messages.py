@@ -33,6 +33,12 @@ WHERE webhook_id = $1 AND holder = $2 AND held_until > clock_timestamp() AND NOT
     SELECT FROM alerts.webhook_act a WHERE a.webhook_id = c.webhook_id AND a.kind = 3)
 RETURNING true
 """
+_MAY_POST = """
+SELECT EXISTS (SELECT FROM alerts.webhook_cursor c
+    WHERE webhook_id = $1 AND holder = $2
+    AND held_until > clock_timestamp() + $3::float8 * interval '1 second'
+    AND NOT EXISTS (SELECT FROM alerts.webhook_act a WHERE a.webhook_id = c.webhook_id AND a.kind = 3))
+"""
 _MOVE = """
 UPDATE alerts.webhook_cursor SET epoch = $3, position = $4
 WHERE webhook_id = $1 AND holder = $2 AND held_until > clock_timestamp() AND (epoch, position) <> ($3, $4)
@@ -100,8 +106,14 @@ class MessageStore:
         async with connection(self._pool) as conn:
             await conn.execute(_RELEASE, list(webhook_ids), holder)
 
+    async def may_post(self, hold: Hold, seconds: float) -> bool:
+        """Whether the hold lasts for so long from now, and the webhook has not ended. Writes nothing."""
+        async with connection(self._pool) as conn:
+            may: bool = await conn.fetchval(_MAY_POST, hold.webhook.webhook_id, hold.holder, seconds)
+        return may
+
     async def keep(self, hold: Hold, seconds: float) -> bool:
-        """Whether one may post: the hold lasts for so long from now, and the webhook has not ended."""
+        """Whether the hold still lasts, and now for so long, and the webhook has not ended."""
         async with connection(self._pool) as conn:
             kept = await conn.fetchval(_KEEP, hold.webhook.webhook_id, hold.holder, seconds)
         return kept is not None

@@ -50,8 +50,11 @@ _STORAGE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a hold lasts, and how often an owner who is not entitled is asked for again; seconds."""
+    """How long one try may take, how long a hold lasts, which is longer, and how often an owner who is not
+    entitled is asked for again; seconds.
+    """
 
+    post_seconds: float
     hold_seconds: float
     halted_seconds: float
 
@@ -208,7 +211,9 @@ class WebhookDelivery:
         secrets = tuple(parts.secrets.open(hook.webhook_id, one) for one in sealed)
         post = signed(hook, message, body, secrets, parts.clock.now())
         # The last look before anything leaves: this replica's for long enough, and not ended.
-        if not await parts.messages.keep(self._hold, parts.pace.hold_seconds):
+        pace = parts.pace
+        lasts = await parts.messages.may_post(self._hold, pace.post_seconds)
+        if not lasts and not await parts.messages.keep(self._hold, pace.hold_seconds):
             raise HoldLostError
         answer = await parts.sender.post(hook.url, post.headers, post.body)
         result = "taken" if answer.taken else answer.failure.name.lower()

@@ -87,6 +87,7 @@ class WebhookRoom:
 def _pace(settings: AlertsSettings) -> Pace:
     # A hold lasts longer than the longest try begun under it, so that two replicas never post at once.
     return Pace(
+        post_seconds=settings.webhook_timeout_seconds,
         hold_seconds=settings.webhook_timeout_seconds + settings.webhook_takeover_seconds,
         halted_seconds=settings.webhook_halted_seconds,
     )
