@@ -16,6 +16,7 @@ from services.cli.output import Output, folded
 from services.cli.question import Asked, with_options
 from services.cli.recipient import KINDS, ForWhom
 from services.cli.session import Session
+from services.cli.subscription import MotorCarrier, partition
 from services.cli.words import Words
 
 app = typer.Typer(
@@ -42,12 +43,16 @@ def list_entries(
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """What left your agency, newest first."""
 
     async def work(session: Session, output: Output) -> None:
         request = pb.ListDisseminationsRequest(
-            request_id=new_request_id(), read_id=read_id, page_size=_MOST_ROWS
+            request_id=new_request_id(),
+            read_id=read_id,
+            page_size=_MOST_ROWS,
+            partition=partition(motor_carrier),
         )
         if overdue:
             request.overdue_at.FromDatetime(datetime.now(UTC))
@@ -65,6 +70,7 @@ def hand_on(
     export_id: Annotated[str, typer.Argument(help="The entry of the export that is handed on.")],
     asked: Asked,
     for_whom: ForWhom,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """Registers that an exported file goes to somebody else, too. Hand it over only afterwards."""
 
@@ -74,6 +80,7 @@ def hand_on(
             justification=asked.justification(),
             export_id=export_id,
             recipient=for_whom.message(),
+            partition=partition(motor_carrier),
         )
         if for_whom.delete_by:
             for_whom.set_due(request.due_to_delete)
@@ -92,12 +99,16 @@ def deleted(
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """Registers that the recipient has deleted what it got."""
 
     async def work(session: Session, output: Output) -> None:
         request = pb.RecordDeletionRequest(
-            request_id=new_request_id(), dissemination_id=entry, statement=statement
+            request_id=new_request_id(),
+            dissemination_id=entry,
+            statement=statement,
+            partition=partition(motor_carrier),
         )
         answer = await session.call(_stub(session).RecordDeletion, request)
         output.result(answer, f"Entry {entry} is deleted")
@@ -111,6 +122,7 @@ def correct(
     read_id: Annotated[str, typer.Argument(help="The read that was wrong.")],
     statement: Annotated[str, typer.Option("--statement", help="What was wrong, without the plate.")],
     asked: Asked,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """Registers that a read was wrong: whoever got it is to be told."""
 
@@ -120,6 +132,7 @@ def correct(
             justification=asked.justification(),
             read_id=read_id,
             statement=statement,
+            partition=partition(motor_carrier),
         )
         answer = await session.call(_stub(session).RecordCorrection, request)
         output.result(answer, f"{answer.notice_count} recipient(s) to be told: `dissemination notices`")
@@ -133,12 +146,16 @@ def notices(
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """What recipients of your agency's files are to be told, oldest first."""
 
     async def work(session: Session, output: Output) -> None:
         request = pb.ListRecipientNoticesRequest(
-            request_id=new_request_id(), with_told=with_told, page_size=_MOST_ROWS
+            request_id=new_request_id(),
+            with_told=with_told,
+            page_size=_MOST_ROWS,
+            partition=partition(motor_carrier),
         )
         answer = await session.call(_stub(session).ListRecipientNotices, request)
         output.table(list(answer.notices), _NOTICES, map(_notice_row, answer.notices))
@@ -155,11 +172,17 @@ def told(
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """Registers that a recipient was told."""
 
     async def work(session: Session, output: Output) -> None:
-        request = pb.RecordToldRequest(request_id=new_request_id(), notice_id=notice, statement=statement)
+        request = pb.RecordToldRequest(
+            request_id=new_request_id(),
+            notice_id=notice,
+            statement=statement,
+            partition=partition(motor_carrier),
+        )
         answer = await session.call(_stub(session).RecordTold, request)
         output.result(answer, f"Notice {notice} was told")
 
@@ -173,11 +196,17 @@ def resend(
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """Has the system write to the recipient at once, also when it gave up."""
 
     async def work(session: Session, output: Output) -> None:
-        request = pb.ResendNoticeRequest(request_id=new_request_id(), notice_id=notice, email=email)
+        request = pb.ResendNoticeRequest(
+            request_id=new_request_id(),
+            notice_id=notice,
+            email=email,
+            partition=partition(motor_carrier),
+        )
         answer = await session.call(_stub(session).ResendNotice, request)
         output.result(answer, f"Notice {notice} is sent next")
 

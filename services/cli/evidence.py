@@ -14,6 +14,7 @@ from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, ru
 from services.cli.output import Output, folded
 from services.cli.question import Asked, with_options
 from services.cli.session import Session
+from services.cli.subscription import MotorCarrier, partition
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,13 +29,17 @@ def list_packages(
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """The packages of your agency, newest first."""
 
     async def work(session: Session, output: Output) -> None:
         stub = rpc.ReportServiceStub(session.channel("search"))
         request = pb.ListEvidenceRequest(
-            request_id=new_request_id(), report_number=report_number, page_size=_MOST_ROWS
+            request_id=new_request_id(),
+            report_number=report_number,
+            page_size=_MOST_ROWS,
+            partition=partition(motor_carrier),
         )
         answer = await session.call(stub.ListEvidence, request)
         output.table(
@@ -65,12 +70,16 @@ def get(
     evidence_id: Annotated[str, typer.Argument(help="The package; `list` shows its id.")],
     out: Annotated[Path, typer.Option("--out", help="ZIP file to write, or a folder for it.")],
     asked: Asked,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """A kept package again, also when its read is long gone. Needs a case number and a purpose."""
 
     async def work(session: Session, output: Output) -> None:
         request = pb.GetEvidenceRequest(
-            request_id=new_request_id(), justification=asked.justification(), evidence_id=evidence_id
+            request_id=new_request_id(),
+            justification=asked.justification(),
+            evidence_id=evidence_id,
+            partition=partition(motor_carrier),
         )
         stub = rpc.ReportServiceStub(session.channel("search"))
         described, notice = await receive(session.stream(stub.GetEvidence, request), out)

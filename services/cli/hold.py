@@ -16,6 +16,7 @@ from services.cli.output import Output, message_to_dict
 from services.cli.question import Asked, Window, show_notice, show_record, with_options
 from services.cli.search import COLUMNS, row
 from services.cli.session import Session
+from services.cli.subscription import MotorCarrier, partition
 
 app = typer.Typer(
     no_args_is_help=True, help="Legal holds: reads that outlive the retention period, for a case."
@@ -46,6 +47,7 @@ def place(
     sensors: Annotated[
         list[str] | None, typer.Option("--sensor", help="Id of a sensor; may be repeated.")
     ] = None,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """Places a hold; for statewide coordinators. It covers reads of your agency from --from to --to."""
 
@@ -59,6 +61,7 @@ def place(
             sensor_ids=sensors or [],
             document_sha256=hashlib.sha256(document.read_bytes()).digest(),
             reason=reason,
+            partition=partition(motor_carrier),
         )
         window.set_in(request)
         if not request.HasField("to"):
@@ -81,11 +84,17 @@ def release(
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """Releases a hold; what it kept is gone at once. For statewide coordinators."""
 
     async def work(session: Session, output: Output) -> None:
-        request = pb.ReleaseHoldRequest(request_id=new_request_id(), hold_id=hold_id, reason=reason)
+        request = pb.ReleaseHoldRequest(
+            request_id=new_request_id(),
+            hold_id=hold_id,
+            reason=reason,
+            partition=partition(motor_carrier),
+        )
         answer = await session.call(_stub(session).ReleaseHold, request)
         sentence = f"Released; {answer.released_reads} read(s) that it kept are gone"
         output.result(answer, f"{sentence}. Log entry {answer.outcome_receipt.log_index}")
@@ -100,11 +109,16 @@ def list_holds(
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """The holds of your agency."""
 
     async def work(session: Session, output: Output) -> None:
-        request = pb.ListHoldsRequest(page_size=limit, page_token=page)
+        request = pb.ListHoldsRequest(
+            page_size=limit,
+            page_token=page,
+            partition=partition(motor_carrier),
+        )
         answer = await session.call(_stub(session).ListHolds, request)
         output.table(answer.holds, _COLUMNS, map(_hold_row, answer.holds))
         if answer.next_page_token:
@@ -120,6 +134,7 @@ def reads(
     asked: Asked,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most reads.")] = 100,
     after: Annotated[str, typer.Option("--after", help="Only reads after this read id.")] = "",
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """Reads that the hold keeps now that their days are purged."""
 
@@ -130,6 +145,7 @@ def reads(
             hold_id=hold_id,
             page_size=limit,
             after_read_id=after,
+            partition=partition(motor_carrier),
         )
         answer: pb.ListHeldReadsResponse = await session.call(_stub(session).ListHeldReads, request)
         asked.keep_receipts(answer)
@@ -152,6 +168,7 @@ def image(
     read_id: Annotated[str, typer.Argument(help="Id of the read.")],
     asked: Asked,
     out: Annotated[Path, typer.Option("--out", help="Folder for the picture; made when it is missing.")],
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """The picture of a held read, as the sensor sent it."""
 
@@ -161,6 +178,7 @@ def image(
             justification=asked.justification(),
             hold_id=hold_id,
             read_id=read_id,
+            partition=partition(motor_carrier),
         )
         answer: pb.GetHeldReadImageResponse = await session.call(_stub(session).GetHeldReadImage, request)
         asked.keep_receipts(answer)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from alpr.search.v1 import motor_carrier_service_pb2 as apart_pb
+from alpr.search.v1 import motor_carrier_service_pb2_grpc as apart_rpc
 from alpr.search.v1 import report_service_pb2 as pb
 from alpr.search.v1 import report_service_pb2_grpc as rpc
 from alpr.search.v1 import search_service_pb2 as search_pb
@@ -16,6 +18,7 @@ from services.cli.output import Output
 from services.cli.question import Asked, Window, with_options
 from services.cli.recipient import ForWhom, redactions_of
 from services.cli.session import Session
+from services.cli.subscription import MotorCarrier, partition
 
 _FORMS = {
     ".geojson": pb.REPORT_FORMAT_GEOJSON,
@@ -51,6 +54,7 @@ def report(
         ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most reads.")] = 1000,
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """A report with map, timeline and pictures, marked with your account and the log entries."""
     if bool(plate) == bool(read):
@@ -68,11 +72,14 @@ def report(
             caption=caption,
             recipient=for_whom.message(),
             redactions=redactions_of(redact or []),
+            partition=partition(motor_carrier),
         )
         if for_whom.delete_by:
             for_whom.set_due(request.due_to_delete)
         if plate:
-            await _find(session, request, plate, window, limit, asked)
+            question = _question(plate, window, limit, asked)
+            find = _find_apart if motor_carrier else _find
+            await find(session, request, question)
         stub = rpc.ReportServiceStub(session.channel("search"))
         described, notice = await receive(session.stream(stub.ExportReport, request), out)
         show_file(described, notice, asked, out, output)
@@ -80,19 +87,8 @@ def report(
     asked.run(work)
 
 
-async def _find(
-    session: Session,
-    request: pb.ExportReportRequest,
-    plate: str,
-    window: Window,
-    limit: int,
-    asked: Asked,
-) -> None:
-    """Puts the reads of the plate into the request; the question that finds them is recorded by itself.
-
-    Raises:
-        CommandError: There is none.
-    """
+def _question(plate: str, window: Window, limit: int, asked: Asked) -> search_pb.SearchReadsRequest:
+    """The question for the reads of the plate, which is recorded by itself."""
     question = search_pb.SearchReadsRequest(
         request_id=new_request_id(),
         justification=asked.justification(),
@@ -100,8 +96,42 @@ async def _find(
         page_size=limit,
     )
     window.set_in(question)
+    return question
+
+
+async def _find(
+    session: Session, request: pb.ExportReportRequest, question: search_pb.SearchReadsRequest
+) -> None:
+    """Puts the reads that the question finds into the request.
+
+    Raises:
+        CommandError: There is none.
+    """
     stub = search_rpc.SearchServiceStub(session.channel("search"))
-    answer = await session.call(stub.SearchReads, question)
+    _put_found(request, await session.call(stub.SearchReads, question))
+
+
+async def _find_apart(
+    session: Session, request: pb.ExportReportRequest, question: search_pb.SearchReadsRequest
+) -> None:
+    """The same in the Motor Carrier Safety data set."""
+    apart = apart_pb.SearchMotorCarrierReadsRequest(
+        request_id=question.request_id,
+        justification=question.justification,
+        plate=question.plate,
+        page_size=question.page_size,
+    )
+    for name in ("from", "to"):
+        if question.HasField(name):
+            getattr(apart, name).CopyFrom(getattr(question, name))
+    stub = apart_rpc.MotorCarrierServiceStub(session.channel("search"))
+    _put_found(request, await session.call(stub.SearchMotorCarrierReads, apart))
+
+
+def _put_found(
+    request: pb.ExportReportRequest,
+    answer: search_pb.SearchReadsResponse | apart_pb.SearchMotorCarrierReadsResponse,
+) -> None:
     if not answer.reads:
         raise CommandError("no read of this plate was found, so there is nothing to report")
     request.read_ids.extend(found.read.read_id for found in answer.reads)
@@ -118,6 +148,7 @@ def evidence(
     out: Annotated[Path, typer.Option("--out", help="ZIP file to write, or a folder for it.")],
     asked: Asked,
     item: Annotated[str, typer.Option("--item", help="Its number in the evidence system.")] = "",
+    motor_carrier: MotorCarrier = False,
 ) -> None:
     """The evidence package of one read; `platewarden evidence verify` checks it without any network."""
 
@@ -129,6 +160,7 @@ def evidence(
             report_number=report_number,
             evidence_system=system,
             evidence_item=item,
+            partition=partition(motor_carrier),
         )
         stub = rpc.ReportServiceStub(session.channel("search"))
         described, notice = await receive(session.stream(stub.ExportEvidence, request), out)
