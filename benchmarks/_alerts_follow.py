@@ -15,6 +15,7 @@ from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
 from benchmarks._alerts_crowd import NEW_STREAM, Record
 from benchmarks._alerts_server import SERVICE
+from services.cli.locate import CommandError
 from services.cli.tokens import DevelopmentTokens
 from services.common.client import ClientTls, bearer
 
@@ -25,8 +26,8 @@ _OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),
 )
-_PAUSE_SECONDS: Final = 0.1
-_tokens: dict[str, DevelopmentTokens] = {}
+_PAUSE_SECONDS: Final = (0.1, 1.0)
+_tokens: dict[str, tuple[DevelopmentTokens, asyncio.Lock]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,12 @@ async def follow_alerts(seat: Seat, record: Record, number: Callable[[pb.Alert],
             except grpc.aio.AioRpcError as error:
                 if not _may_pass(error):
                     raise RuntimeError(f"{error.code().name} {error.details()}") from None
+            except CommandError:
+                # The issuer of tokens is away, as everything else may be.
+                pass
             record.note(NEW_STREAM)
             # Not all at one moment: what a client does that wants to be served.
-            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311 - keeps no secret
+            await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - keeps no secret
 
 
 async def follow_bare(seat: Seat, record: Record) -> None:
@@ -117,5 +121,9 @@ def _channel(seat: Seat) -> grpc.aio.Channel:
 
 
 async def _access_token(seat: Seat) -> str:
-    source = _tokens.setdefault(seat.subject, DevelopmentTokens(seat.data_dir, seat.subject))
-    return await source()
+    """One that all subscribers of this process who are the same person share."""
+    source, alone = _tokens.setdefault(
+        seat.subject, (DevelopmentTokens(seat.data_dir, seat.subject), asyncio.Lock())
+    )
+    async with alone:
+        return await source()

@@ -62,7 +62,8 @@ class AlertServicer(rpc.AlertServiceServicer):
         """See alert_service.proto."""
         token = token_of(context)
         start = wire.parse_subscribe(request)
-        entitlement = await Entitlement.open(self._terms, token, action_in(start.partition, ACTION))
+        async with self._subscriptions.door:
+            entitlement = await Entitlement.open(self._terms, token, action_in(start.partition, ACTION))
 
         async def stop() -> None:
             await stopping_of(context).wait()

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +27,9 @@ from services.common.errors import FieldViolation, InvalidFieldError, StorageUna
 LIVE_PERIOD = timedelta(hours=24)
 
 _WATCH_SECONDS = 0.25
+# When a replica comes back, everybody does at once. So many begin at a time; all together would wait for one
+# another until each is out of time, and begin again.
+_MOST_BEGINNING = 32
 # A feed that could not be read for so long is ended: another replica may do better.
 _STALE_AFTER_SECONDS = 15.0
 
@@ -64,6 +67,8 @@ class Subscriptions:
         self._clock = clock
         self._pace = pace
         self._watch = _Watch()
+        self.door = asyncio.Semaphore(_MOST_BEGINNING)
+        """To be held while a stream begins."""
 
     async def run(self, start: Start, entitlement: Entitlement, send: Send) -> None:
         """Sends until the stream ends; never returns by itself.
@@ -74,8 +79,11 @@ class Subscriptions:
         """
         era = self._feed.era
         account_id = entitlement.actor.account_id
-        point = await self._begin(start, account_id)
-        async with self._book.following(account_id, start.partition, point.position + 1) as followed:
+        async with AsyncExitStack() as stack:
+            async with self.door:
+                point = await self._begin(start, account_id)
+                following = self._book.following(account_id, start.partition, point.position + 1)
+                followed = await stack.enter_async_context(following)
             stream = _Stream(
                 feed=self._feed,
                 sealer=self._sealer,

@@ -8,27 +8,43 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import grpc
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from services.alerts.config import AlertsSettings
 from services.common.client import bearer
+from tests.support.alerts_rig import AlertsRig, Subscriber
 
 
 class Process:
-    """The alerts service as a process of its own, on ports that stay the same."""
+    """The alerts service as a process of its own, on ports that stay the same; it ends with the context."""
 
     def __init__(self, settings: AlertsSettings, log: Path, command: Sequence[str] = ()) -> None:
         """`command` goes before the program, for instance to put it on a disk of its own."""
         self._log = log
         self._command = [*command, sys.executable, "-m", "services.alerts"]
         self._environment = os.environ | {
-            f"PW_{name.upper()}": str(value) for name, value in settings.model_dump().items()
+            f"PW_{name.upper()}": str(value)
+            for name, value in settings.model_dump().items()
+            if value is not None
         }
         self._environment["PW_DATABASE_URL"] = settings.database_url.get_secret_value()
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        """Id of the process that runs now."""
+        assert self._process is not None
+        return self._process.pid
 
     def start(self) -> None:
         """Returns at once."""
@@ -70,6 +86,18 @@ async def follow(person: Any, got: list[str], token: str = "officer") -> None:  
                     got.append(message.raised.alert_id)
         except grpc.aio.AioRpcError:
             await asyncio.sleep(0.05)
+
+
+async def goes_on(rig: AlertsRig, token: str, resume: str) -> Subscriber:
+    """A stream, once the service has one to give again; only what may pass by itself is put up with."""
+    while True:
+        stream = rig.subscribe(token, resume_token=resume)
+        await stream.until(lambda s: bool(s.messages or s.error), 30)
+        if stream.messages:
+            return stream
+        assert stream.error is not None
+        assert stream.error.code is grpc.StatusCode.UNAVAILABLE
+        await asyncio.sleep(0.2)
 
 
 def free_ports(count: int) -> list[int]:
