@@ -49,7 +49,6 @@ _BEGIN = """
     REVOKE INSERT, UPDATE ON audit.{old}_log_head, audit.{old}_log_witnessed FROM audit_app;
     CREATE TABLE audit.log_leaf (LIKE audit.{old}_log_leaf INCLUDING ALL);
     CREATE TABLE audit.log_field (LIKE audit.{old}_log_field INCLUDING ALL);
-    ALTER TABLE audit.log_field ADD FOREIGN KEY (log_index) REFERENCES audit.log_leaf;
     CREATE TABLE audit.log_head (LIKE audit.{old}_log_head INCLUDING ALL);
     INSERT INTO audit.log_head (size, frontier, checkpoint) VALUES (0, '', '');
     CREATE TABLE audit.redaction (LIKE audit.{old}_redaction INCLUDING ALL);

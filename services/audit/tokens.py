@@ -6,6 +6,8 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
 
 import aiohttp
 import structlog
@@ -28,6 +30,8 @@ _REFETCH_SECONDS = 10.0
 _FETCH_TIMEOUT = aiohttp.ClientTimeout(total=5)
 _MOST_KEY_BYTES = 256 * 1024
 _MOST_TOKEN_CHARACTERS = 8192
+# A token lives ten minutes; of so many at once the signatures need no second look.
+_MOST_HELD = 4096
 
 
 class ProviderKeys:
@@ -85,6 +89,9 @@ class TokenVerifier:
         self._expected = expected
         self._algorithms = list(algorithms)
         self._clock = clock
+        # Claims by the hash of their token, of those whose signature held, oldest first; and by which keys.
+        self._held: dict[bytes, dict[str, Any]] = {}
+        self._held_by: KeySet | None = None
 
     async def verify(self, token: str) -> Identity:
         """The person whom the token stands for at this moment.
@@ -101,10 +108,25 @@ class TokenVerifier:
             if not isinstance(key_id, str) or not key_id:
                 raise UnauthenticatedError("the access token names no key; sign in again")
             keys = await self._keys.holding(key_id)
-            claims = jwt.decode(token, keys.get_by_kid(key_id), algorithms=self._algorithms).claims
-            return identity_of(claims, self._expected, self._clock.now())
+            return identity_of(self._claims(token, key_id, keys), self._expected, self._clock.now())
         except ClaimsError as error:
             raise UnauthenticatedError(str(error)) from None
         # Whatever a forged token makes the library raise, the answer is the same.
         except (JoseError, ValueError, TypeError, LookupError):
             raise UnauthenticatedError("the access token was not accepted; sign in again") from None
+
+    def _claims(self, token: str, key_id: str, keys: KeySet) -> dict[str, Any]:
+        """The claims, whose signature holds. It is looked at once for a token and set of the provider's keys.
+
+        Whether the claims are in force is another question, which is asked every time.
+        """
+        if self._held_by is not keys:
+            self._held, self._held_by = {}, keys
+        name = sha256(token.encode()).digest()
+        claims = self._held.get(name)
+        if claims is None:
+            claims = jwt.decode(token, keys.get_by_kid(key_id), algorithms=self._algorithms).claims
+            if len(self._held) >= _MOST_HELD:
+                del self._held[next(iter(self._held))]
+            self._held[name] = claims
+        return claims

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import cedarpy
@@ -15,6 +16,8 @@ from services.audit.core.document import DocumentKind
 from services.audit.core.person import Account, CertificationKind
 
 ROLES_CLAUSE = "III.B.3.l"
+# Of so many different questions the answers are kept; one takes some kilobytes.
+_MOST_ANSWERS = 4096
 # A declaration in the form in which the library writes a schema: one to a line.
 _DECLARED = re.compile(r'^action "([^"]+)"', re.MULTILINE)
 
@@ -66,6 +69,8 @@ class Policies:
             raise PolicyError("; ".join(str(error) for error in result.errors))
         self._policies = cedarpy.PolicySet.from_str(text)
         self._singles = _singles(json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"])
+        # What is asked is all that a decision depends on, so the same question has the same answer.
+        self._answers = lru_cache(maxsize=_MOST_ANSWERS)(self._answer)
         self.actions = tuple(sorted(_DECLARED.findall(str(cedarpy.Schema.from_str(schema)))))
 
     @property
@@ -92,6 +97,10 @@ class Policies:
 
     def _decide(self, principal: dict[str, Any], action: str, thing: Thing) -> Decision:
         request, entities = _asked(principal, action, thing)
+        return self._answers(request["principal"], request["action"], request["resource"], entities)
+
+    def _answer(self, principal: str, action: str, resource: str, entities: str) -> Decision:
+        request = {"principal": principal, "action": action, "resource": resource, "context": {}}
         result = cedarpy.is_authorized(request, self._policies, entities)
         names: Mapping[str, str] = result.diagnostics.id_annotations_by_reason
         clauses = tuple(sorted(set(names.values())))
@@ -114,6 +123,7 @@ def _person(account: Account, moment: datetime) -> dict[str, Any]:
         "background": CertificationKind.BACKGROUND_CHECK in held,
         "motor_carrier": CertificationKind.MOTOR_CARRIER_TRAINING in held,
         "documents": not unread - {DocumentKind.MOTOR_CARRIER_GUIDELINES},
+        "escort": account.escorted.scope.value if account.escorted else "",
         "guidelines": DocumentKind.MOTOR_CARRIER_GUIDELINES not in unread,
     }
     return _entity("Person", account.account_id, attributes)

@@ -110,10 +110,12 @@ $$;
 REVOKE ALL ON FUNCTION audit.redact(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION audit.redact(uuid) TO audit_app;
 
+-- Leaves and fields are inserted by one statement, and who may insert the one may insert the other: the check of each
+-- field by itself cost the store a third of its speed, and protected nothing that a leaf's commitments do not.
+ALTER TABLE audit.log_field DROP CONSTRAINT log_field_log_index_fkey;
+
 -- Entries by person and by case, and what has an outcome.
-CREATE INDEX log_field_actor ON audit.log_field (value, log_index) WHERE name = 'actor';
-CREATE INDEX log_field_case ON audit.log_field (value, log_index) WHERE name = 'case_number';
-CREATE INDEX log_field_subject ON audit.log_field (value) WHERE name = 'subject';
+CREATE INDEX log_field_found ON audit.log_field (value, log_index) WHERE name IN ('actor', 'case_number', 'subject');
 CREATE INDEX log_leaf_by_time ON audit.log_leaf USING brin (record_time) WITH (pages_per_range = 16);
 
 GRANT SELECT, INSERT, UPDATE (size, checkpoint, added_at) ON audit.log_witnessed TO audit_app;
