@@ -12,7 +12,6 @@ from services.alerts.core.model import Actor, Alert
 from services.alerts.entitlement import ACTION, who_is
 from services.alerts.errors import BadTokenError
 from services.alerts.page_tokens import PageSealer
-from services.alerts.store import AlertStore
 from services.alerts.store_list import AlertList, ListStore
 from services.alerts.wire_list import ListRequest
 from services.common.clock import Clock
@@ -37,11 +36,8 @@ class Listed:
 class AlertLists:
     """Every page is in the log before it is looked for, and its outcome before it leaves."""
 
-    def __init__(
-        self, audit: AuditClient, feed: AlertStore, store: ListStore, sealer: PageSealer, clock: Clock
-    ) -> None:
+    def __init__(self, audit: AuditClient, store: ListStore, sealer: PageSealer, clock: Clock) -> None:
         self._audit = audit
-        self._feed = feed
         self._store = store
         self._sealer = sealer
         self._clock = clock
@@ -50,14 +46,14 @@ class AlertLists:
         """The page that is asked for.
 
         Raises:
-            BadTokenError: The page token is another person's or question's, or of before a restore.
+            BadTokenError: The page token is another person's or question's.
             InvalidFieldError: The window is empty.
             AlprError: What audit refuses with: what is older than 24 hours needs case number and purpose.
         """
         actor = await who_is(self._audit, token, action_in(asked.wanted.partition, ACTION))
         # Taken once: what is 24 hours back now is so to the end of the call.
         now = self._clock.now()
-        place = await self._place(asked, actor, now)
+        place = self._place(asked, actor, now)
         if _is_question(asked, place, now):
             recorded = await self._authorize(asked, place, token)
             first = place.first_authorization_id or str(recorded.subject_id)
@@ -71,12 +67,11 @@ class AlertLists:
             raise
         return await self._leave(recorded, place, found)
 
-    async def _place(self, asked: ListRequest, actor: Actor, now: datetime) -> Place:
-        head = await self._feed.head()
+    def _place(self, asked: ListRequest, actor: Actor, now: datetime) -> Place:
         digest = _digest(asked)
         if asked.page_token:
             place = self._sealer.open(asked.page_token)
-            if (place.account_id, place.asked, place.epoch) != (actor.account_id, digest, head.epoch):
+            if (place.account_id, place.asked) != (actor.account_id, digest):
                 raise BadTokenError("the page token is of another list; begin with the first page")
             return place
         start = asked.wanted.start or now - RECENT
@@ -84,8 +79,7 @@ class AlertLists:
         if start >= end:
             violation = FieldViolation("from", "must be before `to`, and not in the future")
             raise InvalidFieldError("nothing can have been raised then", violations=[violation])
-        last = head.last_position
-        return Place(actor.account_id, digest, head.epoch, start, end, until=last, before=last + 1)
+        return Place(actor.account_id, digest, start, end)
 
     async def _intend(self, asked: ListRequest, place: Place, actor: Actor, token: AccessToken) -> Recorded:
         act = Act(
@@ -120,7 +114,7 @@ class AlertLists:
         )
         if found.last is None:
             return Listed(found.alerts, "", receipt)
-        return Listed(found.alerts, self._sealer.seal(replace(place, before=found.last)), receipt)
+        return Listed(found.alerts, self._sealer.seal(replace(place, last=found.last)), receipt)
 
 
 def _is_question(asked: ListRequest, place: Place, now: datetime) -> bool:
@@ -137,7 +131,7 @@ def _window(asked: ListRequest, place: Place) -> tuple[tuple[str, str], ...]:
 
 
 def _arguments(asked: ListRequest, place: Place) -> tuple[tuple[str, str], ...]:
-    page = (("before", str(place.before)),) if place.before <= place.until else ()
+    page = (("after", str(place.last.alert_id)),) if place.last else ()
     return (*asked.wanted.arguments(), *page)
 
 

@@ -48,5 +48,5 @@ def people_parts(
     store = AlertStore(pool)
     acts = AlertActs(store, writes, audit, clock)
     subscriptions = SubscriptionActs(acts, SubscriptionStore(pool), writes, audit)
-    lists = AlertLists(audit, store, ListStore(pool), PageSealer(token_key), clock)
+    lists = AlertLists(audit, ListStore(pool), PageSealer(token_key), clock)
     return PeopleParts(SubscriptionServicer(subscriptions), AlertSearchServicer(lists))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from services.alerts.core.model import Category, Partition, Verification
 
@@ -33,25 +34,29 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Last:
+    """Where a page ended."""
+
+    raise_time: datetime
+    alert_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a page of a list begins.
 
     Attributes:
         account_id: Whose list it is.
         asked: SHA-256 of what was asked for the first page.
-        epoch: Of the feed; positions of another one mean nothing.
         start: The window of all pages, from this moment, inclusive,
-        end: to this one, exclusive.
-        until: Only what was raised up to this position of the feed, the last one when the list began.
-        before: And before this one, the last one of the page before.
+        end: to this one, exclusive; what is raised after the first page is in none of them.
+        last: The last alert of the page before: when it was raised, and its id. None for the first page.
         first_authorization_id: Of the first page; empty for the person's own feed, which needs none.
     """
 
     account_id: str
     asked: str
-    epoch: int
     start: datetime
     end: datetime
-    until: int
-    before: int
+    last: Last | None = None
     first_authorization_id: str = ""

@@ -15,7 +15,6 @@ from alpr.type.v1 import hit_pb2, justification_pb2, notice_pb2, sensor_pb2
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.alerts.errors import BadTokenError
 from services.common.client import bearer, user_channel
-from services.common.database import admin_connection
 from services.common.errors import AuditUnavailableError, InvalidFieldError, NotPermittedError
 from services.common.wire import to_timestamp
 from tests.support.alerts_kit import OTHER, OWN
@@ -275,19 +274,6 @@ async def test_nothing_is_listed_while_audit_is_away(rig: AlertsRig, audit) -> N
 
     assert reason(caught[0]) == kind(AuditUnavailableError)
     await audit.start()
-
-
-async def test_a_page_token_of_before_a_restore_is_refused(rig: AlertsRig, database) -> None:
-    await rig.raise_hits(hit_message(), hit_message())
-    token = (await Asker(rig).page(page_size=1)).next_page_token
-    async with admin_connection(database.admin_url) as admin:
-        await admin.execute("SET ROLE alerts_owner")
-        await admin.execute("SELECT alerts.begin_epoch(now())")
-
-    async with refused() as caught:
-        await Asker(rig).page(page_token=token)
-
-    assert reason(caught[0]) == kind(BadTokenError)
 
 
 @pytest.mark.clause("II.H")
