@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from alpr.audit.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from alpr.audit.v1.authorization_service_pb2_grpc import add_AuthorizationServiceServicer_to_server
 from alpr.audit.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
+from alpr.audit.v1.escort_service_pb2_grpc import add_EscortServiceServicer_to_server
 from alpr.audit.v1.governance_service_pb2_grpc import add_GovernanceServiceServicer_to_server
 from alpr.audit.v1.health_service_pb2_grpc import add_HealthServiceServicer_to_server
 from alpr.audit.v1.log_query_service_pb2_grpc import add_LogQueryServiceServicer_to_server
@@ -20,8 +22,9 @@ from services.audit.app_act import Actor
 from services.audit.app_agreements import Agreements
 from services.audit.app_authorize import Authorizer, Terms
 from services.audit.app_documents import Documents
+from services.audit.app_escorts import Escorts
 from services.audit.app_export import Exporter
-from services.audit.app_gate import Gate
+from services.audit.app_gate import Gate, People
 from services.audit.app_group_limits import GroupLimits
 from services.audit.app_log import Log
 from services.audit.app_log_query import LogQuestions, Unfinishing, reconcile
@@ -37,9 +40,11 @@ from services.audit.app_witness import Witnesses
 from services.audit.checkpoint_copies import CheckpointFolder
 from services.audit.config import AuditSettings
 from services.audit.core.claims import Expected
+from services.audit.core.policy import Policies
 from services.audit.policies import load as load_policies
 from services.audit.server import AuthorizationServicer
 from services.audit.server_documents import DocumentServicer
+from services.audit.server_escorts import EscortServicer
 from services.audit.server_governance import GovernanceServicer
 from services.audit.server_log_query import LogQueryServicer
 from services.audit.server_people import AccountServicer
@@ -50,6 +55,7 @@ from services.audit.server_witness import LogWitnessServicer
 from services.audit.store_accounts import AccountStore
 from services.audit.store_agreements import AgreementStore
 from services.audit.store_documents import DocumentStore
+from services.audit.store_escorts import EscortStore
 from services.audit.store_log import LogStore
 from services.audit.store_log_query import LogQueryStore
 from services.audit.store_scope import ScopeStore
@@ -57,6 +63,7 @@ from services.audit.store_sensors import SensorStore
 from services.audit.store_settings import SettingStore
 from services.audit.store_witness import WitnessStore
 from services.audit.tokens import ProviderKeys, TokenVerifier
+from services.audit.vendor_calls import VendorCalls
 from services.common import logs
 from services.common.clock import Clock, SystemClock
 from services.common.errors import StorageUnavailableError
@@ -83,7 +90,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
 
     expected = Expected(settings.oidc_issuer, settings.oidc_audience, settings.oidc_required_acr)
     verifier = TokenVerifier(ProviderKeys(settings.oidc_jwks_url), expected, settings.algorithms, clock)
-    gate = Gate(journal, verifier, accounts, folder.policies, clock)
+    people = People(accounts, VendorCalls(journal, EscortStore(pool), clock))
+    gate = Gate(journal, verifier, people, folder.policies, clock)
     actor = Actor(journal, gate)
     settings_kept = SettingStore(pool, folder.retention)
     scopes = ScopeStore(pool)
@@ -93,7 +101,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
 
     builder = ServerBuilder(settings, name="audit").health_check(lambda: _check(pool))
     builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close)
-    people = Accounts(gate, actor, accounts, clock, settings.oidc_issuer)
+    account = AccountServicer(Accounts(gate, actor, accounts, clock, settings.oidc_issuer))
     recorder, statements = Recorder(journal, gate, folder.rules), Statements(terms, clock)
     authorization = AuthorizationServicer(gate, authorizer, look_backs, recorder, statements)
     sensor_watch = Watch(registry, sensors.revisions, lambda now: now.sensors, sensors.since)
@@ -111,15 +119,12 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder.add(
         "alpr.audit.v1.AuthorizationService", add_AuthorizationServiceServicer_to_server, authorization
     )
-    builder.add("alpr.audit.v1.AccountService", add_AccountServiceServicer_to_server, AccountServicer(people))
+    builder.add("alpr.audit.v1.AccountService", add_AccountServiceServicer_to_server, account)
     builder.add("alpr.audit.v1.SensorService", add_SensorServiceServicer_to_server, sensor)
     builder.add("alpr.audit.v1.GovernanceService", add_GovernanceServiceServicer_to_server, governance)
     builder.add("alpr.audit.v1.HealthService", add_HealthServiceServicer_to_server, entitlements)
     builder.add("alpr.audit.v1.SettingsService", add_SettingsServiceServicer_to_server, setting)
-    policy = PolicyServicer(Explainer(gate, actor, accounts, folder.policies, clock))
-    documents = DocumentServicer(Documents(gate, actor, DocumentStore(pool), accounts, clock))
-    builder.add("alpr.audit.v1.DocumentService", add_DocumentServiceServicer_to_server, documents)
-    builder.add("alpr.audit.v1.PolicyService", add_PolicyServiceServicer_to_server, policy)
+    _add_conduct(builder, _Core(gate, actor, accounts, pool, clock), folder.policies)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
     found = LogQueryStore(pool)
     questions = LogQuestions(journal, gate, actor, (found, WitnessStore(pool)), folder.rules)
@@ -136,6 +141,28 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
         LogWitnessServicer(witnesses),
     )
     return builder
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """What every service for people is made of."""
+
+    gate: Gate
+    actor: Actor
+    accounts: AccountStore
+    pool: Pool
+    clock: Clock
+
+
+def _add_conduct(builder: ServerBuilder, core: _Core, policies: Policies) -> None:
+    """Adds what people are held to: policies, documents, escorts."""
+    gate, actor, accounts, clock = core.gate, core.actor, core.accounts, core.clock
+    policy = PolicyServicer(Explainer(gate, actor, accounts, policies, clock))
+    builder.add("alpr.audit.v1.PolicyService", add_PolicyServiceServicer_to_server, policy)
+    document = DocumentServicer(Documents(gate, actor, DocumentStore(core.pool), accounts, clock))
+    builder.add("alpr.audit.v1.DocumentService", add_DocumentServiceServicer_to_server, document)
+    escort = EscortServicer(Escorts(gate, actor, EscortStore(core.pool), accounts, clock))
+    builder.add("alpr.audit.v1.EscortService", add_EscortServiceServicer_to_server, escort)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -17,6 +17,7 @@ from services.audit.core.policy import Decision, Policies, Thing
 from services.audit.core.refusal import advice
 from services.audit.store_accounts import AccountStore
 from services.audit.tokens import TokenVerifier
+from services.audit.vendor_calls import VendorCalls
 from services.common.clock import Clock
 from services.common.errors import AlprError, NotPermittedError, RequestIdReusedError, UnauthenticatedError
 
@@ -39,6 +40,14 @@ class Person:
 
     identity: Identity
     account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Where people are looked up: their accounts, and what is noted of vendors."""
+
+    accounts: AccountStore
+    vendors: VendorCalls
 
 
 class Attempt:
@@ -76,11 +85,11 @@ class Gate:
     """Identifies people, asks the policies, and records refusals before they leave."""
 
     def __init__(
-        self, journal: Log, verifier: TokenVerifier, accounts: AccountStore, policies: Policies, clock: Clock
+        self, journal: Log, verifier: TokenVerifier, people: People, policies: Policies, clock: Clock
     ) -> None:
         self._log = journal
         self._verifier = verifier
-        self._accounts = accounts
+        self._people = people
         self._policies = policies
         self._clock = clock
 
@@ -100,15 +109,14 @@ class Gate:
             NotPermittedError: Nobody has an account by that name.
         """
         identity = await self._verifier.verify(token)
-        account = await self._accounts.by_identity(identity.issuer, identity.subject)
+        account = await self._people.accounts.by_identity(identity.issuer, identity.subject)
         if account is None:
             attempt.known = True
             attempt.note(resource=identity.subject)
             msg = "You have no account here. Ask the coordinator of your unit to make one."
             raise NotPermittedError(msg, metadata={"clauses": "III.B.3.g"})
-        person = Person(identity, account)
-        attempt.by(person)
-        return person
+        attempt.by(Person(identity, account))
+        return Person(identity, await self._people.vendors.seen(identity, account, attempt.values()))
 
     def permit(self, person: Person, action: str, thing: Thing) -> Decision:
         """The decision that allows `action`.

@@ -62,6 +62,10 @@ class DocumentNotFoundError(NotFoundError):
     """The agency has no such document."""
 
 
+class EscortNotFoundError(NotFoundError):
+    """There is no such escort, or it is another's."""
+
+
 class EntryNotFoundError(NotFoundError):
     """There is no such entry, or it is of another service."""
 

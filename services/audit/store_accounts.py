@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from services.audit.core.document import DocumentKind, Duty
+from services.audit.core.escort import Escorted, EscortScope
 from services.audit.core.person import (
     Account,
     AccountState,
@@ -34,7 +35,9 @@ _ACCOUNT = """
             FROM audit.non_agency_access AS held WHERE held.account_id = account.account_id) AS vetting,
            ARRAY(SELECT (document_id, kind, effective_time, superseded_time, acknowledge_time,
                          acknowledged_until)
-                 FROM audit.documents_of(account.account_id)) AS duties
+                 FROM audit.documents_of(account.account_id)) AS duties,
+           (SELECT (escort_id, escort_account_id, scope, begin_time, ends_at)
+            FROM audit.escort_of(account.account_id)) AS escorted
     FROM audit.account AS account
 """
 _BY_IDENTITY = _ACCOUNT + "WHERE issuer = $1 AND subject = $2"
@@ -241,6 +244,7 @@ def _account(row: Any) -> Account | None:
         certifications=held,
         vetting=_vetting(row["vetting"]),
         duties=duties,
+        escorted=_escorted(row["escorted"]),
     )
 
 
@@ -249,3 +253,10 @@ def _vetting(held: Any) -> Vetting | None:
         return None
     document_sha256, reference, valid_until, decided_by, decided_at = held
     return Vetting(document_sha256, reference, valid_until, str(decided_by), decided_at)
+
+
+def _escorted(held: Any) -> Escorted | None:
+    if held is None:
+        return None
+    escort_id, by, scope, begin_time, ends_at = held
+    return Escorted(str(escort_id), str(by), EscortScope(scope), begin_time, ends_at)

@@ -13,6 +13,7 @@ from services.cli import (
     dissemination,
     doctor,
     document,
+    escort,
     evidence,
     export,
     group_limit,
@@ -60,6 +61,7 @@ app.add_typer(doctor.app, name="doctor")
 app.add_typer(account.app, name="account")
 app.add_typer(policy.app, name="policy")
 app.add_typer(document.app, name="document")
+app.add_typer(escort.app, name="escort")
 app.add_typer(sensor.agency_app, name="agency")
 app.add_typer(agreement.app, name="agreement")
 for one in (*sensor_health.COMMANDS, group_limit.limit, group_limit.limits):

@@ -7,6 +7,7 @@ from alpr.audit.v1 import (
     account_service_pb2,
     authorization_service_pb2,
     document_service_pb2,
+    escort_service_pb2,
     governance_service_pb2,
 )
 from alpr.matcher.v1 import (
@@ -86,3 +87,4 @@ READ_STATUS = Words(read_pb2.ReadStatus, "READ_STATUS_", "read status")
 # What audit refuses in words that an officer can act on.
 UNSPECIFIED_CASE = justification_pb2.CASE_NUMBER_KIND_UNSPECIFIED
 DOCUMENT_KIND = Words(document_service_pb2.DocumentKind, "DOCUMENT_KIND_", "kind of document")
+ESCORT_SCOPE = Words(escort_service_pb2.EscortScope, "ESCORT_SCOPE_", "scope of an escort")

@@ -33,6 +33,7 @@ class Identity:
     issuer: str
     subject: str
     token_id: str
+    issued_at: datetime
     expires_at: datetime
 
 
@@ -52,12 +53,12 @@ def identity_of(claims: Mapping[str, Any], expected: Expected, now: datetime) ->
     wrong = [name for name, good in checks.items() if not good]
     if wrong:
         raise ClaimsError(f"the token's claim {wrong[0]} is not the one required")
-    expires_at = _in_force(claims, now)
-    return Identity(expected.issuer, _text(claims, "sub"), _text(claims, "jti"), expires_at)
+    issued_at, expires_at = _in_force(claims, now)
+    return Identity(expected.issuer, _text(claims, "sub"), _text(claims, "jti"), issued_at, expires_at)
 
 
-def _in_force(claims: Mapping[str, Any], now: datetime) -> datetime:
-    """When the token ends; it has begun, has not ended, and lives no longer than it may."""
+def _in_force(claims: Mapping[str, Any], now: datetime) -> tuple[datetime, datetime]:
+    """When the token was issued and when it ends; it has begun, and lives no longer than it may."""
     issued_at, expires_at = _time(claims, "iat"), _time(claims, "exp")
     not_before = _time(claims, "nbf") if "nbf" in claims else issued_at
     if now >= expires_at + SKEW:
@@ -66,7 +67,7 @@ def _in_force(claims: Mapping[str, Any], now: datetime) -> datetime:
         raise ClaimsError("the token is not in force yet; check the clocks")
     if not timedelta(0) < expires_at - issued_at <= LONGEST_LIFE:
         raise ClaimsError("the token lives longer than ten minutes")
-    return expires_at
+    return issued_at, expires_at
 
 
 def _time(claims: Mapping[str, Any], name: str) -> datetime:

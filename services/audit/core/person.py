@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.audit.core.document import DocumentKind, Duty, changes_after, open_kinds
+from services.audit.core.escort import Escorted
 
 
 class Role(StrEnum):
@@ -21,6 +22,7 @@ class Role(StrEnum):
     HOT_LIST_MANAGER = "HOT_LIST_MANAGER"
     CVEO = "CVEO"
     CVEO_SUPERVISOR = "CVEO_SUPERVISOR"
+    VENDOR_SUPPORT = "VENDOR_SUPPORT"
 
 
 MOTOR_CARRIER_ROLES = frozenset({Role.CVEO, Role.CVEO_SUPERVISOR})
@@ -93,6 +95,7 @@ class Account:
     certifications: tuple[Certification, ...]
     vetting: Vetting | None = None
     duties: tuple[Duty, ...] = ()
+    escorted: Escorted | None = None
 
     def may_see_others(self, moment: datetime) -> bool:
         """True when a vetting decision is in force at `moment`."""
@@ -111,8 +114,9 @@ class Account:
         return kinds - spared
 
     def next_change(self, moment: datetime) -> datetime | None:
-        """When the next certification in force ends or the next document is due, or None."""
+        """When the next certification in force, or the escort, ends or the next document is due, or None."""
         ends = [one.valid_until for one in self.certifications if one.valid_from <= moment < one.valid_until]
+        ends += [self.escorted.ends_at] if self.escorted else []
         return min([*ends, *changes_after(self.duties, moment)], default=None)
 
 
@@ -136,8 +140,10 @@ def missing(account: Account, moment: datetime) -> tuple[str, ...]:
 def _needed(roles: frozenset[Role]) -> list[CertificationKind]:
     """What must be in force for these roles. Each system has a course of its own (III.D.1, III.E.4)."""
     spared = set()
-    if roles and roles <= MOTOR_CARRIER_ROLES:
+    if roles and roles <= MOTOR_CARRIER_ROLES | {Role.VENDOR_SUPPORT}:
         spared.add(CertificationKind.ALPR_TRAINING)
+    if roles == {Role.VENDOR_SUPPORT}:
+        spared.add(CertificationKind.LEADS)
     if not roles & MOTOR_CARRIER_ROLES:
         spared.add(CertificationKind.MOTOR_CARRIER_TRAINING)
     return [kind for kind in CertificationKind if kind not in spared]

@@ -16,11 +16,14 @@ ADVICE = MappingProxyType(
         "III.B.3.g": "Nobody grants access to himself, and system administrators grant none. Ask another "
         "coordinator.",
         "III.B.3.l": "None of your roles allows this. Ask your coordinator which role does.",
+        "III.B.3.p": "Support is given under escort only, within its scope and time. Ask your contact at the "
+        "agency to begin one, then sign in anew.",
         "III.C.2.a": "This belongs to another unit. Ask that unit's or the statewide coordinator.",
         "III.C.2.b": "Your account is not enabled yet. Ask your coordinator to complete and enable it.",
         "III.D.1": _LAPSED.format(what="ALPR training", act="Complete it"),
-        "III.D.2": "A document in force is not acknowledged. Read and acknowledge it: ListDocuments says which.",
-        "III.E.3": "The Motor Carrier Safety guidelines in force are not acknowledged. Read and acknowledge them.",
+        "III.D.2": "You have not acknowledged a document in force. ListDocuments says which; acknowledge it.",
+        "III.E.3": "The Motor Carrier Safety guidelines in force are not acknowledged. Read and "
+        "acknowledge them.",
         "III.E.4": _LAPSED.format(what="Motor Carrier Safety training", act="Complete it"),
         "IV.A.1": "The system may not be used for this purpose, by anybody.",
         "IV.A.2": "Your account is suspended. Speak with your coordinator.",

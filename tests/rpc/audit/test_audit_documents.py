@@ -101,7 +101,7 @@ async def test_who_has_not_acknowledged_the_directive_in_force_is_let_into_nothi
     allowed = await asks(audit, head)
 
     assert error.metadata["clauses"] == "III.D.2"
-    assert "acknowledge" in error.message
+    assert "acknowledge it" in error.message
     assert done.in_force
     assert done.required
     assert done.HasField("acknowledge_time")
