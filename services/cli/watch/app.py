@@ -249,8 +249,12 @@ class WatchApp(App[None]):
         self.action_move(direction * len(self._board))
 
     def action_next(self) -> None:
-        """Selects the most urgent alert that nobody has seen; it stands first."""
-        self.action_move(-len(self._board))
+        """Selects the most urgent alert that nobody has seen, nor acknowledged here a moment ago."""
+        unseen = (one for one in self._table.rows if not one.acknowledged)
+        wanted = next((one for one in unseen if not self.acts.words(one.alert_id)), None)
+        if wanted is not None:
+            self._table.select(wanted.alert_id)
+            self._needs_drawing = True
 
     def action_acknowledge(self) -> None:
         """Says that the selected alert was seen."""

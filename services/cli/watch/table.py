@@ -29,11 +29,20 @@ class AlertTable(Widget, can_focus=True):
         self._top = 0
         self.selected_id = ""
 
+    @property
+    def rows(self) -> Sequence[pb.Alert]:
+        """What is drawn, from the top."""
+        return self._rows
+
     def show(self, rows: list[pb.Alert]) -> None:
         """Draws `rows`. The selected alert stays selected, wherever it stands now."""
         self._rows = rows
-        self.selected_id = nearest(rows, self.selected_id, self._index)
-        self._index = next((n for n, one in enumerate(rows) if one.alert_id == self.selected_id), 0)
+        self.select(nearest(rows, self.selected_id, self._index))
+
+    def select(self, alert_id: str) -> None:
+        """Selects the alert, one of the rows."""
+        self.selected_id = alert_id
+        self._index = next((n for n, one in enumerate(self._rows) if one.alert_id == alert_id), 0)
         self._scroll()
 
     def move(self, steps: int) -> None:
