@@ -34,7 +34,32 @@ TABLES = (
     "outbox",
     "outbox_head",
     "subscription_version",
+    "webhook",
+    "webhook_act",
+    "webhook_secret",
+    "webhook_cursor",
+    "webhook_message",
+    "webhook_retry",
+    "webhook_retry_end",
+    "record_check",
+    "step_check",
 )
+# How far a webhook has come, and which replica posts for it.
+WEBHOOK_CURSOR = {
+    ("webhook_cursor", column)
+    for column in (
+        "epoch",
+        "position",
+        "sequence",
+        "tries",
+        "failure",
+        "status",
+        "next_try",
+        "halt_time",
+        "holder",
+        "held_until",
+    )
+}
 # What is written once where it is empty, and where a car is now (the database holds that, see below).
 ENDS_AND_POSITIONS = {
     ("asset", "latitude"),
@@ -119,6 +144,7 @@ async def test_the_service_may_update_nothing_but_the_heads_ends_and_positions(a
 
     assert {tuple(row) for row in rows} == {
         *ENDS_AND_POSITIONS,
+        *WEBHOOK_CURSOR,
         ("feed_head", "next_position"),
         ("feed_head", "last_mark"),
         ("feed_head", "subscription_revision"),
@@ -138,7 +164,22 @@ async def test_the_service_cannot_raise_an_alert_that_is_confirmed_already(app: 
 
 
 @pytest.mark.clause("IV.E.2")
-@pytest.mark.parametrize("table", ["alert", "alert_entry", "alert_step", "feed", "hit", "outbox"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "alert",
+        "alert_entry",
+        "alert_step",
+        "feed",
+        "hit",
+        "outbox",
+        "webhook",
+        "webhook_act",
+        "webhook_message",
+        "record_check",
+        "step_check",
+    ],
+)
 async def test_even_an_administrator_cannot_delete_by_a_slip(
     database: MigratedDatabase, alert_id: UUID, table: str
 ) -> None:
