@@ -32,20 +32,24 @@ WHERE position > $1 ORDER BY position LIMIT $2
 # Much sooner than other statements: a link that went silent keeps everybody's alerts until it is given up.
 _TAIL_SECONDS = 5.0
 _BEFORE = "SELECT min(position) - 1 FROM alerts.feed WHERE feed_time >= $1"
+_MARK = "SELECT mark FROM alerts.feed WHERE position = $1"
 _FEED_TIME = "SELECT feed_time FROM alerts.feed WHERE position = $1"
 # The newest sighting through its index, whatever the number of hits; the same below for each entry.
 _ALERTS = f"""
 SELECT a.alert_id, a.raise_time, a.acknowledged, a.verification_state, a.disposition, s.*,
-    alerts.centre_has_seen(a.alert_id) AS centre_has_seen,
-    EXISTS (SELECT FROM alerts.escalation e WHERE e.alert_id = a.alert_id) AS escalated,
-    (SELECT min(t.due_time) FROM alerts.timer t WHERE t.alert_id = a.alert_id AND t.kind = 1)
-        AS acknowledge_by,
-    (SELECT t.due_time FROM alerts.timer t WHERE t.alert_id = a.alert_id AND t.kind = 2
-     ORDER BY t.round DESC, t.due_time LIMIT 1) AS verify_by
+    EXISTS (SELECT FROM alerts.alert_step c
+            WHERE c.alert_id = a.alert_id AND c.by_centre AND c.agency_ori = a.sensor_agency_ori)
+    OR EXISTS (SELECT FROM alerts.broadcast b
+               WHERE b.alert_id = a.alert_id AND b.agency_ori = a.sensor_agency_ori) AS centre_has_seen,
+    coalesce(t.escalated, false) AS escalated, t.acknowledge_by, t.verify_by
 FROM alerts.alert a CROSS JOIN LATERAL (
     SELECT {SIGHTING_COLUMNS} FROM alerts.hit h WHERE h.alert_id = a.alert_id
     ORDER BY h.capture_time DESC, h.read_id DESC LIMIT 1
-) s WHERE a.alert_id = ANY($1::uuid[])
+) s LEFT JOIN LATERAL (
+    SELECT bool_or(t.state = 3) AS escalated, min(t.due_time) FILTER (WHERE t.kind = 1) AS acknowledge_by,
+        (array_agg(t.due_time ORDER BY t.round DESC, t.due_time) FILTER (WHERE t.kind = 2))[1] AS verify_by
+    FROM alerts.timer t WHERE t.alert_id = a.alert_id
+) t ON true WHERE a.alert_id = ANY($1::uuid[])
 """  # noqa: S608 - constants of this package
 # `sounded` too: as EXISTS it would be answered from one scan of all hits there ever were.
 _MATCHES = f"""
@@ -130,6 +134,11 @@ class AlertStore:
         async with connection(self._pool) as conn:
             position: int | None = await conn.fetchval(_BEFORE, moment)
         return position
+
+    async def mark_at(self, position: int) -> int:
+        """The mark of `position`; 0 when it has not been given out."""
+        async with connection(self._pool) as conn:
+            return await conn.fetchval(_MARK, position, timeout=_TAIL_SECONDS) or 0
 
     async def feed_time(self, position: int) -> datetime | None:
         """When `position` was given out; None when it has not been."""

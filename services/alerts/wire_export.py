@@ -41,6 +41,7 @@ _ENUMS: Mapping[str, Any] = {
     "verified_state": notice_pb2.VerificationState,
     "disposition": alert_pb.Disposition,
     "reason": alert_pb.WithdrawReason,
+    "entry_state": alert_pb.EntryState,
     "warnings": hit_pb2.HitWarning,
 }
 _OTHER_ENUMS: Mapping[str, Any] = {

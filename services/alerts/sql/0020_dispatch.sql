@@ -116,18 +116,6 @@ CREATE TABLE alerts.delivery_step (
 );
 CREATE INDEX delivery_step_request ON alerts.delivery_step (request_id);
 
--- Whether the telecommunication centre of the sensor's agency has done anything about the alert.
-CREATE FUNCTION alerts.centre_has_seen(alert uuid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = alerts, pg_temp
-RETURN EXISTS (
-    SELECT FROM alerts.alert_step AS s JOIN alerts.alert AS a ON a.alert_id = s.alert_id
-     WHERE s.alert_id = alert AND s.by_centre AND s.agency_ori = a.sensor_agency_ori
-) OR EXISTS (
-    SELECT FROM alerts.broadcast AS b JOIN alerts.alert AS a ON a.alert_id = b.alert_id
-     WHERE b.alert_id = alert AND b.agency_ori = a.sensor_agency_ori
-);
-REVOKE ALL ON FUNCTION alerts.centre_has_seen(uuid) FROM PUBLIC;
-
 DO $$
 DECLARE
     kept text;
@@ -165,6 +153,6 @@ GRANT SELECT, INSERT ON alerts.asset, alerts.asset_crew, alerts.broadcast, alert
 GRANT UPDATE (latitude, longitude, position_time, retire_time, retire_request_id, retire_intent_id)
     ON alerts.asset TO alerts_app;
 GRANT UPDATE (leave_time, leave_intent_id, leave_request_id) ON alerts.asset_crew TO alerts_app;
-GRANT EXECUTE ON FUNCTION alerts.entry_state(uuid), alerts.centre_has_seen(uuid) TO alerts_app;
+GRANT EXECUTE ON FUNCTION alerts.entry_state(uuid) TO alerts_app;
 
 RESET ROLE;
