@@ -14,6 +14,7 @@ GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "permit.json").read_
 GENERAL = [question for question in GOLDEN["questions"] if "named" in question["arguments"]]
 LOOK_BACKS = [question for question in GOLDEN["questions"] if question["kind"] == "lookback"]
 PERMITS = GOLDEN["permits"]
+SEALS = json.loads((Path(__file__).parents[2] / "golden" / "held_seal.json").read_text(encoding="utf-8"))
 
 Connect = Callable[[str], Awaitable[asyncpg.Connection]]
 
@@ -104,3 +105,19 @@ async def test_golden_permits_ended_long_ago_and_open_nothing(connect: Connect, 
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="the permit does not allow this"):
             await login.fetch(statement, permit["text"])
+
+
+@pytest.mark.parametrize("seal", SEALS, ids=lambda seal: str(len(seal["content"]) // 2))
+async def test_the_database_seals_what_holds_keep_as_search_opens_it(connect: Connect, seal) -> None:
+    admin = await connect("admin")
+    values = (
+        bytes.fromhex(seal["key"]),
+        seal["label"],
+        *(bytes.fromhex(seal[one]) for one in ("content", "nonce")),
+    )
+
+    sealed = await admin.fetchval("SELECT archive.sealed_with($1, $2, $3, $4)", *values)
+    twice = [await admin.fetchval("SELECT archive.sealed($1, $2, $3)", *values[:3]) for _ in range(2)]
+
+    assert sealed.hex() == seal["sealed"]
+    assert twice[0] != twice[1]

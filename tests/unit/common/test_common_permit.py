@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,13 +17,14 @@ from services.common.canonical import (
     ArchiveQuestion,
     LookBackQuestion,
     Question,
+    act_digest,
     argument_value,
     canonical_text,
     plates_digest,
     question_digest,
     to_microseconds,
 )
-from services.common.permit import Permit, permit_text
+from services.common.permit import Permit, SignedAct, act_text, permit_text
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "permit.json").read_text(encoding="utf-8"))
 KEY = bytes.fromhex(GOLDEN["permit_key"])
@@ -119,3 +121,38 @@ def test_a_field_that_could_be_read_in_two_ways_is_refused(change: dict[str, Any
 def test_a_short_key_is_refused() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         permit_text(permit(GOLDEN["permits"][0]), b"short")
+
+
+ACT = SignedAct(UUID(int=7), "hold.place", UUID(int=8), "IL0000001", b"d" * 32, moment(1_000_000))
+
+
+def test_a_signed_act_is_one_line_with_its_mac() -> None:
+    body, _, mac = act_text(ACT, KEY).rpartition("|")
+
+    assert body == f"act/v1|{UUID(int=7)}|hold.place|{UUID(int=8)}|IL0000001|{(b'd' * 32).hex()}|1000000"
+    assert mac == hmac.digest(KEY, body.encode(), "sha256").hex()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"action": "hold|place.x"}, {"action": "hold"}, {"agency_ori": "IL|000001"}, {"digest": b"d"}],
+    ids=str,
+)
+def test_an_act_that_cannot_stand_between_bars_is_not_signed(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="signed act|32 bytes"):
+        act_text(replace(ACT, **changes), KEY)
+
+
+def test_the_digest_of_an_act_tells_every_value_apart_and_an_empty_one_from_none() -> None:
+    said = ("hold 1", ("CAD", "26-1"), {"reason": "a", "plates": "b"})
+    others = (
+        ("hold 2", *said[1:]),
+        (said[0], ("RMS", "26-1"), said[2]),
+        (said[0], ("CAD", "26-2"), said[2]),
+        (*said[:2], {"reason": "ab", "plates": ""}),
+        (*said[:2], {"reason": "b", "plates": "a"}),
+        (*said[:2], {"reason": "a"}),
+    )
+
+    assert len({act_digest(*one) for one in (said, *others)}) == 1 + len(others)
+    assert act_digest(*said) == act_digest(*said[:2], {"plates": "b", "sensors": "", "reason": "a"})
