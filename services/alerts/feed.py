@@ -63,6 +63,8 @@ class Feed:
         self._ring_size = ring_size
         self._ring: dict[int, Published] = {}
         self._last = 0
+        self._last_mark = 0
+        self._is_in_doubt = False
         self._head = FeedHead(epoch=0, last_position=0, resync_from=datetime.min.replace(tzinfo=UTC))
         self._seen_at = 0.0
         self._era = 0
@@ -105,7 +107,7 @@ class Feed:
         """Begins at the end of the feed as it is now."""
         head = await self._store.head()
         await self._book.catch_up(head.subscription_revision)
-        self._begin(head)
+        await self._begin(head)
 
     async def run(self) -> None:
         """Follows the table for ever; it polls once a second even when no wake comes."""
@@ -115,10 +117,10 @@ class Feed:
                 await self._follow()
             except Exception as error:  # whatever it was, who waits for alerts needs the next try
                 log.warning("feed_waits", error=type(error).__name__)
+                self._is_in_doubt = True
+                await asyncio.sleep(POLL_SECONDS)
             else:
-                await wait_at_most(self._awake, POLL_SECONDS)
-                continue
-            await asyncio.sleep(POLL_SECONDS)
+                self._is_in_doubt = not await wait_at_most(self._awake, POLL_SECONDS)
 
     async def after(self, position: int) -> Sequence[Published]:
         """The next positions, in order; empty at the end."""
@@ -135,10 +137,9 @@ class Feed:
         head = await self._store.head()
         # Before anything that this head has is published: it may have been raised after the newest change.
         await self._book.catch_up(head.subscription_revision)
-        # A feed that went back was restored by somebody who did not begin an epoch.
-        if head.epoch != self._head.epoch or head.last_position < self._last:
+        if head.epoch != self._head.epoch or await self._is_another(head):
             log.warning("feed_begins_anew", epoch=head.epoch, last_position=head.last_position)
-            self._begin(head)
+            await self._begin(head)
         self._head = head
         while self._last < head.last_position:
             items = await self._store.feed_after(self._last, _PAGE)
@@ -147,7 +148,17 @@ class Feed:
             self._publish(items)
         self._seen_at = time.monotonic()
 
-    def _begin(self, head: FeedHead) -> None:
+    async def _is_another(self, head: FeedHead) -> bool:
+        """Whether the feed went back: restored by somebody who did not begin an epoch.
+
+        It may be longer again than it was. Looked for when nothing is new, and when the database was away.
+        """
+        if head.last_position < self._last:
+            return True
+        return self._is_in_doubt and await self._store.mark_at(self._last) != self._last_mark
+
+    async def _begin(self, head: FeedHead) -> None:
+        self._last_mark = await self._store.mark_at(head.last_position)
         self._head = head
         self._last = head.last_position
         self._ring.clear()
@@ -159,7 +170,7 @@ class Feed:
         for item in items:
             self._ring[item.position] = Published(item, self._head.epoch)
             self._ring.pop(item.position - self._ring_size, None)
-            self._last = item.position
+            self._last, self._last_mark = item.position, item.mark
         self._announce()
 
     def _announce(self) -> None:

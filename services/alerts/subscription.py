@@ -117,13 +117,13 @@ class Subscriptions:
             self._require_recent(start.since)
             before = await self._store.position_before(start.since)
             position = head.last_position if before is None else before
-        return ResumePoint(head.epoch, position, account_id)
+        return ResumePoint(head.epoch, position, await self._store.mark_at(position), account_id)
 
     async def _resume(self, point: ResumePoint, head: FeedHead, account_id: str) -> ResumePoint:
         if point.account_id != account_id:
             raise BadTokenError("the resume token belongs to another account; begin without one")
-        # A position that was never given out means a restore that nobody declared.
-        if point.epoch != head.epoch or point.position > head.last_position:
+        # A position that was not given out, or stands for something else: a restore that nobody declared.
+        if point.epoch != head.epoch or await self._store.mark_at(point.position) != point.mark:
             raise _epoch_changed(head, self._clock.now())
         next_time = await self._store.feed_time(point.position + 1)
         now = self._clock.now()
@@ -246,7 +246,8 @@ class _Stream:
 
     async def _offer(self, published: Published) -> None:
         # Told with the message itself: a token of an earlier message never skips this one.
-        self._point = ResumePoint(self._point.epoch, published.item.position, self._point.account_id)
+        item, point = published.item, self._point
+        self._point = ResumePoint(point.epoch, item.position, item.mark, point.account_id)
         view = published.view(self._entitlement.actor.agency_ori, self._start.partition)
         if view is None or not is_wanted(view.alert, self._start.wanted):
             return

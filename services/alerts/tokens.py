@@ -12,17 +12,21 @@ from services.alerts.errors import BadTokenError
 
 # The purpose is authenticated with every token, so that a sealed text of another service, or of another
 # version of this one under the same key, does not open here.
-_PURPOSE = b"platewarden/alerts/resume/v1"
-_HEAD = struct.Struct(">qq")
+_PURPOSE = b"platewarden/alerts/resume/v2"
+_HEAD = struct.Struct(">qqq")
 _NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """Everything up to `position` of `epoch` was sent to `account_id`."""
+    """Everything up to `position` of `epoch` was sent to `account_id`.
+
+    `mark` is that of the position: whoever is given another one for it stands before another feed.
+    """
 
     epoch: int
     position: int
+    mark: int
     account_id: str
 
 
@@ -56,7 +60,9 @@ class TokenSealer:
 
     def seal(self, point: ResumePoint) -> str:
         """`point` as URL-safe text that nobody else can read or make."""
-        return self._seal.close(_HEAD.pack(point.epoch, point.position) + point.account_id.encode())
+        return self._seal.close(
+            _HEAD.pack(point.epoch, point.position, point.mark) + point.account_id.encode()
+        )
 
     def open(self, token: str) -> ResumePoint:
         """The point that `token` was sealed from.
@@ -66,8 +72,8 @@ class TokenSealer:
         """
         try:
             plain = self._seal.open(token)
-            epoch, position = _HEAD.unpack_from(plain)
+            epoch, position, mark = _HEAD.unpack_from(plain)
             account_id = plain[_HEAD.size :].decode()
         except (ValueError, InvalidTag, struct.error) as error:
             raise BadTokenError("the resume token is not one of ours; begin without one") from error
-        return ResumePoint(epoch=epoch, position=position, account_id=account_id)
+        return ResumePoint(epoch=epoch, position=position, mark=mark, account_id=account_id)

@@ -331,6 +331,7 @@ async def test_a_call_without_a_token_is_refused(rig) -> None:
     assert reason(caught[0]) == kind(UnauthenticatedError)
 
 
+@pytest.mark.timeout(180)
 async def test_a_subscriber_that_does_not_read_is_ended_and_loses_nothing(
     database, audit, tls, folder
 ) -> None:

@@ -21,9 +21,9 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 numbers = st.integers(0, 2**63 - 1)
 
 
-@given(numbers, numbers, st.text(max_size=80))
-def test_a_token_opens_to_what_was_sealed(epoch: int, position: int, account_id: str) -> None:
-    point = ResumePoint(epoch, position, account_id)
+@given(numbers, numbers, numbers, st.text(max_size=80))
+def test_a_token_opens_to_what_was_sealed(epoch: int, position: int, mark: int, account_id: str) -> None:
+    point = ResumePoint(epoch, position, mark, account_id)
 
     assert TokenSealer(KEY).open(TokenSealer(KEY).seal(point)) == point
 
@@ -36,7 +36,7 @@ def test_no_other_text_opens(text: str) -> None:
 
 @given(st.integers(0, 10_000), st.integers(1, 255))
 def test_a_changed_token_does_not_open(place: int, change: int) -> None:
-    sealed = bytearray(base64.urlsafe_b64decode(TokenSealer(KEY).seal(ResumePoint(7, 9, "account"))))
+    sealed = bytearray(base64.urlsafe_b64decode(TokenSealer(KEY).seal(ResumePoint(7, 9, 5, "account"))))
     sealed[place % len(sealed)] ^= change
 
     with pytest.raises(BadTokenError):
@@ -45,7 +45,7 @@ def test_a_changed_token_does_not_open(place: int, change: int) -> None:
 
 def test_a_token_of_another_key_does_not_open() -> None:
     with pytest.raises(BadTokenError):
-        TokenSealer(KEY).open(TokenSealer(KEK).seal(ResumePoint(7, 9, "account")))
+        TokenSealer(KEY).open(TokenSealer(KEK).seal(ResumePoint(7, 9, 5, "account")))
 
 
 def sighting_with(keys: PictureKeys) -> Sighting:
