@@ -25,7 +25,10 @@ def fields_for(name: str, facts: Mapping[str, str]) -> dict[str, Any]:
     if name in _QUESTIONS:
         return {"due_to_delete": None, **question_fields(name)}
     mark = uuid4().hex[:8]
-    every = {**_people(facts, mark), **_agencies(facts, mark), **_lists(facts, mark), **_others(facts)}
+    every = {
+        **{**_people(facts, mark), **_agencies(facts, mark), **_lists(facts, mark)},
+        **{**_dispatch(mark), **_others(facts)},
+    }
     return every.get(name, {})
 
 
@@ -102,6 +105,18 @@ def _lists(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
         "CreateHotList": {"name": f"list {mark}"},
         "ActivateModel": {"version": "plates-2", "sensor_share": 1.0, "reason": "decision of the board"},
         "RollBackModel": {"reason": "decision of the board"},
+    }
+
+
+def _dispatch(mark: str) -> dict[str, dict[str, Any]]:
+    position = {"latitude": 41.9, "longitude": -87.6, "position_time": _ago(0)}
+    return {
+        "RegisterAsset": {"call_sign": f"P-{mark}".upper()},
+        "BoardAsset": {"asset_id": None, "call_sign": "P-1"},
+        "ReportAssetPosition": {"position": position},
+        "ProposeAssets": {"radius_metres": 0, "most": 0},
+        "Broadcast": {"asset_ids": [str(uuid4())]},
+        "AcknowledgeDelivery": {"stage": 2},
     }
 
 
