@@ -22,22 +22,27 @@ import pytest_asyncio
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from alpr.search.v1 import dissemination_service_pb2 as pb
+from alpr.type.v1.sensor_pb2 import PARTITION_MOTOR_CARRIER
 from services.audit import verify_notice
 from services.audit.verifier import VerificationError, read_public_key
 from services.common.clock import SystemClock
+from services.common.objects import FileObjectStore
 from services.dev.pki import DevelopmentAuthority
 from services.search.acts import Acts
+from services.search.core.houses import MOTOR_CARRIER
 from services.search.core.notice import MOST_ATTEMPTS
 from services.search.events import AttemptEvents
 from services.search.mail import Relay, SmtpMailer
 from services.search.notifier import Notifier
 from services.search.store_notices import NoticeStore
-from tests.support.audit_kit import justification
+from tests.support.audit_kit import ORI, justification
 from tests.support.databases import MigratedDatabase
 from tests.support.issuer import RunningIssuer
 from tests.support.mail_server import PASSWORD, USER, Post, mail_server
 from tests.support.search_house import running_house
 from tests.support.search_leaving import Leaving, agency, refusal
+from tests.support.search_motor_carrier import scale_read
+from tests.support.search_retention import plant_image
 
 PLATE = "NT1234"
 ADDRESS = "records@sheriff.example.gov"
@@ -461,3 +466,44 @@ async def test_a_service_with_a_mail_server_tells_recipients_of_purge_and_correc
 
     assert {post.notice(n)["kind"] for n in (0, 1)} == {"CORRECTED", "PURGED"}
     assert set(post.recipients) == {ADDRESS}
+
+
+@pytest.mark.clause("II.H", "III.B.3.n")
+async def test_recipients_of_motor_carrier_safety_are_told_from_its_own_register(
+    desk: Desk, post: Post
+) -> None:
+    leaving = desk.leaving
+    officer = await leaving.house.audit.person(audit_pb.ROLE_CVEO)
+    read = scale_read("SCALE77", agency=ORI)
+    await plant_image(FileObjectStore(leaving.folder / "images"), read, MOTOR_CARRIER)
+    ids = await leaving.store(read)
+    await leaving.report(ids, by=officer, recipient=agency(email=ADDRESS), partition=PARTITION_MOTOR_CARRIER)
+    wrong = pb.RecordCorrectionRequest(
+        request_id=str(uuid4()),
+        justification=justification(),
+        read_id=ids[0],
+        statement="the trailer's plate, not the truck's",
+        partition=PARTITION_MOTOR_CARRIER,
+    )
+    await leaving.register.RecordCorrection(wrong, metadata=officer.metadata)
+
+    assert await desk.notifier(port=post.port).run_once() == 0, "the archive's register knows nothing of it"
+    async with asyncpg.create_pool(leaving.house.database.url("search_mcs_register"), min_size=1) as pool:
+        apart = Desk(leaving, pool, desk.relay)
+        apart.store = NoticeStore(pool, "motor_carrier")
+        assert await apart.notifier(port=post.port).run_once() == 1
+
+    request = pb.ListRecipientNoticesRequest(
+        request_id=str(uuid4()), with_told=True, partition=PARTITION_MOTOR_CARRIER
+    )
+    (notice,) = (await leaving.register.ListRecipientNotices(request, metadata=officer.metadata)).notices
+    assert notice.delivery.state == SENT
+    assert post.notice()["notice_id"] == notice.notice_id
+    assert verify_notice.verify(
+        post.attachment("notice.json"),
+        post.attachment("receipt.json").decode(),
+        read_public_key(leaving.log_key),
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await leaving.register.ListRecipientNotices(request, metadata=leaving.officer.metadata)
+    assert refusal(error.value)[0] is grpc.StatusCode.PERMISSION_DENIED
