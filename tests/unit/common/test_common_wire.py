@@ -34,7 +34,7 @@ def test_a_moment_is_the_same_after_the_wire(moment: datetime) -> None:
 
 @given(MOMENTS.filter(lambda moment: moment.year > 1), st.integers(-23, 23))
 def test_a_moment_of_another_zone_is_the_same_moment(moment: datetime, hours: int) -> None:
-    shifted = moment.replace(year=2026).astimezone(timezone(timedelta(hours=hours)))
+    shifted = moment.replace(year=2028).astimezone(timezone(timedelta(hours=hours)))
 
     assert to_timestamp(shifted) == to_timestamp(shifted.astimezone(UTC))
 
