@@ -14,9 +14,8 @@ import asyncpg
 from benchmarks._audit_house import House, measure
 from services.audit.app_log import Draft, Log
 from services.audit.core.entry import REQUEST_DIGEST, EntryKind, digest_of
-from services.audit.store_log import LogStore, NewEntry
+from services.audit.store_log import LogStore
 from services.common.clock import SystemClock
-from services.common.groupcommit import GroupCommit
 from services.common.pg import open_pool
 
 CALLERS = 64
@@ -50,13 +49,13 @@ async def store_keys(house: House, seconds: float, rounds: int) -> dict[str, lis
     plain = await asyncpg.create_pool(house.admin_url, min_size=CALLERS, max_size=CALLERS)
     try:
         await plain.execute("CREATE TABLE IF NOT EXISTS plain (id uuid PRIMARY KEY, entry jsonb NOT NULL)")
-        journal, single = await _log(house, pool), await _log(house, pool)
-        # The same code with one entry a flush.
-        single._commits = _one_at_a_time(single)
+        journal = await _log(house, pool)
+        store, seal = LogStore(pool), house.settings().signer().checkpoint
         ways: dict[str, Callable[[int], Awaitable[Any]]] = {
             "store_64": lambda _: journal.append(draft()),
             "plain_insert_64": lambda _: _insert(plain),
-            "one_transaction_per_entry_64": lambda _: single.append(draft()),
+            # What each caller would do by itself: begin, lock, look, insert, commit.
+            "one_transaction_per_entry_64": lambda _: store.append([journal._new(draft())], seal),
         }
         found: dict[str, list[float]] = {name: [] for name in ways}
         for turn in range(rounds + 1):
@@ -74,10 +73,6 @@ async def _log(house: House, pool: Any) -> Log:
     journal = Log(LogStore(pool), house.settings().signer(), SystemClock())
     await journal.open()
     return journal
-
-
-def _one_at_a_time(journal: Log) -> GroupCommit[NewEntry, Any]:
-    return GroupCommit(journal._flush, most_in_batch=1)
 
 
 async def _insert(pool: asyncpg.Pool[asyncpg.Record]) -> None:

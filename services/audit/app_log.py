@@ -34,6 +34,8 @@ log = structlog.get_logger()
 # The tree is filled in pieces, so that the event loop goes on meanwhile.
 _PAGE = 4096
 _EXPORT_PAGE = 256
+# After so many batches of one's own, the next one is tried without the lock.
+_ALONE = 4
 _NOT_WRITTEN = "the record could not be written; nothing was done; try again"
 
 
@@ -77,6 +79,7 @@ class Log:
         self._clock = clock
         self._tree = Tree()
         self._head = LogHead(Frontier(), "")
+        self._alone = 0  # batches in a row between which no other replica has appended
         self._following = asyncio.Lock()
         self._commits: GroupCommit[NewEntry, tuple[Position, NewEntry]] = GroupCommit(self._flush)
 
@@ -160,7 +163,10 @@ class Log:
         )
 
     async def _flush(self, batch: Sequence[NewEntry]) -> Sequence[tuple[Position, NewEntry] | AlprError]:
-        appended = await self._store.append(batch, self._signer.checkpoint)
+        before = self._head
+        expected = before if self._alone >= _ALONE else None
+        appended = await self._store.append(batch, self._signer.checkpoint, expected)
+        self._alone = self._alone + 1 if appended.first == before.size else 0
         await self._adopt(appended)
         return list(zip(appended.positions, batch, strict=True))
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import asyncpg
+
 from services.audit.core.checkpoint import Checkpoint
 from services.audit.core.entry import REQUEST_DIGEST, Entry, Field
 from services.audit.core.numbering import Known, Numbering, Position, number
 from services.audit.errors import LogClosedError
 from services.audit.store_reader import AnyConnection, Reader
+from services.common import pg
 from services.common.merkle import Frontier, leaf_hash
 from services.common.pg import transaction
 
@@ -27,17 +30,23 @@ _KNOWN = """
     LEFT JOIN audit.log_field AS field ON field.log_index = leaf.log_index AND field.name = $2
     WHERE leaf.request_key = ANY($1::text[])
 """
-# Leaves, fields and the new head in one statement: one round trip, one commit.
+# Leaves, fields and the new head in one statement: one round trip, one commit. The head moves on from where the
+# caller took it to be, or nothing happens.
 _INSERT = """
-    WITH leaves AS (
+    WITH head AS (
+        UPDATE audit.log_head SET size = $11, frontier = $12, checkpoint = $13
+        WHERE size = $14 AND NOT EXISTS (SELECT FROM audit.log_closed)
+        RETURNING size
+    ), leaves AS (
         INSERT INTO audit.log_leaf (log_index, entry_id, request_key, record_time, leaf, leaf_hash)
-        SELECT *
-        FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bytea[], $6::bytea[])
+        SELECT new.*
+        FROM head,
+             unnest($1::bigint[], $2::uuid[], $3::text[], $4::timestamptz[], $5::bytea[], $6::bytea[]) AS new
     ), fields AS (
         INSERT INTO audit.log_field (log_index, name, salt, value)
-        SELECT * FROM unnest($7::bigint[], $8::text[], $9::bytea[], $10::text[])
+        SELECT new.* FROM head, unnest($7::bigint[], $8::text[], $9::bytea[], $10::text[]) AS new
     )
-    UPDATE audit.log_head SET size = $11, frontier = $12, checkpoint = $13
+    SELECT size FROM head
 """
 _LEAF_HASHES = (
     "SELECT leaf_hash FROM audit.log_leaf WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index"
@@ -120,14 +129,27 @@ class StoredEntry:
 class LogStore(Reader):
     """Reads and appends entries. There is no way to change one."""
 
-    async def append(self, batch: Sequence[NewEntry], seal: Callable[[int, bytes], Checkpoint]) -> Appended:
+    async def append(
+        self,
+        batch: Sequence[NewEntry],
+        seal: Callable[[int, bytes], Checkpoint],
+        expected: LogHead | None = None,
+    ) -> Appended:
         """Appends the entries of `batch` that are not there yet, in order, and says where each one stands.
 
-        On disk when this returns. `seal` signs the new size and root.
+        On disk when this returns. `seal` signs the new size and root. With `expected`, the head as it was
+        left, one statement does it all where nobody has appended since and no request came before.
 
         Raises:
             LogClosedError: The log has been found to lack what it signed.
         """
+        if expected is not None:
+            try:
+                numbering = number([new.entry for new in batch], {}, expected.size)
+                async with pg.connection(self._pool) as connection:
+                    return await _insert(connection, batch, numbering, expected, seal)
+            except (_MovedError, asyncpg.UniqueViolationError):
+                pass  # under the lock it becomes clear which, and what is known already
         async with transaction(self._pool) as connection:
             return await append_in(connection, batch, seal)
 
@@ -170,12 +192,33 @@ async def append_in(
     numbering = number([new.entry for new in batch], known, head.size)
     if not numbering.fresh:
         return Appended(numbering.positions, head.size, (), head)
+    return await _insert(connection, batch, numbering, head, seal)
+
+
+class _MovedError(Exception):
+    """The head is not where it was taken to be."""
+
+
+async def _insert(
+    connection: AnyConnection,
+    batch: Sequence[NewEntry],
+    numbering: Numbering,
+    head: LogHead,
+    seal: Callable[[int, bytes], Checkpoint],
+) -> Appended:
+    """Inserts the fresh entries after `head`.
+
+    Raises:
+        _MovedError: Somebody else has appended, or the log is closed; nothing was inserted.
+    """
     times = {new.entry.entry_id: new.record_time for new in batch}
     hashes = tuple(leaf_hash(entry.leaf) for entry in numbering.fresh)
     frontier = head.frontier.extended(hashes)
     checkpoint = seal(frontier.size, frontier.root()).text
     rows = _rows(numbering, head.size, hashes, times)
-    await connection.execute(_INSERT, *rows, frontier.size, frontier.to_bytes(), checkpoint)
+    new_head = (frontier.size, frontier.to_bytes(), checkpoint)
+    if await connection.fetchval(_INSERT, *rows, *new_head, head.size) is None:
+        raise _MovedError
     return Appended(numbering.positions, head.size, hashes, LogHead(frontier, checkpoint))
 
 

@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from services.audit.app_log import Draft, Log
 from services.audit.core.checkpoint import Checkpoint, Signer
 from services.audit.core.entry import REQUEST_DIGEST, EntryKind
+from services.audit.errors import LogClosedError
 from services.audit.store_log import LogStore
 from services.audit.verifier import open_checkpoint, read_public_key
 from services.common.clock import SystemClock
 from services.common.config import ConfigError
 from services.common.errors import AuditUnavailableError, RequestIdReusedError
 from services.common.pg import Pool, storage_errors
+from tests.support.databases import MigratedDatabase, fetch
 
 SIGNER = Signer("audit.test/log", Ed25519PrivateKey.generate())
 
@@ -102,6 +104,41 @@ async def test_a_request_id_with_other_content_is_refused_and_harms_nobody(pool:
     assert await check_whole(pool) == 6
 
 
+@pytest.mark.clause("IV.E.2")
+async def test_replicas_that_each_take_themselves_for_alone_leave_no_gap_and_no_second_entry(
+    pool: Pool,
+) -> None:
+    logs = [await opened(pool) for _ in range(3)]
+    for log in logs:  # each has been alone long enough to append without the lock
+        for turn in range(6):
+            await log.append(draft(f"{id(log)}/{turn}"))
+        assert log._alone >= 4
+
+    results = await asyncio.gather(
+        *(logs[n % 3].append(draft(f"{n % 40}")) for n in range(120)), logs[0].append(draft("0", "b")),
+        return_exceptions=True,
+    )  # fmt: skip
+
+    places = [one.log_index for one in results if not isinstance(one, BaseException)]
+    assert isinstance(results[-1], RequestIdReusedError)
+    assert len(places) == 120
+    assert len(set(places)) == 40
+    assert await check_whole(pool) == 18 + 40
+
+
+async def test_a_log_that_is_alone_still_sees_that_it_was_closed(
+    pool: Pool, database: MigratedDatabase
+) -> None:
+    log = await opened(pool)
+    for turn in range(6):
+        await log.append(draft(f"{turn}"))
+    await fetch(database.admin_url, "INSERT INTO audit.log_closed (checkpoint) VALUES ('x')")
+
+    with pytest.raises(LogClosedError):
+        await log.append(draft("later"))
+    assert await check_whole(pool) == 6
+
+
 @dataclass
 class Failing:
     """What a store's commit does: fail before, fail after, or nothing."""
@@ -117,14 +154,14 @@ class UnluckyStore(LogStore):
         super().__init__(pool)
         self._failing = failing
 
-    async def append(self, batch, seal):  # type: ignore[no-untyped-def]
+    async def append(self, batch, seal, expected=None):  # type: ignore[no-untyped-def]
         def sign(size: int, root: bytes) -> Checkpoint:
             if self._failing.before:
                 raise asyncpg.ConnectionDoesNotExistError("gone")
             return seal(size, root)
 
         with storage_errors():
-            appended = await super().append(batch, sign)
+            appended = await super().append(batch, sign, expected)
             if self._failing.after:
                 raise asyncpg.ConnectionDoesNotExistError("gone")
         return appended
