@@ -30,8 +30,8 @@ _KNOWN = """
     LEFT JOIN audit.log_field AS field ON field.log_index = leaf.log_index AND field.name = $2
     WHERE leaf.request_key = ANY($1::text[])
 """
-# Leaves, fields and the new head in one statement: one round trip, one commit. The head moves on from the size
-# that the caller took it to have, or nothing happens.
+# Leaves, fields and the new head in one statement: one round trip, one commit. The head moves on from where
+# the caller took it to be, or nothing happens.
 _INSERT = """
     WITH head AS (
         UPDATE audit.log_head SET size = $11, frontier = $12, checkpoint = $13
