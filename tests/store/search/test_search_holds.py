@@ -48,7 +48,12 @@ from tests.support.search_retention import Rig, day_ago, noon, purging, reads_of
 
 OVER, PLATE = day_ago(92), "HELD001"
 REASON = "the case is closed"
-FIND = "SELECT {0.schema}.{1}($1, $2, $3, $4, $5, $6)"
+FIND = {
+    "held": "SELECT archive.find_held($1, $2, $3, $4, $5, $6)",
+    "heldimage": "SELECT archive.find_heldimage($1, $2, $3, $4, $5, $6)",
+    "mcsheld": "SELECT motor_carrier.find_mcsheld($1, $2, $3, $4, $5, $6)",
+    "mcsheldimage": "SELECT motor_carrier.find_mcsheldimage($1, $2, $3, $4, $5, $6)",
+}
 READS = "SELECT * FROM {0.schema}.held_reads($1, $2, $3, $4, $5, $6)"
 KEY = "SELECT * FROM {0.schema}.held_image_key($1, $2, $3, $4, $5, $6)"
 
@@ -99,8 +104,8 @@ async def purge(rig: Rig) -> None:
 
 
 async def find(login: asyncpg.Connection, names: HouseNames, question: General, token: str) -> None:
-    function = names.find(question.kind.removeprefix(names.kinds))
-    await login.execute(FIND.format(names, function), token, *question.arguments())
+    assert question.kind.startswith(names.kinds)
+    await login.execute(FIND[question.kind], token, *question.arguments())
 
 
 async def asked(

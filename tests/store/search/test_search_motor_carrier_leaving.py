@@ -23,6 +23,14 @@ REFUSED = asyncpg.InsufficientPrivilegeError
 QUESTION = {"archive": "search_question", "motor_carrier": "search_mcs_question"}
 REGISTER = {"archive": "search_register", "motor_carrier": "search_mcs_register"}
 PURGE = {"archive": "search_purge", "motor_carrier": "search_mcs_purge"}
+FIND = {
+    "report": "SELECT archive.find_report($1, $2, $3, $4, $5, $6, $7)",
+    "evidence": "SELECT archive.find_evidence($1, $2, $3, $4, $5, $6, $7, $8)",
+    "evidencecopy": "SELECT archive.find_evidencecopy($1, $2, $3, $4, $5)",
+    "mcsreport": "SELECT motor_carrier.find_mcsreport($1, $2, $3, $4, $5, $6, $7)",
+    "mcsevidence": "SELECT motor_carrier.find_mcsevidence($1, $2, $3, $4, $5, $6, $7, $8)",
+    "mcsevidencecopy": "SELECT motor_carrier.find_mcsevidencecopy($1, $2, $3, $4, $5)",
+}
 
 every_house = pytest.mark.parametrize("names", HOUSES, ids=[one.schema for one in HOUSES])
 
@@ -52,9 +60,8 @@ def permit(names: HouseNames, question: General, **changes: object) -> str:
 
 
 async def put(login: asyncpg.Connection, names: HouseNames, question: General, token: str) -> None:
-    places = ", ".join(f"${number}" for number in range(1, 5 + len(question.typed)))
-    find = f"SELECT {names.schema}.find_{question.kind}({places})"  # as find_mcsevidencecopy
-    await login.execute(find, token, *question.arguments())
+    assert question.kind.startswith(names.kinds)
+    await login.execute(FIND[question.kind], token, *question.arguments())
 
 
 async def given(login: asyncpg.Connection, names: HouseNames, kind: str, token: str) -> list[str]:

@@ -139,7 +139,7 @@ def test_a_signed_act_is_one_line_with_its_mac() -> None:
     ids=str,
 )
 def test_an_act_that_cannot_stand_between_bars_is_not_signed(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="signed act|32 bytes"):
+    with pytest.raises(ValueError, match=r"signed act|32 bytes"):
         act_text(replace(ACT, **changes), KEY)
 
 
