@@ -36,7 +36,7 @@ FROM alerts.alert_step WHERE request_id = $1
 """
 _PROGRESS = """
 SELECT a.step_count, a.verification_state, a.confirmation_step, a.disposition, a.enforced,
-    alerts.entry_state(a.alert_id) AS entry_state,
+    a.motor_carrier, alerts.entry_state(a.alert_id) AS entry_state,
     (SELECT max(t.level) FROM alerts.timer t WHERE t.alert_id = a.alert_id AND t.kind = 2) AS level,
     coalesce(s.step_time <= alerts.withdrawn_at(a.alert_id), false) AS outdated
 FROM alerts.alert a LEFT JOIN alerts.alert_step s
@@ -84,18 +84,20 @@ async def record_step(batch: Batch, change: StepChange, new_id: Callable[[], UUI
     await batch.conn.execute(_INSERT, *_values(change, batch, number, progress), row["entry_state"])
     await cite_check(batch, request)
     batch.announce(request.alert_id, FeedKind.UPDATED)
-    _follow(batch, request, progress, number, Severity(row["level"] or Severity.NOTICE))
+    _follow(batch, request, row, number)
     batch.report(_outcome(change, batch, new_id()))
     return request.alert_id
 
 
-def _follow(batch: Batch, request: StepRequest, progress: Progress, number: int, level: Severity) -> None:
+def _follow(batch: Batch, request: StepRequest, row: Row, number: int) -> None:
     kind = kind_after(request)
     if kind is not None:
         batch.then.tell(request.alert_id, kind)
-    if request.verification == Verification.VERIFYING:
+    # As for hits: nobody gets what escalates of Motor Carrier Safety (II.H).
+    if request.verification == Verification.VERIFYING and not row["motor_carrier"]:
         # Whoever takes up a notice has an hour as well. A decision that is looked at again has its time anew.
-        is_first = progress.verification == Verification.NEW
+        level = Severity(row["level"] or Severity.NOTICE)
+        is_first = row["verification_state"] == Verification.NEW
         batch.then.watch_verification(request.alert_id, level, 0 if is_first else number)
 
 

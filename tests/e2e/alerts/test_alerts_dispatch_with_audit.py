@@ -1,9 +1,13 @@
 """Dispatch with the real audit service: who may do what, and the record of all of it."""
 
 import asyncio
+import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -28,6 +32,7 @@ from tests.support.alerts_rig import (
     start_rig,
 )
 from tests.support.audit_kit import ORI, RunningAudit
+from tests.support.cutting_proxy import cutting_proxy
 from tests.support.databases import MigratedDatabase, fetch
 from tests.support.dispatch_rig import HERE, Caller, kinds
 
@@ -199,3 +204,72 @@ async def test_a_cars_stream_ends_with_its_members_account(house: House) -> None
     error = await stream.ended()
     assert ErrorReason.Name(error.reason) == "ERROR_REASON_ENTITLEMENT_ENDED"
     assert pb.DELIVERY_KIND_ALERT not in [one.kind for one in stream.got]
+
+
+@dataclass
+class Typed:
+    """`platewarden ...` as somebody types it."""
+
+    environment: dict[str, str]
+
+    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).with_name("platewarden")),
+            *arguments,
+            env=self.environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error."""
+        process = await self.start(*arguments)
+        output, errors = await process.communicate()
+        return process.returncode or 0, output.decode(), errors.decode()
+
+
+def typed(house: House, officer: audit_kit.Officer, target: str = "") -> Typed:
+    alerts = target or f"127.0.0.1:{house.alerts.server.user_port}"
+    audit = house.audit.user_target
+    services = {f"PW_{one}_TARGET": audit for one in ("AUDIT", "SEARCH", "MATCHER", "OCR")}
+    mine = {"PW_ALERTS_TARGET": alerts, "PW_CA_FILE": str(house.alerts.settings.tls_ca)}
+    token = {"PW_TOKEN": officer.token(), "COLUMNS": "200"}
+    return Typed({**os.environ, **services, **mine, **token})
+
+
+@pytest.mark.clause("IV.D.3")
+@pytest.mark.timeout(300)
+async def test_a_dispatcher_and_a_crew_do_all_of_it_on_the_command_line_over_a_link_that_drops(
+    house: House,
+) -> None:
+    dispatcher = await house.audit.person(audit_pb.ROLE_TELECOM_CENTER)
+    member = await house.audit.person(audit_pb.ROLE_USER)
+    alert_id = await raised(house)
+    centre = typed(house, dispatcher)
+    async with cutting_proxy(house.alerts.server.user_port) as link:
+        crew = typed(house, member, link.target)
+        for command in (
+            centre.run("dispatch", "register", "P-14", "--unit", UNIT),
+            crew.run("patrol", "board", "P-14"),
+            crew.run("patrol", "position", "41.88", "-87.63"),
+        ):
+            code, output, errors = await command
+            assert code == 0, output + errors
+        receiving = await crew.start("patrol", "receive", "--count", "2", "--json")
+        told = await centre.run("dispatch", "broadcast", alert_id)
+        assert receiving.stdout is not None
+        first = json.loads(await receiving.stdout.readline())
+        link.cut()
+        down = await centre.run("dispatch", "cancel", alert_id)
+        second = json.loads(await receiving.stdout.readline())
+        seen = await crew.run("patrol", "seen", first["delivery_id"])
+        assert await receiving.wait() == 0
+    listed = await centre.run("dispatch", "deliveries", alert_id, "--json")
+
+    assert told[:2] == (0, "Told: P-14\n")
+    assert down[:2] == (0, "Told to stand down: P-14\n")
+    assert seen[0] == 0
+    assert [one["kind"] for one in (first, second)] == ["DELIVERY_KIND_ALERT", "DELIVERY_KIND_CANCELLED"]
+    records = [json.loads(line) for line in listed[1].splitlines()]
+    assert ["seen_time" in one for one in records] == [True, False]
+    assert all("receive_time" in one for one in records)

@@ -1,11 +1,19 @@
 """Patrol assets: call signs, crews and positions, over real gRPC and a real database."""
 
+import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
-from services.common.errors import AlreadyExistsError, InvalidFieldError, NotFoundError, WrongStateError
+from services.common.errors import (
+    AlreadyExistsError,
+    AuditUnavailableError,
+    InvalidFieldError,
+    NotFoundError,
+    NotPermittedError,
+    WrongStateError,
+)
 from tests.support.alerts_rig import kind, reason, refused
 from tests.support.dispatch_rig import HERE, KILOMETRE, Caller, call_sign, car, request_id
 
@@ -121,3 +129,33 @@ async def test_boarding_and_leaving_again_with_the_same_request_change_nothing(
     await officer.leave(request_id=ashore)
 
     assert list(again.crew_account_ids) == []
+
+
+@pytest.mark.clause("IV.A.4")
+async def test_a_car_is_followed_as_long_as_the_lease_of_its_member_and_no_longer(
+    centre: Caller, officer: Caller, unit: str, audit
+) -> None:
+    audit.neighbour.lease = timedelta(seconds=2)
+    await car(centre, officer, unit, north=1)
+    await audit.stop()
+
+    await officer.report(*HERE)
+    await asyncio.sleep(2.1)
+    async with refused() as caught:
+        await officer.report(*HERE)
+
+    assert reason(caught[0]) == kind(AuditUnavailableError)
+
+
+async def test_who_is_suspended_is_followed_no_more_when_the_lease_is_over(
+    centre: Caller, officer: Caller, unit: str, audit
+) -> None:
+    audit.neighbour.lease = timedelta(seconds=1)
+    await car(centre, officer, unit, north=1)
+    audit.neighbour.end("officer")
+
+    await asyncio.sleep(1.1)
+    async with refused() as caught:
+        await officer.report(*HERE)
+
+    assert reason(caught[0]) == kind(NotPermittedError)

@@ -1,6 +1,7 @@
 """What the database insists on about patrol assets, messages and timers, whoever writes the SQL."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ from services.alerts.store_timers import EndTimers, TimerStore
 from services.alerts.store_writer import AlertWriter
 from services.common.database import admin_connection
 from services.common.pg import Pool, open_pool
-from tests.support.alerts_kit import NOON, OFFICER, WINDOW, disposed, hit_of, verifying
+from tests.support.alerts_kit import NOON, OFFICER, WINDOW, disposed, entry_of, hit_of, verifying
 from tests.support.clock import ManualClock
 from tests.support.databases import MigratedDatabase
 
@@ -224,3 +225,15 @@ async def test_what_a_timer_has_left_is_of_the_databases_clock_and_never_more_th
     assert 60 < left[ids[1]] <= 120
     assert 540 < left[ids[2]] <= 600
     assert (later[ids[1]], later[ids[2]]) == (120, 600)
+
+
+@pytest.mark.clause("II.H")
+async def test_motor_carrier_safety_alerts_set_no_timer_for_they_go_to_no_centre(
+    app: Pool, house: House
+) -> None:
+    entry = replace(entry_of(), source=5)
+    alert_id = await house.one(hit_of(entry, plate="M" + uuid4().hex[:7].upper()))
+
+    await house.one(verifying(alert_id))
+
+    assert await timers(app, alert_id) == {}
