@@ -172,8 +172,9 @@ DEPARTMENT = House(
     held="held",
     leave="dissemination.everything",
     lists=(
-        "accounts", "agencies", "agreements", "evidence", "group_limits", "holds", "purges",
-        "recipient_notices", "register", "retention", "sensor_groups", "sensors",
+        "accounts", "agencies", "agreements", "documents", "escorts", "evidence", "group_limits", "holds",
+        "maintenance", "models", "policies", "purges", "recipient_notices", "register", "retention",
+        "sensor_groups", "sensors",
     ),
     alerts=_alert_pages("alert.leave", ALERT_PARTS),
     hot_lists=_HOT_LISTS,
@@ -184,7 +185,7 @@ MOTOR_CARRIER_HOUSE = House(
     kind="mcsexport",
     held="mcsheld",
     leave="mcs_dissemination.everything",
-    lists=("evidence", "holds", "recipient_notices", "register"),
+    lists=("evidence", "holds", "maintenance", "recipient_notices", "register"),
     alerts=_alert_pages("mcs_alert.leave", APART_ALERT_PARTS),
 )
 

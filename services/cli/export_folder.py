@@ -1,9 +1,12 @@
-"""The folder of a full export: its tables, its manifest, and the seal by which the log has the manifest."""
+"""The folder of a full export: its pages as they come, tables, manifest, and the seal by the log."""
 
+import asyncio
 import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from alpr.search.v1 import export_service_pb2 as pb
 from alpr.search.v1 import export_service_pb2_grpc as rpc
@@ -15,9 +18,12 @@ from services.audit.export_tables import table_of
 from services.audit.verify_department import files_below
 from services.cli.locate import CommandError
 from services.cli.options import new_request_id
-from services.cli.session import Session
+from services.cli.session import PATIENCE_SECONDS, Session, is_passing
+from services.common.errors import AlprError
 from services.common.receipts import receipt_to_json
 
+_Page = TypeVar("_Page")
+_PAUSE_SECONDS: Final = 0.5
 Where: TypeAlias = Partition.ValueType
 
 
@@ -69,6 +75,26 @@ def manifest_of(out: Path, not_included: list[str], house: House) -> dict[str, A
 def manifest_bytes(document: dict[str, Any]) -> bytes:
     """The manifest as it is written."""
     return (json.dumps(document, indent=1) + "\n").encode()
+
+
+async def received(
+    session: Session, method: Any, request: Any, receive: Callable[[AsyncIterator[Any]], Awaitable[_Page]]
+) -> _Page:
+    """The page that `receive` makes of the stream; one that breaks off is asked for anew, for a while.
+
+    Raises:
+        AlprError: The person may not have it, or a service stays away.
+    """
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        # A page that broke off may have left: the next one is a question of its own, on record as well.
+        request.request_id = new_request_id()
+        try:
+            return await receive(session.stream(method, request))
+        except AlprError as error:
+            if not is_passing(error) or time.monotonic() > give_up:
+                raise
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def seal(

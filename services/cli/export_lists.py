@@ -8,20 +8,30 @@ from google.protobuf.message import Message
 
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import account_service_pb2_grpc as account_rpc
+from alpr.audit.v1 import document_service_pb2 as document_pb
+from alpr.audit.v1 import document_service_pb2_grpc as document_rpc
+from alpr.audit.v1 import escort_service_pb2 as escort_pb
+from alpr.audit.v1 import escort_service_pb2_grpc as escort_rpc
 from alpr.audit.v1 import governance_service_pb2 as governance_pb
 from alpr.audit.v1 import governance_service_pb2_grpc as governance_rpc
+from alpr.audit.v1 import policy_service_pb2 as policy_pb
+from alpr.audit.v1 import policy_service_pb2_grpc as policy_rpc
 from alpr.audit.v1 import sensor_service_pb2 as sensor_pb
 from alpr.audit.v1 import sensor_service_pb2_grpc as sensor_rpc
 from alpr.audit.v1 import settings_service_pb2 as settings_pb
 from alpr.audit.v1 import settings_service_pb2_grpc as settings_rpc
 from alpr.matcher.v1 import scope_service_pb2 as scope_pb
 from alpr.matcher.v1 import scope_service_pb2_grpc as scope_rpc
+from alpr.ocr.v1 import ocr_service_pb2 as model_pb
+from alpr.ocr.v1 import ocr_service_pb2_grpc as model_rpc
 from alpr.search.v1 import dissemination_service_pb2 as register_pb
 from alpr.search.v1 import dissemination_service_pb2_grpc as register_rpc
 from alpr.search.v1 import report_service_pb2 as report_pb
 from alpr.search.v1 import report_service_pb2_grpc as report_rpc
 from alpr.search.v1 import retention_service_pb2 as retention_pb
 from alpr.search.v1 import retention_service_pb2_grpc as retention_rpc
+from alpr.search.v1 import sensor_health_service_pb2 as health_pb
+from alpr.search.v1 import sensor_health_service_pb2_grpc as health_rpc
 from services.cli.export_folder import Where
 from services.cli.options import new_request_id
 from services.cli.session import Session
@@ -107,6 +117,29 @@ LISTS = {
         report_pb.ListEvidenceRequest,
         "packages",
     ),
+    "documents": PagedList(
+        "audit",
+        document_rpc.DocumentServiceStub,
+        "ListDocuments",
+        document_pb.ListDocumentsRequest,
+        "documents",
+    ),
+    "escorts": PagedList(
+        "audit", escort_rpc.EscortServiceStub, "ListEscorts", escort_pb.ListEscortsRequest, "escorts"
+    ),
+    "policies": PagedList(
+        "audit", policy_rpc.PolicyServiceStub, "ListPolicies", policy_pb.ListPoliciesRequest, "policies"
+    ),
+    "maintenance": PagedList(
+        "search",
+        health_rpc.SensorHealthServiceStub,
+        "ListMaintenance",
+        health_pb.ListMaintenanceRequest,
+        "notices",
+    ),
+    "models": PagedList(
+        "ocr", model_rpc.OcrServiceStub, "ListModels", model_pb.ListModelsRequest, "versions"
+    ),
 }
 # Lists of what has ended, too, where a request can ask for it.
 _WHOLE = ("with_ended", "with_told")
@@ -140,6 +173,6 @@ async def items_of(session: Session, wanted: PagedList, partition: Where) -> Asy
             return
         for item in found:
             yield item
-        if not answer.next_page_token:
+        if not getattr(answer, "next_page_token", ""):
             return
         request.page_token = answer.next_page_token

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,8 @@ from alpr.type.v1.exported_page_pb2 import ExportedPage
 from alpr.type.v1.justification_pb2 import Justification
 from alpr.type.v1.sensor_pb2 import PARTITION_GENERAL
 from services.audit.department_pages import ALERT_PARTS, APART_ALERT_PARTS
-from services.cli.export_folder import Where
+from services.cli.export_folder import Where, received
 from services.cli.locate import CommandError
-from services.cli.options import new_request_id
 from services.cli.session import Session
 from services.common.errors import AlprError
 from services.common.receipts import receipt_to_json
@@ -110,8 +110,8 @@ async def export_pages(session: Session, method: Any, request: Any, out: Path, n
     count, number, more = 0, 0, True
     while more:
         number += 1
-        request.request_id = new_request_id()
-        page = await receive_page(session.stream(method, request), out, name, number)
+        receive = partial(receive_page, out=out, name=name, number=number)
+        page = await received(session, method, request, receive)
         count += page.row_count
         more = page.has_more
         request.after, request.until = page.last, page.until

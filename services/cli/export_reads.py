@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from alpr.search.v1 import report_service_pb2_grpc as rpc
 from alpr.search.v1 import retention_service_pb2 as held_pb
 from alpr.search.v1 import retention_service_pb2_grpc as held_rpc
 from alpr.type.v1.justification_pb2 import Justification
-from services.cli.export_folder import Where
+from services.cli.export_folder import Where, received
 from services.cli.locate import CommandError
 from services.cli.options import new_request_id
 from services.cli.session import Session
@@ -54,8 +55,8 @@ async def export_reads(wanted: Wanted, page_size: int) -> int:
     count, number, more = 0, 0, True
     while more:
         number += 1
-        request.request_id = new_request_id()
-        page = await receive_page(wanted.session.stream(stub.ExportReads, request), wanted.out, number)
+        receive = partial(receive_page, out=wanted.out, number=number)
+        page = await received(wanted.session, stub.ExportReads, request, receive)
         count += page.read_count
         # A page that is not full proves the end, if need be an empty one.
         more = page.read_count == page_size
@@ -80,9 +81,8 @@ async def export_held(wanted: Wanted, hold_id: str) -> int:
     count, number, more = 0, 0, True
     while more:
         number += 1
-        request.request_id = new_request_id()
-        stream = wanted.session.stream(stub.ExportHeldReads, request)
-        page = await receive_page(stream, wanted.out, number, name)
+        receive = partial(receive_page, out=wanted.out, number=number, name=name)
+        page = await received(wanted.session, stub.ExportHeldReads, request, receive)
         count += page.read_count
         more = page.read_count == _HELD_A_PAGE
         request.after_read_id = page.last_read_id or request.after_read_id
@@ -119,7 +119,6 @@ async def export_evidence(wanted: Wanted) -> tuple[int, list[str]]:
     for one in records_of(wanted.out / "evidence.jsonl"):
         evidence_id = str(UUID(one["evidence_id"]))
         request = pb.GetEvidenceRequest(
-            request_id=new_request_id(),
             justification=wanted.justification,
             evidence_id=evidence_id,
             partition=wanted.partition,
@@ -127,13 +126,17 @@ async def export_evidence(wanted: Wanted) -> tuple[int, list[str]]:
         target = wanted.out / "evidence" / f"{evidence_id}.zip"
         target.parent.mkdir(exist_ok=True)
         try:
-            parts = [part.data async for part in wanted.session.stream(stub.GetEvidence, request)]
+            package = await received(wanted.session, stub.GetEvidence, request, _bytes_of)
         except AlprError as error:
             refused.append(f"evidence {evidence_id} ({error.code.name})")
             continue
-        target.write_bytes(b"".join(parts))
+        target.write_bytes(package)
         count += 1
     return count, refused
+
+
+async def _bytes_of(stream: AsyncIterator[Any]) -> bytes:
+    return b"".join([part.data async for part in stream])
 
 
 def records_of(path: Path, first: int = 0) -> Iterator[dict[str, Any]]:

@@ -57,7 +57,7 @@ class Department:
         return self.supervisor if partition == PARTITION_MOTOR_CARRIER else self.head
 
     @asynccontextmanager
-    async def session(self, person: Officer) -> AsyncIterator[Session]:
+    async def session(self, person: Officer, kind: type[Session] = Session) -> AsyncIterator[Session]:
         """Calls as the command makes them."""
         targets = {"search": self.running.user_target, "audit": self.running.audit.user_target}
         connection = Connection(targets, self.running.audit.tls.ca_file, None)
@@ -65,16 +65,20 @@ class Department:
         async def token() -> str:
             return person.token()
 
-        async with Session(connection, token, on_wait=lambda _: None) as session:
+        async with kind(connection, token, on_wait=lambda _: None) as session:
             yield session
 
     async def export(
-        self, out: Path, partition: Where = PARTITION_GENERAL, person: Officer | None = None
+        self,
+        out: Path,
+        partition: Where = PARTITION_GENERAL,
+        person: Officer | None = None,
+        kind: type[Session] = Session,
     ) -> None:
         """What search has of the data set, with its lists, tables, and seal."""
         house = MOTOR_CARRIER_HOUSE if partition == PARTITION_MOTOR_CARRIER else DEPARTMENT
         out.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a test
-        async with self.session(person or self.person(partition)) as session:
+        async with self.session(person or self.person(partition), kind) as session:
             wanted = Wanted(session, justification(), out, partition, pictures=True)
             await export_reads(wanted, 2)
             for name in _LISTS:

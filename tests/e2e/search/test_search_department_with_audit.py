@@ -22,7 +22,8 @@ from alpr.type.v1.sensor_pb2 import PARTITION_GENERAL, PARTITION_MOTOR_CARRIER
 from services.audit import verify_department
 from services.audit.verifier import VerificationError
 from services.cli.export_folder import Where, write_manifest, write_tables
-from services.common.errors import AlprError, from_rpc_error
+from services.cli.session import Session
+from services.common.errors import AlprError, StorageUnavailableError, from_rpc_error
 from services.dev.pki import DevelopmentAuthority
 from tests.support.audit_kit import justification
 from tests.support.databases import MigratedDatabase
@@ -90,6 +91,33 @@ async def test_reads_held_reads_and_evidence_of_both_data_sets_leave_and_are_pro
     assert SCALE_PLATE in apart
     assert SCALE_HELD in apart
     assert not {PLATE, HELD} & set(apart.split('"'))
+
+
+class BreakingSession(Session):
+    """Every other stream breaks off after its first message."""
+
+    streams = 0
+
+    async def stream(self, method: Any, request: Any) -> AsyncIterator[Any]:
+        """See Session."""
+        type(self).streams += 1
+        breaks = self.streams % 2
+        async for message in super().stream(method, request):
+            yield message
+            if breaks:
+                raise StorageUnavailableError("the way to the service broke")
+
+
+@pytest.mark.clause("IV.A.3")
+async def test_an_export_over_a_way_that_breaks_all_the_time_is_whole(
+    made: Department, tmp_path: Path
+) -> None:
+    await made.export(tmp_path / "all", kind=BreakingSession)
+
+    found = verify_department.verify(tmp_path / "all", key_of(made.running.audit))
+
+    assert (found.reads, found.held_reads, found.evidence, found.without_picture) == (3, 1, 1, 0)
+    assert BreakingSession.streams >= 6
 
 
 def _list_line(folder: Path) -> None:
