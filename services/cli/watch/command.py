@@ -57,7 +57,7 @@ def watch(
         quiet = [CATEGORY.number(text) for text in silent or ()]
         if not FLOOR.isdisjoint(quiet):
             raise CommandError("felony, stolen, AMBER and SILVER always sound (ENF-051 IV.D.2)")
-        if lines or as_json or count or resume or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if lines or as_json or count or resume or not _is_terminal():
             await print_lines(session, output, wanted, resume, count, motor_carrier)
             return
         # The board's library takes a third of a second to load, which no other command should pay.
@@ -66,6 +66,11 @@ def watch(
         await show_board(session, wanted, quiet, hours, motor_carrier)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+def _is_terminal() -> bool:
+    """Whether a person looks at all of it. The board is drawn on standard error, and would fill a file."""
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 async def print_lines(

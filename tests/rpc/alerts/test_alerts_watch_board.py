@@ -332,6 +332,21 @@ async def test_nothing_of_the_board_stays_on_the_terminal(rig, board) -> None:
     assert hit.captured_read.read.plate.encode() not in after
 
 
+async def test_where_a_part_of_it_goes_to_a_file_there_are_lines_and_no_board(rig, tls, tmp_path) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PW_TOKEN": "officer"}
+    environment |= {"PW_ALERTS_TARGET": f"127.0.0.1:{rig.server.user_port}", "PW_CA_FILE": str(tls.ca_file)}
+    errors = tmp_path / "errors.txt"
+    command = f"{PLATEWARDEN} watch 2>{errors}"
+    async with on_terminal("/bin/sh", "-c", command, environment=environment) as terminal:
+        # Lines begin with the next alert; when the stream is live, nothing says.
+        while "UNVERIFIED: confirm with LEADS/NCIC" not in terminal.text:
+            await rig.raise_hits(hit_message())
+            await asyncio.sleep(0.5)
+
+    assert errors.read_text() == ""
+    assert b"\x1b[?1049h" not in terminal.raw
+
+
 async def test_it_ends_at_once_when_its_terminal_or_its_machine_goes(rig, board) -> None:
     for ending in (signal.SIGTERM, signal.SIGHUP):
         async with board() as terminal:
