@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 from alpr.audit.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from alpr.audit.v1.authorization_service_pb2_grpc import add_AuthorizationServiceServicer_to_server
+from alpr.audit.v1.contract_service_pb2_grpc import add_ContractServiceServicer_to_server
 from alpr.audit.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from alpr.audit.v1.escort_service_pb2_grpc import add_EscortServiceServicer_to_server
 from alpr.audit.v1.governance_service_pb2_grpc import add_GovernanceServiceServicer_to_server
 from alpr.audit.v1.health_service_pb2_grpc import add_HealthServiceServicer_to_server
+from alpr.audit.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_to_server
 from alpr.audit.v1.log_query_service_pb2_grpc import add_LogQueryServiceServicer_to_server
 from alpr.audit.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from alpr.audit.v1.log_witness_service_pb2_grpc import add_LogWitnessServiceServicer_to_server
 from alpr.audit.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
 from alpr.audit.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
+from alpr.audit.v1.support_service_pb2_grpc import add_SupportServiceServicer_to_server
 from services.audit.app_accounts import Accounts
 from services.audit.app_act import Actor
 from services.audit.app_agreements import Agreements
@@ -31,6 +34,7 @@ from services.audit.app_log_query import LogQuestions, Unfinishing, reconcile
 from services.audit.app_look_back import LookBacks
 from services.audit.app_policy import Explainer
 from services.audit.app_record import Recorder
+from services.audit.app_records import Contracts, Incidents, Means, Support
 from services.audit.app_registry import Agencies, Sensors
 from services.audit.app_settings import Settings
 from services.audit.app_standing import Standing
@@ -40,7 +44,10 @@ from services.audit.app_witness import Witnesses
 from services.audit.checkpoint_copies import CheckpointFolder
 from services.audit.config import AuditSettings
 from services.audit.core.claims import Expected
+from services.audit.core.justification import Rules
 from services.audit.core.policy import Policies
+from services.audit.core.records import Contacts
+from services.audit.deadlines import Deadlines
 from services.audit.policies import load as load_policies
 from services.audit.server import AuthorizationServicer
 from services.audit.server_documents import DocumentServicer
@@ -49,6 +56,7 @@ from services.audit.server_governance import GovernanceServicer
 from services.audit.server_log_query import LogQueryServicer
 from services.audit.server_people import AccountServicer
 from services.audit.server_policy import PolicyServicer
+from services.audit.server_records import ContractServicer, IncidentServicer, SupportServicer
 from services.audit.server_settings import SettingsServicer
 from services.audit.server_streams import HealthServicer, LogServicer, SensorServicer
 from services.audit.server_witness import LogWitnessServicer
@@ -58,9 +66,11 @@ from services.audit.store_documents import DocumentStore
 from services.audit.store_escorts import EscortStore
 from services.audit.store_log import LogStore
 from services.audit.store_log_query import LogQueryStore
+from services.audit.store_records import ContractStore, IncidentStore, SupportStore
 from services.audit.store_scope import ScopeStore
 from services.audit.store_sensors import SensorStore
 from services.audit.store_settings import SettingStore
+from services.audit.store_use import UseStore
 from services.audit.store_witness import WitnessStore
 from services.audit.tokens import ProviderKeys, TokenVerifier
 from services.audit.vendor_calls import VendorCalls
@@ -124,17 +134,11 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder.add("alpr.audit.v1.GovernanceService", add_GovernanceServiceServicer_to_server, governance)
     builder.add("alpr.audit.v1.HealthService", add_HealthServiceServicer_to_server, entitlements)
     builder.add("alpr.audit.v1.SettingsService", add_SettingsServiceServicer_to_server, setting)
-    _add_conduct(builder, _Core(gate, actor, accounts, pool, clock), folder.policies)
+    core = _Core(gate, actor, accounts, pool, clock)
+    _add_conduct(builder, core, folder.policies)
+    _add_records(builder, core, journal, folder.contacts)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
-    found = LogQueryStore(pool)
-    questions = LogQuestions(journal, gate, actor, (found, WitnessStore(pool)), folder.rules)
-    builder.add(
-        "alpr.audit.v1.LogQueryService",
-        add_LogQueryServiceServicer_to_server,
-        LogQueryServicer(questions, clock),
-    )
-    reconciling = asyncio.create_task(reconcile(Unfinishing(journal, found, clock)))
-    builder.on_stop(lambda: _ended(reconciling))
+    _add_log_questions(builder, core, journal, folder.rules)
     builder.add(
         "alpr.audit.v1.LogWitnessService",
         add_LogWitnessServiceServicer_to_server,
@@ -163,6 +167,30 @@ def _add_conduct(builder: ServerBuilder, core: _Core, policies: Policies) -> Non
     builder.add("alpr.audit.v1.DocumentService", add_DocumentServiceServicer_to_server, document)
     escort = EscortServicer(Escorts(gate, actor, EscortStore(core.pool), accounts, clock))
     builder.add("alpr.audit.v1.EscortService", add_EscortServiceServicer_to_server, escort)
+
+
+def _add_log_questions(builder: ServerBuilder, core: _Core, journal: Log, rules: Rules) -> None:
+    """Adds questions to the log, and what notes that an act was never said to have ended."""
+    found = LogQueryStore(core.pool)
+    questions = LogQuestions(journal, core.gate, core.actor, (found, WitnessStore(core.pool)), rules)
+    servicer = LogQueryServicer(questions, core.clock)
+    builder.add("alpr.audit.v1.LogQueryService", add_LogQueryServiceServicer_to_server, servicer)
+    reconciling = asyncio.create_task(reconcile(Unfinishing(journal, found, core.clock)))
+    builder.on_stop(lambda: _ended(reconciling))
+
+
+def _add_records(builder: ServerBuilder, core: _Core, journal: Log, contacts: Contacts) -> None:
+    """Adds incidents, contracts and requests for support, and what watches their deadlines."""
+    means, pool = Means(core.gate, core.actor, core.clock), core.pool
+    incidents, contracts = IncidentStore(pool), ContractStore(pool)
+    incident = IncidentServicer(Incidents(means, incidents, AgreementStore(pool), contacts))
+    builder.add("alpr.audit.v1.IncidentService", add_IncidentServiceServicer_to_server, incident)
+    contract = ContractServicer(Contracts(means, contracts, UseStore(pool)))
+    builder.add("alpr.audit.v1.ContractService", add_ContractServiceServicer_to_server, contract)
+    support = SupportServicer(Support(means, SupportStore(pool), contacts))
+    builder.add("alpr.audit.v1.SupportService", add_SupportServiceServicer_to_server, support)
+    watching = asyncio.create_task(Deadlines(journal, incidents, contracts, core.clock).watch())
+    builder.on_stop(lambda: _ended(watching))
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -66,6 +66,10 @@ class EscortNotFoundError(NotFoundError):
     """There is no such escort, or it is another's."""
 
 
+class RecordNotFoundError(NotFoundError):
+    """The agency has no such incident, contract or request."""
+
+
 class EntryNotFoundError(NotFoundError):
     """There is no such entry, or it is of another service."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from services.audit.core.justification import CaseNumberFormat, Prohibition, PurposeCode, Rules
 from services.audit.core.policy import Policies, PolicyError
+from services.audit.core.records import Contact, Contacts
 from services.audit.core.retention import RetentionPack
 from services.common.config import ConfigError
 
@@ -23,6 +24,7 @@ class PolicyFolder:
     policies: Policies
     rules: Rules
     retention: RetentionPack
+    contacts: Contacts
 
 
 def load(folder: Path) -> PolicyFolder:
@@ -34,7 +36,7 @@ def load(folder: Path) -> PolicyFolder:
     try:
         texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.cedar"))]
         schema = (folder / "platewarden.cedarschema").read_text(encoding="utf-8")
-        return PolicyFolder(Policies(texts, schema), _rules(folder), _retention(folder))
+        return PolicyFolder(Policies(texts, schema), _rules(folder), _retention(folder), _contacts(folder))
     except (PolicyError, OSError, KeyError, TypeError, ValueError, re.error) as error:
         msg = f"PW_POLICY_DIR: the folder {folder} cannot be used: {error}"
         raise ConfigError(msg) from None
@@ -54,6 +56,16 @@ def _rules(folder: Path) -> Rules:
 
 def _retention(folder: Path) -> RetentionPack:
     return RetentionPack(**tomllib.loads((folder / "retention.toml").read_text(encoding="utf-8")))
+
+
+def _contacts(folder: Path) -> Contacts:
+    tables = tomllib.loads((folder / "contacts.toml").read_text(encoding="utf-8"))
+    made = {name: Contact(**table) for name, table in tables.items()}
+    for name, one in made.items():
+        if not (one.name and one.email and one.telephone):
+            msg = f"contacts.toml: {name} needs a name, an e-mail address and a telephone number"
+            raise ValueError(msg)
+    return Contacts(**made)
 
 
 def _format(table: dict[str, Any]) -> CaseNumberFormat:

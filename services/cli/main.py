@@ -27,6 +27,7 @@ from services.cli import (
     motor_carrier,
     patrol,
     policy,
+    records,
     retention,
     scope,
     search,
@@ -62,6 +63,9 @@ app.add_typer(account.app, name="account")
 app.add_typer(policy.app, name="policy")
 app.add_typer(document.app, name="document")
 app.add_typer(escort.app, name="escort")
+app.add_typer(records.incident_app, name="incident")
+app.add_typer(records.contract_app, name="contract")
+app.add_typer(records.support_app, name="support")
 app.add_typer(sensor.agency_app, name="agency")
 app.add_typer(agreement.app, name="agreement")
 for one in (*sensor_health.COMMANDS, group_limit.limit, group_limit.limits):

@@ -6,9 +6,12 @@ from alpr.alerts.v1 import alert_service_pb2, dispatch_service_pb2
 from alpr.audit.v1 import (
     account_service_pb2,
     authorization_service_pb2,
+    contract_service_pb2,
     document_service_pb2,
     escort_service_pb2,
     governance_service_pb2,
+    incident_service_pb2,
+    support_service_pb2,
 )
 from alpr.matcher.v1 import (
     hot_list_service_pb2,
@@ -88,3 +91,8 @@ READ_STATUS = Words(read_pb2.ReadStatus, "READ_STATUS_", "read status")
 UNSPECIFIED_CASE = justification_pb2.CASE_NUMBER_KIND_UNSPECIFIED
 DOCUMENT_KIND = Words(document_service_pb2.DocumentKind, "DOCUMENT_KIND_", "kind of document")
 ESCORT_SCOPE = Words(escort_service_pb2.EscortScope, "ESCORT_SCOPE_", "scope of an escort")
+INCIDENT_KIND = Words(incident_service_pb2.IncidentKind, "INCIDENT_KIND_", "kind of incident")
+INCIDENT_RECIPIENT = Words(incident_service_pb2.IncidentRecipient, "INCIDENT_RECIPIENT_", "recipient")
+CONTRACT_KIND = Words(contract_service_pb2.ContractKind, "CONTRACT_KIND_", "kind of contract")
+CONTRACT_STANDING = Words(contract_service_pb2.ContractStanding, "CONTRACT_STANDING_", "standing")
+SUPPORT_CATEGORY = Words(support_service_pb2.SupportCategory, "SUPPORT_CATEGORY_", "category of support")

@@ -51,3 +51,7 @@ class Agreement:
     terms: Terms
     state: AgreementState
     proposed_by_ori: str
+
+    def is_active(self, moment: datetime) -> bool:
+        """True when it counts at `moment`."""
+        return self.state is AgreementState.ACCEPTED and self.terms.start_time <= moment < self.terms.end_time

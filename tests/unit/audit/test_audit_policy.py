@@ -39,6 +39,8 @@ ACCOUNTS = {
 SENSORS = {"sensor.register", "sensor.approve", "sensor.suspend"}
 EVERYBODY = {"agency.list", "sensor.list", "retention.get", "policy.list"}
 READERS = {"document.readers"}
+INCIDENTS = {f"incident.{act}" for act in ("open", "tell", "close", "list")}
+SUPPORT = {f"support.{act}" for act in ("request", "close", "list")}
 ESCORTS = {"escort.begin", "escort.cut", "escort.list"}
 HELD = {"question.held", "question.heldimage"}
 HOLDS = {"hold.place", "hold.release"}
@@ -117,7 +119,9 @@ MATRIX = {
     | LOG
     | READERS
     | ESCORTS
-    | {"agency.register", "log.redact", "document.publish"},
+    | INCIDENTS
+    | SUPPORT
+    | {"agency.register", "log.redact", "document.publish", "contract.record", "contract.list"},
     Role.WORK_UNIT_COORDINATOR: READERS
     | ESCORTS
     | {"escalations.watch"}

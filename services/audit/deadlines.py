@@ -1,0 +1,73 @@
+"""Says once, in the log, what has run out: an incident's hour, a contract's warning (III.B.2, III.B.3.c)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from services.audit.app_log import Draft, Log
+from services.audit.core.entry import EntryKind, rfc3339
+from services.audit.core.records import Contract, Incident
+from services.audit.store_records import ContractStore, IncidentStore
+from services.common.clock import Clock
+from services.common.errors import AlprError
+
+log = structlog.get_logger()
+
+_EVERY_SECONDS: Final = 30.0
+
+
+class Deadlines:
+    """Looks for what has run out. Any number of replicas may: an event has a key, and is there once."""
+
+    def __init__(
+        self, journal: Log, incidents: IncidentStore, contracts: ContractStore, clock: Clock
+    ) -> None:
+        self._log = journal
+        self._incidents = incidents
+        self._contracts = contracts
+        self._clock = clock
+
+    async def watch(self) -> None:
+        """Looks every half minute, without end; what fails now is done at the next look."""
+        while True:
+            try:
+                await self.look()
+            except AlprError:
+                log.warning("deadlines_not_looked_at")
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    async def look(self) -> None:
+        """Records what has run out by now.
+
+        Raises:
+            StorageUnavailableError, AuditUnavailableError: It could not be read or recorded.
+        """
+        now = self._clock.now()
+        for incident in await self._incidents.open():
+            if incident.is_overdue(now):
+                await self._log.append(_overdue(incident))
+        for contract in await self._contracts.ending(now):
+            await self._log.append(_ending(contract))
+
+
+def _overdue(one: Incident) -> Draft:
+    values = {
+        "action": "incident.overdue",
+        "resource": one.incident_id,
+        "agency": one.agency_ori,
+        "detail.due_time": rfc3339(one.due_time),
+    }
+    return Draft(EntryKind.EVENT, f"incident-overdue/{one.incident_id}", values)
+
+
+def _ending(one: Contract) -> Draft:
+    values = {
+        "action": "contract.ending",
+        "resource": one.contract_id,
+        "agency": one.agency_ori,
+        "detail.end_time": rfc3339(one.end_time),
+    }
+    return Draft(EntryKind.EVENT, f"contract-ending/{one.contract_id}", values)
