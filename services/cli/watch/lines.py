@@ -8,7 +8,7 @@ from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1 import hit_pb2
 from platewarden_client import AlertEvent, EventKind, Gap
 from services.cli.output import Output, message_to_dict
-from services.cli.words import CATEGORY, MATCH_LABEL, WARNING
+from services.cli.words import CATEGORY, ESCALATION_KIND, MATCH_LABEL, WARNING
 
 
 def show(event: AlertEvent | Gap, output: Output) -> None:
@@ -90,7 +90,22 @@ def alert_lines(alert: pb.Alert, *, fresh: bool) -> list[str]:
         f"match {alert.match_probability:.0%}{listing(entry, now)}",
         f"  {escape(place_of(alert))}, captured {seconds_since_capture(alert, now)} s ago by "
         f"{_safe(alert.sensor_id)}  [dim]alert {_safe(alert.alert_id)}[/]",
+        *(f"  {line}" for line in waiting(alert, now)),
     ]
+
+
+def waiting(alert: pb.Alert, now: datetime) -> list[str]:
+    """What is to be done about the alert until when, and what was not done in time."""
+    lines = []
+    for name, word in (("acknowledge_by", "acknowledged by the centre"), ("verify_by", "verified")):
+        if alert.HasField(name):
+            left = int((getattr(alert, name).ToDatetime(UTC) - now).total_seconds())
+            when = f"within {left} s" if left >= 0 else f"[bold red]{-left} s ago[/]"
+            lines.append(f"to be {word} {when}")
+    for late in alert.escalations:
+        word = ESCALATION_KIND.word(late.kind).replace("-", " ")
+        lines.append(f"[bold red]ESCALATED[/] {late.escalate_time.ToDatetime(UTC):%H:%M:%S} UTC: {word}")
+    return lines
 
 
 def _safe(text: str) -> str:
