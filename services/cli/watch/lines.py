@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from rich.markup import escape
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
@@ -97,15 +98,19 @@ def alert_lines(alert: pb.Alert, *, fresh: bool) -> list[str]:
 def waiting(alert: pb.Alert, now: datetime) -> list[str]:
     """What is to be done about the alert until when, and what was not done in time."""
     lines = []
-    for name, word in (("acknowledge_by", "acknowledged by the centre"), ("verify_by", "verified")):
-        if alert.HasField(name):
-            left = int((getattr(alert, name).ToDatetime(UTC) - now).total_seconds())
-            when = f"within {left} s" if left >= 0 else f"[bold red]{-left} s ago[/]"
-            lines.append(f"to be {word} {when}")
+    if alert.HasField("acknowledge_by"):
+        lines.append(f"to be acknowledged by the centre {_left(alert.acknowledge_by, now)}")
+    if alert.HasField("verify_by"):
+        lines.append(f"to be verified {_left(alert.verify_by, now)}")
     for late in alert.escalations:
         word = ESCALATION_KIND.word(late.kind).replace("-", " ")
         lines.append(f"[bold red]ESCALATED[/] {late.escalate_time.ToDatetime(UTC):%H:%M:%S} UTC: {word}")
     return lines
+
+
+def _left(until: Timestamp, now: datetime) -> str:
+    left = int((until.ToDatetime(UTC) - now).total_seconds())
+    return f"within {left} s" if left >= 0 else f"[bold red]{-left} s ago[/]"
 
 
 def _safe(text: str) -> str:
