@@ -172,9 +172,9 @@ DEPARTMENT = House(
     held="held",
     leave="dissemination.everything",
     lists=(
-        "accounts", "agencies", "agreements", "documents", "escorts", "evidence", "group_limits", "holds",
-        "maintenance", "models", "policies", "purges", "recipient_notices", "register", "retention",
-        "sensor_groups", "sensors",
+        "accounts", "agencies", "agreements", "contracts", "documents", "escorts", "evidence", "group_limits",
+        "holds", "incidents", "maintenance", "models", "policies", "purges", "recipient_notices", "register",
+        "retention", "sensor_groups", "sensors", "support_requests",
     ),
     alerts=_alert_pages("alert.leave", ALERT_PARTS),
     hot_lists=_HOT_LISTS,

@@ -8,18 +8,24 @@ from google.protobuf.message import Message
 
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import account_service_pb2_grpc as account_rpc
+from alpr.audit.v1 import contract_service_pb2 as contract_pb
+from alpr.audit.v1 import contract_service_pb2_grpc as contract_rpc
 from alpr.audit.v1 import document_service_pb2 as document_pb
 from alpr.audit.v1 import document_service_pb2_grpc as document_rpc
 from alpr.audit.v1 import escort_service_pb2 as escort_pb
 from alpr.audit.v1 import escort_service_pb2_grpc as escort_rpc
 from alpr.audit.v1 import governance_service_pb2 as governance_pb
 from alpr.audit.v1 import governance_service_pb2_grpc as governance_rpc
+from alpr.audit.v1 import incident_service_pb2 as incident_pb
+from alpr.audit.v1 import incident_service_pb2_grpc as incident_rpc
 from alpr.audit.v1 import policy_service_pb2 as policy_pb
 from alpr.audit.v1 import policy_service_pb2_grpc as policy_rpc
 from alpr.audit.v1 import sensor_service_pb2 as sensor_pb
 from alpr.audit.v1 import sensor_service_pb2_grpc as sensor_rpc
 from alpr.audit.v1 import settings_service_pb2 as settings_pb
 from alpr.audit.v1 import settings_service_pb2_grpc as settings_rpc
+from alpr.audit.v1 import support_service_pb2 as support_pb
+from alpr.audit.v1 import support_service_pb2_grpc as support_rpc
 from alpr.matcher.v1 import scope_service_pb2 as scope_pb
 from alpr.matcher.v1 import scope_service_pb2_grpc as scope_rpc
 from alpr.ocr.v1 import ocr_service_pb2 as model_pb
@@ -116,6 +122,27 @@ LISTS = {
         "ListEvidence",
         report_pb.ListEvidenceRequest,
         "packages",
+    ),
+    "contracts": PagedList(
+        "audit",
+        contract_rpc.ContractServiceStub,
+        "ListContracts",
+        contract_pb.ListContractsRequest,
+        "contracts",
+    ),
+    "incidents": PagedList(
+        "audit",
+        incident_rpc.IncidentServiceStub,
+        "ListIncidents",
+        incident_pb.ListIncidentsRequest,
+        "incidents",
+    ),
+    "support_requests": PagedList(
+        "audit",
+        support_rpc.SupportServiceStub,
+        "ListSupport",
+        support_pb.ListSupportRequest,
+        "support_requests",
     ),
     "documents": PagedList(
         "audit",

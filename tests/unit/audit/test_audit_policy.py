@@ -57,6 +57,8 @@ APART = {"question.mcsreads", "question.mcsimage"} | APART_ALERTS
 APART_SENSORS = {f"mcs_sensor.{act}" for act in ("register", "approve", "suspend", "health")} | {
     "mcs_document.publish",
     "mcs_document.readers",
+    "mcs_contract.record",
+    "mcs_contract.use",
 }
 EXPORTS = {"dissemination.export", "dissemination.evidence", "dissemination.share", "question.evidencecopy"}
 EXPORTS_OF_THE_HEAD = {
@@ -124,7 +126,9 @@ MATRIX = {
     | {"agency.register", "log.redact", "document.publish", "contract.record", "contract.list"},
     Role.WORK_UNIT_COORDINATOR: READERS
     | ESCORTS
-    | {"escalations.watch"}
+    | INCIDENTS
+    | SUPPORT
+    | {"escalations.watch", "contract.list"}
     | COORDINATION
     | OVERSIGHT
     | REGISTER,
@@ -152,12 +156,14 @@ MATRIX = {
     | {"question.alerts", "matcher.state"},
     Role.SYSTEM_ADMINISTRATOR: EVERYBODY
     | ESCORTS
+    | INCIDENTS
+    | {"contract.list"}
     | PURGES
     | {"retention.set", "purge.run", "sensor.health"}
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
     Role.AUDITOR: EVERYBODY
     | READERS
-    | {"escort.list"}
+    | {"escort.list", "incident.list", "support.list", "contract.list"}
     | OVERSIGHT
     | PURGES
     | {"webhook.list"}
