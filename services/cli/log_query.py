@@ -16,7 +16,7 @@ from alpr.audit.v1.log_service_pb2_grpc import LogServiceStub
 from services.audit.verifier import CONSISTENCY_FORMAT, read_checkpoints
 from services.cli.locate import CommandError
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
-from services.cli.output import Output
+from services.cli.output import Output, folded
 from services.cli.question import Asked, Page, Window, show_notice, show_record, with_options, write_receipt
 from services.cli.session import Session
 from services.common.tlog import Note, NoteError
@@ -58,7 +58,7 @@ def entries(
             output.json_line(answer)
             return
         show_notice(answer, output)
-        output.table(answer.entries, ("place", *_SHOWN), map(_row, answer.entries))
+        output.table(answer.entries, folded("place", *_SHOWN), map(_row, answer.entries))
         show_record(answer, f"{len(answer.entries)} entries", output)
         if answer.next_page_token:
             output.note(f"There are more: --page {answer.next_page_token}")
@@ -140,7 +140,7 @@ def unfinished(window: Window, subject: As = "", data_dir: DataDir = DATA_DIR, a
              one.actor, one.entry_id]
             for one in answer.acts
         )  # fmt: skip
-        output.table(answer.acts, ("place", "recorded", "kind", "action", "actor", "entry"), rows)
+        output.table(answer.acts, folded("place", "recorded", "kind", "action", "actor", "entry"), rows)
         output.note(f"{len(answer.acts)} without outcome{', and more' if answer.has_more else ''}")
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
