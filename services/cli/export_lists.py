@@ -45,7 +45,7 @@ from services.cli.session import Session
 
 @dataclass(frozen=True, slots=True)
 class PagedList:
-    """An RPC that gives a list: service, stub, method, request, and the field with the items."""
+    """An RPC that gives a list: where people call it, stub, method, request, and the field with the items."""
 
     service: str
     stub: Any
@@ -165,7 +165,7 @@ LISTS = {
         "notices",
     ),
     "models": PagedList(
-        "ocr", model_rpc.OcrServiceStub, "ListModels", model_pb.ListModelsRequest, "versions"
+        "ocr_people", model_rpc.OcrServiceStub, "ListModels", model_pb.ListModelsRequest, "versions"
     ),
 }
 # Lists of what has ended, too, where a request can ask for it.
