@@ -45,6 +45,8 @@ async def test_kill_9_loses_no_choice_makes_none_twice_and_leaves_none_out_of_th
                 filter=filter_pb.AlertFilter(min_match_percent=number),
             )
             answer = await insist(stub.UpdateSubscription, change, token)
+            # Whoever did not hear the answer sends it again, whether or not it was done.
+            assert await insist(stub.UpdateSubscription, change, token) == answer
             names.append(answer.subscription.name)
         return made.subscription.subscription_id, names
 
