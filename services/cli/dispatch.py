@@ -91,7 +91,7 @@ def propose_assets(
     """Which assets could be told of an alert, nearest first; the look is recorded."""
 
     async def work(session: Session, output: Output) -> None:
-        found = await _propose(session, alert_id, unit or (), radius_km, most)
+        found = await propose(session, alert_id, unit or (), radius_km, most)
         columns = folded("call sign", "unit", "distance", "reported", "proposed", "told")
         output.table(found, columns, [_proposed_row(one) for one in found])
 
@@ -119,7 +119,7 @@ def broadcast(
             asset_ids = _ids(await _assets(session), call_signs)
             chosen = dict(zip(call_signs, asset_ids, strict=True))
         else:
-            found = await _propose(session, alert_id, unit or (), 0, 0)
+            found = await propose(session, alert_id, unit or (), 0, 0)
             chosen = {one.call_sign: one.asset_id for one in found if one.proposed}
         told = [asset_id for sign, asset_id in chosen.items() if sign not in (without or ())]
         if not told:
@@ -206,9 +206,10 @@ def _ids(assets: Sequence[asset_pb.PatrolAsset], call_signs: Sequence[str]) -> l
     return [known[sign] for sign in call_signs]
 
 
-async def _propose(
+async def propose(
     session: Session, alert_id: str, units: Sequence[str], radius_km: float, most: int
 ) -> Sequence[pb.ProposedAsset]:
+    """Assets that could be told, nearest first. Raises AlprError when refused."""
     request = pb.ProposeAssetsRequest(
         request_id=new_request_id(),
         alert_id=alert_id,

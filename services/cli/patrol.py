@@ -105,7 +105,7 @@ def receive(
             if message.delivery_id not in shown:
                 shown.add(message.delivery_id)
                 _show(message, output)
-                await _acknowledge(session, message.delivery_id, pb.DELIVERY_STAGE_RECEIVED)
+                await acknowledge(session, message.delivery_id, pb.DELIVERY_STAGE_RECEIVED)
             if len(shown) == count:
                 return
 
@@ -122,7 +122,7 @@ def seen(
     """Says that you have seen a message."""
 
     async def work(session: Session, output: Output) -> None:
-        answer = await _acknowledge(session, delivery_id, pb.DELIVERY_STAGE_SEEN)
+        answer = await acknowledge(session, delivery_id, pb.DELIVERY_STAGE_SEEN)
         output.result(answer, "The dispatcher knows that you have seen it.")
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
@@ -145,7 +145,8 @@ async def followed(session: Session, method: Any, request: Any, output: Output) 
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _acknowledge(session: Session, delivery_id: str, stage: pb.DeliveryStage.ValueType) -> Any:
+async def acknowledge(session: Session, delivery_id: str, stage: pb.DeliveryStage.ValueType) -> Any:
+    """The answer, once it is on record how far the message has come. Raises AlprError when refused."""
     stub = rpc.DispatchServiceStub(session.channel("alerts"))
     request = pb.AcknowledgeDeliveryRequest(request_id=new_request_id(), delivery_id=delivery_id, stage=stage)
     return await session.call(stub.AcknowledgeDelivery, request)

@@ -12,6 +12,7 @@ from services.cli.words import ROLE
 AGENCY_ORI = "ILISP0000"
 AGENCY_NAME = "Illinois State Police (demonstration)"
 EMAIL_DOMAIN = "isp.illinois.gov"
+UNIT = "Zone 1"
 COORDINATOR = "demo-coordinator"
 ADMINISTRATOR = "demo-administrator"
 _CERTIFICATIONS = ("alpr-training", "leads", "security-awareness", "background-check")
@@ -71,7 +72,7 @@ async def enrol(coordinator: Session, person: Person, issuer: str) -> None:
             badge_number=person.badge,
             email=f"{person.subject}@{EMAIL_DOMAIN}",
             agency_ori=AGENCY_ORI,
-            unit="Zone 1",
+            unit=UNIT,
         ),
     )
     for kind in _CERTIFICATIONS:

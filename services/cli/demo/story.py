@@ -20,6 +20,7 @@ from services.cli.camera import Camera
 from services.cli.capture import show as show_capture
 from services.cli.demo import cast
 from services.cli.demo.material import Material, leads_file
+from services.cli.demo.patrol import send_car
 from services.cli.locate import CommandError, Connection
 from services.cli.options import new_request_id
 from services.cli.output import Output
@@ -183,6 +184,9 @@ class Story:
                 raise CommandError("no alert came: none of the listed plates was read in these pictures")
             await asyncio.sleep(0.05)
         self._say(f"{len(self._seen.alerts)} alert(s) came, each printed above as it arrived.")
+        centre = await self._session(cast.DISPATCHER.subject)
+        crew = await self._session(cast.OFFICER.subject)
+        self._say(await send_car(centre, crew, self._seen.alerts[0].alert_id, cast.UNIT, self._output))
 
     async def _verify_and_dispose(self) -> None:
         self._title(5, "No enforcement before verification")
