@@ -1,4 +1,4 @@
-"""`platewarden audit list`, `disclose`, `redact`, `unfinished`, `consistency`: questions to the log itself."""
+"""`platewarden audit list`, `disclose`, `redact`, `unfinished`, `consistency`: the log is asked itself."""
 
 import hashlib
 import json
@@ -108,7 +108,7 @@ def redact(
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
 ) -> None:
-    """Takes the value of a field out of the log for ever; the act is an entry, and every proof still holds."""
+    """Takes the value of a field out of the log for ever; the act is an entry, and every proof holds."""
 
     async def work(session: Session, output: Output) -> None:
         request = pb.RedactFieldRequest(

@@ -1,4 +1,4 @@
-"""The witness as the process that it is in production: killed, started again, told nothing but its environment."""
+"""The witness as a process of its own, as in production: killed, started again, told by its environment."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_a_witness_that_is_killed_goes_on_where_it_was(place: Place, tmp_p
     assert after[: len(before)] == before
     assert after == sorted(set(after))
     assert second.returncode == 0
-    assert "The log is followed" in told
+    assert "on port" in told
     assert "ALARM" not in told
 
 
