@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from services.audit.app_act import Act, Actor, Call
@@ -12,9 +12,11 @@ from services.audit.app_gate import Attempt, Gate
 from services.audit.core.email import is_government_address
 from services.audit.core.entry import rfc3339
 from services.audit.core.person import (
+    LONGEST_TEMPORARY,
     Account,
     AccountState,
     Certification,
+    Life,
     Profile,
     Role,
     Vetting,
@@ -25,6 +27,10 @@ from services.audit.errors import AccountNotFoundError, AgencyNotFoundError
 from services.audit.store_accounts import AccountStore
 from services.common.clock import Clock
 from services.common.errors import FieldViolation, InvalidFieldError, WrongStateError
+from services.common.wire import raise_violations
+
+# How far the caller's clock may be behind.
+_A_MINUTE = timedelta(minutes=1)
 
 
 class Accounts:
@@ -37,8 +43,12 @@ class Accounts:
         self._clock = clock
         self._issuer = issuer
 
-    async def create(self, call: Call, profile: Profile) -> Account:
-        """The new account, not yet enabled.
+    def now(self) -> datetime:
+        """The moment at which accounts stand as they do."""
+        return self._clock.now()
+
+    async def create(self, call: Call, profile: Profile, end_time: datetime | None = None) -> Account:
+        """The new account, not yet enabled; with an end it is a temporary one.
 
         Raises:
             InvalidFieldError: The e-mail is of no domain of the agency (III.B.3.j), or the issuer another's.
@@ -51,14 +61,17 @@ class Accounts:
             thing = Thing(profile.subject, agency=profile.agency_ori, unit=profile.unit, lonely=lonely)
             self._gate.permit(person, "account.create", thing)
             await self._check_profile(profile)
+            _check_temporary(end_time, self._clock.now())
         details = {
+            "end_time": rfc3339(end_time) if end_time else "none",
             "full_name": profile.full_name,
             "badge_number": profile.badge_number,
             "email": profile.email,
             "unit": profile.unit,
             "issuer": profile.issuer,
         }
-        account = Account(str(uuid4()), profile, AccountState.PENDING, frozenset(), ())
+        life = Life(end_time=end_time)
+        account = Account(str(uuid4()), profile, AccountState.PENDING, frozenset(), (), life=life)
         act = Act("account.create", thing, details)
         await self._actor.carry_out(act, call, attempt, lambda intent: self._store.create(intent, account))
         return await self._stored(profile)
@@ -160,6 +173,35 @@ class Accounts:
             lambda intent, _: self._store.set_state(intent, account_id, AccountState.SUSPENDED),
         )
 
+    async def end(self, call: Call, account_id: str, end_time: datetime | None, reason: str) -> Account:
+        """The account, which ends then; None takes an end back.
+
+        Raises:
+            InvalidFieldError: The moment is past.
+        """
+
+        def check(_: Account, now: datetime) -> None:
+            if end_time is not None and end_time < now - _A_MINUTE:
+                raise_violations([FieldViolation("end_time", "must not be past; for at once, suspend it")])
+
+        details = {"end_time": rfc3339(end_time) if end_time else "none", "reason": reason}
+        return await self._change(
+            call,
+            account_id,
+            Act("account.end", Thing(), details),
+            lambda intent, _: self._store.end(intent, account_id, end_time),
+            check,
+        )
+
+    async def review(self, call: Call, account_id: str, finding: str) -> Account:
+        """The account, reviewed by the caller."""
+        return await self._change(
+            call,
+            account_id,
+            Act("account.review", Thing(), {"finding": finding}),
+            lambda intent, by: self._store.review(intent, account_id, by),
+        )
+
     async def _change(
         self,
         call: Call,
@@ -222,3 +264,9 @@ def _check_complete(account: Account, now: datetime) -> None:
         metadata = {"state": account.state.value, "missing": ",".join(lacking)}
         msg = f"the account is not complete; missing: {', '.join(lacking)}"
         raise WrongStateError(msg, metadata=metadata)
+
+
+def _check_temporary(end_time: datetime | None, now: datetime) -> None:
+    if end_time is not None and not now < end_time <= now + LONGEST_TEMPORARY:
+        text = "must be ahead, by 72 hours at most; an account for longer has no end"
+        raise_violations([FieldViolation("account.end_time", text)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import grpc
 
@@ -12,7 +13,7 @@ from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.audit.app_log import Draft, Log
 from services.audit.core.claims import Identity
 from services.audit.core.entry import EntryKind
-from services.audit.core.person import Account
+from services.audit.core.person import Account, AccountState
 from services.audit.core.policy import Decision, Policies, Thing
 from services.audit.core.refusal import advice
 from services.audit.store_accounts import AccountStore
@@ -32,6 +33,7 @@ _REFUSALS = frozenset(
     }
 )
 _LONGEST = 500
+_USE_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,15 @@ class Gate:
             msg = "You have no account here. Ask the coordinator of your unit to make one."
             raise NotPermittedError(msg, metadata={"clauses": "III.B.3.g"})
         attempt.by(Person(identity, account))
+        await self._note_use(account)
         return Person(identity, await self._people.vendors.seen(identity, account, attempt.values()))
+
+    async def _note_use(self, account: Account) -> None:
+        """Notes the use of an account that is good for it, once an hour."""
+        now, life = self._clock.now(), account.life
+        fresh = life.use_time is not None and now < life.use_time + _USE_EVERY
+        if account.state is AccountState.ENABLED and not (fresh or life.is_idle(now) or life.is_over(now)):
+            await self._people.accounts.used(account.account_id, now)
 
     def permit(self, person: Person, action: str, thing: Thing) -> Decision:
         """The decision that allows `action`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -15,6 +16,7 @@ from services.audit.core.person import (
     AccountState,
     Certification,
     CertificationKind,
+    Life,
     Profile,
     Role,
     Vetting,
@@ -37,7 +39,12 @@ _ACCOUNT = """
                          acknowledged_until)
                  FROM audit.documents_of(account.account_id)) AS duties,
            (SELECT (escort_id, escort_account_id, scope, begin_time, ends_at)
-            FROM audit.escort_of(account.account_id)) AS escorted
+            FROM audit.escort_of(account.account_id)) AS escorted,
+           made_time, end_time,
+           greatest(enabled_time, (SELECT use_time FROM audit.account_use AS held
+                                   WHERE held.account_id = account.account_id)) AS use_time,
+           (SELECT max(review_time) FROM audit.account_review AS held
+            WHERE held.account_id = account.account_id) AS review_time
     FROM audit.account AS account
 """
 _BY_IDENTITY = _ACCOUNT + "WHERE issuer = $1 AND subject = $2"
@@ -62,10 +69,25 @@ _INSERT_AGENCY = (
 )
 _INSERT_ACCOUNT = """
     INSERT INTO audit.account
-        (account_id, issuer, subject, full_name, badge_number, email, agency_ori, unit, state, intent_id)
-    VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10::uuid)
+        (account_id, issuer, subject, full_name, badge_number, email, agency_ori, unit, state, end_time,
+         enabled_time, intent_id)
+    VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+            CASE WHEN $9 = 'ENABLED' THEN clock_timestamp() END, $11::uuid)
 """
-_SET_STATE = "UPDATE audit.account SET state = $2 WHERE account_id = $1::uuid"
+_SET_STATE = """
+    UPDATE audit.account
+    SET state = $2, enabled_time = CASE WHEN $2 = 'ENABLED' THEN clock_timestamp() ELSE enabled_time END
+    WHERE account_id = $1::uuid
+"""
+_END = "UPDATE audit.account SET end_time = $2 WHERE account_id = $1::uuid"
+_REVIEW = """
+    INSERT INTO audit.account_review (account_id, review_time, reviewed_by, intent_id)
+    VALUES ($1::uuid, clock_timestamp(), $2::uuid, $3::uuid)
+"""
+_USE = """
+    INSERT INTO audit.account_use (account_id, use_time) VALUES ($1::uuid, $2)
+    ON CONFLICT (account_id) DO UPDATE SET use_time = greatest(account_use.use_time, excluded.use_time)
+"""
 _GRANT = """
     INSERT INTO audit.account_role (account_id, role, intent_id) VALUES ($1::uuid, $2, $3::uuid)
     ON CONFLICT DO NOTHING
@@ -141,6 +163,22 @@ class AccountStore(Reader):
             if connection:
                 await connection.execute(_SET_STATE, account_id, state.value)
 
+    async def end(self, intent_id: str, account_id: str, end_time: datetime | None) -> None:
+        """Sets when the account ends; None takes an end back."""
+        async with self._changing(intent_id) as connection:
+            if connection:
+                await connection.execute(_END, account_id, end_time)
+
+    async def review(self, intent_id: str, account_id: str, by: str) -> None:
+        """Notes that `by` has reviewed the account."""
+        async with self._changing(intent_id) as connection:
+            if connection:
+                await connection.execute(_REVIEW, account_id, by, intent_id)
+
+    async def used(self, account_id: str, moment: datetime) -> None:
+        """Notes that the account was used."""
+        await self._fetchval(_USE, account_id, moment)
+
     async def grant(self, intent_id: str, account_id: str, role: Role) -> None:
         """Gives the role; nothing happens when it is held."""
         async with self._changing(intent_id) as connection:
@@ -197,7 +235,8 @@ async def insert_account(connection: AnyConnection, intent_id: str, account: Acc
     who = account.profile
     named = (who.issuer, who.subject, who.full_name, who.badge_number, who.email, who.agency_ori, who.unit)
     try:
-        await connection.execute(_INSERT_ACCOUNT, account.account_id, *named, account.state.value, intent_id)
+        standing = (account.state.value, account.life.end_time)
+        await connection.execute(_INSERT_ACCOUNT, account.account_id, *named, *standing, intent_id)
     except asyncpg.UniqueViolationError:
         raise AccountExistsError("this person has an account already; use that one") from None
     for role in sorted(account.roles):
@@ -245,6 +284,7 @@ def _account(row: Any) -> Account | None:
         vetting=_vetting(row["vetting"]),
         duties=duties,
         escorted=_escorted(row["escorted"]),
+        life=Life(row["made_time"], row["end_time"], row["use_time"], row["review_time"]),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from alpr.audit.v1 import account_service_pb2 as account_pb
@@ -194,9 +195,35 @@ def parse_approval(request: service_pb.ApproveDeploymentRequest) -> Approval:
     return Approval(DeploymentStatus(status), approved_from, approved_until)
 
 
-def account(given: Account) -> account_pb.Account:
-    """The message for an account."""
-    who = given.profile
+def parse_end(request: account_pb.EndAccountRequest) -> tuple[datetime | None, str]:
+    """When the account ends, and why."""
+    wrong = _change(request.request_id, request.account_id)
+    end_time = parse_moment("end_time", request, wrong) if request.HasField("end_time") else None
+    reason = parse_text("reason", request.reason, wrong, most=_MOST_REASON)
+    raise_violations(wrong)
+    return end_time, reason
+
+
+def parse_review(request: account_pb.ReviewAccountRequest) -> str:
+    """What was found."""
+    wrong = _change(request.request_id, request.account_id)
+    finding = parse_text("finding", request.finding, wrong, most=_MOST_REASON)
+    raise_violations(wrong)
+    return finding
+
+
+def parse_end_time(request: account_pb.CreateAccountRequest) -> datetime | None:
+    """When a new account ends; None for no end."""
+    wrong: Wrong = []
+    has_end = request.account.HasField("end_time")
+    end_time = parse_moment("account.end_time", request.account, wrong) if has_end else None
+    raise_violations(wrong)
+    return end_time
+
+
+def account(given: Account, moment: datetime) -> account_pb.Account:
+    """The message for an account as it stands at `moment`."""
+    who, life = given.profile, given.life
     return account_pb.Account(
         account_id=given.account_id,
         subject=who.subject,
@@ -210,6 +237,10 @@ def account(given: Account) -> account_pb.Account:
         certifications=map(_certification, given.certifications),
         state=account_pb.AccountState.Value(f"ACCOUNT_STATE_{given.state.value}"),
         non_agency_access=_vetting(given.vetting) if given.vetting else None,
+        end_time=to_timestamp(life.end_time) if life.end_time else None,
+        use_time=to_timestamp(life.use_time) if life.use_time else None,
+        review_time=to_timestamp(life.review_time) if life.review_time else None,
+        review_due=life.is_review_due(moment),
     )
 
 

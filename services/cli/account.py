@@ -10,12 +10,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from alpr.audit.v1 import account_service_pb2 as pb
 from alpr.audit.v1 import account_service_pb2_grpc as rpc
+from services.cli.hotlist import parse_moment
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
 from services.cli.output import Output
 from services.cli.session import Session
 from services.cli.words import ACCOUNT_STATE, CERTIFICATION, ROLE
 
-app = typer.Typer(no_args_is_help=True, help="Accounts: create, certify, grant, vet, enable, suspend, list.")
+app = typer.Typer(
+    no_args_is_help=True, help="Accounts: create, certify, grant, vet, enable, suspend, end, review, list."
+)
 AccountId = Annotated[str, typer.Argument(help="Id of the account.")]
 
 
@@ -35,6 +38,9 @@ def create(
     email: Annotated[str, typer.Option("--email", help="Government e-mail address.")],
     agency: Annotated[str, typer.Option("--agency", help="ORI of the agency.")],
     unit: Annotated[str, typer.Option("--unit", help="District, zone or specialty unit.")],
+    hours: Annotated[
+        int, typer.Option("--hours", min=0, max=72, help="For somebody who is here for so long only.")
+    ] = 0,
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -51,6 +57,8 @@ def create(
             agency_ori=agency,
             unit=unit,
         )
+        if hours:
+            account.end_time.CopyFrom(stamp(datetime.now(UTC) + timedelta(hours=hours)))
         show(await change(session, "CreateAccount", account=account), output)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
@@ -183,6 +191,42 @@ def suspend(
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
 
+@app.command()
+def end(
+    account_id: AccountId,
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    moment: Annotated[
+        str, typer.Option("--at", help="When, as 2026-12-01T00:00Z; left out takes an end back.")
+    ] = "",
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Says when an account ends, for instance of somebody who leaves."""
+
+    async def work(session: Session, output: Output) -> None:
+        at = {"end_time": parse_moment(moment)} if moment else {}
+        show(await change(session, "EndAccount", account_id=account_id, reason=reason, **at), output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command()
+def review(
+    account_id: AccountId,
+    finding: Annotated[str, typer.Option("--finding", help="Whether it is still needed, and why.")],
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Records the yearly look at what an account may do."""
+
+    async def work(session: Session, output: Output) -> None:
+        show(await change(session, "ReviewAccount", account_id=account_id, finding=finding), output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
 @app.command("show")
 def show_account(
     account_id: Annotated[str, typer.Argument(help="Id of the account; your own when left out.")] = "",
@@ -221,10 +265,11 @@ def list_accounts(subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json 
                 a.unit,
                 ", ".join(map(ROLE.word, a.roles)),
                 ACCOUNT_STATE.word(a.state),
+                "due" if a.review_due else "-",
             )
             for a in accounts
         )
-        output.table(accounts, ("name", "id", "unit", "roles", "state"), rows)
+        output.table(accounts, ("name", "id", "unit", "roles", "state", "review"), rows)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.audit.core.document import DocumentKind, Duty, changes_after, open_kinds
@@ -84,6 +84,40 @@ class Vetting:
     decided_at: datetime | None = None
 
 
+IDLE = timedelta(days=90)
+"""After so long without being used or enabled an account is worth nothing (CJIS AC-2(3))."""
+REVIEW_EVERY = timedelta(days=365)
+"""How often a coordinator looks at what an account may do (CJIS AC-6(7))."""
+LONGEST_TEMPORARY = timedelta(hours=72)
+"""The longest life of an account that is made with an end (CJIS AC-2(2))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How long an account is good for: to before `end_time`, and while it is used; None where there is none.
+
+    `use_time` is when it was last used or enabled, to the hour.
+    """
+
+    made_time: datetime | None = None
+    end_time: datetime | None = None
+    use_time: datetime | None = None
+    review_time: datetime | None = None
+
+    def is_over(self, moment: datetime) -> bool:
+        """True from its end on."""
+        return self.end_time is not None and moment >= self.end_time
+
+    def is_idle(self, moment: datetime) -> bool:
+        """True when nobody has used it for 90 days."""
+        return self.use_time is not None and moment >= self.use_time + IDLE
+
+    def is_review_due(self, moment: datetime) -> bool:
+        """True when nobody has reviewed it for a year."""
+        since = self.review_time or self.made_time
+        return since is not None and moment >= since + REVIEW_EVERY
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A person's account with everything on record."""
@@ -96,6 +130,7 @@ class Account:
     vetting: Vetting | None = None
     duties: tuple[Duty, ...] = ()
     escorted: Escorted | None = None
+    life: Life = Life()
 
     def may_see_others(self, moment: datetime) -> bool:
         """True when a vetting decision is in force at `moment`."""
@@ -117,6 +152,7 @@ class Account:
         """When the next certification in force, or the escort, ends or the next document is due, or None."""
         ends = [one.valid_until for one in self.certifications if one.valid_from <= moment < one.valid_until]
         ends += [self.escorted.ends_at] if self.escorted else []
+        ends += [self.life.end_time] if self.life.end_time and self.life.end_time > moment else []
         return min([*ends, *changes_after(self.duties, moment)], default=None)
 
 

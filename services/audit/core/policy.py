@@ -123,6 +123,8 @@ def _person(account: Account, moment: datetime) -> dict[str, Any]:
         "background": CertificationKind.BACKGROUND_CHECK in held,
         "motor_carrier": CertificationKind.MOTOR_CARRIER_TRAINING in held,
         "documents": not unread - {DocumentKind.MOTOR_CARRIER_GUIDELINES},
+        "over": account.life.is_over(moment),
+        "idle": account.life.is_idle(moment),
         "escort": account.escorted.scope.value if account.escorted else "",
         "guidelines": DocumentKind.MOTOR_CARRIER_GUIDELINES not in unread,
     }

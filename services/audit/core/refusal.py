@@ -16,6 +16,8 @@ ADVICE = MappingProxyType(
         "III.B.3.g": "Nobody grants access to himself, and system administrators grant none. Ask another "
         "coordinator.",
         "III.B.3.l": "None of your roles allows this. Ask your coordinator which role does.",
+        "III.B.3.o/idle": "Nobody has used your account for 90 days. Ask your coordinator to enable it anew.",
+        "III.B.3.o/over": "Your account has ended. Ask your coordinator if you are to go on.",
         "III.B.3.p": "Support is given under escort only, within its scope and time. Ask your contact at the "
         "agency to begin one, then sign in anew.",
         "III.C.2.a": "This belongs to another unit. Ask that unit's or the statewide coordinator.",

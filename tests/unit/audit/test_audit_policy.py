@@ -34,7 +34,10 @@ LISTS = {
     f"hot_list.{act}" for act in ("create", "upload", "approve", "activate", "deactivate", "diff", "list")
 }
 ACCOUNTS = {
-    f"account.{act}" for act in ("create", "certify", "grant", "revoke", "enable", "suspend", "get", "list")
+    f"account.{act}"
+    for act in (
+        *("create", "certify", "grant", "revoke", "enable", "suspend", "end", "review", "get", "list"),
+    )
 } | {"policy.explain"}
 SENSORS = {"sensor.register", "sensor.approve", "sensor.suspend"}
 EVERYBODY = {"agency.list", "sensor.list", "retention.get", "policy.list"}
