@@ -60,7 +60,7 @@ def newest(store: WitnessStore) -> int:
     return found.head.size if found else 0
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)  # the disk is waited for
 @given(st.lists(st.integers(0, SIZE), min_size=1, max_size=6).map(sorted))
 def test_any_growth_of_one_log_is_signed(tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
     store = WitnessStore(tmp_path_factory.mktemp("store"))
