@@ -53,6 +53,7 @@ def digest_of(request: pb.RecordIntentRequest) -> str:
         ("mcs_hold.place", pb.ROLE_CVEO_SUPERVISOR, MCS_PERMIT_KEY),
         ("mcs_hold.release", pb.ROLE_CVEO_SUPERVISOR, MCS_PERMIT_KEY),
     ],
+    ids=["place", "release", "mcs-place", "mcs-release"],
 )
 async def test_a_hold_and_its_release_are_signed_as_recorded_for_a_minute_with_the_houses_own_key(
     audit: RunningAudit, action: str, role: pb.Role.ValueType, key: bytes
