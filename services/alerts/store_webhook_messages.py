@@ -1,11 +1,23 @@
 """How far webhooks have come: who posts, what became of each message, and what is posted once more."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.alerts.core.webhook import Answer, Cursor, Failure, Health, Hold, Letter, Message, Webhook
+from services.alerts.core.cap import Sent
+from services.alerts.core.webhook import (
+    SECRETS_OVERLAP,
+    Answer,
+    Cursor,
+    Failure,
+    Health,
+    Hold,
+    Letter,
+    Message,
+)
 from services.alerts.rows import Row
+from services.common.errors import StorageUnavailableError
 from services.common.pg import Pool, connection
 
 DELIVERED, DEAD = 1, 2
@@ -33,11 +45,23 @@ WHERE webhook_id = $1 AND holder = $2 AND held_until > clock_timestamp() AND NOT
     SELECT FROM alerts.webhook_act a WHERE a.webhook_id = c.webhook_id AND a.kind = 3)
 RETURNING true
 """
-_MAY_POST = """
-SELECT EXISTS (SELECT FROM alerts.webhook_cursor c
-    WHERE webhook_id = $1 AND holder = $2
-    AND held_until > clock_timestamp() + $3::float8 * interval '1 second'
-    AND NOT EXISTS (SELECT FROM alerts.webhook_act a WHERE a.webhook_id = c.webhook_id AND a.kind = 3))
+# One look for all that a try needs: each is a wait for the receiver's next alert.
+_READY = """
+SELECT c.holder = $2 AND c.held_until > clock_timestamp() + $3::float8 * interval '1 second' AND NOT EXISTS (
+        SELECT FROM alerts.webhook_act a WHERE a.webhook_id = c.webhook_id AND a.kind = 3) AS may_post,
+    b.event_id, b.event_time,
+    ARRAY (SELECT s.sealed FROM alerts.webhook_secret s WHERE s.webhook_id = c.webhook_id
+        AND (s.secret_number = n.secret_number OR n.from_time > $6)
+        ORDER BY s.secret_number DESC LIMIT 2) AS sealed
+FROM alerts.webhook_cursor c
+CROSS JOIN LATERAL (
+    SELECT s.secret_number, s.from_time FROM alerts.webhook_secret s WHERE s.webhook_id = c.webhook_id
+    ORDER BY s.secret_number DESC LIMIT 1
+) n LEFT JOIN LATERAL (
+    SELECT m.event_id, m.event_time FROM alerts.webhook_message m
+    WHERE m.webhook_id = c.webhook_id AND m.alert_id = $4 AND m.outcome = 1 AND m.sequence < $5
+    ORDER BY m.sequence DESC LIMIT 1
+) b ON true WHERE c.webhook_id = $1
 """
 _MOVE = """
 UPDATE alerts.webhook_cursor SET epoch = $3, position = $4
@@ -46,10 +70,6 @@ WHERE webhook_id = $1 AND holder = $2 AND held_until > clock_timestamp() AND (ep
 _FAILED = """
 UPDATE alerts.webhook_cursor SET tries = $3, failure = $4, status = $5, next_try = $6
 WHERE webhook_id = $1 AND holder = $2 AND held_until > clock_timestamp()
-"""
-_BEFORE = """
-SELECT event_id, event_time FROM alerts.webhook_message
-WHERE webhook_id = $1 AND alert_id = $2 AND outcome = 1 AND sequence < $3 ORDER BY sequence DESC LIMIT 1
 """
 # The last retry of a letter says whether it was taken after all, or waits.
 LETTERS = """
@@ -76,6 +96,21 @@ SELECT c.webhook_id, c.sequence, c.tries, c.failure, c.status, c.next_try, c.hal
         ORDER BY sequence DESC LIMIT 1) AS newest) AS last_delivery
 FROM alerts.webhook_cursor c WHERE c.webhook_id = ANY($1)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a try needs.
+
+    Attributes:
+        may_post: The hold lasts for as long as the try, and the webhook has not ended.
+        before: The last message of the same alert that the receiver took.
+        sealed: The secrets that sign, the newest first.
+    """
+
+    may_post: bool
+    before: Sent | None
+    sealed: tuple[bytes, ...]
 
 
 class MessageStore:
@@ -106,11 +141,20 @@ class MessageStore:
         async with connection(self._pool) as conn:
             await conn.execute(_RELEASE, list(webhook_ids), holder)
 
-    async def may_post(self, hold: Hold, seconds: float) -> bool:
-        """Whether the hold lasts for so long from now, and the webhook has not ended. Writes nothing."""
+    async def ready(self, hold: Hold, message: Message, seconds: float, now: datetime) -> Ready:
+        """What a try at `now` that takes at most so long needs. Writes nothing.
+
+        Raises:
+            StorageUnavailableError: The webhook has no cursor or no secret.
+        """
+        alert_id, sequence = message.alert.alert_id, message.sequence
+        values = (hold.holder, seconds, alert_id, sequence, now - SECRETS_OVERLAP)
         async with connection(self._pool) as conn:
-            may: bool = await conn.fetchval(_MAY_POST, hold.webhook.webhook_id, hold.holder, seconds)
-        return may
+            row = await conn.fetchrow(_READY, hold.webhook.webhook_id, *values)
+        if row is None:
+            raise StorageUnavailableError("a webhook has no secret; the schema is not complete")
+        before = None if row["event_id"] is None else Sent(row["event_id"], row["event_time"])
+        return Ready(row["may_post"], before, tuple(row["sealed"]))
 
     async def keep(self, hold: Hold, seconds: float) -> bool:
         """Whether the hold still lasts, and now for so long, and the webhook has not ended."""
@@ -128,12 +172,6 @@ class MessageStore:
         values = (tries, int(answer.failure), answer.status, next_try)
         async with connection(self._pool) as conn:
             await conn.execute(_FAILED, hold.webhook.webhook_id, hold.holder, *values)
-
-    async def message_before(self, hook: Webhook, message: Message) -> tuple[UUID, datetime] | None:
-        """Id and time of the last message of the same alert that the receiver took; None without one."""
-        async with connection(self._pool) as conn:
-            row = await conn.fetchrow(_BEFORE, hook.webhook_id, message.alert.alert_id, message.sequence)
-        return None if row is None else (row["event_id"], row["event_time"])
 
     async def letters(self, webhook_id: UUID, before: int, limit: int) -> tuple[Letter, ...]:
         """Dead letters, newest first, below the sequence `before` where that is not 0."""

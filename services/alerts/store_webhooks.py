@@ -47,9 +47,6 @@ SELECT $1, coalesce(max(secret_number), 0) + 1, $2, $3, $4, $5
 FROM alerts.webhook_secret WHERE webhook_id = $1
 """
 _SEALED_BY = "SELECT webhook_id, sealed, from_time FROM alerts.webhook_secret WHERE request_id = $1"
-_SEALED = """
-SELECT sealed, from_time FROM alerts.webhook_secret WHERE webhook_id = $1 ORDER BY secret_number DESC LIMIT 2
-"""
 _ACT_OF = "SELECT webhook_id, kind, account_id FROM alerts.webhook_act WHERE request_id = $1"
 _INSERT_ACT = """
 INSERT INTO alerts.webhook_act (webhook_id, kind, request_id, intent_id, account_id, agency_ori, act_time)
@@ -211,14 +208,6 @@ class WebhookStore:
         async with connection(self._pool) as conn:
             row = await conn.fetchrow(_SEALED_BY, request_id)
         return None if row is None else (row["sealed"], row["from_time"])
-
-    async def secrets(self, webhook_id: UUID, now: datetime) -> tuple[bytes, ...]:
-        """The sealed secrets that sign at `now`, the newest first."""
-        async with connection(self._pool) as conn:
-            rows = await conn.fetch(_SEALED, webhook_id)
-        newest = max((row["from_time"] for row in rows), default=now)
-        keep_both = now - newest < SECRETS_OVERLAP
-        return tuple(row["sealed"] for row in (rows if keep_both else rows[:1]))
 
 
 def outcome_of(batch: Batch, item_id: UUID, action: str, hook: Webhook, intent_id: UUID) -> OutboxItem:

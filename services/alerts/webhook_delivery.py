@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import structlog
 
 from services.alerts import metrics
-from services.alerts.core.cap import Sent
 from services.alerts.core.model import FeedKind
 from services.alerts.core.subscription import Verdict, judge
 from services.alerts.core.view import visible_to
@@ -214,17 +213,15 @@ class WebhookDelivery:
                 return
 
     async def _post(self, message: Message) -> Answer:
-        parts, hook = self._parts, self._hook
-        before = await parts.messages.message_before(hook, message)
-        body = body_of(hook, message, parts.source, None if before is None else Sent(*before))
-        sealed = await parts.webhooks.secrets(hook.webhook_id, parts.clock.now())
-        secrets = tuple(parts.secrets.open(hook.webhook_id, one) for one in sealed)
-        post = signed(hook, message, body, secrets, parts.clock.now())
+        parts, hook, pace = self._parts, self._hook, self._parts.pace
+        now = parts.clock.now()
+        ready = await parts.messages.ready(self._hold, message, pace.post_seconds, now)
         # The last look before anything leaves: this replica's for long enough, and not ended.
-        pace = parts.pace
-        lasts = await parts.messages.may_post(self._hold, pace.post_seconds)
-        if not lasts and not await parts.messages.keep(self._hold, pace.hold_seconds):
+        if not ready.may_post and not await parts.messages.keep(self._hold, pace.hold_seconds):
             raise HoldLostError
+        body = body_of(hook, message, parts.source, ready.before)
+        secrets = tuple(parts.secrets.open(hook.webhook_id, one) for one in ready.sealed)
+        post = signed(hook, message, body, secrets, now)
         answer = await parts.sender.post(hook.url, post.headers, post.body)
         result = "taken" if answer.taken else answer.failure.name.lower()
         metrics.WEBHOOK_POSTS.labels(result).inc()

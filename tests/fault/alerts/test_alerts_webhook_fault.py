@@ -31,8 +31,10 @@ from tests.support.webhook_rig import Keeper, Post, posting, webhook_settings
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def database(migrated_database) -> MigratedDatabase:
-    return await migrated_database("alerts")
+async def database(migrated_database) -> AsyncIterator[MigratedDatabase]:
+    made = await migrated_database("alerts")
+    yield made
+    await made.drop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -40,7 +40,9 @@ WANTED = hit_pb2.HOT_LIST_CATEGORY_WANTED
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_database(migrated_database):
-    return await migrated_database("alerts")
+    made = await migrated_database("alerts")
+    yield made
+    await made.drop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
