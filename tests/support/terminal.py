@@ -83,7 +83,7 @@ class Terminal:
         self._screen.resize(rows, columns)
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    async def until(self, holds: Callable[[Terminal], object], seconds: float = 20) -> None:
+    async def until(self, holds: Callable[[Terminal], object], seconds: float = 60) -> None:
         """Returns when `holds`; fails with the screen after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
@@ -93,11 +93,11 @@ class Terminal:
         except TimeoutError:
             raise AssertionError(f"it did not come to that; the screen is\n{self.text}") from None
 
-    async def shows(self, text: str, seconds: float = 20) -> None:
+    async def shows(self, text: str, seconds: float = 60) -> None:
         """Returns when `text` stands on the screen."""
         await self.until(lambda terminal: text in terminal.text, seconds)
 
-    async def ended(self, seconds: float = 20) -> int:
+    async def ended(self, seconds: float = 60) -> int:
         """The exit code."""
         async with asyncio.timeout(seconds):
             return await self.process.wait()

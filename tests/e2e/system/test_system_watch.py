@@ -31,7 +31,7 @@ from tests.support.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.support.ports import free_base_port
 from tests.support.terminal import ENTER, Terminal, on_terminal
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 GOLDEN = Path(__file__).parents[2] / "golden"
 PLATEWARDEN = str(Path(sys.executable).with_name("platewarden"))
 # Invented rows of the hot list of the story.
@@ -119,23 +119,23 @@ async def test_over_a_link_that_drops_every_few_seconds_all_alerts_come_and_all_
         for plate in LISTED:
             await push(folder, plate)
         for plate in LISTED:
-            await terminal.shows(plate, 30)
+            await terminal.shows(plate)
         for left in range(len(LISTED) - 1, -1, -1):
             terminal.press("n")
             await asyncio.sleep(0.3)
             terminal.press("a")
-            await terminal.until(lambda t, left=left: unseen(t) == left and "sending" not in t.text, 40)  # type: ignore[misc]
+            await terminal.until(lambda t, left=left: unseen(t) == left and "sending" not in t.text)  # type: ignore[misc]
         terminal.press("g")
         await terminal.shows(f"read   {LISTED[0]}")
         terminal.press("v")
         await terminal.shows("Verify this alert")
         terminal.press(f"2LEADS{ENTER}R-778{ENTER}")
-        await terminal.until(lambda t: "undisposed" in t.text and "sending" not in t.text, 40)
+        await terminal.until(lambda t: "undisposed" in t.text and "sending" not in t.text)
         terminal.press("d")
         await terminal.shows("What was done")
         terminal.press(f"1{ENTER}")
         # A telecommunication centre tells patrols; what was done on the road is for them to record.
-        await terminal.shows("dispose of IQ00501 REFUSED", 40)
+        await terminal.shows("dispose of IQ00501 REFUSED")
         rung = terminal.bells
         terminal.press("q")
         assert await terminal.ended() == 0
