@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from services.alerts.core.model import Alert, FeedItem, Partition
+from services.alerts.core.model import Alert, Category, FeedItem, Partition
 from services.alerts.core.view import visible_to
 from services.alerts.races import wait_at_most
 from services.alerts.store import AlertStore, FeedHead
@@ -28,30 +28,35 @@ class View:
     """An alert as one agency sees it; `body` is encoded once for all its subscribers (wire_stream)."""
 
     alert: Alert
+    categories: frozenset[Category]
     body: bytes
 
 
 class Published:
     """A position of the feed, with what each agency sees of it."""
 
-    __slots__ = ("_epoch", "_views", "item")
+    __slots__ = ("_epoch", "_partition", "_views", "item")
 
     def __init__(self, item: FeedItem, epoch: int) -> None:
         self.item = item
+        self._partition = item.alert.partition
         self._epoch = epoch
         self._views: dict[str, View | None] = {}
 
     def view(self, agency_ori: str, partition: Partition = Partition.GENERAL) -> View | None:
         """What the agency sees in the data set; None when the alert is not its business."""
-        if self.item.alert.partition is not partition:
+        if self._partition is not partition:
             return None
         if agency_ori not in self._views:
             self._views[agency_ori] = self._seen_by(agency_ori)
         return self._views[agency_ori]
 
     def _seen_by(self, agency_ori: str) -> View | None:
-        alert = visible_to(self.item.alert, agency_ori, self.item.alert.partition)
-        return None if alert is None else View(alert, encode_event(self.item, alert, self._epoch))
+        alert = visible_to(self.item.alert, agency_ori, self._partition)
+        if alert is None:
+            return None
+        categories = frozenset(match.entry.category for match in alert.matches)
+        return View(alert, categories, encode_event(self.item, alert, self._epoch))
 
 
 class Feed:
@@ -64,7 +69,6 @@ class Feed:
         self._ring: dict[int, Published] = {}
         self._last = 0
         self._last_mark = 0
-        self._is_in_doubt = False
         self._head = FeedHead(epoch=0, last_position=0, resync_from=datetime.min.replace(tzinfo=UTC))
         self._seen_at = 0.0
         self._era = 0
@@ -117,10 +121,9 @@ class Feed:
                 await self._follow()
             except Exception as error:  # whatever it was, who waits for alerts needs the next try
                 log.warning("feed_waits", error=type(error).__name__)
-                self._is_in_doubt = True
                 await asyncio.sleep(POLL_SECONDS)
             else:
-                self._is_in_doubt = not await wait_at_most(self._awake, POLL_SECONDS)
+                await wait_at_most(self._awake, POLL_SECONDS)
 
     async def after(self, position: int) -> Sequence[Published]:
         """The next positions, in order; empty at the end."""
@@ -151,11 +154,9 @@ class Feed:
     async def _is_another(self, head: FeedHead) -> bool:
         """Whether the feed went back: restored by somebody who did not begin an epoch.
 
-        It may be longer again than it was. Looked for when nothing is new, and when the database was away.
+        It may be longer again than it was; then another mark stands where the last one stood.
         """
-        if head.last_position < self._last:
-            return True
-        return self._is_in_doubt and await self._store.mark_at(self._last) != self._last_mark
+        return head.last_position < self._last or await self._store.mark_at(self._last) != self._last_mark
 
     async def _begin(self, head: FeedHead) -> None:
         self._last_mark = await self._store.mark_at(head.last_position)

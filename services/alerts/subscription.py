@@ -210,9 +210,12 @@ class _Stream:
             if self._feed.era != self._era:
                 raise _epoch_changed(self._feed.head, self._clock.now())
             for published in batch:
-                await self._offer(published)
+                message = self._message(published)
+                if message:
+                    await self._hand_over(message)
             if self._is_heartbeat_due():
-                await self._hand_over(encode_heartbeat(self._point.epoch, self._clock.now()))
+                beat = encode_heartbeat(self._point.epoch, self._clock.now())
+                await self._hand_over(with_token(beat, self._sealer.seal(self._point)))
             if batch:
                 self._note_lag(batch[0].item.feed_time)
             else:
@@ -244,20 +247,22 @@ class _Stream:
         elif self._is_heartbeat_due():
             self.awake.set()
 
-    async def _offer(self, published: Published) -> None:
+    def _message(self, published: Published) -> bytes | None:
+        """What is sent of the next position; None when it is not for this subscriber."""
         # Told with the message itself: a token of an earlier message never skips this one.
         item, point = published.item, self._point
         self._point = ResumePoint(point.epoch, item.position, item.mark, point.account_id)
         view = published.view(self._entitlement.actor.agency_ori, self._start.partition)
-        if view is None or not is_wanted(view.alert, self._start.wanted):
-            return
-        verdict = judge(self._followed.at(self._point.position), view.alert, published.item.feed_time)
-        if verdict is not Verdict.WITHHELD:
-            await self._hand_over(view.body, quiet=verdict is Verdict.QUIET)
+        if view is None or not is_wanted(view.categories, self._start.wanted):
+            return None
+        verdict = judge(self._followed.at(item.position), view.alert, item.feed_time)
+        if verdict is Verdict.WITHHELD:
+            return None
+        return with_token(view.body, self._sealer.seal(self._point), quiet=verdict is Verdict.QUIET)
 
-    async def _hand_over(self, body: bytes, *, quiet: bool = False) -> None:
+    async def _hand_over(self, message: bytes) -> None:
         self._sending_since = time.monotonic()
-        await self._send(with_token(body, self._sealer.seal(self._point), quiet=quiet))
+        await self._send(message)
         self._sending_since = None
         self._last_sent = time.monotonic()
 

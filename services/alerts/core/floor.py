@@ -2,7 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 
-from services.alerts.core.model import Alert, Category
+from services.alerts.core.model import Category
 
 # IV.D.2: felony vehicles, stolen vehicles, AMBER and SILVER, at a minimum. A stolen plate rides on a vehicle
 # that nobody has identified yet, so it counts as stolen.
@@ -16,6 +16,6 @@ def wanted_categories(chosen: AbstractSet[Category]) -> frozenset[Category]:
     return frozenset(chosen) | FLOOR if chosen else frozenset(Category)
 
 
-def is_wanted(alert: Alert, wanted: AbstractSet[Category]) -> bool:
-    """Whether `alert` goes to a subscriber who gets `wanted`, a result of `wanted_categories`."""
-    return any(match.entry.category in wanted for match in alert.matches)
+def is_wanted(categories: AbstractSet[Category], wanted: frozenset[Category]) -> bool:
+    """Whether an alert of `categories` goes to who gets `wanted`, a result of `wanted_categories`."""
+    return not wanted.isdisjoint(categories)
