@@ -11,6 +11,7 @@ from services.search import wire_department as wire
 from services.search.app_department import DepartmentExports
 from services.search.server_search import token_of
 from services.search.wire_report import parts_of
+from services.search.wire_sensor_health import parse_partition
 
 
 class ExportServer(ExportServiceServicer):
@@ -24,7 +25,9 @@ class ExportServer(ExportServiceServicer):
     ) -> AsyncIterator[pb.ExportHeldReadsResponse]:
         """See export_service.proto."""
         asked, request_id = wire.parse_held(request, token_of(context))
-        page = await self._exports.held_page(asked, request_id, motor_carrier=wire.is_apart(request))
+        page = await self._exports.held_page(
+            asked, request_id, motor_carrier=parse_partition(request.partition)
+        )
         yield wire.held_description(page)
         for part in parts_of(page.data):
             yield pb.ExportHeldReadsResponse(data=part)
@@ -32,4 +35,6 @@ class ExportServer(ExportServiceServicer):
     async def SealExport(self, request: pb.SealExportRequest, context: Context) -> pb.SealExportResponse:
         """See export_service.proto."""
         manifest = wire.parse_seal(request, token_of(context))
-        return wire.sealed(await self._exports.seal(manifest, motor_carrier=wire.is_apart(request)))
+        return wire.sealed(
+            await self._exports.seal(manifest, motor_carrier=parse_partition(request.partition))
+        )

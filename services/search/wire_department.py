@@ -7,7 +7,6 @@ from uuid import UUID
 
 from alpr.search.v1 import export_service_pb2 as pb
 from alpr.type.v1.receipt_pb2 import AuditReceipt
-from alpr.type.v1.sensor_pb2 import PARTITION_MOTOR_CARRIER
 from services.common.errors import FieldViolation
 from services.common.identity import AccessToken
 from services.common.wire import parse_uuid, raise_violations
@@ -57,11 +56,6 @@ def parse_seal(request: pb.SealExportRequest, token: AccessToken) -> Manifest:
         request.file_count,
         request.size_bytes,
     )
-
-
-def is_apart(request: pb.ExportHeldReadsRequest | pb.SealExportRequest) -> bool:
-    """True when the request is of the Motor Carrier Safety system."""
-    return request.partition == PARTITION_MOTOR_CARRIER
 
 
 def held_description(page: ExportPage) -> pb.ExportHeldReadsResponse:
