@@ -53,6 +53,11 @@ def lies_in(point: Point, area: Area) -> bool:
 
 
 def _is_inside(point: Point, corners: Sequence[Point]) -> bool:
+    # Most places are nowhere near most areas.
+    if not any(corner.latitude >= point.latitude for corner in corners):
+        return False
+    if not any(corner.latitude <= point.latitude for corner in corners):
+        return False
     inside = False
     for a, b in pairwise((*corners, *corners[:1])):
         if _is_on(point, a, b):

@@ -65,7 +65,8 @@ def judge(filters: Sequence[Filter], alert: Alert, feed_time: datetime) -> Verdi
     """
     if not filters or is_floor(alert):
         return Verdict.TOLD
-    passed = [one for one in filters if _passes(one, alert, feed_time)]
+    hits = tuple(facets_of(alert))
+    passed = [one for one in filters if _passes(one, alert, hits, feed_time)]
     if not passed:
         return Verdict.WITHHELD
     quiet = all(any_meets(one.quiet_hours, feed_time, feed_time) for one in passed)
@@ -125,14 +126,12 @@ def percent_of(probability: float) -> int:
     return int(probability * 100 + 1e-6)
 
 
-def _passes(chosen: Filter, alert: Alert, feed_time: datetime) -> bool:
-    if chosen.hours and not any_meets(chosen.hours, alert.raise_time, feed_time):
-        return False
+def _passes(chosen: Filter, alert: Alert, hits: Sequence[tuple[Match, Facet]], feed_time: datetime) -> bool:
     sensor_agency = alert.sighting.sensor_agency_ori
-    return any(
-        _wants_entry(chosen, match, sensor_agency) and _wants_hit(chosen, facet)
-        for match, facet in facets_of(alert)
+    wants_one = any(
+        _wants_entry(chosen, match, sensor_agency) and _wants_hit(chosen, facet) for match, facet in hits
     )
+    return wants_one and (not chosen.hours or any_meets(chosen.hours, alert.raise_time, feed_time))
 
 
 def _wants_entry(chosen: Filter, match: Match, sensor_agency: str) -> bool:
