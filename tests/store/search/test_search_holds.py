@@ -15,9 +15,15 @@ import pytest_asyncio
 
 from alpr.search.v1 import archive_service_pb2 as archive_pb
 from services.common.errors import StorageUnavailableError
+from services.common.imagecrypt import SealError, open_image
 from services.search.acts import ActPlan, Acts
 from services.search.app_holds import HoldHouse, Holds
-from services.search.core.hold_seal import HoldSealError, open_held_image_key, open_held_read
+from services.search.core.hold_seal import (
+    HoldSealError,
+    open_held,
+    open_held_image_key,
+    open_held_read,
+)
 from services.search.core.holds import HoldRule, held_reads
 from services.search.core.houses import HouseNames
 from services.search.road import QuestionRoad
@@ -44,7 +50,7 @@ from tests.support.search_kit import (
     permit_for,
     us,
 )
-from tests.support.search_retention import Rig, day_ago, noon, purging, reads_of
+from tests.support.search_retention import HOLD_KEKS, Rig, day_ago, noon, purging, reads_of
 
 OVER, PLATE = day_ago(92), "HELD001"
 REASON = "the case is closed"
@@ -260,6 +266,28 @@ async def test_in_the_database_lies_no_plate_no_place_and_no_key_of_what_is_held
     assert read.read.lattice.SerializeToString() not in everything
 
 
+@pytest.mark.clause("IV.E.3", "IV.A.5")
+async def test_every_login_every_wrapping_key_and_the_object_store_open_no_held_picture_without_a_permit(
+    rig: Rig, names: HouseNames
+) -> None:
+    (read,) = reads_of(OVER, 1, plate=PLATE)
+    await rig.plant([read], names)
+    hold_id, sha256 = await hold(rig, names, PLATE), read.read.image.sha256
+    await purge(rig)
+    house = rig.house(names)
+    # All that the process has without a question on record: the hold's key, and what lies in the store.
+    key = house.keys.opened(hold_id, (await house.store.keys(OVER))[hold_id])
+    stored = (rig.folder / names.holds / str(hold_id) / sha256.hex()).read_bytes()
+    inner = open_held(key, hold_id, sha256, stored)
+
+    assert read.read.read_id.encode() not in inner
+    for guess in (key, *HOLD_KEKS.values(), bytes(32)):
+        with pytest.raises(SealError):
+            open_image(guess, OVER, sha256, inner)
+    # With the key of the day's own row, which a permit alone gives out, it does.
+    assert open_image(read.read.image.image_key, OVER, sha256, inner) == read.read.read_id.encode()
+
+
 async def test_what_is_held_is_given_out_in_stable_pages(
     rig: Rig, login: asyncpg.Connection, names: HouseNames
 ) -> None:
@@ -412,7 +440,7 @@ async def test_acts_that_a_crash_left_without_an_outcome_get_theirs_once(rig: Ri
     for row in await rig.admin(f"SELECT intent_id, release_intent_id FROM {names.schema}.hold"):  # noqa: S608
         rig.log.intents.update({one: ActPlan(uuid4(), "hold", "") for one in row if one is not None})
     rig.log.outcomes.clear()
-    own = HoldHouse(names, store, house.images, house.keys)
+    own = HoldHouse(store, house.images, house.keys)
     holds = Holds(cast(Acts, rig.log), own, cast(QuestionRoad, None))
 
     counts = [await holds.settle(), await holds.settle()]
