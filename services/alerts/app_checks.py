@@ -34,8 +34,8 @@ class RecordChecks:
             DependencyUnavailableError: It did not answer; nothing was recorded but that somebody asked.
             AlprError: What audit refuses with, or that it does not answer. Nobody was asked.
         """
-        self._connector.require()
         actor, alert = await self._acts.person_and_alert(question.alert_id, token, "alert.ask")
+        self._connector.require()
         act = Act(question.request_id, "alert.ask", alert.alert_id, actor.agency_ori, _details(question))
         intent = await self._acts.intend(act, alert, token)
         check_id = uuid5(_NAMES, f"{intent.actor.account_id}/{question.request_id}")
