@@ -101,6 +101,7 @@ class Acts:
         self._told = told
         self._waiting: defaultdict[str, deque[Act]] = defaultdict(deque)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._acknowledged: set[str] = set()
 
     def put(self, *acts: Act) -> None:
         """Sends `acts`, all of one alert, behind what was put before them."""
@@ -112,6 +113,13 @@ class Acts:
     def words(self, alert_id: str) -> tuple[str, ...]:
         """The words of what is on its way for the alert."""
         return tuple(act.word for act in self._waiting.get(alert_id, ()))
+
+    def has_seen(self, alert_id: str) -> bool:
+        """Whether the person at this board does something about it just now, or has acknowledged it here.
+
+        The feed may tell of it some time after the service has answered.
+        """
+        return alert_id in self._waiting or alert_id in self._acknowledged
 
     @property
     def count(self) -> int:
@@ -138,6 +146,8 @@ class Acts:
         act = waiting.popleft()
         if error is not None:
             waiting.clear()
+        elif isinstance(act.request, pb.AcknowledgeAlertRequest):
+            self._acknowledged.add(act.alert_id)
         self._told(act, error)
 
     async def _answer(self, act: Act) -> AlprError | None:

@@ -223,7 +223,7 @@ class WatchApp(App[None]):
     # --- the bell
 
     def _ring(self) -> None:
-        unanswered = [one for one in self._board.open_alerts() if not self.acts.words(one.alert_id)]
+        unanswered = [one for one in self._board.open_alerts() if not self.acts.has_seen(one.alert_id)]
         strokes = self._bell.strokes(unanswered, time.monotonic())
         if strokes and (self._striking is None or self._striking.done()):
             self._striking = asyncio.create_task(self._strike(strokes))
@@ -251,7 +251,7 @@ class WatchApp(App[None]):
     def action_next(self) -> None:
         """Selects the most urgent alert that nobody has seen, nor acknowledged here a moment ago."""
         unseen = (one for one in self._table.rows if not one.acknowledged)
-        wanted = next((one for one in unseen if not self.acts.words(one.alert_id)), None)
+        wanted = next((one for one in unseen if not self.acts.has_seen(one.alert_id)), None)
         if wanted is not None:
             self._table.select(wanted.alert_id)
             self._needs_drawing = True
