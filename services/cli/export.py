@@ -117,6 +117,9 @@ def verify(
 async def _export_house(wanted: Wanted, page_size: int, house: House) -> tuple[dict[str, int], list[str]]:
     """How many records of a data set are in the folder now, sealed; names of what the person may not have."""
     session, out = wanted.session, wanted.out
+    # An address that nobody gave is said now, not after hours.
+    for service in ("alerts", "search", *({list_named(name).service for name in house.lists})):
+        session.connection.target(service)
     counts = {"reads": await export_reads(wanted, page_size)}
     kept, not_included = await export_kept(
         session, wanted.justification, out, wanted.partition, pictures=wanted.pictures

@@ -56,9 +56,10 @@ def person(leaving: Leaving, tls: DevelopmentAuthority, officer: Officer) -> Per
             **os.environ,
             "PW_SEARCH_TARGET": leaving.house.user_target,
             "PW_AUDIT_TARGET": leaving.house.audit.user_target,
-            # There is neither matcher nor alerts in this house; their parts are then not included.
+            # There is neither matcher nor alerts nor ocr in this house; their parts are then not included.
             "PW_MATCHER_TARGET": leaving.house.audit.user_target,
             "PW_ALERTS_TARGET": leaving.house.audit.user_target,
+            "PW_OCR_PEOPLE_TARGET": leaving.house.audit.user_target,
             "PW_CA_FILE": str(tls.ca_file),
             "PW_TOKEN": officer.token(),
             "COLUMNS": "240",
