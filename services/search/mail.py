@@ -13,8 +13,8 @@ import aiosmtplib
 
 from services.common.clock import Clock
 
-# Replies about mailbox or message that another try gets again (RFC 5321, 4.2.2); others of 500 and more are about
-# how we speak, which somebody can put right.
+# Replies about mailbox or message, which another try gets again (RFC 5321, 4.2.2). Others of 500
+# and more are about how we speak, and somebody can put that right.
 _FOR_GOOD: Final = range(550, 560)
 
 
