@@ -16,10 +16,11 @@ medians. Run it with `make bench NAME=audit [DATA=folder]`; DATA is where the da
     verify_one_process_per_s            the same in one process, over a tenth of them
     rpc_64_to_echo, rpc_64_p99_to_echo, store_to_plain, store_to_single        paired ratios
 
-What keeps Authorize from an empty RPC's pace is the work of one process: three reads (account, retention period,
-sensor groups, all as they stand at that moment, so that a suspension counts for the very next question), some
-sixteen salted commitments, and its share of a batch. What does not change is worked out once: the signature of a
-token, and the policies' answer to the same question. Three replicas of one log do about twice as much as one.
+What keeps Authorize from an empty RPC's pace is the work of one process: three reads (account, retention
+period, sensor groups, as they stand at that moment, so that a suspension counts for the very next question),
+some sixteen salted commitments, and its share of a batch. What does not change is worked out once: the
+signature of a token, and the policies' answer to the same question. Three replicas of one log do about twice
+as much as one.
 """
 
 from __future__ import annotations
