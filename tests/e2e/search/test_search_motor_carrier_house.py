@@ -337,11 +337,17 @@ async def test_a_data_set_that_nobody_knows_is_refused_by_every_call(scales: Sca
     retention, reports, register = scales.retention, scales.leaving.reports, scales.register
     calls = (
         (retention.PlaceHold, hold_request("AB1234", **unknown)),
-        (retention.ReleaseHold, pb.ReleaseHoldRequest(**unknown)),
+        (
+            retention.ReleaseHold,
+            pb.ReleaseHoldRequest(request_id=str(uuid4()), hold_id=str(uuid4()), reason="closed", **unknown),
+        ),
         (retention.ListHolds, pb.ListHoldsRequest(**unknown)),
         (retention.ListHeldReads, pb.ListHeldReadsRequest(**asked(hold_id=str(uuid4()), **unknown))),
-        (register.ListDisseminations, register_pb.ListDisseminationsRequest(**unknown)),
-        (reports.ListEvidence, report_pb.ListEvidenceRequest(**unknown)),
+        (
+            register.ListDisseminations,
+            register_pb.ListDisseminationsRequest(request_id=str(uuid4()), **unknown),
+        ),
+        (reports.ListEvidence, report_pb.ListEvidenceRequest(request_id=str(uuid4()), **unknown)),
     )
     for call, request in calls:
         error = await refused(call(request, metadata=scales.supervisor.metadata))
