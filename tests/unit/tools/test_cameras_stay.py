@@ -13,7 +13,7 @@ from tools import notices
 
 # What the makers of cameras call it: ONVIF PTZ, RTSP SET_PARAMETER, and plain words.
 VERBS = re.compile(
-    r"Move|Pan|Tilt|Zoom|Turn|Rotate|Aim|Point|Steer|Adjust|Control|Command|Configure|Preset|Ptz|Home|Focus|Reboot"
+    r"Move|Pan|Tilt|Zoom|Turn|Rotate(?!WebhookSecret)|Aim|Point|Steer|Adjust|Control|Command|Configure|Preset|Ptz|Home|Focus|Reboot"
 )
 PARTS = re.compile(
     r"(^|_)(pan|tilt|zoom|azimuth|elevation|heading|bearing|yaw|pitch|ptz|preset|focus|aim)(_|$)"
