@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from PIL import Image
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1 import hit_pb2, notice_pb2
 from services.common.client import bearer
 from services.common.database import admin_connection
-from tests.support.alerts_rig import AlertsRig, entry_message, hit_message
+from tests.support.alerts_rig import AlertsRig, entry_message, hit_message, settings_for, start_rig
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.terminal import DOWN, ENTER, ESCAPE, Terminal, on_terminal
 
@@ -27,6 +28,15 @@ pytestmark = pytest.mark.timeout(240)
 Board = Callable[..., AbstractAsyncContextManager[Terminal]]
 PLATEWARDEN = str(Path(sys.executable).with_name("platewarden"))
 WAITS = re.compile(r"unseen (\d+):(\d\d)")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def rig(database, audit, tls, folder) -> AsyncIterator[AlertsRig]:
+    """A service whose timers are long: no alert of an earlier test escalates on the board of a later one."""
+    settings = settings_for(folder, tls, database, audit.port, heartbeat_seconds=0.3, acknowledge_seconds=600)
+    running = await start_rig(settings, tls)
+    yield running
+    await running.stop()
 
 
 @pytest.fixture
@@ -167,6 +177,21 @@ async def test_an_urgent_alert_rings_again_and_again_until_somebody_has_seen_it(
         rung = terminal.bells
         await asyncio.sleep(7)
         assert terminal.bells == rung
+
+
+@pytest.mark.clause("IV.D.3")
+async def test_what_nobody_acknowledged_in_time_is_called_escalated(
+    database, audit, tls, folder, board
+) -> None:
+    hasty = settings_for(folder, tls, database, audit.port, heartbeat_seconds=0.3, acknowledge_seconds=1)
+    other = await start_rig(hasty, tls)
+    try:
+        async with board(target=f"127.0.0.1:{other.server.user_port}") as terminal:
+            await other.raise_hits(hit_message())
+            await terminal.shows("ESCALATED")
+            await terminal.shows("not acknowledged by")
+    finally:
+        await other.stop()
 
 
 @pytest.mark.clause("II.A", "IV.D.2")
