@@ -43,7 +43,7 @@ _CROP_BYTES: Final = 4 << 10
 _OVERVIEW_BYTES: Final = 32 << 10
 _POSITIONS: Final = """
 SELECT f.position, a.plate FROM alerts.feed f JOIN alerts.alert a USING (alert_id)
-WHERE a.plate ~ '^B[0-9]{7}$'
+WHERE f.kind = 1 AND a.plate ~ '^B[0-9]{7}$'
 """
 _CALL_SECONDS: Final = 20.0
 
@@ -106,7 +106,7 @@ class House:
                 return
 
     async def positions(self) -> Mapping[int, int]:
-        """The feed's position of each number, as the database has it."""
+        """The feed's position at which each number was raised; an alert that escalates gets further ones."""
         connection = await asyncpg.connect(self.stack.admin_url)
         try:
             return {number_of(row["plate"]): row["position"] for row in await connection.fetch(_POSITIONS)}
