@@ -108,9 +108,11 @@ class Escorts:
         attempt = Attempt("", "escort.cut", resource=escort_id, request_id=call.request_id)
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
-            before = await self._store.by_id(escort_id)
-            thing = Thing(escort_id, agency=before.agency_ori)
+            thing = Thing(escort_id, agency=person.account.profile.agency_ori)
             self._gate.permit(person, "escort.cut", thing)
+            before = await self._store.by_id(escort_id)
+            if before.agency_ori != thing.agency:
+                raise EscortNotFoundError("there is no such escort", resource=escort_id)
         by = person.account.account_id
         await self._actor.carry_out(
             Act("escort.cut", thing, {"vendor": before.vendor_account_id}),
