@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +38,10 @@ class Got:
 
 
 class Receiver:
-    """Answers 200, or what `answers` says next; keeps every request."""
+    """Answers 200, or what `answers` says next; keeps every request.
+
+    `meanwhile` is awaited while the sender waits for the answer.
+    """
 
     def __init__(self) -> None:
         self.got: list[Got] = []
@@ -46,6 +49,7 @@ class Receiver:
         self.always = 200
         self.headers: dict[str, str] = {}
         self.delay = 0.0
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self.port = 0
         self._news = asyncio.Event()
 
@@ -69,6 +73,8 @@ class Receiver:
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.read()
         await asyncio.sleep(self.delay)
+        if self.meanwhile is not None:
+            await self.meanwhile()
         status = self.answers.popleft() if self.answers else self.always
         self.got.append(Got({key.lower(): value for key, value in request.headers.items()}, body, status))
         self._news.set()
