@@ -193,6 +193,8 @@ class LogQuestions:
         return found[:MOST_UNFINISHED], len(found) > MOST_UNFINISHED
 
     async def _entry(self, person: Person, action: str, entry_id: str) -> tuple[StoredEntry, Decision]:
+        # Who may not do it at all is not told whether there is such an entry.
+        self._gate.permit(person, action, Thing(entry_id, agency=person.account.profile.agency_ori))
         entry = await self._log.find(entry_id)
         if entry is None:
             raise EntryNotFoundError("there is no such entry", resource=entry_id)

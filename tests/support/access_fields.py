@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from random import random
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,8 @@ _QUESTIONS = (
     *("ExportReport", "ExportEvidence", "ExportReads"),
 )
 
+# What follows the first message of a stream.
+FOLLOWS = {"CompareDataSet": {"chunk": b"plate\nAB1234\n"}}
 _STATED = ("RecordDeletion", "RecordCorrection", "RecordTold")
 
 
@@ -51,6 +54,35 @@ def _people(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
         "GrantNonAgencyAccess": {"decision": decision},
         "GrantRole": {"role": audit_pb.ROLE_USER},
         "RevokeRole": {"role": audit_pb.ROLE_USER},
+        "PublishDocument": {
+            "document": {
+                **{
+                    "kind": 1,
+                    "version": mark,
+                    "title": "ENF-051",
+                    "text": "The directive.",
+                    "sha256": bytes(32),
+                },
+                "effective_time": _ago(-24 * 30 - random() * 24),
+            }
+        },
+        "EscortVendor": {
+            **{"vendor_account_id": facts["vendor_id"], "scope": 1, "minutes": 10, "escort_id": None},
+            "reason": "work order 4711",
+        },
+        "OpenIncident": {"kind": 1, "summary": "a laptop was stolen", "discover_time": _ago(1)},
+        "RecordIncidentNotice": {"notice": {"recipient": 1, "name": "C", "way": "telephone"}},
+        "CloseIncident": {"finding": "sessions were ended"},
+        "RecordContract": {
+            "contract": {
+                **{"kind": 1, "party": "Motorola", "subject": "licences", "document_sha256": bytes(32)},
+                **{"start_time": _ago(1), "end_time": _ago(-24), "warning_days": 90},
+            }
+        },
+        "RequestSupport": {"category": 1, "details": "a camera is out of focus"},
+        "CloseSupport": {"resolution": "lens replaced"},
+        "EndAccount": {"end_time": None, "reason": "goes on"},
+        "ReviewAccount": {"finding": "still needed"},
         "ExplainPolicy": {"action": "question.reads", "role": 0},
         "Authorize": {},
     }
@@ -111,6 +143,10 @@ def _lists(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
 def _dispatch(mark: str) -> dict[str, dict[str, Any]]:
     position = {"latitude": 41.9, "longitude": -87.6, "position_time": _ago(0)}
     return {
+        "DiscloseFields": {"fields": ["action"], "recipient": "State's Attorney"},
+        "RedactField": {
+            **{"field": "purpose", "legal_basis": "order of the court", "document_sha256": "0" * 64},
+        },
         "RegisterAsset": {"call_sign": f"P-{mark}".upper()},
         "BoardAsset": {"asset_id": None, "call_sign": "P-1"},
         "ReportAssetPosition": {"position": position},
@@ -121,12 +157,23 @@ def _dispatch(mark: str) -> dict[str, dict[str, Any]]:
 
 
 def _others(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    mark = uuid4().hex[:8]
     recipient = {"kind": 2, "agency_ori": facts["other_ori"], "organisation": "Another", "person": "Det. A"}
     justification = dict(JUSTIFICATION)
     return {
-        "VerifyAlert": {"state": 2},
+        "VerifyAlert": {"state": 2, "check_id": None},
+        "RegisterAsset": {"unit": facts["unit"], "call_sign": mark.upper()},
+        "BoardAsset": {"call_sign": None},
+        "Broadcast": {"asset_ids": [facts["asset_id"]]},
+        "ReportAssetPosition": {"position": {"latitude": 41.9, "longitude": -87.6, "position_time": _ago(0)}},
+        "CreateWebhook": {"name": mark, "url": "https://cad.example.gov/alerts", "filter": None},
+        "CreateSubscription": {"name": mark, "filter": None},
+        "UpdateSubscription": {"name": mark, "filter": None},
         "CompareDataSet": {
-            "header": {"request_id": str(uuid4()), "justification": justification, "kind": 2},
+            "header": {
+                **{"request_id": str(uuid4()), "justification": justification, "kind": 1},
+                "time_zone": "America/Chicago",
+            },
         },
         "RecordDissemination": {
             "recipient": {**recipient, "purpose": "homicide investigation in their county"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from services.common.client import ClientTls, bearer, service_channel, user_channel
+from services.common.errors import from_rpc_error
 from services.dev.pki import DevelopmentAuthority
 from services.dev.supervisor import Supervisor
 
@@ -22,7 +23,7 @@ REFUSED: Final = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PER
 # What an answer to a call looks like that was let through and then waits for more.
 OPEN: Final = "OPEN"
 _SECONDS: Final = 12.0
-_HEARS_AT_ONCE: Final = 1.0
+_HEARS_AT_ONCE: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,12 @@ class Callers:
     stack: Supervisor
     _channels: dict[tuple[str, str], grpc.aio.Channel] = field(default_factory=dict)
 
-    async def outcome(self, who: Principal, method: MethodDescriptor, request: Message) -> str:
+    async def outcome(self, who: Principal, method: MethodDescriptor, *requests: Message) -> str:
         """Name of the status code with which the call ended; OK with its first answer, OPEN without one."""
-        call = self._call(who, method, request)
+        call = self._call(who, method, requests[0])
         try:
             async with asyncio.timeout(_SECONDS):
-                await _first(call, request if method.client_streaming else None)
+                await _first(call, requests if method.client_streaming else ())
         except grpc.aio.AioRpcError as error:
             return error.code().name
         except TimeoutError:
@@ -54,6 +55,13 @@ class Callers:
         finally:
             call.cancel()
         return grpc.StatusCode.OK.name
+
+    async def answer(self, who: Principal, method: MethodDescriptor, request: Message) -> Any:
+        """The answer to a unary call, which must have one."""
+        try:
+            return await self._call(who, method, request)
+        except grpc.aio.AioRpcError as error:
+            raise AssertionError(f"{method.name}: {from_rpc_error(error).violations}") from error
 
     async def close(self) -> None:
         """Closes the channels."""
@@ -71,7 +79,9 @@ class Callers:
             response_deserializer=answer.FromString,
         )
         metadata = (bearer(self.stack.token(who.subject)),) if who.subject else ()
-        return make(metadata=metadata) if method.client_streaming else make(request, metadata=metadata)
+        if method.client_streaming:
+            return make(metadata=metadata, timeout=_SECONDS)
+        return make(request, metadata=metadata, timeout=None if method.server_streaming else _SECONDS)
 
     def _channel(self, who: Principal, service: str) -> grpc.aio.Channel:
         key = ("" if who.tls is None else who.name, service)
@@ -93,14 +103,15 @@ def machines(authority: DevelopmentAuthority, sensor_id: str, agency_ori: str) -
         yield Principal(title, ClientTls(made.cert_file, made.key_file, made.ca_file))
 
 
-async def _first(call: Any, request: Message | None) -> None:
+async def _first(call: Any, requests: Sequence[Message]) -> None:
     """Returns with the first answer; raises what the call ended with instead."""
-    if request is not None:
+    if requests:
         # Who writes into a call that has just ended is told so by the transport, and not by the server.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(call.code())), _HEARS_AT_ONCE)
         if not call.done():
-            await call.write(request)
+            for request in requests:
+                await call.write(request)
             await call.done_writing()
     if isinstance(call, grpc.aio.UnaryStreamCall | grpc.aio.StreamStreamCall):
         await call.read()
