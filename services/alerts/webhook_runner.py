@@ -23,6 +23,8 @@ class WebhookRunner:
         self._parts = parts
         self._holder = uuid4()
         self._running: dict[UUID, asyncio.Task[None]] = {}
+        # A claim that was broken off may have come through all the same.
+        self._claimed: set[UUID] = set()
         self._awake = asyncio.Event()
 
     def wake(self) -> None:
@@ -42,10 +44,9 @@ class WebhookRunner:
 
     async def close(self) -> None:
         """Returns when nothing is posted any more, and others may take over at once."""
-        held = list(self._running)
-        await self._end(held)
+        await self._end(list(self._running))
         try:
-            await self._parts.messages.release(held, self._holder)
+            await self._parts.messages.release(list(self._claimed), self._holder)
         except AlprError as error:
             # The holds run out by themselves.
             log.warning("webhooks_not_released", error=type(error).__name__)
@@ -64,6 +65,7 @@ class WebhookRunner:
     async def _claim(self, webhook_id: UUID) -> None:
         kept = await self._parts.webhooks.get(webhook_id)
         hold = Hold(kept.webhook, self._holder)
+        self._claimed.add(webhook_id)
         cursor = await self._parts.messages.claim(hold, self._parts.pace.hold_seconds)
         if cursor is not None:
             delivery = WebhookDelivery(self._parts, hold, cursor)

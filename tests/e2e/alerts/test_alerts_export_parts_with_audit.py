@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import grpc
 import pytest
@@ -216,7 +216,11 @@ async def test_a_part_that_is_not_there_makes_the_export_incomplete(office: Offi
 
 @pytest.mark.parametrize(
     ("part", "after"),
-    [(pb.ALERT_PART_ASSETS, "7"), (pb.ALERT_PART_DELIVERIES, "x"), (pb.ALERT_PART_SUBSCRIPTIONS, str(uuid4))],
+    [
+        (pb.ALERT_PART_ASSETS, "7"),
+        (pb.ALERT_PART_DELIVERIES, "x"),
+        (pb.ALERT_PART_SUBSCRIPTIONS, str(UUID(int=1))),
+    ],
 )
 async def test_a_position_that_is_none_is_named(
     office: Office, tmp_path: Path, part: pb.AlertPart.ValueType, after: str
