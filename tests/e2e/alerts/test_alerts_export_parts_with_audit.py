@@ -219,7 +219,7 @@ async def test_a_part_that_is_not_there_makes_the_export_incomplete(office: Offi
     [
         (pb.ALERT_PART_ASSETS, "7"),
         (pb.ALERT_PART_DELIVERIES, "x"),
-        (pb.ALERT_PART_SUBSCRIPTIONS, str(UUID(int=1))),
+        (pb.ALERT_PART_SUBSCRIPTIONS, "no position"),
     ],
 )
 async def test_a_position_that_is_none_is_named(
