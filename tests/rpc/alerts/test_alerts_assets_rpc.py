@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 
 from services.common.errors import (
     AlreadyExistsError,
@@ -18,13 +19,13 @@ from tests.support.alerts_rig import kind, reason, refused
 from tests.support.dispatch_rig import HERE, KILOMETRE, Caller, call_sign, car, request_id
 
 
-@pytest.fixture
-def centre(rig) -> Caller:
+@pytest_asyncio.fixture(loop_scope="session")
+async def centre(rig) -> Caller:
     return Caller(rig, "dispatch")
 
 
-@pytest.fixture
-def officer(rig) -> Caller:
+@pytest_asyncio.fixture(loop_scope="session")
+async def officer(rig) -> Caller:
     return Caller(rig, "officer")
 
 

@@ -27,18 +27,18 @@ CONFIRMED = notice_pb2.VERIFICATION_STATE_CONFIRMED
 NOT_CONFIRMED = notice_pb2.VERIFICATION_STATE_NOT_CONFIRMED
 
 
-@pytest.fixture
-def centre(rig) -> Caller:
+@pytest_asyncio.fixture(loop_scope="session")
+async def centre(rig) -> Caller:
     return Caller(rig, "dispatch")
 
 
-@pytest.fixture
-def officer(rig) -> Caller:
+@pytest_asyncio.fixture(loop_scope="session")
+async def officer(rig) -> Caller:
     return Caller(rig, "officer")
 
 
-@pytest.fixture
-def colleague(rig) -> Caller:
+@pytest_asyncio.fixture(loop_scope="session")
+async def colleague(rig) -> Caller:
     return Caller(rig, "colleague")
 
 

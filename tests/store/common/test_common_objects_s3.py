@@ -15,7 +15,9 @@ from services.common.errors import AlreadyExistsError, NotFoundError, StorageUna
 from services.common.imagecrypt import image_key, seal_image
 from services.common.objects import FileObjectStore, KeepsVersionsError, ObjectStore, Usage
 from services.common.objects_s3 import S3ObjectStore
+from services.search.core.houses import ARCHIVE
 from services.search.day_images import DayImages
+from services.search.held_images import HeldImages
 from tests.support.s3_server import S3Server, s3_server
 
 DAY = date(2026, 8, 27)
@@ -104,21 +106,22 @@ async def test_what_is_no_key_is_refused_before_it_is_sent(store: ObjectStore, k
 
 @pytest.mark.clause("IV.E.1", "IV.E.3")
 async def test_a_day_ends_and_a_hold_keeps_its_picture(store: ObjectStore) -> None:
-    images, hold, image = DayImages(store, b"h" * 32), uuid4(), b"a picture"
+    images, held = DayImages(store), HeldImages(store, ARCHIVE)
+    hold, hold_key, image = uuid4(), b"h" * 32, b"a picture"
     sha256 = hashlib.sha256(image).digest()
     key = image_key(b"d" * 32, sha256)
     await store.put(f"days/{DAY}/{sha256.hex()}", seal_image(key, DAY, image))
     await store.put(f"days/{DAY}/key", b"wrapped")
 
     before = await images.usage(DAY)
-    parted = await images.part(hold, DAY, sha256)
+    parted = await held.part(hold, hold_key, DAY, sha256)
     await images.remove(DAY)
 
     assert (before, parted) == ((Usage(1, len(image) + 16), True), True)
     assert await images.days() == []
-    assert await images.held_image(hold, DAY, sha256, key) == image
-    await images.remove_hold(str(hold))
-    assert await images.names("holds") == []
+    assert await held.image(hold, hold_key, DAY, sha256, key) == image
+    await held.remove(str(hold))
+    assert await held.holds() == []
 
 
 async def test_a_store_that_cannot_be_reached_is_said_so(
