@@ -205,6 +205,7 @@ def _sensors() -> list[sensor_pb2.Sensor]:
             status=status[n],
             approved_from=start,
             partition=partition,
+            unit="District 15",
         )
         for sensor_id, agency, n, partition in wanted
     ]

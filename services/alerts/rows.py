@@ -33,7 +33,7 @@ Row: TypeAlias = asyncpg.Record
 
 SIGHTING_COLUMNS = (
     "read_id, plate, state, capture_time, receive_time, latitude, longitude, place_description, sensor_id, "
-    "sensor_agency_ori, sensor_group, model_version, crop_key, overview_key"
+    "sensor_agency_ori, sensor_group, model_version, crop_key, overview_key, sensor_unit"
 )
 MATCH_COLUMNS = (
     "entry_id, list_version, hot_list_id, hot_list_name, list_agency_ori, list_activated_at, source, "
@@ -58,6 +58,7 @@ def sighting_of(row: Row) -> Sighting:
         model_version=row["model_version"],
         crop_key=row["crop_key"],
         overview_key=row["overview_key"],
+        sensor_unit=row["sensor_unit"],
     )
 
 
@@ -78,6 +79,7 @@ def sighting_values(sighting: Sighting) -> tuple[object, ...]:
         sighting.model_version,
         sighting.crop_key,
         sighting.overview_key,
+        sighting.sensor_unit,
     )
 
 
@@ -157,6 +159,7 @@ def facet_of(row: Row) -> Facet:
         longitude=row["longitude"],
         percent=row["percent"],
         severity=Severity(row["severity"]),
+        sensor_unit=row["sensor_unit"],
     )
 
 

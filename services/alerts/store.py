@@ -69,7 +69,8 @@ FROM alerts.alert_entry e CROSS JOIN LATERAL (
 ) s ON true WHERE e.alert_id = ANY($1::uuid[])
 """  # noqa: S608 - constants of this package
 _FACETS = """
-SELECT alert_id, entry_id, list_version, sensor_id, sensor_group, latitude, longitude, percent, severity
+SELECT alert_id, entry_id, list_version, sensor_id, sensor_group, latitude, longitude, percent, severity,
+       sensor_unit
 FROM alerts.alert_facet WHERE alert_id = ANY($1::uuid[])
 """
 _ESCALATIONS = """

@@ -54,7 +54,8 @@ INSERT INTO alerts.alert_entry (alert_id, entry_id, list_version) VALUES ($1, $2
 """
 _INSERT_FACET = """
 INSERT INTO alerts.alert_facet (alert_id, entry_id, list_version, sensor_id, sensor_group, latitude,
-    longitude, percent, severity) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
+    longitude, percent, severity, sensor_unit) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    ON CONFLICT DO NOTHING
 """
 _HIT_COLUMNS = f"alert_id, hit_time, {SIGHTING_COLUMNS}, {MATCH_COLUMNS}, match_revision"
 _HIT_PLACES = ", ".join(f"${place + 1}" for place in range(_HIT_COLUMNS.count(",") + 1))
@@ -199,6 +200,7 @@ def _facet_row(alert_id: UUID, sighting: Sighting, match: Match) -> tuple[object
         round(place.longitude, _FACET_DECIMALS),
         percent_of(match.probability),
         int(severity(match)),
+        sighting.sensor_unit,
     )
 
 

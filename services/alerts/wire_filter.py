@@ -24,6 +24,7 @@ _MOST_HOURS = 20
 _MOST_CORNERS = 100
 _FEWEST_CORNERS = 3
 _LONGEST_RADIUS_METERS = 1_000_000
+_LONGEST_UNIT = 200
 _CERTAIN = 100
 _POLE = 90
 _DATE_LINE = 180
@@ -46,6 +47,7 @@ def parse_filter(message: pb.AlertFilter, checks: Checks) -> Filter:
     lists = _several(checks, "hot_list_ids", message.hot_list_ids, _MOST_NAMES)
     oris = _several(checks, "agency_oris", message.agency_oris, _MOST_NAMES)
     areas = _several(checks, "areas", message.areas, _MOST_AREAS)
+    units = _several(checks, "units", message.units, _MOST_NAMES)
     return Filter(
         categories=frozenset(Category(one) for one in message.categories if one in _CATEGORIES),
         hot_list_ids=frozenset(checks.uuid(name, one) for name, one in lists),
@@ -59,6 +61,7 @@ def parse_filter(message: pb.AlertFilter, checks: Checks) -> Filter:
         min_percent=message.min_match_percent,
         hours=_all_hours(checks, "hours", message.hours),
         quiet_hours=_all_hours(checks, "quiet_hours", message.quiet_hours),
+        units=frozenset(checks.text(name, one, longest=_LONGEST_UNIT) for name, one in units),
     )
 
 

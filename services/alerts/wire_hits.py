@@ -117,6 +117,7 @@ def _sighting(message: pb.Hit, read: read_pb2.Read, checks: Checks) -> Sighting:
         model_version=checks.optional("model_version", read.model_version, longest=_LONGEST),
         crop_key="",
         overview_key="",
+        sensor_unit=checks.optional("sensor_unit", message.sensor_unit, longest=_LONGEST),
     )
 
 

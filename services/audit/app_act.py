@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.audit.app_gate import Attempt, Gate, Person
 from services.audit.app_log import Draft, Log
@@ -31,11 +31,13 @@ class Act:
         action: The action's name.
         thing: What it is done to.
         details: What else must be known to understand it later.
+        words: What else makes it this act and no other, and is kept out of the log: people's own words.
     """
 
     action: str
     thing: Thing
     details: Mapping[str, str]
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 class Actor:
@@ -71,7 +73,11 @@ class Actor:
         details = {f"detail.{name}": value for name, value in act.details.items()}
         content = {"action": act.action, "resource": act.thing.name, "agency": act.thing.agency, **details}
         attempt.note(**content)
-        values = {**attempt.values(), "decision": "allowed", REQUEST_DIGEST: digest_of(content)}
+        values = {
+            **attempt.values(),
+            "decision": "allowed",
+            REQUEST_DIGEST: digest_of({**content, **act.words}),
+        }
         key = f"act/{values['actor']}/{call.request_id}"
         intent = await self._log.append(Draft(EntryKind.INTENT, key, values))
         intent_id = intent.entry.entry_id

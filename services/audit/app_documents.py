@@ -60,13 +60,15 @@ class Documents:
             thing = Thing(name, agency=person.account.profile.agency_ori)
             self._gate.permit(person, action, thing)
         made = replace(given, document_id=name, agency_ori=thing.agency, publish_time=self._clock.now())
-        act = Act(action, thing, _details(made))
+        act = Act(action, thing, _details(made), {"text": made.shown})
         await self._actor.carry_out(act, call, attempt, lambda intent: self._store.publish(intent, made))
         return await self._document(name, thing.agency)
 
     async def listed(self, call: Call) -> list[Listed]:
         """The agency's versions as they concern the caller."""
-        person = await self._own(call, "document.list", Attempt("", "document.list"))
+        attempt = Attempt("", "document.list")
+        async with self._gate.recording(attempt):
+            person = await self._own(call, "document.list", attempt)
         return await self._for(person)
 
     async def acknowledge(self, call: Call, document_id: str) -> Listed:
@@ -113,10 +115,9 @@ class Documents:
         return await self._store.readers(ori, document_id, after, limit)
 
     async def _own(self, call: Call, action: str, attempt: Attempt) -> Person:
-        async with self._gate.recording(attempt):
-            person = await self._gate.person(call.token, attempt)
-            own = Thing(person=person.account.account_id, agency=person.account.profile.agency_ori)
-            self._gate.permit(person, action, own)
+        person = await self._gate.person(call.token, attempt)
+        own = Thing(person=person.account.account_id, agency=person.account.profile.agency_ori)
+        self._gate.permit(person, action, own)
         return person
 
     async def _for(self, person: Person) -> list[Listed]:

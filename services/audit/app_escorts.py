@@ -90,7 +90,7 @@ class Escorts:
         seen, looks = 0, 0
         while await self._store.stay(escort_id):
             if looks % _HEARTBEAT_LOOKS == 0:
-                await self._still(call)
+                await self._still(call, escort_id)
                 yield await self._store.by_id(escort_id)
             for made in await self._store.calls(escort_id, seen):
                 seen = made.number
@@ -127,10 +127,12 @@ class Escorts:
         person = await self._actor.signed_in(call, "escort.list", Thing())
         return await self._store.page(person.account.profile.agency_ori, before, limit)
 
-    async def _still(self, call: Call) -> None:
+    async def _still(self, call: Call, escort_id: str) -> None:
+        attempt = Attempt("", "escort.begin", resource=escort_id)
         try:
-            person = await self._gate.person(call.token, Attempt("", "escort.begin"))
-            self._gate.permit(person, "escort.begin", Thing(agency=person.account.profile.agency_ori))
+            async with self._gate.recording(attempt):
+                person = await self._gate.person(call.token, attempt)
+                self._gate.permit(person, "escort.begin", Thing(agency=person.account.profile.agency_ori))
         except (UnauthenticatedError, NotPermittedError) as error:
             raise EntitlementEndedError(error.message, metadata=error.metadata) from None
         if person.identity.expires_at <= self._clock.now():

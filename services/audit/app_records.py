@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -52,11 +53,13 @@ class _Records:
         self._actor = means.actor
         self._clock = means.clock
 
-    async def _permitted(self, call: Call, attempt: Attempt, action: str) -> Person:
+    @asynccontextmanager
+    async def _permitted(self, call: Call, attempt: Attempt, action: str) -> AsyncIterator[Person]:
+        """The person, who may do `action`; what is refused inside is recorded as well."""
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
             self._gate.permit(person, action, Thing(agency=_agency(person)))
-        return person
+            yield person
 
     async def _do(
         self, call: Call, attempt: Attempt, act: Act, change: Callable[[str], Awaitable[None]]
@@ -90,14 +93,15 @@ class Incidents(_Records):
             InvalidFieldError: It was noticed ahead of now, or too long ago.
         """
         attempt = Attempt("", "incident.open", request_id=call.request_id)
-        person = await self._permitted(call, attempt, "incident.open")
-        now, ori = self._clock.now(), _agency(person)
-        if not given.is_fresh(now):
-            text = "must be within the last 30 days, and not ahead"
-            raise_violations([FieldViolation("discover_time", text)])
+        async with self._permitted(call, attempt, "incident.open") as person:
+            now, ori = self._clock.now(), _agency(person)
+            if not given.is_fresh(now):
+                text = "must be within the last 30 days, and not ahead"
+                raise_violations([FieldViolation("discover_time", text)])
         made = replace(given, incident_id=_new_id(person, call), agency_ori=ori, open_time=now)
         details = {"kind": made.kind.value, "discover_time": rfc3339(made.discover_time)}
-        act = Act("incident.open", Thing(made.incident_id, agency=ori), details)
+        words = {"summary": made.summary}
+        act = Act("incident.open", Thing(made.incident_id, agency=ori), details, words)
         await self._do(call, attempt, act, lambda intent: self._store.insert(intent, made))
         return await self._store.by_id(made.incident_id), await self._partners(ori)
 
@@ -109,8 +113,8 @@ class Incidents(_Records):
             WrongStateError: It is closed.
         """
         attempt = Attempt("", "incident.tell", resource=incident_id, request_id=call.request_id)
-        person = await self._permitted(call, attempt, "incident.tell")
-        self._own(person, (await self._store.by_id(incident_id)).agency_ori, incident_id)
+        async with self._permitted(call, attempt, "incident.tell") as person:
+            self._own(person, (await self._store.by_id(incident_id)).agency_ori, incident_id)
         made = replace(given, notice_time=self._clock.now(), account_id=person.account.account_id)
         details = {"recipient": made.recipient.value, "name": made.name, "way": made.way}
         act = Act("incident.tell", Thing(incident_id, agency=_agency(person)), details)
@@ -125,13 +129,14 @@ class Incidents(_Records):
             WrongStateError: It is closed already, or the CJIS agency coordinator was not told.
         """
         attempt = Attempt("", "incident.close", resource=incident_id, request_id=call.request_id)
-        person = await self._permitted(call, attempt, "incident.close")
-        found = await self._store.by_id(incident_id)
-        self._own(person, found.agency_ori, incident_id)
-        if found.told_time is None:
-            text = "the CJIS agency coordinator has not been told; record that notice first"
-            raise WrongStateError(text, resource=incident_id)
-        act = Act("incident.close", Thing(incident_id, agency=found.agency_ori), {})
+        async with self._permitted(call, attempt, "incident.close") as person:
+            found = await self._store.by_id(incident_id)
+            self._own(person, found.agency_ori, incident_id)
+            if found.told_time is None:
+                text = "the CJIS agency coordinator has not been told; record that notice first"
+                raise WrongStateError(text, resource=incident_id)
+        thing, words = Thing(incident_id, agency=found.agency_ori), {"finding": finding}
+        act = Act("incident.close", thing, {}, words)
         now = self._clock.now()
         await self._do(
             call, attempt, act, lambda intent: self._store.close(intent, incident_id, finding, now)
@@ -167,8 +172,8 @@ class Contracts(_Records):
         """The contract as stored."""
         action = f"{_PREFIX[given.partition]}contract.record"
         attempt = Attempt("", action, request_id=call.request_id)
-        person = await self._permitted(call, attempt, action)
-        made = replace(given, contract_id=_new_id(person, call), agency_ori=_agency(person))
+        async with self._permitted(call, attempt, action) as person:
+            made = replace(given, contract_id=_new_id(person, call), agency_ori=_agency(person))
         details = {
             "kind": made.kind.value,
             "party": made.party,
@@ -177,7 +182,8 @@ class Contracts(_Records):
             "end_time": rfc3339(made.end_time),
             "partition": made.partition.value,
         }
-        act = Act(action, Thing(made.contract_id, agency=made.agency_ori), details)
+        words = {"subject": made.subject, "warning_days": str(made.warning_days)}
+        act = Act(action, Thing(made.contract_id, agency=made.agency_ori), details, words)
         await self._do(call, attempt, act, lambda intent: self._store.insert(intent, made))
         return await self._store.by_id(made.contract_id)
 
@@ -194,12 +200,12 @@ class Contracts(_Records):
             WrongStateError: It is about something else.
         """
         attempt = Attempt("", "mcs_contract.use", resource=contract_id)
-        person = await self._permitted(call, attempt, "mcs_contract.use")
-        found = await self._store.by_id(contract_id)
-        self._own(person, found.agency_ori, contract_id)
-        if found.partition is not Partition.MOTOR_CARRIER:
-            text = "use is reported for contracts of the Motor Carrier Safety system"
-            raise WrongStateError(text, resource=contract_id)
+        async with self._permitted(call, attempt, "mcs_contract.use") as person:
+            found = await self._store.by_id(contract_id)
+            self._own(person, found.agency_ori, contract_id)
+            if found.partition is not Partition.MOTOR_CARRIER:
+                text = "use is reported for contracts of the Motor Carrier Safety system"
+                raise WrongStateError(text, resource=contract_id)
         return found, await self._use.of(found.agency_ori, first, end)
 
 
@@ -214,18 +220,19 @@ class Support(_Records):
     async def request(self, call: Call, given: SupportRequest) -> SupportRequest:
         """The request as stored."""
         attempt = Attempt("", "support.request", request_id=call.request_id)
-        person = await self._permitted(call, attempt, "support.request")
-        made = replace(
-            given,
-            support_request_id=_new_id(person, call),
-            agency_ori=_agency(person),
-            open_time=self._clock.now(),
-            account_id=person.account.account_id,
-        )
+        async with self._permitted(call, attempt, "support.request") as person:
+            made = replace(
+                given,
+                support_request_id=_new_id(person, call),
+                agency_ori=_agency(person),
+                open_time=self._clock.now(),
+                account_id=person.account.account_id,
+            )
         act = Act(
             "support.request",
             Thing(made.support_request_id, agency=made.agency_ori),
             {"category": made.category.value},
+            {"details": made.details},
         )
         await self._do(call, attempt, act, lambda intent: self._store.insert(intent, made))
         return await self._store.by_id(made.support_request_id)
@@ -238,10 +245,11 @@ class Support(_Records):
             WrongStateError: It is closed already.
         """
         attempt = Attempt("", "support.close", resource=request_id, request_id=call.request_id)
-        person = await self._permitted(call, attempt, "support.close")
-        self._own(person, (await self._store.by_id(request_id)).agency_ori, request_id)
+        async with self._permitted(call, attempt, "support.close") as person:
+            self._own(person, (await self._store.by_id(request_id)).agency_ori, request_id)
         now = self._clock.now()
-        act = Act("support.close", Thing(request_id, agency=_agency(person)), {})
+        thing, words = Thing(request_id, agency=_agency(person)), {"resolution": resolution}
+        act = Act("support.close", thing, {}, words)
         await self._do(
             call, attempt, act, lambda intent: self._store.close(intent, request_id, resolution, now)
         )

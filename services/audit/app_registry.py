@@ -74,6 +74,8 @@ class Sensors:
             "provenance": sensor.provenance.value,
             "partition": sensor.partition.value,
         }
+        if sensor.unit:
+            details["unit"] = sensor.unit
         act = Act(action, thing, details)
         await self._actor.carry_out(act, call, attempt, lambda intent: self._store.register(intent, sensor))
         return await self._sensor(sensor.sensor_id)

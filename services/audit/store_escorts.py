@@ -29,7 +29,7 @@ _PAGE = _ESCORT + (
 )
 _CALLS = """
     SELECT entry_id, number, call_time, action, service FROM audit.vendor_call
-    WHERE escort_id = $1::uuid AND number > $2 ORDER BY number
+    WHERE escort_id = $1::uuid AND number > $2 ORDER BY number LIMIT 1000
 """
 _CLAIM = "INSERT INTO audit.change (intent_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING true"
 _BUMP = "UPDATE audit.registry_head SET account_revision = account_revision + 1"
@@ -79,7 +79,7 @@ class EscortStore(Reader):
         return [_escort(row) for row in await self._fetch(_PAGE, ori, *before, limit)]
 
     async def calls(self, escort_id: str, after: int) -> list[VendorCall]:
-        """The calls whose number is above `after`, in order."""
+        """The next calls whose number is above `after`, in order; 1,000 at most."""
         rows = await self._fetch(_CALLS, escort_id, after)
         return [VendorCall(str(entry_id), *rest) for entry_id, *rest in rows]
 

@@ -22,7 +22,7 @@ from services.common.pg import transaction
 
 _SENSOR = """
     SELECT sensor_id, agency_ori, sensor_group, deployment_type, latitude, longitude, description, provenance,
-           status, approved_from, approved_until, revision, partition
+           status, approved_from, approved_until, revision, partition, unit
     FROM audit.sensor
 """
 _BY_ID = _SENSOR + "WHERE sensor_id = $1"
@@ -39,8 +39,8 @@ _NEXT_REVISION = (
 _INSERT = """
     INSERT INTO audit.sensor
         (sensor_id, agency_ori, sensor_group, deployment_type, latitude, longitude, description, provenance,
-         status, revision, intent_id, partition)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'REGISTERED', $9, $10::uuid, $11)
+         status, revision, intent_id, partition, unit)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'REGISTERED', $9, $10::uuid, $11, $12)
 """
 _DECIDE = """
     UPDATE audit.sensor SET status = $2, approved_from = $3, approved_until = $4, revision = $5
@@ -87,14 +87,14 @@ class SensorStore(Reader):
         """
         place = (sensor.place.latitude, sensor.place.longitude, sensor.place.description)
         named = (sensor.sensor_id, sensor.agency_ori, sensor.sensor_group, sensor.deployment_type.value)
-        partition = sensor.partition.value
+        belongs = (sensor.partition.value, sensor.unit)
         async with transaction(self._pool) as connection:
             if not await connection.fetchval(_CLAIM, intent_id):
                 return
             revision = await connection.fetchval(_NEXT_REVISION)
             try:
                 await connection.execute(
-                    _INSERT, *named, *place, sensor.provenance.value, revision, intent_id, partition
+                    _INSERT, *named, *place, sensor.provenance.value, revision, intent_id, *belongs
                 )
             except asyncpg.UniqueViolationError:
                 raise SensorExistsError("this sensor id is taken", resource=sensor.sensor_id) from None
@@ -120,4 +120,5 @@ def _sensor(row: Any) -> Sensor:
         approved_from=row["approved_from"],
         approved_until=row["approved_until"],
         partition=Partition(row["partition"]),
+        unit=row["unit"],
     )

@@ -13,7 +13,7 @@ _ENTRIES = """
     JOIN audit.log_field AS kind ON kind.log_index = action.log_index AND kind.name = 'kind'
     JOIN audit.log_field AS agency ON agency.log_index = action.log_index AND agency.name = 'actor_agency'
     JOIN audit.log_field AS actor ON actor.log_index = action.log_index AND actor.name = 'actor'
-    WHERE action.name = 'action' AND action.value IN ('question.mcsreads', 'question.mcsimage')
+    WHERE action.name = 'action' AND action.value LIKE 'question.mcs%'
       AND agency.value = $1 AND leaf.record_time >= $2 AND leaf.record_time < $3
 """
 _MONTHS = (

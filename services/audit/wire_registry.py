@@ -161,6 +161,7 @@ def parse_sensor(request: service_pb.RegisterSensorRequest) -> Sensor:
             wrong.append(FieldViolation(f"sensor.{field}", "must be set"))
     parse_ori("sensor.agency_ori", given.agency_ori, wrong)
     partition = _partition(given, wrong)
+    unit = parse_text("sensor.unit", given.unit, wrong, most=_MOST_TEXT) if given.unit else ""
     place = _place(given, wrong)
     raise_violations(wrong)
     return Sensor(
@@ -174,6 +175,7 @@ def parse_sensor(request: service_pb.RegisterSensorRequest) -> Sensor:
         approved_from=None,
         approved_until=None,
         partition=partition,
+        unit=unit,
     )
 
 
@@ -265,6 +267,7 @@ def sensor(given: Sensor) -> sensor_pb2.Sensor:
         approved_from=to_timestamp(given.approved_from) if given.approved_from else None,
         approved_until=to_timestamp(given.approved_until) if given.approved_until else None,
         partition=sensor_pb2.Partition.Value(f"PARTITION_{given.partition.value}"),
+        unit=given.unit,
     )
 
 

@@ -20,7 +20,7 @@ from services.cli.export_folder import Where, received
 from services.cli.locate import CommandError
 from services.cli.options import new_request_id
 from services.cli.session import Session
-from services.common.errors import AlprError
+from services.common.errors import AlprError, NotFoundError
 from services.common.receipts import receipt_to_json
 
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png"}
@@ -92,18 +92,20 @@ async def export_held(wanted: Wanted, hold_id: str) -> int:
 
 
 async def _held_pictures(wanted: Wanted, hold_id: str, page: Path) -> None:
+    """Writes the pictures of a page; the verifier counts those that the hold does not have."""
     stub = held_rpc.RetentionServiceStub(wanted.session.channel("search"))
     for read in records_of(page, first=1):
-        answer = await wanted.session.call(
-            stub.GetHeldReadImage,
-            held_pb.GetHeldReadImageRequest(
-                request_id=new_request_id(),
-                justification=wanted.justification,
-                hold_id=hold_id,
-                read_id=read["read"]["read_id"],
-                partition=wanted.partition,
-            ),
+        request = held_pb.GetHeldReadImageRequest(
+            request_id=new_request_id(),
+            justification=wanted.justification,
+            hold_id=hold_id,
+            read_id=read["read"]["read_id"],
+            partition=wanted.partition,
         )
+        try:
+            answer = await wanted.session.call(stub.GetHeldReadImage, request)
+        except NotFoundError:
+            continue
         _write_picture(
             wanted.out,
             read["read"]["image"]["day"],

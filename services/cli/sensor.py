@@ -34,6 +34,7 @@ def register(
     partition: Annotated[
         str, typer.Option("--partition", help="general, or motor-carrier for Motor Carrier Safety (II.H).")
     ] = "general",
+    unit: Annotated[str, typer.Option("--unit", help="Unit of the agency that it belongs to.")] = "",
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -49,6 +50,7 @@ def register(
             provenance=PROVENANCE.number(provenance),
             partition=PARTITION.number(partition),
             place=read_pb2.Place(latitude=latitude, longitude=longitude, description=place),
+            unit=unit,
         )
         _print(await register_sensor(session, sensor), output)
 
@@ -101,6 +103,7 @@ def list_sensors(subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json =
             (
                 s.sensor_id,
                 s.sensor_group,
+                s.unit,
                 PARTITION.word(s.partition),
                 DEPLOYMENT.word(s.deployment_type),
                 DEPLOYMENT_STATUS.word(s.status),
@@ -108,7 +111,7 @@ def list_sensors(subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json =
             )
             for s in sensors
         )
-        output.table(sensors, ("sensor", "group", "partition", "deployment", "status", "place"), rows)
+        output.table(sensors, ("sensor", "group", "unit", "partition", "deployment", "status", "place"), rows)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 

@@ -41,7 +41,10 @@ class Wanted:
     category: Annotated[Names, typer.Option("--category", help="What it is about; may be repeated.")] = None
     hot_list: Annotated[Names, typer.Option("--list", help="Id of a hot list; may be repeated.")] = None
     agency: Annotated[Names, typer.Option("--agency", help="ORI of the sensor's or list's agency.")] = None
-    group: Annotated[Names, typer.Option("--group", help="Sensor group; a unit's cameras are one.")] = None
+    group: Annotated[Names, typer.Option("--group", help="Sensor group; may be repeated.")] = None
+    unit: Annotated[Names, typer.Option("--unit", help="Unit of your agency that the sensor belongs to.")] = (
+        None
+    )
     sensor: Annotated[Names, typer.Option("--sensor", help="Id of a sensor; may be repeated.")] = None
     near: Annotated[Names, typer.Option("--near", help="LATITUDE,LONGITUDE,METRES; may be repeated.")] = None
     within: Annotated[
@@ -75,6 +78,7 @@ class Wanted:
             min_match_percent=self.match,
             hours=[weekly_hours(text, self.zone) for text in self.hours or ()],
             quiet_hours=[weekly_hours(text, self.zone) for text in self.quiet or ()],
+            units=self.unit or (),
         )
 
 
@@ -194,6 +198,7 @@ def choice(chosen: filter_pb.AlertFilter) -> str:
         _named("list", chosen.hot_list_ids),
         _named("agency", chosen.agency_oris),
         _named("group", chosen.sensor_groups),
+        _named("unit", chosen.units),
         _named("sensor", chosen.sensor_ids),
         " or ".join(map(_place, chosen.areas)),
         f"at least {SEVERITY.word(chosen.min_severity)}" if chosen.min_severity else "",

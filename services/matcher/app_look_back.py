@@ -306,7 +306,9 @@ class LookBack:
         for read, matches in zip(reads, found, strict=True):
             new = [one for one in matches if one.entry.entry_id in brought]
             if new := self._raised.fresh(change.revision, read.read.read_id, new):
-                hits.append(hit_of(read, new, revision))
+                # The archive does not know the unit; a sensor's never changes.
+                known = self._sensors.known(read.read.sensor_id)
+                hits.append(hit_of(read, known.unit if known else "", new, revision))
         return hits
 
     def _compare(

@@ -103,10 +103,14 @@ class HitPictures:
                 captured.overview_image = pictures.overview_image
 
 
-def hit_of(archived: archive_pb.ArchivedRead, matches: Sequence[Match], revision: int) -> alerts_pb.Hit:
+def hit_of(
+    archived: archive_pb.ArchivedRead, sensor_unit: str, matches: Sequence[Match], revision: int
+) -> alerts_pb.Hit:
     """The hit of an archived read, marked as such; its pictures are still to be added."""
     captured = read_pb2.CapturedRead(read=archived.read)
-    sensor = sensor_pb2.Sensor(agency_ori=archived.agency_ori, sensor_group=archived.sensor_group)
+    sensor = sensor_pb2.Sensor(
+        agency_ori=archived.agency_ori, sensor_group=archived.sensor_group, unit=sensor_unit
+    )
     hit = wire_hits.to_hit(captured, sensor, matches, revision)
     for match in hit.matches:
         match.warnings.append(hit_pb2.HIT_WARNING_LOOK_BACK)

@@ -20,6 +20,7 @@ def to_hit(
         sensor_agency_ori=sensor.agency_ori,
         sensor_group=sensor.sensor_group,
         match_revision=revision,
+        sensor_unit=sensor.unit,
     )
     # The key of the stored image ends with the read; a hit lasts, and has pictures of its own.
     hit.captured_read.read.image.ClearField("image_key")

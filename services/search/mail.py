@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from services.common.clock import Clock
 # Replies about mailbox or message, which another try gets again (RFC 5321, 4.2.2). Others of 500
 # and more are about how we speak, and somebody can put that right.
 _FOR_GOOD: Final = range(550, 560)
+LONGEST_SECONDS: Final = 120.0
+"""Most time that a letter takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +83,21 @@ class SmtpMailer:
         """
         relay = self._relay
         try:
-            await aiosmtplib.send(
-                self._message(letter),
-                sender=relay.sender,
-                recipients=[letter.address],
-                hostname=relay.host,
-                port=relay.port,
-                use_tls=relay.tls == "tls",
-                start_tls=relay.tls == "starttls",
-                tls_context=self._context,
-                username=relay.user or None,
-                password=relay.password or None,
-                timeout=relay.timeout_seconds,
-            )
+            # The relay's patience is for each of a dozen answers; this one is for all of them.
+            async with asyncio.timeout(LONGEST_SECONDS):
+                await aiosmtplib.send(
+                    self._message(letter),
+                    sender=relay.sender,
+                    recipients=[letter.address],
+                    hostname=relay.host,
+                    port=relay.port,
+                    use_tls=relay.tls == "tls",
+                    start_tls=relay.tls == "starttls",
+                    tls_context=self._context,
+                    username=relay.user or None,
+                    password=relay.password or None,
+                    timeout=relay.timeout_seconds,
+                )
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _of_code(error.recipients[0].code, "refused the recipient") from error
         except aiosmtplib.SMTPSenderRefused as error:

@@ -20,13 +20,13 @@ from services.search.acts import ActPlan, Intent
 from services.search.audit_gateway import Receipts
 from services.search.core.evidence import as_json
 from services.search.core.notice import Notice, document_of, next_attempt, subject_of, words_of
-from services.search.mail import Letter, LetterError
+from services.search.mail import LONGEST_SECONDS, Letter, LetterError
 from services.search.store_notices import Attempt, Claim, NoticeStore
 
 log = structlog.get_logger()
 
-# Longer than any attempt takes, so that a letter is with one sender at a time.
-_LEASE: Final = timedelta(minutes=3)
+# Longer than any attempt takes with audit and database, so that a letter is with one sender at a time.
+_LEASE: Final = timedelta(seconds=LONGEST_SECONDS + 60)
 _AT_ONCE: Final = 100
 _TOLD: Final = "Told by the system: the mail system of the recipient's address has taken the notice."
 

@@ -26,7 +26,7 @@ from services.search.acts import Acts
 from services.search.app_holds import HoldHouse, Holds
 from services.search.app_retention import RetentionOffice
 from services.search.config import SearchSettings
-from services.search.core.houses import HouseNames
+from services.search.core.houses import ARCHIVE, HouseNames
 from services.search.day_images import DayImages
 from services.search.department import add_export, department_house
 from services.search.departures import Departures
@@ -79,7 +79,8 @@ class House:
 
     def held(self, objects: ObjectStore) -> HeldHouse:
         """What its holds need when a day ends."""
-        keys = HoldKeys(read_key(self.kek_file, "PW_HOLD_KEK_FILE"))
+        setting = "PW_HOLD_KEK_FILE" if self.names is ARCHIVE else "PW_MCS_HOLD_KEK_FILE"
+        keys = HoldKeys(read_key(self.kek_file, setting))
         store = HeldStore(self.pools.purge, self.names)
         return HeldHouse(self.names, store, HeldImages(objects, self.names), keys)
 

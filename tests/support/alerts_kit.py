@@ -68,6 +68,7 @@ def hit_of(
         model_version="plates-1",
         crop_key="",
         overview_key="",
+        sensor_unit="District 15",
     )
     matches = tuple(Match(entry, 0.97, ()) for entry in entries or (entry_of(),))
     return Hit(sighting, matches)

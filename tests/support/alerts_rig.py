@@ -387,6 +387,7 @@ def hit_message(
         ],
         sensor_agency_ori=agency,
         sensor_group="expressway-north",
+        sensor_unit="District 15",
     )
 
 

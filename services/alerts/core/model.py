@@ -234,6 +234,7 @@ class Sighting:
     model_version: str
     crop_key: str
     overview_key: str
+    sensor_unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +248,7 @@ class Facet:
     longitude: float
     percent: int
     severity: Severity
+    sensor_unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

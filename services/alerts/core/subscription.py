@@ -24,7 +24,7 @@ class Filter:
 
     Attributes:
         agency_oris: Of the sensor or of the list.
-        sensor_groups: A unit's cameras are a group.
+        units: Of the own agency's sensors: of others nobody is told the unit (view.py).
         areas: One of them must have the place.
         min_severity: At least as loud, when it was captured.
         min_percent: Probability that the plate read is the listed one, in whole hundredths cut off.
@@ -42,6 +42,7 @@ class Filter:
     min_percent: int = 0
     hours: tuple[Hours, ...] = ()
     quiet_hours: tuple[Hours, ...] = ()
+    units: frozenset[str] = frozenset()
 
 
 class Verdict(Enum):
@@ -91,6 +92,7 @@ def widened(chosen: Filter) -> tuple[str, ...]:
         "min_match_percent": chosen.min_percent > 0,
         "hours": bool(chosen.hours),
         "quiet_hours": bool(chosen.quiet_hours),
+        "units": bool(chosen.units),
     }
     return tuple(name for name, does in narrows.items() if does)
 
@@ -117,6 +119,7 @@ def facet_of(alert: Alert, match: Match) -> Facet:
         longitude=seen.place.longitude,
         percent=percent_of(match.probability),
         severity=severity(match),
+        sensor_unit=seen.sensor_unit,
     )
 
 
@@ -150,6 +153,8 @@ def _wants_hit(chosen: Filter, facet: Facet) -> bool:
     if facet.percent < chosen.min_percent or facet.severity < chosen.min_severity:
         return False
     if chosen.sensor_groups and facet.sensor_group not in chosen.sensor_groups:
+        return False
+    if chosen.units and facet.sensor_unit not in chosen.units:
         return False
     if chosen.sensor_ids and facet.sensor_id not in chosen.sensor_ids:
         return False

@@ -70,6 +70,7 @@ class Sensor:
     approved_from: datetime | None
     approved_until: datetime | None
     partition: Partition = Partition.GENERAL
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

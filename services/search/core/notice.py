@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 FORMAT: Final = "platewarden.notice/v1"
-# Nine waits, from a minute to a day: five days in all.
+# Nine waits, from a minute to a day: four days in all.
 MOST_ATTEMPTS: Final = 10
 _GROWTH: Final = 4
 _LONGEST_WAIT: Final = timedelta(days=1)
@@ -116,7 +116,11 @@ def words_of(notice: Notice) -> str:
 
 
 def next_attempt(attempt: int, now: datetime, first_wait: timedelta) -> datetime | None:
-    """When a letter is tried again after its `attempt`th failed; None when it is given up."""
-    if attempt >= MOST_ATTEMPTS:
+    """When a letter is tried again after its `attempt`th failed; None when it is given up.
+
+    One that a person has sent again after that has as many attempts once more.
+    """
+    number = (attempt - 1) % MOST_ATTEMPTS + 1
+    if number == MOST_ATTEMPTS:
         return None
-    return now + min(first_wait * int(_GROWTH ** (attempt - 1)), _LONGEST_WAIT)
+    return now + min(first_wait * int(_GROWTH ** (number - 1)), _LONGEST_WAIT)

@@ -26,7 +26,7 @@ from services.cli.session import Session
 from services.common.errors import AlprError, StorageUnavailableError, from_rpc_error
 from services.dev.pki import DevelopmentAuthority
 from tests.support.audit_kit import justification
-from tests.support.databases import MigratedDatabase
+from tests.support.databases import MigratedDatabase, fetch
 from tests.support.export_pages import key_of
 from tests.support.issuer import RunningIssuer
 from tests.support.search_department import (
@@ -118,6 +118,23 @@ async def test_an_export_over_a_way_that_breaks_all_the_time_is_whole(
 
     assert (found.reads, found.held_reads, found.evidence, found.without_picture) == (3, 1, 1, 0)
     assert BreakingSession.streams >= 6
+
+
+@pytest.mark.clause("IV.A.3")
+async def test_a_held_read_whose_picture_is_missing_leaves_without_it_and_that_is_counted(
+    made: Department, tmp_path: Path
+) -> None:
+    apart = "UPDATE archive.held_read SET image_apart = $1"
+    admin = made.running.database.admin_url
+    await fetch(admin, apart, False)
+    try:
+        await made.export(tmp_path / "all")
+    finally:
+        await fetch(admin, apart, True)
+
+    found = verify_department.verify(tmp_path / "all", key_of(made.running.audit))
+
+    assert (found.held_reads, found.pictures, found.without_picture) == (1, 3, 1)
 
 
 def _list_line(folder: Path) -> None:

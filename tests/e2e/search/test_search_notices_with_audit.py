@@ -262,6 +262,30 @@ async def test_a_mail_system_that_is_away_is_tried_ten_times_and_then_given_up(
     assert (delivery.state, delivery.attempt_count) == (GIVEN_UP, MOST_ATTEMPTS)
     assert await desk.notifier(port=post.port).run_once() == 0
 
+    request = pb.ResendNoticeRequest(request_id=str(uuid4()), notice_id=notice_id)
+    await desk.leaving.register.ResendNotice(request, metadata=desk.leaving.officer.metadata)
+    await notifier.run_once()
+    assert (await desk.notice(notice_id)).delivery.state == WAITING, "sent again, it has as many attempts"
+    await desk.due_now(notice_id)
+    assert await desk.notifier(port=post.port).run_once() == 1
+
+
+@pytest.mark.clause("III.B.3.n")
+async def test_a_relay_that_takes_for_ever_is_left_while_the_letter_is_still_with_one_sender(
+    desk: Desk, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notice_id = await desk.corrected()
+    monkeypatch.setattr("services.search.mail.LONGEST_SECONDS", 0.5)
+    post.hangs = True
+
+    await desk.notifier(port=post.port).run_once()
+
+    delivery = (await desk.notice(notice_id)).delivery
+    assert (delivery.state, delivery.problem) == (WAITING, "the relay did not take it (TimeoutError)")
+    post.hangs = False
+    await desk.due_now(notice_id)
+    assert await desk.notifier(port=post.port).run_once() == 1
+
 
 @pytest.mark.clause("III.B.3.n")
 async def test_a_recipient_without_address_is_told_by_a_person(desk: Desk, post: Post) -> None:

@@ -23,7 +23,7 @@ from services.common.errors import (
     RequestIdReusedError,
     WrongStateError,
 )
-from tests.support.alerts_kit import OWN
+from tests.support.alerts_kit import OTHER, OWN
 from tests.support.alerts_rig import (
     AlertsRig,
     entry_message,
@@ -74,6 +74,7 @@ HOSTILE = {
     "another agency": lambda: filter_pb.AlertFilter(agency_oris=["XX0000000"]),
     "another group": lambda: filter_pb.AlertFilter(sensor_groups=["none"]),
     "another sensor": lambda: filter_pb.AlertFilter(sensor_ids=["none"]),
+    "another unit": lambda: filter_pb.AlertFilter(units=["none"]),
     "another category": lambda: filter_pb.AlertFilter(categories=[hit_pb2.HOT_LIST_CATEGORY_OTHER]),
     "another day": lambda: filter_pb.AlertFilter(hours=[another_day()]),
     "the loudest, and never in sound": lambda: filter_pb.AlertFilter(
@@ -250,6 +251,30 @@ async def test_who_was_told_of_an_alert_is_told_when_the_car_leaves_the_area_and
     await stream.close()
 
 
+@pytest.mark.clause("IV.D.1")
+async def test_a_unit_is_chosen_by_its_name_and_only_by_people_of_its_agency(
+    rig: AlertsRig, officer: Chooser
+) -> None:
+    neighbour = Chooser(rig, "neighbour")
+    streams = [await rig.subscribe(one).live() for one in ("officer", "neighbour")]
+    made = await officer.create(filter_pb.AlertFilter(units=[" District 15 "]))
+    theirs = await neighbour.create(filter_pb.AlertFilter(units=["District 15"]))
+    of_both = [entry_message(EXPIRED), entry_message(EXPIRED, agency=OTHER)]
+    wanted, of_none, of_another = (hit_message(*of_both) for _ in range(3))
+    of_none.sensor_unit, of_another.sensor_unit = "", "District 3"
+
+    expected, *_ = await rig.raise_hits(wanted, of_none, of_another)
+    await neighbour.end(theirs.subscription_id)
+    (last,) = await rig.raise_hits(hit_message(*of_both))
+    for stream in streams:
+        await stream.until(lambda s: last in {alert.alert_id for alert in s.alerts})
+
+    assert [[alert.alert_id for alert in stream.alerts] for stream in streams] == [[expected, last], [last]]
+    assert list(made.widened) == ["units"]
+    for stream in streams:
+        await stream.close()
+
+
 async def test_one_persons_choice_is_nobody_elses(rig: AlertsRig, officer: Chooser) -> None:
     theirs = await rig.subscribe("colleague").live()
 
@@ -397,6 +422,7 @@ async def test_what_is_wrong_with_a_filter_is_named_by_path_and_never_repeated(o
         hot_list_ids=["x"],
         agency_oris=["secret"],
         sensor_groups=["Secret Group"],
+        units=["", "Secret\nUnit", "secret" * 34],
         areas=[
             circle(91, 0, 10),
             circle(0, 0, float("nan")),
@@ -421,6 +447,9 @@ async def test_what_is_wrong_with_a_filter_is_named_by_path_and_never_repeated(o
         "filter.hot_list_ids[0]",
         "filter.agency_oris[0]",
         "filter.sensor_groups[0]",
+        "filter.units[0]",
+        "filter.units[1]",
+        "filter.units[2]",
         "filter.areas[0].circle.center.latitude",
         "filter.areas[1].circle.radius_meters",
         "filter.areas[2].polygon.corners",
@@ -440,6 +469,7 @@ async def test_too_many_of_anything_is_refused(officer: Chooser) -> None:
     wrong = filter_pb.AlertFilter(
         hot_list_ids=[str(uuid4()) for _ in range(101)],
         sensor_ids=["a"] * 101,
+        units=["a"] * 101,
         areas=[NOWHERE] * 21,
         quiet_hours=[always()] * 21,
     )
@@ -450,6 +480,7 @@ async def test_too_many_of_anything_is_refused(officer: Chooser) -> None:
     assert {violation.field for violation in caught[0].violations} == {
         "filter.hot_list_ids",
         "filter.sensor_ids",
+        "filter.units",
         "filter.areas",
         "filter.quiet_hours",
     }

@@ -84,6 +84,18 @@ async def acknowledged(audit: RunningAudit, who: Officer, document: pb.Document)
     return done
 
 
+async def refusals_of(audit: RunningAudit, document: pb.Document) -> int:
+    rows = await fetch(
+        audit.database.admin_url,
+        """SELECT count(*) AS refusals
+           FROM audit.log_field AS thing JOIN audit.log_field AS kind USING (log_index)
+           WHERE thing.name = 'resource' AND thing.value = $1
+             AND kind.name = 'kind' AND kind.value = 'refusal'""",
+        document.document_id,
+    )
+    return int(rows[0]["refusals"])
+
+
 def asks(audit: RunningAudit, who: Officer) -> Any:
     return authorizations(audit).Authorize(plate_request(who.token()))
 
@@ -218,6 +230,7 @@ async def test_another_agencys_document_is_asked_of_nobody_here_and_found_by_nob
     listed = await documents(audit).ListDocuments(pb.ListDocumentsRequest(), metadata=officer.metadata)
 
     assert error.reason == ErrorReason.ERROR_REASON_NOT_FOUND
+    assert await refusals_of(audit, made) == 1
     assert not listed.documents
 
 

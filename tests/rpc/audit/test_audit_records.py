@@ -39,6 +39,7 @@ from tests.support.audit_kit import (
     Officer,
     RunningAudit,
     authorizations,
+    last_entry,
     plate_request,
     refused,
     request_id,
@@ -187,11 +188,13 @@ async def test_an_incident_is_closed_once_and_not_before_the_cjis_coordinator_wa
     incident_id = (await opened(audit)).incident.incident_id
 
     too_early = await refused(closing(audit, incident_id))
+    recorded_as = await last_entry(audit)
     await told(audit, incident_id)
     closed = (await closing(audit, incident_id)).incident
     again = await refused(closing(audit, incident_id))
 
     assert too_early.reason == again.reason == ErrorReason.ERROR_REASON_WRONG_STATE
+    assert (recorded_as["kind"], recorded_as["result"]) == ("refusal", "WRONG_STATE")
     assert closed.finding
     assert closed.HasField("close_time")
 
@@ -203,10 +206,13 @@ async def test_incidents_are_their_agencys_and_users_keep_none(audit: RunningAud
     stub = audit.people(IncidentServiceStub)
 
     foreign = await refused(told(audit, incident_id, who=stranger.subject))
+    recorded_as = await last_entry(audit)
     by_user = await refused(stub.OpenIncident(incident(), metadata=officer.metadata))
     listed = await stub.ListIncidents(incident_pb.ListIncidentsRequest(), metadata=stranger.metadata)
 
     assert foreign.reason == ErrorReason.ERROR_REASON_NOT_FOUND
+    assert (recorded_as["kind"], recorded_as["action"]) == ("refusal", "incident.tell")
+    assert recorded_as["resource"] == incident_id
     assert by_user.reason == ErrorReason.ERROR_REASON_NOT_PERMITTED
     assert not listed.incidents
 
@@ -271,11 +277,12 @@ async def test_use_of_the_motor_carrier_safety_system_is_reported_against_its_le
     before = await use(audit, supervisor, lease)
 
     await mcs_asks(audit, officer)
+    await mcs_asks(audit, officer, "mcsreport")
     await mcs_asks(audit, supervisor)
     await refused(mcs_asks(audit, untrained))
     after = await use(audit, supervisor, lease)
 
-    assert total(after, "questions") - total(before, "questions") == 2
+    assert total(after, "questions") - total(before, "questions") == 3
     assert total(after, "refused") - total(before, "refused") == 1
     assert after.people - before.people == 2
     assert after.months[-1].month == f"{datetime.now(UTC):%Y-%m}"
@@ -324,6 +331,32 @@ async def test_coordinators_ask_for_support_and_are_told_where_it_is_reached(aud
     assert made.first_tier.telephone
     assert closed.support_request.resolution == "lens replaced"
     assert [one.support_request_id for one in listed.support_requests] == [request_made]
+
+
+async def test_a_request_id_that_comes_again_with_other_words_is_refused(audit: RunningAudit) -> None:
+    incidents, contracts = audit.people(IncidentServiceStub), audit.people(ContractServiceStub)
+    support, bearer = audit.people(SupportServiceStub), audit.bearer(COORDINATOR)
+    first, signed = incident(), contract()
+    asked = support_pb.RequestSupportRequest(
+        request_id=request_id(),
+        category=support_pb.SUPPORT_CATEGORY_OTHER,
+        details="the mast by the river leans to the north",
+    )
+
+    async def again(call: Any, request: Any) -> ErrorReason.ValueType:
+        return (await refused(call(request, metadata=bearer))).reason
+
+    await incidents.OpenIncident(first, metadata=bearer)
+    first.summary = "a telephone with a session open was stolen"
+    await contracts.RecordContract(signed, metadata=bearer)
+    signed.contract.subject = "three years of licensing"
+    await support.RequestSupport(asked, metadata=bearer)
+    asked.details = "the mast by the river leans to the south"
+
+    reused = ErrorReason.ERROR_REASON_REQUEST_ID_REUSED
+    assert await again(incidents.OpenIncident, first) == reused
+    assert await again(contracts.RecordContract, signed) == reused
+    assert await again(support.RequestSupport, asked) == reused
 
 
 @pytest.mark.clause("IV.F.2.c")
@@ -452,9 +485,9 @@ def total(answer: contract_pb.ReportUseResponse, name: str) -> int:
     return sum(getattr(one, name) for one in answer.months)
 
 
-async def mcs_asks(audit: RunningAudit, who: Officer) -> None:
+async def mcs_asks(audit: RunningAudit, who: Officer, kind: str = "mcsreads") -> None:
     request = plate_request(who.token())
-    request.question.archive.kind = "mcsreads"
+    request.question.archive.kind = kind
     await authorizations(audit).Authorize(request)
 
 

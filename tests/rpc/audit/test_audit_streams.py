@@ -90,6 +90,27 @@ async def test_a_sensor_is_registered_then_approved_then_suspended_and_each_is_o
     assert (entry["action"], entry["resource"], entry["result"]) == ("sensor.suspend", sensor_id, "DONE")
 
 
+@pytest.mark.clause("IV.D.1", "III.B.3.e")
+async def test_a_sensor_belongs_to_the_unit_that_it_was_registered_for(audit: RunningAudit) -> None:
+    coordinator, request = audit.bearer(COORDINATOR), new_sensor(unit=" District 15 ")
+    sensor_id = request.sensor.sensor_id
+
+    made = (await sensors(audit).RegisterSensor(request, metadata=coordinator)).sensor
+    entry = await last_entry(audit)
+    await sensors(audit).ApproveDeployment(approval(sensor_id), metadata=coordinator)
+    listed = await sensors(audit).ListSensors(
+        sensor_pb.ListSensorsRequest(page_size=500), metadata=coordinator
+    )
+    stream = audit.service(SensorServiceStub, "matcher").WatchSensors(sensor_pb.WatchSensorsRequest())
+    watched = await stream.read()
+    stream.cancel()
+
+    assert made.unit == "District 15"
+    assert (entry["action"], entry["resource"]) == ("sensor.register", sensor_id)
+    for shown in (listed.sensors, watched.sensors):
+        assert [one.unit for one in shown if one.sensor_id == sensor_id] == ["District 15"]
+
+
 @pytest.mark.clause("II.H")
 async def test_a_sensor_is_of_the_motor_carrier_safety_system_only_when_it_is_registered_so(
     audit: RunningAudit,
@@ -172,6 +193,9 @@ async def test_a_sensor_id_is_given_once(audit: RunningAudit) -> None:
         ({"sensor_group": ""}, "sensor.sensor_group"),
         ({"deployment_type": 0}, "sensor.deployment_type"),
         ({"provenance": 9}, "sensor.provenance"),
+        ({"unit": "  "}, "sensor.unit"),
+        ({"unit": "D" * 201}, "sensor.unit"),
+        ({"unit": "District\n15"}, "sensor.unit"),
         ({"place": None}, "sensor.place"),
         ({"place": read_pb2.Place(latitude=91, longitude=1)}, "sensor.place"),
         ({"place": read_pb2.Place(latitude=float("nan"), longitude=1)}, "sensor.place"),

@@ -104,6 +104,7 @@ async def test_a_list_that_is_activated_hits_the_reads_of_the_hours_before_it(ma
     hit = world.alerts.reads[seen.read.read_id]
     assert hit.match_revision == change["match_revision"]
     assert (hit.sensor_group, hit.captured_read.read.sensor_id) == ("expressway", SENSOR)
+    assert hit.sensor_unit == "District 15"
     first = world.archive.asked[0]
     (activation,) = [
         key for key, one in world.audit.intent_requests.items() if one.action == "hot_list.activate"

@@ -87,7 +87,7 @@ async def test_a_read_of_a_listed_plate_is_archived_and_raised_with_its_pictures
     assert 0.8 < match.match_probability <= 1
     hit = matcher.world.alerts.reads[read.read.read_id]
     assert (hit.captured_read.crop_image, hit.captured_read.overview_image) == (CROP, OVERVIEW)
-    assert (hit.sensor_agency_ori, hit.sensor_group) == (ORI, "expressway")
+    assert (hit.sensor_agency_ori, hit.sensor_group, hit.sensor_unit) == (ORI, "expressway", "District 15")
     kept = matcher.world.archive.reads[read.read.read_id]
     assert (kept.agency_ori, kept.match_revision) == (ORI, answer.results[0].match_revision)
 

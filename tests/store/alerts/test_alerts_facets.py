@@ -86,6 +86,26 @@ async def test_an_alert_keeps_every_place_and_probability_at_which_it_was_seen(
     assert len(alert.facets) == 3
 
 
+@pytest.mark.clause("IV.D.1")
+async def test_an_alert_keeps_the_unit_of_every_sensor_that_saw_it(
+    writer: AlertWriter, store: AlertStore
+) -> None:
+    first = hit_of(plate=plate())
+    of_none = seen_at(first, 41.88, sensor="cam-of-none")
+    of_none = replace(of_none, sighting=replace(of_none.sighting, sensor_unit=""))
+
+    (alert_id, *_) = await writer.flush([first, of_none])
+    alert = await store.alert(alert_id)
+
+    assert alert is not None
+    assert {(facet.sensor_id, facet.sensor_unit) for facet in alert.facets} == {
+        ("cam-north-1", "District 15"),
+        ("cam-of-none", ""),
+    }
+    newest = max((first, of_none), key=lambda hit: hit.sighting.read_id).sighting
+    assert (alert.sighting.sensor_id, alert.sighting.sensor_unit) == (newest.sensor_id, newest.sensor_unit)
+
+
 async def test_a_car_that_stands_in_view_does_not_make_its_alert_longer(
     writer: AlertWriter, store: AlertStore
 ) -> None:

@@ -22,6 +22,7 @@ from services.alerts.core.model import (
     Verification,
 )
 from services.alerts.core.subscription import Filter, Verdict, facet_of, judge, percent_of, widened
+from services.alerts.core.view import visible_to
 from tests.support.alerts_kit import NOON, OTHER, OWN, STRANGER, entry_of, hit_of
 
 ALL_DAY = time(0), time(0)
@@ -42,6 +43,7 @@ HOSTILE = {
     "another agency": Filter(agency_oris=frozenset({STRANGER})),
     "another group": Filter(sensor_groups=frozenset({"none"})),
     "another sensor": Filter(sensor_ids=frozenset({"none"})),
+    "another unit": Filter(units=frozenset({"none"})),
     "the least category": Filter(categories=frozenset({Category.OTHER})),
     "the loudest only": Filter(min_severity=Severity.URGENT),
     "no hour": Filter(hours=(Hours(frozenset(), *ALL_DAY, CHICAGO),)),
@@ -110,6 +112,7 @@ def test_one_subscription_that_wants_an_alert_is_enough() -> None:
         Filter(agency_oris=frozenset({OWN})),
         Filter(sensor_groups=frozenset({"expressway-north"})),
         Filter(sensor_ids=frozenset({"cam-north-1"})),
+        Filter(units=frozenset({"District 15", "District 3"})),
         Filter(areas=(FAR, Circle(HERE, 1.0))),
         Filter(min_percent=60),
         Filter(hours=(Hours(EVERY_DAY, time(6), time(8), CHICAGO),)),
@@ -141,6 +144,35 @@ def test_a_list_agencys_alert_is_chosen_by_either_agency() -> None:
     assert judge([Filter(agency_oris=frozenset({OWN}))], alert, NOON) is Verdict.TOLD
 
 
+@pytest.mark.clause("IV.D.1")
+def test_a_unit_is_chosen_by_the_hits_of_its_own_sensors_alone() -> None:
+    alert = alert_of(REGISTRATION)
+    of_none, of_theirs = (
+        replace(facet_of(alert, alert.matches[0]), sensor_unit=one) for one in ("", "District 15")
+    )
+    chosen = Filter(units=frozenset({"District 15"}))
+
+    assert judge([chosen], replace(alert, facets=(of_none,)), NOON) is Verdict.WITHHELD
+    assert judge([chosen], replace(alert, facets=(of_none, of_theirs)), NOON) is Verdict.TOLD
+
+
+@pytest.mark.clause("IV.D.1")
+def test_a_unit_is_one_of_the_own_agency_though_another_agencys_is_called_the_same() -> None:
+    hit = hit_of(entry_of(REGISTRATION, agency=OTHER))
+    match = hit.matches[0]
+    alert = replace(alert_of(REGISTRATION), sighting=hit.sighting, matches=hit.matches)
+    alerts = alert, replace(alert, facets=(facet_of(alert, match),))
+    chosen = Filter(units=frozenset({hit.sighting.sensor_unit}))
+
+    for one in alerts:
+        own, theirs = visible_to(one, OWN), visible_to(one, OTHER)
+        assert own is not None
+        assert theirs is not None
+        assert judge([chosen], own, NOON) is Verdict.TOLD
+        assert judge([chosen], theirs, NOON) is Verdict.WITHHELD
+        assert judge([Filter()], theirs, NOON) is Verdict.TOLD
+
+
 FACETS = st.builds(
     Facet,
     key=st.just(EntryKey(UUID(int=3), 1)),
@@ -150,6 +182,7 @@ FACETS = st.builds(
     longitude=st.floats(-88, -87),
     percent=st.integers(0, 100),
     severity=st.sampled_from(list(Severity)),
+    sensor_unit=st.sampled_from(["", "District 15"]),
 )
 FILTERS = st.builds(
     Filter,
@@ -159,6 +192,7 @@ FILTERS = st.builds(
     min_severity=st.sampled_from(list(Severity)),
     min_percent=st.integers(0, 100),
     hours=st.sampled_from([(), (NIGHT,)]),
+    units=st.sampled_from([frozenset(), frozenset({"District 15"})]),
 )
 
 

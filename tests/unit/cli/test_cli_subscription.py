@@ -49,6 +49,7 @@ def test_every_option_becomes_its_field(tmp_path: Path) -> None:
         hot_list=["list-1"],
         agency=["IL0000001"],
         group=["north"],
+        unit=["District 15"],
         sensor=["cam-1"],
         near=["41.88,-87.63,500"],
         within=[tmp_path / "a.geojson"],
@@ -66,7 +67,17 @@ def test_every_option_becomes_its_field(tmp_path: Path) -> None:
     assert [area.WhichOneof("shape") for area in chosen.areas] == ["circle", "polygon"]
     assert len(chosen.areas[1].polygon.corners) == 3
     words = choice(chosen)
-    for part in ("amber, wanted", "list-1", "north", "500 m", "3 corners", "high", "80 %", "quiet"):
+    for part in (
+        "amber, wanted",
+        "list-1",
+        "north",
+        "unit District 15",
+        "500 m",
+        "3 corners",
+        "high",
+        "80 %",
+        "quiet",
+    ):
         assert part in words
 
 
