@@ -21,6 +21,8 @@ from services.common.paged_export import Asked, plain
 _MOST_ALERTS = 1000
 _ALERTS = 500
 _POSITION = r"([1-9][0-9]{0,17})?"
+# Pages of other records than alerts say 0: those go to the end, wherever it is by then.
+_UNTIL = rf"0|{_POSITION}"
 # What the position of other records looks like.
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _OF_MARKS = {UUID: _UUID, int: "[1-9][0-9]{0,17}"}
@@ -75,7 +77,7 @@ def parse_export(request: pb.ExportAlertsRequest, token: AccessToken) -> Asked:
         after=checks.matching(
             "after", request.after, _POSITIONS.get(part, _POSITION), "must be `last` of the page before"
         ),
-        until=checks.matching("until", request.until, _POSITION, "must be `until` of the first page"),
+        until=checks.matching("until", request.until, _UNTIL, "must be `until` of the first page"),
         size=request.page_size or _ALERTS,
     )
     checks.raise_if_any()

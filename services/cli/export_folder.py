@@ -13,7 +13,7 @@ from alpr.search.v1 import export_service_pb2_grpc as rpc
 from alpr.type.v1.justification_pb2 import Justification
 from alpr.type.v1.sensor_pb2 import Partition
 from services.audit import verify_department
-from services.audit.department_pages import DEPARTMENT, House
+from services.audit.department_pages import House
 from services.audit.export_tables import table_of
 from services.audit.verify_department import files_below
 from services.cli.locate import CommandError
@@ -47,13 +47,6 @@ def write_tables(out: Path) -> None:
         path = out / name
         if path.suffix == ".jsonl":
             path.with_suffix(".csv").write_bytes(table_of(path.read_bytes()))
-
-
-def write_manifest(out: Path, not_included: list[str], house: House = DEPARTMENT) -> dict[str, Any]:
-    """Writes which files the export has, each with its SHA-256, and gives it."""
-    document = manifest_of(out, not_included, house)
-    (out / verify_department.MANIFEST).write_bytes(manifest_bytes(document))
-    return document
 
 
 def manifest_of(out: Path, not_included: list[str], house: House) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from uuid import uuid4
 
 from alpr.type.v1.exported_page_pb2 import ExportedPage
 from services.audit.config import read_signer
+from services.audit.department_pages import DEPARTMENT, House
 from services.audit.verifier import PublicKey, read_public_key
-from services.cli.export_folder import write_manifest, write_tables
+from services.audit.verify_department import MANIFEST
+from services.cli.export_folder import manifest_bytes, manifest_of, write_tables
 from services.cli.export_pages import receive_page
 from tests.support.audit_kit import RunningAudit, justification
 
@@ -35,6 +37,11 @@ async def export_pages(
         pages.append(await receive_page(ask(request), out, name, len(pages) + 1))
         request.after, request.until = pages[-1].last, pages[-1].until
     return pages
+
+
+def write_manifest(out: Path, not_included: list[str], house: House = DEPARTMENT) -> None:
+    """The manifest of what lies there now, which no log has."""
+    (out / MANIFEST).write_bytes(manifest_bytes(manifest_of(out, not_included, house)))
 
 
 def rows_below(folder: Path) -> Iterator[dict[str, Any]]:

@@ -22,7 +22,7 @@ from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.audit import verify_department
 from services.audit.verifier import VerificationError
-from services.cli.export_folder import write_manifest, write_tables
+from services.cli.export_folder import write_tables
 from services.cli.export_pages import receive_page
 from services.common.errors import AlprError, from_rpc_error
 from services.dev.pki import DevelopmentAuthority
@@ -30,7 +30,7 @@ from tests.support import audit_kit
 from tests.support.alerts_rig import AlertsRig, entry_message, hit_message, settings_for, start_rig
 from tests.support.audit_kit import ORI, OTHER_ORI, Officer, RunningAudit, justification
 from tests.support.databases import MigratedDatabase
-from tests.support.export_pages import CHANGES, changed, export_pages, key_of, rows_below
+from tests.support.export_pages import CHANGES, changed, export_pages, key_of, rows_below, write_manifest
 from tests.support.issuer import RunningIssuer
 
 HEAD = audit_pb.ROLE_STATEWIDE_COORDINATOR

@@ -24,7 +24,6 @@ from alpr.matcher.v1.export_service_pb2_grpc import HotListExportServiceStub
 from alpr.type.v1 import hit_pb2, notice_pb2
 from services.audit import verify_department
 from services.audit.verifier import VerificationError
-from services.cli.export_folder import write_manifest
 from services.cli.export_pages import receive_page
 from services.common.client import user_channel
 from services.common.errors import AlprError, from_rpc_error
@@ -40,7 +39,7 @@ from tests.support.audit_kit import (
     settings_for,
 )
 from tests.support.databases import MigratedDatabase
-from tests.support.export_pages import CHANGES, changed, export_pages, key_of, rows_below
+from tests.support.export_pages import CHANGES, changed, export_pages, key_of, rows_below, write_manifest
 from tests.support.issuer import RunningIssuer
 
 LISTS, ENTRIES, LOCAL = (

@@ -21,13 +21,13 @@ from alpr.search.v1.report_service_pb2_grpc import ReportServiceStub
 from alpr.type.v1.sensor_pb2 import PARTITION_GENERAL, PARTITION_MOTOR_CARRIER
 from services.audit import verify_department
 from services.audit.verifier import VerificationError
-from services.cli.export_folder import Where, write_manifest, write_tables
+from services.cli.export_folder import Where, write_tables
 from services.cli.session import Session
 from services.common.errors import AlprError, StorageUnavailableError, from_rpc_error
 from services.dev.pki import DevelopmentAuthority
 from tests.support.audit_kit import justification
 from tests.support.databases import MigratedDatabase, fetch
-from tests.support.export_pages import key_of
+from tests.support.export_pages import key_of, write_manifest
 from tests.support.issuer import RunningIssuer
 from tests.support.search_department import (
     HELD,

@@ -18,9 +18,9 @@ from alpr.search.v1 import report_service_pb2 as pb
 from alpr.type.v1 import sensor_pb2
 from services.audit import verify_department
 from services.audit.verifier import VerificationError, read_public_key
-from services.cli.export_folder import write_manifest
 from services.cli.export_reads import receive_page
 from tests.support.audit_kit import ORI, Officer, justification
+from tests.support.export_pages import write_manifest
 from tests.support.search_kit import archived_read, now
 from tests.support.search_leaving import Leaving, opened, refusal
 
