@@ -39,7 +39,8 @@ from tests.support.issuer import RunningIssuer
 pytestmark = pytest.mark.timeout(300)
 
 GROUP, SENSOR, SCALE = "expressway", "i90-mile12-east", "i80-scale-house-1"
-SHARED, SAFETY = "AB12345", "TRK4711"
+SHARED, SAFETY, WANTED, STOLEN = "AB12345", "TRK4711", "CD67890", "EF24680"
+OF_UNIT, UNIT = "us20-mile3-west", "District 15"
 MANAGER, USER = audit_pb.ROLE_HOT_LIST_MANAGER, audit_pb.ROLE_USER
 
 
@@ -66,6 +67,16 @@ class House:
         async with self.matcher.reads_of("ocr") as stub:
             (answer,) = await submit(stub, batch(1, a_read(plate, sensor_id=sensor_id)))
         assert [one.status for one in answer.results] == [read_pb2.READ_STATUS_STORED]
+
+    async def read_once_known(self, plate: str, sensor_id: str) -> None:
+        """As `read`, of a sensor that was approved just now, once the matcher has heard of that."""
+        async with self.matcher.reads_of("ocr") as stub, asyncio.timeout(30):
+            while True:
+                read = a_read(plate, sensor_id=sensor_id, age=timedelta(0))
+                (answer,) = await submit(stub, batch(1, read))
+                if [one.status for one in answer.results] == [read_pb2.READ_STATUS_STORED]:
+                    return
+                await asyncio.sleep(0.1)
 
 
 @pytest_asyncio.fixture
@@ -239,31 +250,33 @@ for arguments in json.load(sys.stdin):
 """
 
 
+async def platewarden(house: House, token: str, *commands: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """What each command of the person with `token` prints."""
+    running = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        COMMANDS,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={
+            **os.environ,
+            "PW_AUDIT_TARGET": house.audit.user_target,
+            "PW_MATCHER_TARGET": f"127.0.0.1:{house.matcher.user_port}",
+            "PW_ALERTS_TARGET": f"127.0.0.1:{house.alerts.server.user_port}",
+            "PW_CA_FILE": str(house.matcher.world.tls.ca_file),
+            "PW_TOKEN": token,
+        },
+    )
+    said, _ = await running.communicate(json.dumps(commands).encode())
+    assert running.returncode == 0
+    parts = said.decode().split("end\n")[: len(commands)]
+    return [[json.loads(line) for line in part.splitlines()] for part in parts]
+
+
 @pytest.mark.clause("III.B.1")
 async def test_the_command_line_makes_an_agreement_and_shows_what_it_lets_in(
     house: House, tmp_path: Path
 ) -> None:
-    async def platewarden(token: str, *commands: Sequence[str]) -> list[list[dict[str, Any]]]:
-        """What each command prints."""
-        running = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            COMMANDS,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={
-                **os.environ,
-                "PW_AUDIT_TARGET": house.audit.user_target,
-                "PW_MATCHER_TARGET": f"127.0.0.1:{house.matcher.user_port}",
-                "PW_CA_FILE": str(house.matcher.world.tls.ca_file),
-                "PW_TOKEN": token,
-            },
-        )
-        said, _ = await running.communicate(json.dumps(commands).encode())
-        assert running.returncode == 0
-        parts = said.decode().split("end\n")[: len(commands)]
-        return [[json.loads(line) for line in part.splitlines()] for part in parts]
-
     ours, theirs = house.audit.token(COORDINATOR), house.other.token()
     coordinator = await house.held.enter_async_context(house.matcher.person(ours))
     listed = await (await house.at_matcher(house.other)).active_list(SHARED)
@@ -272,11 +285,12 @@ async def test_the_command_line_makes_an_agreement_and_shows_what_it_lets_in(
     until = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%MZ}"
     more = ("--document", str(tmp_path / "signed.pdf"), "--from", "2026-01-01T00:00Z", "--until", until)
 
-    ((proposed,),) = await platewarden(ours, ("agreement", "propose", *terms, *more))
+    ((proposed,),) = await platewarden(house, ours, ("agreement", "propose", *terms, *more))
     agreement_id = proposed["agreement_id"]
-    ((accepted,),) = await platewarden(theirs, ("agreement", "accept", agreement_id))
+    ((accepted,),) = await platewarden(house, theirs, ("agreement", "accept", agreement_id))
     await compared(coordinator, until=1)
     shown, _, rows, admitted, (ended,), agreements = await platewarden(
+        house,
         ours,
         ("scope", "show", GROUP),
         ("scope", "set", GROUP, "--mode", "all-but", "--list", listed.hot_list_id),
@@ -294,3 +308,38 @@ async def test_the_command_line_makes_an_agreement_and_shows_what_it_lets_in(
     assert not admitted
     assert agreements == [ended]
     assert ended["state"] == "AGREEMENT_STATE_ENDED"
+
+
+@pytest.mark.clause("IV.D.1", "IV.D.2")
+async def test_a_person_hears_of_what_the_sensors_of_a_unit_saw_and_always_of_the_floor(
+    house: House,
+) -> None:
+    officer = await house.audit.person(USER)
+    manager = await house.at_matcher(await house.audit.person(MANAGER))
+    made = await manager.create()
+    rows = csv_of(WANTED, category="WANTED") + b"\n" + csv_of(STOLEN).partition(b"\n")[2]
+    await manager.upload(made.hot_list_id, rows)
+    await manager.activate(made.hot_list_id, 1)
+    place = ("--latitude", "41.7", "--longitude", "-87.6", "--agency", ORI, "--group", GROUP)
+
+    (registered,), (approved,), listed = await platewarden(
+        house,
+        house.audit.token(COORDINATOR),
+        ("sensor", "register", OF_UNIT, *place, "--unit", UNIT),
+        ("sensor", "approve", OF_UNIT),
+        ("sensor", "list"),
+    )
+    ((chosen,),) = await platewarden(
+        house, officer.token(), ("subscription", "create", "my unit", "--unit", UNIT)
+    )
+    feed = await house.alerts_of(officer)
+    await house.read(WANTED, SENSOR)
+    await house.read(STOLEN, SENSOR)
+    await house.read_once_known(WANTED, OF_UNIT)
+    await feed.until(lambda one: len(one.alerts) >= 2, 30)
+
+    assert registered["unit"] == approved["unit"] == UNIT
+    assert {one["sensor_id"]: one.get("unit", "") for one in listed} == {OF_UNIT: UNIT, SENSOR: "", SCALE: ""}
+    assert chosen["filter"] == {"units": [UNIT]}
+    assert chosen["widened"] == ["units"]
+    assert [(alert.plate, alert.sensor_id) for alert in feed.alerts] == [(STOLEN, SENSOR), (WANTED, OF_UNIT)]
