@@ -52,6 +52,7 @@ class RecordChecks:
         except AlprError:
             await self._acts.report_failure(intent, act.action, act.alert_id)
             raise
+        now = self._clock.now()
         check = RecordCheck(
             check_id=check_id,
             alert_id=alert.alert_id,
@@ -60,7 +61,7 @@ class RecordChecks:
             answer=answered.answer,
             system=answered.system,
             response_id=answered.response_id,
-            answer_time=self._clock.now(),
+            answer_time=min(answered.moment or now, now),
         )
         change = CheckAnswered(check, question.request_id, intent.subject_id, intent.actor)
         await self._acts.carry_out(change, act, intent)

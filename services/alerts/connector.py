@@ -1,6 +1,7 @@
 """The connector to LEADS and NCIC as alerts uses it: it is believed no further than what it must say."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import grpc
@@ -13,7 +14,7 @@ from services.alerts.core.model import Actor, Entry
 from services.alerts.core.record_check import RecordAnswer
 from services.common.client import ClientTls, service_channel
 from services.common.errors import DependencyUnavailableError, FieldViolation, WrongStateError
-from services.common.wire import parse_text
+from services.common.wire import parse_moment, parse_text
 
 log = structlog.get_logger()
 
@@ -24,11 +25,12 @@ BY_HAND = "ask LEADS or NCIC by hand and record what it answered"
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the system said, with its name and its id of the answer."""
+    """What the system said, with its name and its id of the answer; `moment` is its own time, if it says."""
 
     answer: RecordAnswer
     system: str
     response_id: str
+    moment: datetime | None
 
 
 class Connector:
@@ -88,8 +90,10 @@ def _answered(response: pb.QueryRecordResponse) -> Answered:
     wrong: list[FieldViolation] = []
     system = parse_text("system", response.system, wrong, most=_LONGEST)
     response_id = parse_text("response_id", response.response_id, wrong, most=_LONGEST)
+    # Where the connector says when: an answer that it kept for a request of before is as old as it is.
+    moment = parse_moment("answer_time", response, wrong) if response.HasField("answer_time") else None
     if wrong or response.answer not in _ANSWERS:
         # An answer that cannot be found again at its source proves nothing.
         log.warning("connector_answer_unusable", fields=[one.field for one in wrong])
         raise DependencyUnavailableError(f"the connector gave no usable answer; {BY_HAND}")
-    return Answered(RecordAnswer(response.answer), system, response_id)
+    return Answered(RecordAnswer(response.answer), system, response_id, moment)

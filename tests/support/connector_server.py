@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alpr.connector.v1 import record_check_service_pb2 as pb
@@ -24,6 +25,7 @@ class LeadsRecords(rpc.RecordCheckServiceServicer):
         self.away = False
         self.system = "LEADS"
         self.port = 0
+        self.answered_ago = timedelta()
         self._answers: dict[str, pb.QueryRecordResponse] = {}
 
     async def QueryRecord(  # noqa: N802
@@ -37,7 +39,7 @@ class LeadsRecords(rpc.RecordCheckServiceServicer):
             answer = pb.QueryRecordResponse(
                 answer=self._look_up(request), system=self.system, response_id=f"R-{len(self.asked):04d}"
             )
-            answer.answer_time.GetCurrentTime()
+            answer.answer_time.FromDatetime(datetime.now(UTC) - self.answered_ago)
             self._answers[request.request_id] = answer
         return self._answers[request.request_id]
 

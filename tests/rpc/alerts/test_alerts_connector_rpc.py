@@ -283,6 +283,19 @@ async def test_an_old_answer_confirms_nothing_any_more(desk: Desk) -> None:
     assert again.alert_id == alert_id
 
 
+@pytest.mark.clause("III.D.4")
+async def test_an_answer_that_the_connector_kept_from_before_is_as_old_as_it_says(desk: Desk) -> None:
+    desk.leads.records[PLATE, STATE] = IN_FORCE
+    desk.leads.answered_ago = timedelta(minutes=11)
+    alert_id = await desk.alert()
+    check = await desk.ask(alert_id)
+
+    async with refused() as caught:
+        await desk.verify(alert_id, CONFIRMED, check_id=check.check_id)
+
+    assert (reason(caught[0]), caught[0].metadata["state"]) == (kind(WrongStateError), "OLD")
+
+
 async def test_an_answer_about_another_alert_or_of_another_agency_is_not_found(desk: Desk) -> None:
     desk.leads.records[PLATE, STATE] = IN_FORCE
     alert_id = await desk.alert()
