@@ -20,7 +20,9 @@ _INSERT_MESSAGE = """
 INSERT INTO alerts.webhook_message (webhook_id, sequence, event_id, epoch, position, alert_id, event_time,
     end_time, outcome, tries, failure, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
+# Only what is dead still counts among the 500, so that the same request made anew reaches the next ones.
 _CHOSEN = f"""{LETTERS} AND (cardinality($2::bigint[]) = 0 OR m.sequence = ANY($2))
+AND (r.retry_number IS NULL OR e.outcome = 2)
 ORDER BY m.sequence DESC LIMIT 500"""
 _RETRY = """
 INSERT INTO alerts.webhook_retry (webhook_id, sequence, retry_number, request_id, intent_id, request_time)

@@ -83,7 +83,13 @@ FROM alerts.webhook_message m LEFT JOIN LATERAL (
 WHERE m.webhook_id = $1 AND m.outcome = 2
 """
 _PAGE = f"{LETTERS} AND ($2 = 0 OR m.sequence < $2) ORDER BY m.sequence DESC LIMIT $3"
-_WAITING = f"{LETTERS} AND r.retry_number IS NOT NULL AND e.outcome IS NULL ORDER BY m.sequence LIMIT 100"
+# Asked for every second, and letters are kept for ever: it begins with the retries, which are few.
+_WAITING = f"""{LETTERS} AND e.outcome IS NULL AND m.sequence = ANY (ARRAY (
+    SELECT sequence FROM alerts.webhook_retry w WHERE w.webhook_id = $1 AND NOT EXISTS (
+        SELECT FROM alerts.webhook_retry_end d WHERE d.webhook_id = w.webhook_id
+        AND d.sequence = w.sequence AND d.retry_number = w.retry_number)
+    ORDER BY sequence LIMIT 100)) ORDER BY m.sequence
+"""  # noqa: S608 - constants
 _RETRIED = "SELECT count(*) FROM alerts.webhook_retry WHERE request_id = $1 AND webhook_id = $2"
 _HEALTH = """
 SELECT c.webhook_id, c.sequence, c.tries, c.failure, c.status, c.next_try, c.halt_time,

@@ -139,7 +139,7 @@ class WebhookDelivery:
                 for published in batch:
                     await self._offer(published)
                 if not batch:
-                    await self._rest()
+                    await self._rest(more)
                     await wait_at_most(more, _IDLE_SECONDS)
 
     async def _resync(self) -> None:
@@ -227,10 +227,12 @@ class WebhookDelivery:
         metrics.WEBHOOK_POSTS.labels(result).inc()
         return answer
 
-    async def _rest(self) -> None:
-        """What is done when nothing new is there."""
+    async def _rest(self, more: asyncio.Event) -> None:
+        """What is done when nothing new is there, and no longer than that: dead letters hold up no alert."""
         await self._note_position()
         for letter in await self._parts.messages.waiting(self._hook.webhook_id):
+            if more.is_set():
+                return
             await self._post_again(letter)
 
     async def _post_again(self, letter: Letter) -> None:
@@ -238,7 +240,14 @@ class WebhookDelivery:
         view = None if alert is None else visible_to(alert, self._hook.agency_ori)
         if view is None:
             raise StorageUnavailableError("the alert of a dead letter cannot be read")
-        message = Message(letter.event_id, letter.sequence, view, letter.event_time, is_first=False)
+        message = Message(
+            event_id=letter.event_id,
+            sequence=letter.sequence,
+            alert=view,
+            event_time=letter.event_time,
+            is_first=False,
+            is_quiet=judge([self._hook.chosen], view, letter.event_time) is Verdict.QUIET,
+        )
         expired = is_expired(letter.event_time, self._parts.clock.now())
         answer = Answer(Failure.EXPIRED) if expired else await self._post(message)
         await completed(self._submit(RetryEnded(self._hook, message, letter.retry_number, answer)))

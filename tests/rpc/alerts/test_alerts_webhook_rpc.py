@@ -311,6 +311,39 @@ async def test_a_dead_letter_is_posted_once_more_under_its_own_number_when_someb
     assert (hook.health.dead_letters, hook.health.delivered) == (0, 1)
 
 
+@pytest.mark.clause("IV.D.3")
+async def test_dead_letters_that_are_posted_once_more_hold_up_no_alert(post: Post) -> None:
+    webhook_id, _ = await post.hooked()
+    post.receiver.answers.extend([400] * 6)
+    for plate in ("LETTER1", "LETTER2"):
+        await post.rig.raise_hits(hit_message(plate=plate))
+    await once(post, lambda hook: hook.health.dead_letters == 2)
+
+    async def raise_one() -> None:
+        post.receiver.meanwhile = None
+        await post.rig.raise_hits(hit_message(plate="LIVE001"))
+        await asyncio.sleep(1)
+
+    post.receiver.meanwhile = raise_one
+    await post.centre.retry(webhook_id)
+    await post.receiver.until(lambda r: len(r.taken) == 3, 30)
+
+    assert [got.plate for got in post.receiver.taken] == ["LETTER1", "LIVE001", "LETTER2"]
+
+
+async def test_a_dead_letter_of_quiet_hours_is_quiet_also_when_it_is_posted_once_more(post: Post) -> None:
+    always = filter_pb.WeeklyHours(begin="00:00", end="00:00", time_zone="UTC")
+    webhook_id, _ = await post.hooked(filter=filter_pb.AlertFilter(quiet_hours=[always]))
+    post.receiver.answers.extend([400] * 3)
+    await post.rig.raise_hits(hit_message(entry_message(WANTED)))
+    await once(post, lambda hook: hook.health.dead_letters)
+
+    await post.centre.retry(webhook_id)
+    await post.receiver.until(lambda r: r.taken, 30)
+
+    assert post.receiver.taken[0].event["quiet"] is True
+
+
 @pytest.mark.clause("IV.C.5")
 async def test_what_is_older_than_24_hours_is_not_posted_and_cannot_be_asked_for(post: Post, clock) -> None:
     post.audit.neighbour.lease = timedelta(hours=60)

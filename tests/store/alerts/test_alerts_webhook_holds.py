@@ -226,3 +226,26 @@ async def test_a_dead_letter_waits_once_however_often_it_is_asked_for(pool, writ
     ]
     assert waiting.retry_number == 1
     assert (letter.taken_at, letter.waiting) == (None, False)
+
+
+async def test_who_asks_for_all_dead_letters_once_more_gets_the_next_ones_each_time(
+    pool, writer, messages, hook
+) -> None:
+    mine = Hold(hook, uuid4())
+    await messages.claim(mine, 60)
+    await ended(pool, writer, mine, 1, REFUSED)
+    # As many again as one request takes.
+    await pool.execute(
+        "INSERT INTO alerts.webhook_message SELECT webhook_id, n, gen_random_uuid(), epoch, position, "
+        "alert_id, event_time, end_time, outcome, tries, failure, status FROM alerts.webhook_message, "
+        "generate_series(2, 501) n WHERE webhook_id = $1",
+        hook.webhook_id,
+    )
+    requests = [Retry(hook, (), uuid4(), uuid4()) for _ in range(3)]
+
+    await writer.flush(requests)
+    waiting = await messages.waiting(hook.webhook_id)
+
+    counts = [await messages.retried(one.request_id, hook.webhook_id, ()) for one in requests]
+    assert counts == [(500, 0), (1, 0), (0, 0)]
+    assert [letter.sequence for letter in waiting] == list(range(1, 101))
