@@ -1,5 +1,6 @@
 """`platewarden escort`: the vendor's support, watched and cut by the agency's own people."""
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from services.common.errors import AlprError
 app = typer.Typer(no_args_is_help=True, help="Support by the vendor under escort: begin, cut, list.")
 # The sign-in has ended: with a new token the escort goes on.
 _SIGN_IN_OVER = "I"
+_PAUSE_SECONDS = 1.0
 
 
 @app.command()
@@ -45,6 +47,7 @@ def begin(
             except AlprError as error:
                 if not escort.escort_id or not (is_passing(error) or _is_sign_in(error)):
                     raise
+                await asyncio.sleep(_PAUSE_SECONDS)
             request = pb.EscortVendorRequest(escort_id=escort.escort_id)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)

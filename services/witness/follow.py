@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,9 @@ class Follower:
         except (NoteError, CopyError) as error:
             log.warning("turn_failed", error=str(error))
             return f"what audit says cannot be used: {error}"
+        except sqlite3.Error as error:
+            log.warning("store_failed", error=str(error))
+            return f"the witness's own store cannot be used: {error}; trying again"
         return "The log is followed"
 
     async def turn(self) -> int:

@@ -199,9 +199,9 @@ class WitnessStore:
         Raises:
             OSError: The file cannot be written.
         """
-        state, newest = self.copy_state(origin), self.newest(origin)
         part = file.with_name(f"{file.name}.part")
-        with part.open("w", encoding="utf-8") as out:
+        with self._one_state(), part.open("w", encoding="utf-8") as out:
+            state, newest = self.copy_state(origin), self.newest(origin)
             out.write(_line({"format": COPY_FORMAT, "origin": origin}))
             for one in self.copies(origin):
                 leaf, sealed = b64encode(one.leaf).decode(), b64encode(one.sealed).decode()
@@ -255,14 +255,25 @@ class WitnessStore:
             raise CopyError(f"entry {one.log_index} came with another leaf than the copy has")
 
     @contextmanager
+    def _one_state(self) -> Iterator[None]:
+        """All that is read inside belongs together, while another process writes."""
+        self._base.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._base.execute("COMMIT")
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         self._base.execute("BEGIN IMMEDIATE")
         try:
             yield self._base
+            # A reader who takes his time, or a full disk, can refuse it: then nothing stays open.
+            self._base.execute("COMMIT")
         except BaseException:
-            self._base.execute("ROLLBACK")
+            if self._base.in_transaction:
+                self._base.execute("ROLLBACK")
             raise
-        self._base.execute("COMMIT")
 
 
 def _line(item: dict[str, str | int]) -> str:

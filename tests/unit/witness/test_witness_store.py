@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,40 @@ def test_any_growth_of_one_log_is_signed(tmp_path_factory: pytest.TempPathFactor
         assert newest(store) == sizes[-1]
     finally:
         store.close()
+
+
+class ReaderMeanwhile(WitnessStore):
+    """Reads a copy, in the middle of which the witness wants to go on."""
+
+    def copies(self, origin: str) -> Iterator[CopiedEntry]:
+        self.refused_while_reading = False
+        try:
+            self.witness.copy(origin, [CopiedEntry(8, LEAVES[8], b"sealed")], note(9), 0)
+        except sqlite3.OperationalError:
+            self.refused_while_reading = True
+        return super().copies(origin)
+
+    witness: WitnessStore
+
+
+def test_a_copy_is_written_of_one_moment_and_the_witness_goes_on_after_it(
+    store: WitnessStore, tmp_path: Path
+) -> None:
+    first = [CopiedEntry(number, LEAVES[number], b"sealed") for number in range(8)]
+    add(store, request(0, 8))
+    store.copy("audit.test/log", first, note(8), 0)
+    reader = ReaderMeanwhile(tmp_path / "store", only_read=True)
+    reader.witness = store
+
+    written = reader.write_copy("audit.test/log", tmp_path / "copy")
+    refused = reader.refused_while_reading
+    reader.close()
+    store.copy("audit.test/log", [CopiedEntry(8, LEAVES[8], b"sealed")], note(9), 0)
+
+    assert written == 8
+    assert refused
+    assert len((tmp_path / "copy").read_text().splitlines()) == 1 + 8 + 1
+    assert store.copy_state("audit.test/log").frontier.size == 9
 
 
 @pytest.mark.clause("IV.E.2")
