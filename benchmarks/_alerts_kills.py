@@ -40,12 +40,7 @@ async def kills(house: House, deliveries: int, faults: Faults) -> dict[str, Any]
     before = replace(faults)
     async with Crowd(follow_alerts, house.seats(_SUBSCRIBERS)) as crowd:
         killing = asyncio.create_task(_kill(house, killed))
-        numbers: list[int] = []
-        while len(numbers) < alerts:
-            if len(numbers) - await crowd.count() // _SUBSCRIBERS < _MOST_AHEAD:
-                numbers += await house.raise_at_once(min(_AT_ONCE, alerts - len(numbers)))
-            else:
-                await asyncio.sleep(0.2)
+        numbers = await _raised(house, crowd, alerts)
         killing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await killing
@@ -60,6 +55,24 @@ async def kills(house: House, deliveries: int, faults: Faults) -> dict[str, Any]
         "lost": faults.lost - before.lost,
         "out_of_order": faults.out_of_order - before.out_of_order,
     }
+
+
+async def _raised(house: House, crowd: Crowd, alerts: int) -> list[int]:
+    """The numbers of so many alerts, raised no faster than they go out."""
+    numbers: list[int] = []
+    most, since = 0, time.monotonic()
+    while len(numbers) < alerts:
+        count = await crowd.count()
+        if count > most:
+            most, since = count, time.monotonic()
+        elif time.monotonic() - since > _LATEST_SECONDS:
+            raise SystemExit(f"nothing came for {_LATEST_SECONDS:.0f} s; {count} deliveries came before")
+        if len(numbers) - count // _SUBSCRIBERS < _MOST_AHEAD:
+            numbers += await house.raise_at_once(min(_AT_ONCE, alerts - len(numbers)))
+            say(f"raised {len(numbers)} alerts; {count} deliveries came")
+        else:
+            await asyncio.sleep(0.2)
+    return numbers
 
 
 async def _kill(house: House, killed: list[str]) -> None:

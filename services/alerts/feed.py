@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
 _PAGE = 500
+# Older pages that are kept: after a restart everybody resumes from about the same place.
+_OLDER_PAGES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ class Feed:
         self._book = book
         self._ring_size = ring_size
         self._ring: dict[int, Published] = {}
+        # Pages of the table, by the position before the first of each; the one used last comes last.
+        self._older: dict[int, dict[int, Published]] = {}
+        self._reading = asyncio.Lock()
         self._last = 0
         self._last_mark = 0
         self._head = FeedHead(epoch=0, last_position=0, resync_from=datetime.min.replace(tzinfo=UTC))
@@ -131,10 +136,29 @@ class Feed:
             return ()
         if position + 1 in self._ring:
             return [self._ring[number] for number in range(position + 1, self._last + 1)]
-        epoch, last = self._head.epoch, self._last
-        items = await self._store.feed_after(position, _PAGE)
-        # What is newer than the tailer knows waits for it: the book of subscriptions is not as new yet.
-        return [Published(item, epoch) for item in items if item.position <= last]
+        page = await self._older_page(position)
+        return [published for number, published in page.items() if number > position]
+
+    async def _older_page(self, position: int) -> Mapping[int, Published]:
+        """Positions from the table, the one after `position` among them where there is one.
+
+        One reads at a time, and for all: a thousand who come back together would otherwise read the same
+        positions a thousand times, and leave the tailer no connection.
+        """
+        start = position // _PAGE * _PAGE
+        async with self._reading:
+            page = self._older.pop(start, {})
+            if position + 1 not in page:
+                era, epoch, last = self._era, self._head.epoch, self._last
+                items = await self._store.feed_after(start, _PAGE)
+                # What is newer than the tailer knows waits for it: the book of subscriptions is not as new.
+                page = {item.position: Published(item, epoch) for item in items if item.position <= last}
+                if era != self._era:
+                    return page
+            self._older[start] = page
+            while len(self._older) > _OLDER_PAGES:
+                del self._older[next(iter(self._older))]
+            return page
 
     async def _follow(self) -> None:
         head = await self._store.head()
@@ -163,6 +187,7 @@ class Feed:
         self._head = head
         self._last = head.last_position
         self._ring.clear()
+        self._older.clear()
         self._era += 1
         self._seen_at = time.monotonic()
         self._announce()
