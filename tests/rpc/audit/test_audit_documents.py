@@ -24,6 +24,7 @@ from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.common.wire import to_timestamp
 from tests.support.audit_kit import (
     ALL_CERTIFICATIONS,
+    COORDINATOR,
     Officer,
     RunningAudit,
     authorizations,
@@ -101,11 +102,14 @@ def asks(audit: RunningAudit, who: Officer) -> Any:
 
 
 @pytest.mark.clause("III.D.2")
+@pytest.mark.parametrize(
+    "kind", [pb.DOCUMENT_KIND_DIRECTIVE, pb.DOCUMENT_KIND_SECURITY_ADDENDUM, pb.DOCUMENT_KIND_USE_BANNER]
+)
 async def test_who_has_not_acknowledged_the_directive_in_force_is_let_into_nothing_until_he_has(
-    audit: RunningAudit, head: Officer
+    audit: RunningAudit, head: Officer, kind: int
 ) -> None:
     await asks(audit, head)
-    made = await published(audit, head)
+    made = await published(audit, head, kind=kind)
 
     error = await refused(asks(audit, head))
     done = await acknowledged(audit, head, made)
@@ -232,6 +236,21 @@ async def test_another_agencys_document_is_asked_of_nobody_here_and_found_by_nob
     assert error.reason == ErrorReason.ERROR_REASON_NOT_FOUND
     assert await refusals_of(audit, made) == 1
     assert not listed.documents
+
+
+async def test_an_acknowledgement_that_is_refused_is_on_record_once(
+    audit: RunningAudit, head: Officer
+) -> None:
+    made, officer = await published(audit, head), await audit.person(audit_pb.ROLE_USER)
+    suspend = account_pb.SuspendAccountRequest(
+        request_id=request_id(), account_id=officer.account_id, reason="left the agency"
+    )
+    await audit.people(AccountServiceStub).SuspendAccount(suspend, metadata=audit.bearer(COORDINATOR))
+
+    error = await refused(acknowledge_call(audit, officer, made))
+
+    assert error.metadata["clauses"] == "IV.A.2"
+    assert await refusals_of(audit, made) == 1
 
 
 @pytest.mark.clause("III.D.2", "IV.A.4")
