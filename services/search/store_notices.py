@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from services.common.pg import Pool, connection
+from services.search.core.houses import Schema
 
 if TYPE_CHECKING:
     import asyncpg
@@ -81,7 +82,7 @@ class NoticeStore:
     Each may raise StorageUnavailableError.
     """
 
-    def __init__(self, pool: Pool, schema: Literal["archive", "motor_carrier"] = "archive") -> None:
+    def __init__(self, pool: Pool, schema: Schema = "archive") -> None:
         self._pool = pool
         self._schema = schema
 

@@ -22,7 +22,7 @@ USER, PASSWORD = "notices", "only-for-this-test"
 
 @dataclass
 class Post:
-    """What a server got, and what it answers from now on."""
+    """What a server got, and what it answers from now on; `hanging` is set once it lets a letter wait."""
 
     port: int = 0
     letters: list[EmailMessage] = field(default_factory=list)
@@ -30,6 +30,7 @@ class Post:
     to_recipient: str = "250 OK"
     to_letter: str = "250 OK"
     hangs: bool = False
+    hanging: asyncio.Event = field(default_factory=asyncio.Event)
 
     def attachment(self, name: str, letter: int = -1) -> bytes:
         """An attachment of a letter."""
@@ -56,6 +57,7 @@ class Post:
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802
         """See aiosmtpd."""
         if self.hangs:
+            self.hanging.set()
             await asyncio.sleep(3600)
         if self.to_letter.startswith("250"):
             content = envelope.content
