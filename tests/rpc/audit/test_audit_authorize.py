@@ -427,6 +427,29 @@ async def test_the_outcome_answers_with_receipts_that_anybody_can_check(
     assert again.outcome_receipt.log_index == outcome.outcome_receipt.log_index
 
 
+async def test_the_log_knows_who_asked_by_the_account_and_the_answer_by_its_digest(
+    audit: RunningAudit, officer: Officer
+) -> None:
+    stub = authorizations(audit)
+    answer = await stub.Authorize(plate_request(officer.token()))
+    asked = await last_entry(audit)
+    await stub.RecordOutcome(
+        pb.RecordOutcomeRequest(
+            request_id=request_id(),
+            subject_id=answer.authorization_id,
+            result=pb.OUTCOME_RESULT_DONE,
+            row_count=3,
+            rows_digest=bytes(32),
+        )
+    )
+    ended = await last_entry(audit)
+
+    assert asked["actor"] == ended["actor"] == officer.account_id
+    names = (officer.subject, officer.subject[-8:], f"Officer {officer.subject[-4:]}", "@")
+    assert not [name for name in names for entry in (asked, ended) if name in " ".join(entry.values())]
+    assert set(ended) - set(asked) == {"result", "row_count", "rows_digest", "subject"}
+
+
 async def test_an_outcome_needs_a_subject_of_the_same_service(audit: RunningAudit, officer: Officer) -> None:
     answer = await authorizations(audit).Authorize(plate_request(officer.token()))
     request = pb.RecordOutcomeRequest(
