@@ -22,7 +22,7 @@ from services.alerts.store_writer import Change, Done
 from services.alerts.wire import Look
 from services.alerts.wire_hits import ReportedHit
 from services.common.clock import Clock
-from services.common.errors import AlprError, StorageUnavailableError
+from services.common.errors import AlprError
 from services.common.groupcommit import GroupCommit
 from services.common.identity import AccessToken
 
@@ -86,14 +86,7 @@ class Alerts:
         action = f"alert.{request.kind.name.lower()}"
         act = Act(request.request_id, action, alert.alert_id, actor.agency_ori, _details(request))
         intent = await self._acts.intend(act, alert, token)
-        try:
-            await self._writes.submit(StepChange(request, intent.actor, intent.subject_id))
-        except StorageUnavailableError:
-            # Nobody knows whether it is on disk; the same request id finds out.
-            raise
-        except Exception:
-            await self._acts.report_failure(intent, action, alert.alert_id)
-            raise
+        await self._acts.carry_out(StepChange(request, intent.actor, intent.subject_id), act, intent)
         return await self._acts.seen_by(intent.actor, alert.alert_id)
 
     async def look(self, look: Look, token: AccessToken) -> Found:

@@ -10,7 +10,6 @@ from services.alerts.core.model import Actor
 from services.alerts.entitlement import who_is
 from services.alerts.leases import Leases
 from services.alerts.store_assets import AssetStore, BoardAsset, LeaveAsset, RegisterAsset, RetireAsset
-from services.alerts.store_broadcasts import MOST_ASSETS
 from services.alerts.store_writer import Change
 from services.common.errors import NotFoundError
 from services.common.identity import AccessToken
@@ -47,7 +46,7 @@ class Assets:
         """The asset as stored.
 
         Raises:
-            AlreadyExistsError, RequestIdReusedError: Nothing was changed.
+            AlreadyExistsError, WrongStateError, RequestIdReusedError: Nothing was changed.
             AlprError: What audit refuses with.
         """
         actor = await who_is(self._audit, token, "asset.register")
@@ -68,7 +67,7 @@ class Assets:
     async def list(self, token: AccessToken) -> tuple[Asset, ...]:
         """The agency's assets in use. Raises what audit refuses with."""
         actor = await who_is(self._audit, token, "asset.list")
-        return await self._store.of_agency(actor.agency_ori, MOST_ASSETS)
+        return await self._store.of_agency(actor.agency_ori)
 
     async def board(self, boarding: Boarding, token: AccessToken) -> Asset:
         """The asset, with the person aboard.

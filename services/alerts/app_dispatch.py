@@ -13,7 +13,7 @@ from services.alerts.entitlement import who_is
 from services.alerts.leases import Leases
 from services.alerts.store import AlertStore
 from services.alerts.store_assets import AssetStore
-from services.alerts.store_broadcasts import MOST_ASSETS, Broadcast, CancelBroadcast, Receive, See
+from services.alerts.store_broadcasts import Broadcast, CancelBroadcast, Receive, See
 from services.alerts.store_messages import DeliveryRecord, MessageStore
 from services.alerts.store_writer import Change, Done
 from services.common.clock import Clock
@@ -70,7 +70,7 @@ class Dispatch:
         intent, alert = await self._look("dispatch.propose", ask, token)
         agency_ori = intent.actor.agency_ori
         try:
-            assets = await self._assets.of_agency(agency_ori, MOST_ASSETS)
+            assets = await self._assets.of_agency(agency_ori)
             told = await self._deliveries.told(ask.alert_id, agency_ori)
         except AlprError:
             await self._audit.record_outcome(intent.subject_id, FAILED)

@@ -13,10 +13,8 @@ from services.alerts.core.model import Actor, Partition
 from services.alerts.core.subscription import widened
 from services.alerts.entitlement import ACTION, who_is
 from services.alerts.store_subscriptions import Subscription, SubscriptionChange, SubscriptionStore
-from services.alerts.store_writer import Change, Done
 from services.alerts.wire_subscription import Choice, End
 from services.common.errors import AlprError, NotFoundError, StorageUnavailableError
-from services.common.groupcommit import GroupCommit
 from services.common.identity import AccessToken
 
 # The same request of the same person begins the same subscription, however often it is sent.
@@ -32,12 +30,10 @@ class SubscriptionActs:
         self,
         acts: AlertActs,
         store: SubscriptionStore,
-        writes: GroupCommit[Change, Done],
         audit: AuditClient,
     ) -> None:
         self._acts = acts
         self._store = store
-        self._writes = writes
         self._audit = audit
 
     async def choose(self, choice: Choice, token: AccessToken) -> Subscription:
@@ -57,8 +53,7 @@ class SubscriptionActs:
             choice.request_id, action, found, actor.agency_ori, _details(choice), account=actor.account_id
         )
         intent = await self._intend(act, begins=begins, token=token)
-        await self._write(
-            intent,
+        await self._acts.carry_out(
             SubscriptionChange(
                 request_id=choice.request_id,
                 action=action,
@@ -70,6 +65,8 @@ class SubscriptionActs:
                 chosen=choice.chosen,
                 begins=begins,
             ),
+            act,
+            intent,
         )
         return await self._stored(found)
 
@@ -88,7 +85,7 @@ class SubscriptionActs:
             intent_id=intent.subject_id,
             ends=True,
         )
-        await self._write(intent, change)
+        await self._acts.carry_out(change, act, intent)
 
     async def list(self, partition: Partition, token: AccessToken) -> tuple[Subscription, ...]:
         """The person's own, oldest first. Raises what audit refuses with."""
@@ -116,16 +113,6 @@ class SubscriptionActs:
                 raise
             return
         await self._audit.record_outcome(intent.subject_id, FAILED)
-
-    async def _write(self, intent: Recorded, change: SubscriptionChange) -> None:
-        try:
-            await self._writes.submit(change)
-        except StorageUnavailableError:
-            # Nobody knows whether it is on disk; the same request id finds out.
-            raise
-        except Exception:
-            await self._acts.report_failure(intent, change.action, change.subscription_id)
-            raise
 
     async def _stored(self, subscription_id: UUID) -> Subscription:
         stored = await self._store.one(subscription_id)

@@ -47,6 +47,6 @@ def people_parts(
     """The services over `pool`; page tokens are sealed with `token_key`."""
     store = AlertStore(pool)
     acts = AlertActs(store, writes, audit, clock)
-    subscriptions = SubscriptionActs(acts, SubscriptionStore(pool), writes, audit)
+    subscriptions = SubscriptionActs(acts, SubscriptionStore(pool), audit)
     lists = AlertLists(audit, ListStore(pool), PageSealer(token_key), clock)
     return PeopleParts(SubscriptionServicer(subscriptions), AlertSearchServicer(lists))

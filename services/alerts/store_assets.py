@@ -18,6 +18,9 @@ from services.common.errors import (
 )
 from services.common.pg import Connection, Pool, connection
 
+# As many as a list shows, so that no asset is left out of a proposal.
+MOST_IN_USE = 5000
+
 _COLUMNS = """
 SELECT a.asset_id, a.agency_ori, a.unit, a.call_sign, a.latitude, a.longitude, a.position_time,
     ARRAY(SELECT c.account_id FROM alerts.asset_crew c
@@ -27,6 +30,7 @@ FROM alerts.asset a
 _OF_AGENCY = (
     f"{_COLUMNS} WHERE a.agency_ori = $1 AND a.retire_time IS NULL ORDER BY a.unit, a.call_sign LIMIT $2"
 )
+_IN_USE = "SELECT count(*) FROM alerts.asset WHERE agency_ori = $1 AND retire_time IS NULL"
 _BY_ID = f"{_COLUMNS} WHERE a.agency_ori = $1 AND a.retire_time IS NULL AND a.asset_id = ANY($2::uuid[])"
 _BY_CALL_SIGN = f"{_COLUMNS} WHERE a.agency_ori = $1 AND a.retire_time IS NULL AND a.call_sign = $2"
 _ABOARD = """
@@ -91,7 +95,7 @@ class RegisterAsset(AssetAct):
         """The asset, made now or before under the same request id.
 
         Raises:
-            RequestIdReusedError, AlreadyExistsError: Nothing was written.
+            RequestIdReusedError, AlreadyExistsError, WrongStateError: Nothing was written.
         """
         earlier = await batch.conn.fetchrow(_EARLIER_ASSET, self.request_id)
         if earlier is not None:
@@ -100,6 +104,10 @@ class RegisterAsset(AssetAct):
             return _id(earlier)
         if await batch.conn.fetchrow(_BY_CALL_SIGN, self.actor.agency_ori, self.call_sign):
             raise AlreadyExistsError("an asset in use has this call sign")
+        if await batch.conn.fetchval(_IN_USE, self.actor.agency_ori) >= MOST_IN_USE:
+            raise WrongStateError(
+                f"there are {MOST_IN_USE} assets in use already; retire one first", metadata={"state": "FULL"}
+            )
         asset_id = new_id()
         who = (self.actor.account_id, self.actor.agency_ori)
         await batch.conn.execute(
@@ -179,10 +187,10 @@ class AssetStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def of_agency(self, agency_ori: str, most: int) -> tuple[Asset, ...]:
-        """The agency's assets in use by unit and call sign, at most `most`."""
+    async def of_agency(self, agency_ori: str) -> tuple[Asset, ...]:
+        """The agency's assets in use by unit and call sign."""
         async with connection(self._pool) as conn:
-            return await assets_of(conn, agency_ori, most)
+            return await assets_of(conn, agency_ori)
 
     async def asset(self, agency_ori: str, asset_id: UUID) -> Asset | None:
         """The agency's asset of that id, while it is in use."""
@@ -210,9 +218,9 @@ class AssetStore:
             await conn.execute(_REPORT, asset_id, position.latitude, position.longitude, position.moment)
 
 
-async def assets_of(conn: Connection, agency_ori: str, most: int) -> tuple[Asset, ...]:
-    """The agency's assets in use by unit and call sign, at most `most`."""
-    return tuple(_asset(row) for row in await conn.fetch(_OF_AGENCY, agency_ori, most))
+async def assets_of(conn: Connection, agency_ori: str) -> tuple[Asset, ...]:
+    """The agency's assets in use by unit and call sign."""
+    return tuple(_asset(row) for row in await conn.fetch(_OF_AGENCY, agency_ori, MOST_IN_USE))
 
 
 async def aboard(conn: Connection, actor: Actor) -> UUID | None:

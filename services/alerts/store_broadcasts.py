@@ -21,7 +21,6 @@ from services.alerts.store_batch import Batch, OutboxItem
 from services.common.errors import NotFoundError, WrongStateError
 
 BROADCAST, CANCEL = 1, 2
-MOST_ASSETS = 1000
 
 _EARLIER = "SELECT broadcast_id, alert_id, kind, account_id FROM alerts.broadcast WHERE request_id = $1"
 _INSERT = """
@@ -95,7 +94,7 @@ class Broadcast(AssetAct):
 
     async def _chosen(self, batch: Batch, alert: Alert) -> Sequence[Candidate]:
         named = await require_assets(batch.conn, self.actor.agency_ori, self.asset_ids)
-        assets = await assets_of(batch.conn, self.actor.agency_ori, MOST_ASSETS)
+        assets = await assets_of(batch.conn, self.actor.agency_ori)
         measured = {one.asset.asset_id: one for one in candidates(alert, assets, batch.now, Wish())}
         # A dispatcher may tell a car that nobody is aboard of yet: whoever goes aboard gets it.
         empty = {asset.asset_id: Candidate(asset, None, proposed=False) for asset in named}

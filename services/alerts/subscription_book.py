@@ -4,10 +4,16 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import structlog
+from google.protobuf.json_format import ParseError
+
 from services.alerts.core.model import Partition
 from services.alerts.core.subscription import Filter
 from services.alerts.store_subscriptions import SubscriptionStore, Version
 from services.alerts.wire_filter import stored_filter
+from services.common.errors import InvalidFieldError
+
+log = structlog.get_logger()
 
 
 class Followed:
@@ -31,7 +37,7 @@ class Followed:
         """Adds changes; those of other people or data sets, and known ones, change nothing."""
         for one in versions:
             if (one.account_id, one.partition) == (self.account_id, self._partition):
-                chosen = None if one.chosen is None else stored_filter(one.chosen)
+                chosen = None if one.chosen is None else _understood(one.chosen)
                 self._versions[one.revision] = (one.from_position, one.subscription_id, chosen)
         self._count()
 
@@ -48,6 +54,18 @@ class Followed:
             if chosen is not None:
                 present[subscription_id] = chosen
             self._counting.append((from_position, tuple(present.values())))
+
+
+def _understood(chosen: str) -> Filter:
+    """The filter; everything, when a newer replica wrote what this one does not know.
+
+    Nobody misses an alert by it, and above all not everybody else, whose feed waits for this.
+    """
+    try:
+        return stored_filter(chosen)
+    except (ParseError, InvalidFieldError) as error:
+        log.warning("subscription_not_understood", error=type(error).__name__)
+        return Filter()
 
 
 class SubscriptionBook:

@@ -38,7 +38,7 @@ NOWHERE = Polygon(())
 
 
 def meters_between(a: Point, b: Point) -> float:
-    """Length of the great circle from `a` to `b`, by the haversine formula."""
+    """Length of the great circle from `a` to `b`, by the haversine formula; within 0.6 % of the earth's."""
     north = radians(b.latitude - a.latitude)
     east = radians(b.longitude - a.longitude)
     h = sin(north / 2) ** 2 + cos(radians(a.latitude)) * cos(radians(b.latitude)) * sin(east / 2) ** 2

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from math import asin, cos, radians, sin, sqrt
 from uuid import UUID
 
+from services.alerts.core.area import Point, meters_between
 from services.alerts.core.model import Alert, Disposition, StepKind, StepRequest, Verification
 
 # A car that was there longer ago may be anywhere by now.
@@ -14,7 +14,6 @@ FRESH = timedelta(minutes=15)
 RADIUS_METRES = 30_000
 MOST_ASSETS = 5
 
-_EARTH_METRES = 6_371_008.8
 _TOLD = frozenset({Verification.NEW, Verification.VERIFYING, Verification.CONFIRMED})
 
 
@@ -77,14 +76,6 @@ class Candidate:
     proposed: bool
 
 
-def distance_metres(latitude: float, longitude: float, position: Position) -> float:
-    """Metres along the surface of a sphere of the earth's mean radius; within 0.6 % of the true distance."""
-    here, there = radians(latitude), radians(position.latitude)
-    south, east = there - here, radians(position.longitude - longitude)
-    half = sin(south / 2) ** 2 + cos(here) * cos(there) * sin(east / 2) ** 2
-    return 2 * _EARTH_METRES * asin(min(1.0, sqrt(half)))
-
-
 def candidates(alert: Alert, assets: Iterable[Asset], now: datetime, wish: Wish) -> tuple[Candidate, ...]:
     """The assets that somebody is aboard of, nearest to the alert's newest sighting first.
 
@@ -102,7 +93,8 @@ def _distance(alert: Alert, asset: Asset, now: datetime) -> float | None:
     if position is None or now - position.moment > FRESH:
         return None
     place = alert.sighting.place
-    return distance_metres(place.latitude, place.longitude, position)
+    there = Point(position.latitude, position.longitude)
+    return meters_between(Point(place.latitude, place.longitude), there)
 
 
 def _proposed(measured: Sequence[tuple[float | None, Asset]], wish: Wish) -> frozenset[UUID]:

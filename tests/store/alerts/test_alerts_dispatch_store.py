@@ -11,11 +11,12 @@ import pytest_asyncio
 
 from services.alerts.core.model import Disposition
 from services.alerts.core.timers import Periods
-from services.alerts.store_assets import BoardAsset, RegisterAsset, RetireAsset
+from services.alerts.store_assets import MOST_IN_USE, AssetStore, BoardAsset, RegisterAsset, RetireAsset
 from services.alerts.store_broadcasts import Broadcast
 from services.alerts.store_timers import EndTimers, TimerStore
 from services.alerts.store_writer import AlertWriter
 from services.common.database import admin_connection
+from services.common.errors import WrongStateError
 from services.common.pg import Pool, open_pool
 from tests.support.alerts_kit import NOON, OFFICER, WINDOW, disposed, entry_of, hit_of, verifying
 from tests.support.clock import ManualClock
@@ -68,6 +69,28 @@ class House:
 @pytest.fixture
 def house(app: Pool) -> House:
     return House(app)
+
+
+@pytest.mark.clause("IV.D.3")
+async def test_no_asset_of_a_large_department_is_left_out_and_there_are_so_many_and_no_more(
+    app: Pool, house: House
+) -> None:
+    centre = replace(OFFICER, agency_ori="IL0LARGE0")
+    await app.execute(
+        "INSERT INTO alerts.asset"
+        " (asset_id, request_id, intent_id, account_id, agency_ori, unit, call_sign, register_time)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'c', $1, 'D1', 'C-' || n, now()"
+        " FROM generate_series(2, $2::integer) n",
+        centre.agency_ori,
+        MOST_IN_USE,
+    )
+
+    last = await house.one(RegisterAsset(uuid4(), centre, uuid4(), "Z9", "Z-LAST"))
+    (refused,) = await house.write(RegisterAsset(uuid4(), centre, uuid4(), "Z9", "Z-MORE"))
+
+    in_use = await AssetStore(app).of_agency(centre.agency_ori)
+    assert (len(in_use), in_use[-1].asset_id) == (MOST_IN_USE, last)
+    assert isinstance(refused, WrongStateError)
 
 
 @pytest.mark.clause("IV.D.3", "IV.E.2")

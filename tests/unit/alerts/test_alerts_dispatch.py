@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.alerts.core.area import Point, meters_between
 from services.alerts.core.dispatch import (
     FRESH,
     Asset,
@@ -15,7 +16,6 @@ from services.alerts.core.dispatch import (
     Position,
     Wish,
     candidates,
-    distance_metres,
     kind_after,
     may_be_told,
 )
@@ -53,27 +53,27 @@ def proposed(*cars: Asset, wish: Wish | None = None) -> list[str]:
     ("there", "metres"),
     [
         # Chicago to Springfield (Illinois), and half round the earth: great circles of a sphere.
-        (Position(39.7817, -89.6501, NOON), 288_000),
-        (Position(-41.88, 92.37, NOON), 20_015_000),
-        (Position(41.88, -87.63, NOON), 0),
+        (Point(39.7817, -89.6501), 288_000),
+        (Point(-41.88, 92.37), 20_015_000),
+        (Point(41.88, -87.63), 0),
     ],
 )
-def test_distances_are_those_of_a_sphere(there: Position, metres: float) -> None:
-    assert distance_metres(41.88, -87.63, there) == pytest.approx(metres, rel=0.005, abs=0.001)
+def test_distances_are_those_of_a_sphere(there: Point, metres: float) -> None:
+    assert meters_between(Point(41.88, -87.63), there) == pytest.approx(metres, rel=0.005, abs=0.001)
 
 
 @given(LATITUDES, LONGITUDES, LATITUDES, LONGITUDES)
 def test_a_distance_is_the_same_both_ways_and_at_most_half_round(
     a: float, b: float, c: float, d: float
 ) -> None:
-    there = distance_metres(a, b, Position(c, d, NOON))
+    there = meters_between(Point(a, b), Point(c, d))
 
     assert 0 <= there <= 20_015_200
-    assert there == pytest.approx(distance_metres(c, d, Position(a, b, NOON)), rel=1e-6, abs=0.01)
+    assert there == pytest.approx(meters_between(Point(c, d), Point(a, b)), rel=1e-6, abs=0.01)
 
 
 def test_the_date_line_is_no_distance() -> None:
-    assert distance_metres(10.0, 179.999, Position(10.0, -179.999, NOON)) < 250
+    assert meters_between(Point(10.0, 179.999), Point(10.0, -179.999)) < 250
 
 
 @pytest.mark.clause("IV.D.3")
