@@ -12,8 +12,11 @@ from uuid import uuid4
 
 import grpc
 
+from alpr.alerts.v1 import alert_filter_pb2 as filter_pb
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
+from alpr.alerts.v1 import subscription_service_pb2 as subscription_pb
+from alpr.alerts.v1 import subscription_service_pb2_grpc as subscription_rpc
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.audit.v1 import authorization_service_pb2_grpc as audit_rpc
 from alpr.audit.v1 import health_service_pb2 as health_pb
@@ -409,3 +412,21 @@ def entry_message(
         state="IL",
         record_number="L26-0001",
     )
+
+
+def dot_entry(agency: str = OWN) -> hit_pb2.MatchedEntry:
+    """An entry of a list of the Motor Carrier Safety data set."""
+    entry = entry_message(hit_pb2.HOT_LIST_CATEGORY_SUSPENDED, agency)
+    entry.source = hit_pb2.HOT_LIST_SOURCE_FEDERAL_DOT
+    return entry
+
+
+async def wants_quiet(rig: AlertsRig, token: str) -> None:
+    """The person subscribes to everything, and never wants a sound."""
+    always = filter_pb.WeeklyHours(begin="00:00", end="00:00", time_zone="UTC")
+    request = subscription_pb.CreateSubscriptionRequest(
+        request_id=str(uuid4()), name="mine", filter=filter_pb.AlertFilter(quiet_hours=[always])
+    )
+    # The second channel is the one of people.
+    stub = subscription_rpc.SubscriptionServiceStub(rig.channels[1])
+    await stub.CreateSubscription(request, metadata=(bearer(token),), timeout=10)

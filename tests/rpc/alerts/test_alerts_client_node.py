@@ -20,7 +20,7 @@ import pytest
 from alpr.type.v1 import hit_pb2
 from platewarden_client import AlertEvent, AlertStream
 from services.common.database import admin_connection
-from tests.support.alerts_rig import AlertsRig, entry_message, eventually, hit_message
+from tests.support.alerts_rig import AlertsRig, dot_entry, entry_message, eventually, hit_message, wants_quiet
 from tests.support.cutting_proxy import cutting_proxy
 
 ROOT = Path(__file__).parents[3]
@@ -296,3 +296,28 @@ async def test_categories_are_asked_for_and_the_floor_comes_all_the_same(rig, st
         got = await program.says("raised", 2)
 
     assert got == floor + wanted
+
+
+@pytest.mark.clause("IV.D.2")
+async def test_what_comes_in_quiet_hours_says_so_and_the_floor_never_does(rig, started) -> None:
+    await wants_quiet(rig, "colleague")
+    async with started(who="colleague") as program:
+        await eventually(lambda: "live" in program.said("link"), 30)
+        await rig.raise_hits(
+            hit_message(entry_message(hit_pb2.HOT_LIST_CATEGORY_WANTED)),
+            hit_message(entry_message(hit_pb2.HOT_LIST_CATEGORY_AMBER)),
+        )
+        quiet = await program.says("quiet", 2)
+
+    assert quiet == [True, False]
+
+
+@pytest.mark.clause("II.H")
+@pytest.mark.parametrize("motor_carrier", [True, False])
+async def test_a_stream_follows_one_data_set(rig, started, motor_carrier: bool) -> None:
+    async with started(who="both", motorCarrier=motor_carrier) as program:
+        await eventually(lambda: "live" in program.said("link"), 30)
+        raised = await rig.raise_hits(*(hit_message(*entries) for entries in ((), (dot_entry(),)) * 2))
+        got = await program.says("raised", 2)
+
+    assert got == raised[1 if motor_carrier else 0 :: 2]

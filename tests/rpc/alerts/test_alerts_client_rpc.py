@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
+from alpr.type.v1 import hit_pb2
 from platewarden_client import (
     AlertEvent,
     AlertStream,
@@ -24,9 +25,19 @@ from platewarden_client import (
 )
 from services.common.clock import Clock, SystemClock
 from services.common.database import admin_connection
-from tests.support.alerts_rig import AlertsRig, eventually, hit_message, settings_for, start_rig
+from tests.support.alerts_rig import (
+    AlertsRig,
+    dot_entry,
+    entry_message,
+    eventually,
+    hit_message,
+    settings_for,
+    start_rig,
+    wants_quiet,
+)
 from tests.support.cutting_proxy import cutting_proxy
 
+FEDERAL = hit_pb2.HOT_LIST_SOURCE_FEDERAL_DOT
 QUICK = Pace(quiet_seconds=3, first_pause_seconds=0.05, longest_pause_seconds=0.2, keep_seconds=0.1)
 
 
@@ -258,6 +269,31 @@ async def test_how_the_link_stands_is_told_with_each_try_message_and_break(rig, 
     assert before[:2] == [LinkState.CONNECTING, LinkState.LIVE]
     later = told[told.index(LinkState.BROKEN) :]
     assert later[:3] == [LinkState.BROKEN, LinkState.CONNECTING, LinkState.LIVE]
+
+
+@pytest.mark.clause("IV.D.2")
+async def test_what_comes_in_quiet_hours_says_so_and_the_floor_never_does(rig, follower) -> None:
+    await wants_quiet(rig, "colleague")
+
+    async with follower.live("colleague") as waiting:
+        await rig.raise_hits(
+            hit_message(entry_message(hit_pb2.HOT_LIST_CATEGORY_WANTED)),
+            hit_message(entry_message(hit_pb2.HOT_LIST_CATEGORY_AMBER)),
+        )
+        events = [await waiting.alert(), await waiting.alert()]
+
+    assert [event.quiet for event in events] == [True, False]
+
+
+@pytest.mark.clause("II.H")
+@pytest.mark.parametrize("motor_carrier", [True, False])
+async def test_a_stream_follows_one_data_set(rig, follower, motor_carrier: bool) -> None:
+    async with follower.live("both", motor_carrier=motor_carrier) as waiting:
+        await rig.raise_hits(hit_message(), hit_message(dot_entry()), hit_message(), hit_message(dot_entry()))
+        events = [await waiting.alert(), await waiting.alert()]
+
+    federal = [entry.source == FEDERAL for event in events for entry in event.alert.entries]
+    assert federal == [motor_carrier] * 2
 
 
 async def test_without_a_file_it_still_goes_on_after_a_break(rig, follower) -> None:

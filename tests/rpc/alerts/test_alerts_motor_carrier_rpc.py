@@ -15,17 +15,11 @@ from services.common.client import bearer, user_channel
 from services.common.errors import InvalidFieldError, NotFoundError, NotPermittedError
 from services.common.pg import open_pool
 from tests.support.alerts_kit import OWN, STRANGER
-from tests.support.alerts_rig import AlertsRig, entry_message, hit_message, kind, reason, refused
+from tests.support.alerts_rig import AlertsRig, dot_entry, entry_message, hit_message, kind, reason, refused
 
 GENERAL, MOTOR_CARRIER = sensor_pb2.PARTITION_GENERAL, sensor_pb2.PARTITION_MOTOR_CARRIER
 SUSPENDED = hit_pb2.HOT_LIST_CATEGORY_SUSPENDED
 AMBER = hit_pb2.HOT_LIST_CATEGORY_AMBER
-
-
-def dot_entry(agency: str = OWN) -> hit_pb2.MatchedEntry:
-    entry = entry_message(SUSPENDED, agency)
-    entry.source = hit_pb2.HOT_LIST_SOURCE_FEDERAL_DOT
-    return entry
 
 
 @pytest_asyncio.fixture(loop_scope="session")
