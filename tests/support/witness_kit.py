@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from services.dev.pki import DevelopmentAuthority
 from services.witness.__main__ import running
 from services.witness.app import Witness
 from services.witness.config import WitnessSettings
+from services.witness.core.add_checkpoint import Request
 from services.witness.follow import Follower
 from tests.support.audit_kit import Officer, RunningAudit, authorizations, plate_request, running_audit
 from tests.support.databases import MigratedDatabase, fetch
@@ -55,6 +57,12 @@ class RunningWitness:
         tls = ClientTls(certificate=made.cert_file, key=made.key_file, ca=made.ca_file)
         async with service_channel(audit.target, tls, server_name="audit") as channel:
             return await Follower(channel, self.witness, self.key, with_copy=True).turn()
+
+
+def format_request(request: Request) -> bytes:
+    """The body of `POST /add-checkpoint` (c2sp.org/tlog-witness)."""
+    lines = "".join(f"{b64encode(one).decode()}\n" for one in request.proof)
+    return f"old {request.old}\n{lines}\n{request.note.text()}".encode()
 
 
 def witness_settings(folder: Path, tls: DevelopmentAuthority, *keys: VerifierKey) -> WitnessSettings:

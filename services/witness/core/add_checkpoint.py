@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from dataclasses import dataclass
 from enum import Enum
 
@@ -49,12 +48,6 @@ def parse_request(body: bytes) -> Request:
     if any(len(one) != HASH_BYTES for one in proof):
         raise NoteError("a hash of the proof is not 32 bytes long")
     return Request(size_of(first.removeprefix("old ")), proof, Note.parse(note))
-
-
-def format_request(request: Request) -> bytes:
-    """The request as bytes."""
-    lines = "".join(f"{b64encode(one).decode()}\n" for one in request.proof)
-    return f"old {request.old}\n{lines}\n{request.note.text()}".encode()
 
 
 def judge(known: TreeHead | None, request: Request) -> Verdict:

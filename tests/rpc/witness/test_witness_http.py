@@ -19,8 +19,8 @@ from services.common.config import ConfigError
 from services.common.merkle import leaf_hash
 from services.common.tlog import Note, VerifierKey
 from services.dev.pki import DevelopmentAuthority
-from services.witness.core.add_checkpoint import Request, format_request
-from tests.support.witness_kit import RunningWitness, running_witness, witness_settings
+from services.witness.core.add_checkpoint import Request
+from tests.support.witness_kit import RunningWitness, format_request, running_witness, witness_settings
 
 LOG = Signer("audit.test/log", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 SECOND = Signer("audit.test/second", Ed25519PrivateKey.from_private_bytes(bytes(range(3, 35))))

@@ -16,8 +16,9 @@ from services.audit.core.merkle import Tree
 from services.common.config import StartError
 from services.common.merkle import EMPTY_ROOT, leaf_hash
 from services.common.tlog import Cosigner, Note, NoteError
-from services.witness.core.add_checkpoint import Request, Verdict, format_request, parse_request
+from services.witness.core.add_checkpoint import Request, Verdict, parse_request
 from services.witness.store import CopiedEntry, CopyError, WitnessStore
+from tests.support.witness_kit import format_request
 
 SIGNER = Signer("audit.test/log", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 WITNESS = Cosigner("witness.test/w1", Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
