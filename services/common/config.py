@@ -64,6 +64,8 @@ class ServiceSettings(BaseSettings):
     """Certificates of the authority that both sides of mutual TLS must come from, PEM."""
     metrics_listen: Address = ""
     """Address of Prometheus metrics over plain HTTP; they name methods and codes only. Empty: none."""
+    health_listen: Address = ""
+    """Address of grpc.health.v1 alone, without TLS: probes of Kubernetes know none. Empty: none."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     shutdown_grace_seconds: Annotated[float, Field(ge=0, le=300)] = 10

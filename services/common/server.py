@@ -3,7 +3,7 @@
 One process serves two addresses with the same servicers. On `PW_LISTEN` a client certificate of our
 authority is required; services, sensors and agencies come here. On `PW_USER_LISTEN` there is server TLS only,
 for people with a token. They are two because gRPC asks for a client certificate only where it demands one.
-There is no address without TLS.
+No call is served without TLS; `PW_HEALTH_LISTEN` tells probes whether the process serves, and nothing else.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ _CHECK_EVERY_SECONDS: Final = 5.0
 _CHECK_SECONDS: Final = 2.0
 _ON_STOP_SECONDS: Final = 10.0
 _LAME_DUCK_SECONDS: Final = 0.1
+_MOST_PROBES: Final = 16
 
 
 class PortInUseError(StartError):
@@ -94,6 +95,7 @@ class Server:
         self.stopping = Stopping()
         self.port = 0
         self.user_port = 0
+        self.health_port = 0
         self._health = Health(builder.servicers, self.stopping)
         self._polling: asyncio.Task[None] | None = None
         self._stop_metrics: Callable[[], None] | None = None
@@ -107,6 +109,12 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         names = (*builder.servicers, HEALTH_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._grpc)
+        self._probes = grpc.aio.server(
+            interceptors=[CallInterceptor(self.stopping, self._settings.max_call_seconds)],
+            options=_options(self._settings),
+            maximum_concurrent_rpcs=_MOST_PROBES,
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._probes)
 
     async def start(self) -> None:
         """Listens, and returns after the first health check; `port` and `user_port` then say where.
@@ -120,6 +128,9 @@ class Server:
         self.port = self._listen("PW_LISTEN", settings.listen, mutual=True)
         if settings.user_listen:
             self.user_port = self._listen("PW_USER_LISTEN", settings.user_listen, mutual=False)
+        if settings.health_listen:
+            self.health_port = self._listen_to_probes(settings.health_listen)
+            await self._probes.start()
         await self._grpc.start()
         await self._check()
         self._polling = asyncio.create_task(self._poll())
@@ -142,6 +153,7 @@ class Server:
         await self._grpc.stop(self._settings.shutdown_grace_seconds)
         for callback in reversed(self._callbacks):
             await _run_on_stop(callback)
+        await self._probes.stop(0)
         if self._stop_metrics is not None:
             await asyncio.to_thread(self._stop_metrics)
         log.info("server_stopped")
@@ -152,6 +164,13 @@ class Server:
             return self._grpc.add_secure_port(address, _credentials(self._settings, mutual=mutual))
         except RuntimeError:
             raise PortInUseError(f"{variable}: {address} cannot be listened on") from None
+
+    def _listen_to_probes(self, address: str) -> int:
+        _require_free("PW_HEALTH_LISTEN", address)
+        try:
+            return self._probes.add_insecure_port(address)
+        except RuntimeError:
+            raise PortInUseError(f"PW_HEALTH_LISTEN: {address} cannot be listened on") from None
 
     async def _poll(self) -> None:
         while True:

@@ -174,6 +174,37 @@ async def test_health_knows_services_by_name(tls: DevelopmentAuthority) -> None:
     assert isinstance(from_rpc_error(caught.value), NotFoundError)
 
 
+async def test_a_probe_without_tls_hears_whether_the_process_serves_and_nothing_else(
+    tls: DevelopmentAuthority,
+) -> None:
+    broken = asyncio.Event()
+
+    async def check() -> None:
+        if broken.is_set():
+            raise OSError
+
+    builder = builder_of(tls, Shapes(_slow), health_listen="127.0.0.1:0").health_check(check)
+    async with (
+        running(builder) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.health_port}") as channel,
+    ):
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        before = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await channel.unary_unary(f"/{SERVICE}/UnaryUnary")(b"", timeout=5)
+        broken.set()
+        await server._check()
+        after = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
+
+    assert (before.status, after.status) == (SERVING, NOT_SERVING)
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_no_probes_are_listened_for_unless_asked(tls: DevelopmentAuthority) -> None:
+    async with running(builder_of(tls, Shapes(_slow))) as server:
+        assert server.health_port == 0
+
+
 async def test_reflection_names_the_services(tls: DevelopmentAuthority) -> None:
     async with running(builder_of(tls, Shapes())) as server, service_caller(tls, server) as caller:
         stub: Any = reflection_pb2_grpc.ServerReflectionStub(caller.channel)
