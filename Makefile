@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup assets demo test lint format check proto-lint proto-baseline conformance bench train lock wheel
-.PHONY: client client-node clean distclean
+.PHONY: client client-node oidc-provider clean distclean
 
 # What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`.
 ARGS ?=
@@ -24,7 +24,7 @@ assets: setup ## fetch the demo photograph into .assets (once)
 demo: assets ## run the whole system on one machine and show it at work: make demo [PHOTOS=folder]
 	@$(BIN)/platewarden demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: assets client-node ## run the tests: make test [ARGS="tests/unit -x"] [JOBS=2]
+test: assets client-node oidc-provider ## run the tests: make test [ARGS="tests/unit -x"] [JOBS=2]
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: setup ## everything that can be said without running: format, style, types, rooms, contracts, conformance
@@ -88,9 +88,12 @@ client: setup ## build the wheel of the client package for other agencies into d
 client-node: setup ## build the Node package for other agencies into dist (quick when nothing changed)
 	@sh tools/client_node.sh
 
+oidc-provider: setup ## install the identity provider that tests sign in at (quick when nothing changed)
+	@sh tools/oidc_provider.sh
+
 clean: ## remove what tools and builds left, but not .venv and .assets
 	@rm -rf gen dist client/node/dist client/node/src/gen .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -not -path './.venv/*' -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv and .assets too
-	@rm -rf .venv .assets .setup.lock client/node/node_modules
+	@rm -rf .venv .assets .setup.lock client/node/node_modules tests/support/oidc/node_modules
