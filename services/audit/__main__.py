@@ -50,6 +50,8 @@ from services.audit.core.records import Contacts
 from services.audit.deadlines import Deadlines
 from services.audit.policies import load as load_policies
 from services.audit.server import AuthorizationServicer
+from services.audit.live_settings import LiveSettings
+from services.audit.policies import PolicyFolder
 from services.audit.server_documents import DocumentServicer
 from services.audit.server_escorts import EscortServicer
 from services.audit.server_governance import GovernanceServicer
@@ -93,7 +95,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     url = settings.database_url.get_secret_value()
     pool = await open_pool(url, application_name="audit", max_size=settings.database_connections)
 
-    accounts, sensors, agreements = AccountStore(pool), SensorStore(pool), AgreementStore(pool)
+    settings_kept, live = await _open_settings(pool, folder)
+    accounts, sensors, agreements = AccountStore(pool, live), SensorStore(pool), AgreementStore(pool)
     journal = await _open_log(settings, pool, clock)
     registry = Registry(sensors)
     await registry.open()
@@ -110,8 +113,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     look_backs = LookBacks(journal, gate, terms, agreements, clock)
 
     builder = ServerBuilder(settings, name="audit").health_check(lambda: _check(pool))
-    builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close)
-    account = AccountServicer(Accounts(gate, actor, accounts, clock, settings.oidc_issuer))
+    builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close).on_stop(live.close)
     recorder, statements = Recorder(journal, gate, folder.rules), Statements(terms, clock)
     authorization = AuthorizationServicer(gate, authorizer, look_backs, recorder, statements)
     sensor_watch = Watch(registry, sensors.revisions, lambda now: now.sensors, sensors.since)
@@ -123,7 +125,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     standing = Standing(journal, gate, accounts)
     entitlements = HealthServicer(Entitlements(registry, gate, standing, clock))
     setting_watch = Watch(registry, sensors.revisions, lambda now: now.settings, settings_kept.since)
-    setting = SettingsServicer(Settings(gate, actor, settings_kept), setting_watch, permit_key)
+    setting = SettingsServicer(Settings(gate, actor, settings_kept, live), setting_watch, permit_key)
     witnesses = Witnesses(journal, WitnessStore(pool), signer.public, settings.sealer())
     log = LogServicer(gate, journal, Exporter(journal, gate), witnesses)
     builder.add(
@@ -134,7 +136,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder.add("alpr.audit.v1.GovernanceService", add_GovernanceServiceServicer_to_server, governance)
     builder.add("alpr.audit.v1.HealthService", add_HealthServiceServicer_to_server, entitlements)
     builder.add("alpr.audit.v1.SettingsService", add_SettingsServiceServicer_to_server, setting)
-    core = _Core(gate, actor, accounts, pool, clock)
+    core = _Core(gate, actor, accounts, pool, clock, live)
+    _add_people(builder, core, settings.oidc_issuer)
     _add_conduct(builder, core, folder.policies)
     _add_records(builder, core, journal, folder.contacts)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
@@ -158,6 +161,17 @@ class _Core:
     clock: Clock
 
 
+    live: LiveSettings
+
+
+def _add_people(builder: ServerBuilder, core: _Core, issuer: str) -> None:
+    """Adds people and where they belong: accounts, units."""
+    gate, actor, accounts, clock = core.gate, core.actor, core.accounts, core.clock
+    units = UnitStore(core.pool)
+    kept = Accounts(gate, actor, app_accounts.People(accounts, units), clock, issuer)
+    builder.add("alpr.audit.v1.AccountService", add_AccountServiceServicer_to_server, AccountServicer(kept))
+    unit = UnitServicer(Units(gate, actor, units, accounts, clock))
+    builder.add("alpr.audit.v1.UnitService", add_UnitServiceServicer_to_server, unit)
 def _add_conduct(builder: ServerBuilder, core: _Core, policies: Policies) -> None:
     """Adds what people are held to: policies, documents, escorts."""
     gate, actor, accounts, clock = core.gate, core.actor, core.accounts, core.clock
@@ -201,6 +215,17 @@ async def _ended(task: asyncio.Task[None]) -> None:
 async def _open_log(settings: AuditSettings, pool: Pool, clock: Clock) -> Log:
     copies = CheckpointFolder(settings.log_checkpoint_dir, settings.log_origin)
     journal = Log(LogStore(pool), settings.signer(), clock, copies)
+async def _open_settings(pool: Pool, folder: PolicyFolder) -> tuple[SettingStore, LiveSettings]:
+    kept = SettingStore(pool, folder.retention, folder.settings)
+    live = LiveSettings(kept)
+    try:
+        await live.open()
+    except BaseException:
+        await pool.close()
+        raise
+    return kept, live
+
+
     try:
         await journal.open()
     except BaseException:

@@ -12,7 +12,6 @@ from services.audit.app_gate import Attempt, Gate
 from services.audit.core.email import is_government_address
 from services.audit.core.entry import rfc3339
 from services.audit.core.person import (
-    LONGEST_TEMPORARY,
     Account,
     AccountState,
     Certification,
@@ -60,8 +59,8 @@ class Accounts:
             lonely = not await self._store.has_coordinator(profile.agency_ori)
             thing = Thing(profile.subject, agency=profile.agency_ori, unit=profile.unit, lonely=lonely)
             self._gate.permit(person, "account.create", thing)
-            await self._check_profile(profile)
-            _check_temporary(end_time, self._clock.now())
+            await self._check_profile(profile, unit)
+            _check_temporary(end_time, self._clock.now(), self._store.longest_temporary)
         details = {
             "end_time": rfc3339(end_time) if end_time else "none",
             "full_name": profile.full_name,
@@ -266,7 +265,21 @@ def _check_complete(account: Account, now: datetime) -> None:
         raise WrongStateError(msg, metadata=metadata)
 
 
-def _check_temporary(end_time: datetime | None, now: datetime) -> None:
-    if end_time is not None and not now < end_time <= now + LONGEST_TEMPORARY:
-        text = "must be ahead, by 72 hours at most; an account for longer has no end"
+def _check_granted(role: Role) -> None:
+    if role is Role.WORK_UNIT_COORDINATOR:
+        msg = "this role comes with a commander's appointment, which AppointCoordinator records (III.C.1)"
+        raise WrongStateError(msg, metadata={"clauses": "III.C.1"})
+
+
+def _check_taken(role: Role, case: _Case) -> None:
+    appointed = case.unit is not None and case.unit.appointee == case.account.account_id
+    if role is Role.WORK_UNIT_COORDINATOR and appointed:
+        msg = "this role goes with the appointment, which EndAppointment ends (III.C.1)"
+        raise WrongStateError(msg, metadata={"clauses": "III.C.1"})
+
+
+def _check_temporary(end_time: datetime | None, now: datetime, longest: timedelta) -> None:
+    if end_time is not None and not now < end_time <= now + longest:
+        hours = longest // timedelta(hours=1)
+        text = f"must be ahead, by {hours} hours at most; an account for longer has no end"
         raise_violations([FieldViolation("account.end_time", text)])

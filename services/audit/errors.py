@@ -78,6 +78,10 @@ class AgencyNotFoundError(NotFoundError):
     """The agency is not registered."""
 
 
+class SettingNotFoundError(NotFoundError):
+    """There is no such setting."""
+
+
 class AgreementNotFoundError(NotFoundError):
     """There is no such agreement."""
 

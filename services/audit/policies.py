@@ -12,6 +12,7 @@ from services.audit.core.justification import CaseNumberFormat, Prohibition, Pur
 from services.audit.core.policy import Policies, PolicyError
 from services.audit.core.records import Contact, Contacts
 from services.audit.core.retention import RetentionPack
+from services.audit.core.settings import Bounds, SettingsPack
 from services.common.config import ConfigError
 
 CASE_NUMBER_KINDS = ("CAD", "FIELD_REPORT", "TRACS", "I_CASE", "CRASH_REPORT", "LEADS_NCIC", "OUTSIDE_AGENCY")
@@ -25,6 +26,7 @@ class PolicyFolder:
     rules: Rules
     retention: RetentionPack
     contacts: Contacts
+    settings: SettingsPack
 
 
 def load(folder: Path) -> PolicyFolder:
@@ -36,7 +38,13 @@ def load(folder: Path) -> PolicyFolder:
     try:
         texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.cedar"))]
         schema = (folder / "platewarden.cedarschema").read_text(encoding="utf-8")
-        return PolicyFolder(Policies(texts, schema), _rules(folder), _retention(folder), _contacts(folder))
+        return PolicyFolder(
+            policies=Policies(texts, schema),
+            rules=_rules(folder),
+            retention=_retention(folder),
+            contacts=_contacts(folder),
+            settings=_settings(folder),
+        )
     except (PolicyError, OSError, KeyError, TypeError, ValueError, re.error) as error:
         msg = f"PW_POLICY_DIR: the folder {folder} cannot be used: {error}"
         raise ConfigError(msg) from None
@@ -56,6 +64,11 @@ def _rules(folder: Path) -> Rules:
 
 def _retention(folder: Path) -> RetentionPack:
     return RetentionPack(**tomllib.loads((folder / "retention.toml").read_text(encoding="utf-8")))
+
+
+def _settings(folder: Path) -> SettingsPack:
+    said = tomllib.loads((folder / "settings.toml").read_text(encoding="utf-8"))
+    return SettingsPack(said["name"], {name: Bounds(**one) for name, one in said["setting"].items()})
 
 
 def _contacts(folder: Path) -> Contacts:

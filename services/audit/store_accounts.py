@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -23,8 +23,9 @@ from services.audit.core.person import (
 )
 from services.audit.core.registry import Agency
 from services.audit.errors import AccountExistsError, AgencyExistsError
+from services.audit.live_settings import LiveSettings
 from services.audit.store_reader import AnyConnection, Reader
-from services.common.pg import transaction
+from services.common.pg import Pool, transaction
 
 _ACCOUNT = """
     SELECT account_id, issuer, subject, full_name, badge_number, email, agency_ori, unit, state,
@@ -112,18 +113,27 @@ _UNVET = "DELETE FROM audit.non_agency_access WHERE account_id = $1::uuid"
 class AccountStore(Reader):
     """Agencies and accounts with their roles and certifications."""
 
+    def __init__(self, pool: Pool, settings: LiveSettings) -> None:
+        super().__init__(pool)
+        self._settings = settings
+
+    @property
+    def longest_temporary(self) -> timedelta:
+        """The longest life of an account that is made with an end (CJIS AC-2(2))."""
+        return self._settings.period("account_temporary_hours")
+
     async def by_identity(self, issuer: str, subject: str) -> Account | None:
         """The account of the person whom the identity provider knows by that name, or None."""
-        return _account(await self._fetchrow(_BY_IDENTITY, issuer, subject))
+        return self._account(await self._fetchrow(_BY_IDENTITY, issuer, subject))
 
     async def by_id(self, account_id: str) -> Account | None:
         """The account, or None."""
-        return _account(await self._fetchrow(_BY_ID, account_id))
+        return self._account(await self._fetchrow(_BY_ID, account_id))
 
     async def page(self, agency_ori: str, after: tuple[str, str], limit: int) -> list[Account]:
         """Up to `limit` accounts of the agency that come after (name, account id), in that order."""
         rows = await self._fetch(_PAGE, agency_ori, *after, limit)
-        return [account for row in rows if (account := _account(row))]
+        return [account for row in rows if (account := self._account(row))]
 
     async def agency(self, ori: str) -> Agency | None:
         """The agency, or None."""
@@ -210,6 +220,11 @@ class AccountStore(Reader):
             if connection:
                 await connection.execute(_UNVET, account_id)
 
+    def _account(self, row: Any) -> Account | None:
+        idle = self._settings.period("account_idle_days")
+        review = self._settings.period("account_review_days")
+        return _account(row, idle, review)
+
     @asynccontextmanager
     async def _changing(self, intent_id: str) -> AsyncIterator[AnyConnection | None]:
         """A transaction for the change of this intent, or None when it has been made before."""
@@ -257,7 +272,7 @@ def _agency(row: Any) -> Agency | None:
     return Agency(row["ori"], row["name"], tuple(row["email_domains"])) if row else None
 
 
-def _account(row: Any) -> Account | None:
+def _account(row: Any, idle: timedelta, review: timedelta) -> Account | None:
     if row is None:
         return None
     profile = Profile(
@@ -284,7 +299,7 @@ def _account(row: Any) -> Account | None:
         vetting=_vetting(row["vetting"]),
         duties=duties,
         escorted=_escorted(row["escorted"]),
-        life=Life(row["made_time"], row["end_time"], row["use_time"], row["review_time"]),
+        life=Life(row["made_time"], row["end_time"], row["use_time"], row["review_time"], idle, review),
     )
 
 

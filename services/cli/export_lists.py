@@ -86,6 +86,13 @@ LISTS = {
         settings_pb.GetRetentionRequest,
         "retention",
     ),
+    "settings": PagedList(
+        "audit",
+        settings_rpc.SettingsServiceStub,
+        "ListSettings",
+        settings_pb.ListSettingsRequest,
+        "settings",
+    ),
     "holds": PagedList(
         "search", retention_rpc.RetentionServiceStub, "ListHolds", retention_pb.ListHoldsRequest, "holds"
     ),

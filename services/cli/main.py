@@ -37,6 +37,7 @@ from services.cli import (
     search_scenes,
     sensor,
     sensor_health,
+    setting,
     subscription,
     webhook,
     witness,
@@ -101,6 +102,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(dissemination.app, name="dissemination")
 app.add_typer(export.app, name="export")
 app.add_typer(retention.app, name="retention")
+app.add_typer(setting.app, name="setting")
 app.add_typer(hold.app, name="hold")
 
 

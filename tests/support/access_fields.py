@@ -111,6 +111,7 @@ def _agencies(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
             }
         },
         "SetRetention": {"days": 60, "days_before": 90, "confirm_days": 60},
+        "SetSetting": {"name": "account_review_days", "value": 180, "value_before": 365},
         "GetConsistencyProof": {"first_size": 1},
     }
 

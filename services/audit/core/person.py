@@ -84,38 +84,38 @@ class Vetting:
     decided_at: datetime | None = None
 
 
-IDLE = timedelta(days=90)
-"""After so long without being used or enabled an account is worth nothing (CJIS AC-2(3))."""
-REVIEW_EVERY = timedelta(days=365)
-"""How often a coordinator looks at what an account may do (CJIS AC-6(7))."""
-LONGEST_TEMPORARY = timedelta(hours=72)
-"""The longest life of an account that is made with an end (CJIS AC-2(2))."""
+_IDLE_AFTER = timedelta(days=90)
+_REVIEW_EVERY = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
     """How long an account is good for: to before `end_time`, and while it is used; None where there is none.
 
-    `use_time` is when it was last used or enabled, to the hour.
+    `use_time` is when it was last used or enabled, to the hour. `idle_after` and `review_every` are settings:
+    after so long without use it is worth nothing (CJIS AC-2(3)), and so often its access is reviewed
+    (CJIS AC-6(7)).
     """
 
     made_time: datetime | None = None
     end_time: datetime | None = None
     use_time: datetime | None = None
     review_time: datetime | None = None
+    idle_after: timedelta = _IDLE_AFTER
+    review_every: timedelta = _REVIEW_EVERY
 
     def is_over(self, moment: datetime) -> bool:
         """True from its end on."""
         return self.end_time is not None and moment >= self.end_time
 
     def is_idle(self, moment: datetime) -> bool:
-        """True when nobody has used it for 90 days."""
-        return self.use_time is not None and moment >= self.use_time + IDLE
+        """True when nobody has used it for so long as accounts may lie idle."""
+        return self.use_time is not None and moment >= self.use_time + self.idle_after
 
     def is_review_due(self, moment: datetime) -> bool:
-        """True when nobody has reviewed it for a year."""
+        """True when nobody has reviewed it for so long as that may wait."""
         since = self.review_time or self.made_time
-        return since is not None and moment >= since + REVIEW_EVERY
+        return since is not None and moment >= since + self.review_every
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ ACCOUNTS = {
     )
 } | {"policy.explain"}
 SENSORS = {"sensor.register", "sensor.approve", "sensor.suspend"}
-EVERYBODY = {"agency.list", "sensor.list", "retention.get", "policy.list"}
+EVERYBODY = {"setting.list", "agency.list", "sensor.list", "retention.get", "policy.list"}
 READERS = {"document.readers"}
 INCIDENTS = {f"incident.{act}" for act in ("open", "tell", "close", "list")}
 SUPPORT = {f"support.{act}" for act in ("request", "close", "list")}
@@ -162,7 +162,7 @@ MATRIX = {
     | INCIDENTS
     | {"contract.list"}
     | PURGES
-    | {"retention.set", "purge.run", "sensor.health"}
+    | {"retention.set", "setting.set", "purge.run", "sensor.health"}
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
     Role.AUDITOR: EVERYBODY
     | READERS
