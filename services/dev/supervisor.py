@@ -88,6 +88,7 @@ class Supervisor:
         self._specs = [spec for stage in options.stages for spec in stage]
         self._children: dict[str, Child] = {}
         self._postgres: EmbeddedPostgres | None = None
+        self._issuer: DevelopmentIssuer | None = None
         self._exit = AsyncExitStack()
 
     @property
@@ -131,7 +132,9 @@ class Supervisor:
         """
         if not self._world.embedded:
             raise StartError("a stack on a database of its own has no development issuer")
-        return DevelopmentIssuer(self._places.issuer).token(subject)
+        if self._issuer is None:
+            self._issuer = DevelopmentIssuer(self._places.issuer)  # kept: its key is slow to read
+        return self._issuer.token(subject)
 
     def sensor_certificate(self, sensor_id: str) -> IssuedCertificate:
         """A client certificate for the sensor."""
