@@ -39,7 +39,12 @@ from services.common import logs
 from services.common.client import ClientTls, service_channel
 from services.common.clock import SystemClock
 from services.common.database import with_database, with_login
-from services.common.issuers import DEVELOPMENT_ACR, DEVELOPMENT_ISSUER
+from services.common.issuers import (
+    DEVELOPMENT_ACR,
+    DEVELOPMENT_AMR,
+    DEVELOPMENT_ISSUER,
+    DEVELOPMENT_PASSWORD_POLICY,
+)
 from services.common.migrate import migrate
 from services.dev.issuer import AUDIENCE, DevelopmentIssuer, application
 from services.dev.pki import DevelopmentAuthority
@@ -80,6 +85,8 @@ class House:
             oidc_jwks_url=self.jwks_url,
             oidc_algorithms="RS256,ES256",
             oidc_required_acr=DEVELOPMENT_ACR,
+            oidc_required_amr=DEVELOPMENT_AMR,
+            oidc_password_policy=DEVELOPMENT_PASSWORD_POLICY,
             oidc_allow_development_issuer=True,
             log_origin="benchmark.invalid/log",
             log_signing_key_file=self.folder / "signing.pem",

@@ -43,7 +43,6 @@ from services.audit.app_watch import Entitlements, Registry, Watch
 from services.audit.app_witness import Witnesses
 from services.audit.checkpoint_copies import CheckpointFolder
 from services.audit.config import AuditSettings
-from services.audit.core.claims import Expected
 from services.audit.core.justification import Rules
 from services.audit.core.policy import Policies
 from services.audit.core.records import Contacts
@@ -101,8 +100,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     registry = Registry(sensors)
     await registry.open()
 
-    expected = Expected(settings.oidc_issuer, settings.oidc_audience, settings.oidc_required_acr)
-    verifier = TokenVerifier(ProviderKeys(settings.oidc_jwks_url), expected, settings.algorithms, clock)
+    provider = ProviderKeys(settings.oidc_jwks_url)
+    verifier = TokenVerifier(provider, settings.expected(), settings.algorithms, clock)
     people = People(accounts, VendorCalls(journal, EscortStore(pool), clock))
     gate = Gate(journal, verifier, people, folder.policies, clock)
     actor = Actor(journal, gate)

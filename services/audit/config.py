@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.audit.core.checkpoint import Signer, is_origin
+from services.audit.core.claims import ClaimNames, Expected
 from services.audit.core.seal import Sealer
 from services.common.config import ConfigError, ReadableFile, ServiceSettings
 from services.common.issuers import DEVELOPMENT_ISSUER
@@ -43,6 +45,18 @@ class AuditSettings(ServiceSettings):
     """Signature algorithms, joined by commas."""
     oidc_required_acr: _Text
     """The provider's name for multi-factor sign-in, exactly (`acr`)."""
+    oidc_required_amr: _Text
+    """Ways of signing in, joined by commas, one of which `amr` must name; "unstated" if nothing is said."""
+    oidc_password_policy: _Text
+    """The password rules in force (ENF-051 III.D.6), as `pwd_policy` of a sign-in by password names them."""
+    oidc_sign_in_hours: Annotated[int, Field(ge=1, le=12)] = 12
+    """How long after it a sign-in is good (CJIS IA-5)."""
+    oidc_token_id_claim: _Text = "jti"  # noqa: S105 - a claim's name
+    oidc_acr_claim: _Text = "acr"
+    oidc_session_claim: _Text = "sid"
+    oidc_device_claim: str = ""
+    oidc_password_policy_claim: _Text = "pwd_policy"  # noqa: S105 - a claim's name
+    """Names of claims, for a provider with names of its own; the device's is empty when it says none."""
     oidc_allow_development_issuer: bool = False
     """True lets the development issuer in; only on loopback."""
     log_origin: _Text
@@ -93,6 +107,14 @@ class AuditSettings(ServiceSettings):
             raise ValueError(f"may name {', '.join(sorted(_ALGORITHMS))} only")
         return text
 
+    @field_validator("oidc_required_amr")
+    @classmethod
+    def _are_methods(cls, text: str) -> str:
+        methods = {one.strip() for one in text.split(",")}
+        if "" in methods or ("unstated" in methods and len(methods) > 1):
+            raise ValueError('must be names joined by commas, or "unstated" alone')
+        return text
+
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
         keys, issuer = urlsplit(self.oidc_jwks_url), urlsplit(self.oidc_issuer)
@@ -108,6 +130,25 @@ class AuditSettings(ServiceSettings):
         if issuer.scheme != "https" or keys.scheme != "https":
             raise ValueError("PW_OIDC_ISSUER and PW_OIDC_JWKS_URL must be https")
         return self
+
+    def expected(self) -> Expected:
+        """What every token must say."""
+        methods = {one.strip() for one in self.oidc_required_amr.split(",")} - {"", "unstated"}
+        return Expected(
+            issuer=self.oidc_issuer,
+            audience=self.oidc_audience,
+            acr=self.oidc_required_acr,
+            amr=frozenset(methods),
+            password_policy=self.oidc_password_policy,
+            longest=timedelta(hours=self.oidc_sign_in_hours),
+            names=ClaimNames(
+                token_id=self.oidc_token_id_claim,
+                acr=self.oidc_acr_claim,
+                session=self.oidc_session_claim,
+                device=self.oidc_device_claim,
+                password_policy=self.oidc_password_policy_claim,
+            ),
+        )
 
     def signer(self) -> Signer:
         """The log's identity.

@@ -22,15 +22,23 @@ from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
-from services.common.issuers import DEVELOPMENT_ACR, DEVELOPMENT_ISSUER
+from services.common.issuers import (
+    DEVELOPMENT_ACR,
+    DEVELOPMENT_AMR,
+    DEVELOPMENT_ISSUER,
+    DEVELOPMENT_PASSWORD_POLICY,
+)
 from services.dev.files import write_secret
 from services.dev.postgres import MARKER
 
 AUDIENCE = "platewarden"
 TOKEN_SECONDS = 600
+# A working day: tokens of one person come from one sign-in for so long.
+_SIGN_IN_SECONDS = 8 * 3600
 _KEY_BITS = 2048
 _MOST_SUBJECT_CHARACTERS = 255
 _MOST_BODY_BYTES = 4096
+_MOST_SIGN_INS = 10_000
 DATABASE_FOLDER = "postgres"
 
 
@@ -54,6 +62,7 @@ class DevelopmentIssuer:
         write_secret(key_file, lambda: RSAKey.generate_key(_KEY_BITS).as_pem(private=True))
         key = RSAKey.import_key(key_file.read_bytes())
         self._key = RSAKey.import_key(key_file.read_bytes(), {"kid": key.thumbprint(), "use": "sig"})
+        self._sign_ins: dict[str, tuple[int, str]] = {}
 
     @property
     def jwks(self) -> dict[str, Any]:
@@ -68,20 +77,32 @@ class DevelopmentIssuer:
             claims: Go over the usual ones; a value of None takes the claim away.
         """
         now = int(time.time())
+        signed_in, session = self._sign_in(subject, now)
         usual = {
             "iss": DEVELOPMENT_ISSUER,
             "sub": subject,
             "aud": AUDIENCE,
             "iat": now,
-            "auth_time": now,
+            "auth_time": signed_in,
+            "sid": session,
             "exp": now + TOKEN_SECONDS,
             "jti": str(uuid.uuid4()),
             "acr": DEVELOPMENT_ACR,
-            "amr": ["pwd", "otp"],
+            "amr": ["pwd", DEVELOPMENT_AMR],
+            "pwd_policy": DEVELOPMENT_PASSWORD_POLICY,
         }
         wanted = {name: value for name, value in {**usual, **claims}.items() if value is not None}
         header = {"alg": "RS256", "kid": self._key.kid, "typ": "JWT"}
         return jwt.encode(header, wanted, self._key, algorithms=["RS256"])
+
+    def _sign_in(self, subject: str, now: int) -> tuple[int, str]:
+        """When the person signed in, and the sign-in's id: the one of before while it lasts."""
+        found = self._sign_ins.get(subject)
+        if found is None or now >= found[0] + _SIGN_IN_SECONDS:
+            if len(self._sign_ins) >= _MOST_SIGN_INS:
+                self._sign_ins.clear()
+            found = self._sign_ins[subject] = now, str(uuid.uuid4())
+        return found
 
     def accepts(self, authorization: str) -> bool:
         """Whether an Authorization header holds the secret."""

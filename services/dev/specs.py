@@ -11,7 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.common.config import StartError
 from services.common.database import with_login
-from services.common.issuers import DEVELOPMENT_ACR, DEVELOPMENT_ISSUER
+from services.common.issuers import (
+    DEVELOPMENT_ACR,
+    DEVELOPMENT_AMR,
+    DEVELOPMENT_ISSUER,
+    DEVELOPMENT_PASSWORD_POLICY,
+)
 from services.common.keyfile import read_key
 from services.dev.files import write_secret
 from services.dev.issuer import AUDIENCE
@@ -30,7 +35,13 @@ _SEARCH_LOGINS = (
     "search_register",
     "search_mcs_register",
 )
-_IDENTITY = ("PW_OIDC_ISSUER", "PW_OIDC_JWKS_URL", "PW_OIDC_REQUIRED_ACR")
+_IDENTITY = (
+    "PW_OIDC_ISSUER",
+    "PW_OIDC_JWKS_URL",
+    "PW_OIDC_REQUIRED_ACR",
+    "PW_OIDC_REQUIRED_AMR",
+    "PW_OIDC_PASSWORD_POLICY",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +187,8 @@ def _identity(world: World) -> Mapping[str, str]:
             "PW_OIDC_ISSUER": DEVELOPMENT_ISSUER,
             "PW_OIDC_JWKS_URL": f"http://{HOST}:{world.ports.issuer}/jwks",
             "PW_OIDC_REQUIRED_ACR": DEVELOPMENT_ACR,
+            "PW_OIDC_REQUIRED_AMR": DEVELOPMENT_AMR,
+            "PW_OIDC_PASSWORD_POLICY": DEVELOPMENT_PASSWORD_POLICY,
             "PW_OIDC_ALLOW_DEVELOPMENT_ISSUER": "true",
         }
     missing = [name for name in _IDENTITY if not os.environ.get(name)]

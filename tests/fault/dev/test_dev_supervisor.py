@@ -310,6 +310,8 @@ async def test_a_database_of_ones_own_gets_no_development_issuer(
     monkeypatch.setenv("PW_OIDC_ISSUER", "https://provider.example")
     monkeypatch.setenv("PW_OIDC_JWKS_URL", "https://provider.example/keys")
     monkeypatch.setenv("PW_OIDC_REQUIRED_ACR", "mfa")
+    monkeypatch.setenv("PW_OIDC_REQUIRED_AMR", "otp")
+    monkeypatch.setenv("PW_OIDC_PASSWORD_POLICY", "SRV-218")
     async with Supervisor(options) as stack:
         assert set(stack.pids) == {"audit"}
         with pytest.raises(StartError, match="no development issuer"):

@@ -23,7 +23,9 @@ class Ahead:
 
 
 def verifier(issuer: RunningIssuer, clock: Ahead, keys: ProviderKeys | None = None) -> TokenVerifier:
-    expected = Expected(issuer.iss, issuer.audience, issuer.acr)
+    expected = Expected(
+        issuer.iss, issuer.audience, issuer.acr, frozenset({issuer.amr}), issuer.password_policy
+    )
     return TokenVerifier(keys or ProviderKeys(issuer.jwks_url), expected, ("RS256", "ES256"), clock)
 
 
