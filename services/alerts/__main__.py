@@ -14,9 +14,10 @@ from services.alerts.audit import AuditClient
 from services.alerts.background import Background
 from services.alerts.check_parts import add_checks
 from services.alerts.config import AlertsSettings
-from services.alerts.dispatch_parts import Ground, dispatch_parts, periods_of
+from services.alerts.dispatch_parts import Ground, dispatch_parts
 from services.alerts.entitlement import EntitlementTerms
 from services.alerts.feed import Feed
+from services.alerts.live_settings import LiveSettings
 from services.alerts.outbox import OutboxDrainer
 from services.alerts.people_parts import people_parts
 from services.alerts.pictures import Pictures
@@ -63,15 +64,15 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     pool = await open_pool(database_url, application_name="alerts")
     channel = service_channel(settings.audit_target, settings.client_tls, server_name="audit")
     audit = AuditClient(channel, timeout_seconds=settings.audit_timeout_seconds)
-    store = AlertStore(pool)
+    live, store = LiveSettings(settings, channel), AlertStore(pool)
     window = timedelta(seconds=settings.passage_window_seconds)
-    writer = AlertWriter(pool, clock, passage_window=window, new_id=uuid4, periods=periods_of(settings))
+    writer = AlertWriter(pool, clock, passage_window=window, new_id=uuid4, periods=live.periods)
     writes = GroupCommit[Change, Done](writer.flush)
     alerts = Alerts(store, writes, audit, pictures, clock)
     book = SubscriptionBook(SubscriptionStore(pool))
     feed = Feed(store, book, ring_size=settings.feed_ring_size)
     subscriptions = Subscriptions(feed, store, book, sealer, clock=clock, pace=_pace(settings))
-    terms = _terms(settings, audit, clock, alerts)
+    terms = EntitlementTerms(audit, clock, live.telecom_grace, report=alerts.report_continuation)
     servicer = AlertServicer(alerts, DispositionStore(pool), subscriptions, terms)
     stores = (ExportStore(pool), PartStore(pool))
     exports = AlertExportServicer(AlertExports(_records(settings, channel), stores, pictures))
@@ -79,6 +80,7 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     drainer = OutboxDrainer(OutboxStore(pool), audit)
     background = Background(database_url, feed, drainer, dispatch.timers, dispatch.bells)
     webhooks = WebhookRoom(settings, pool, writes, terms, feed, clock)
+    live.start()
     await background.start()
     await webhooks.start()
     builder = ServerBuilder(settings, name="alerts")
@@ -89,7 +91,9 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     add_checks(builder, settings, pool, writes, audit, clock)
     builder.add(WEBHOOK_SERVICE, webhook_rpc.add_WebhookServiceServicer_to_server, webhooks.servicer)
     # The last one goes first: posts end, then writes, then what follows them, then what all stand on.
-    builder.on_stop(pool.close).on_stop(channel.close).on_stop(background.stop).on_stop(writes.close)
+    builder.on_stop(pool.close).on_stop(channel.close).on_stop(live.stop).on_stop(background.stop).on_stop(
+        writes.close
+    )
     return builder.on_stop(webhooks.stop)
 
 
@@ -112,11 +116,6 @@ def _pace(settings: AlertsSettings) -> Pace:
         backlog=settings.subscriber_backlog,
         stall_seconds=settings.subscriber_stall_seconds,
     )
-
-
-def _terms(settings: AlertsSettings, audit: AuditClient, clock: Clock, alerts: Alerts) -> EntitlementTerms:
-    grace = timedelta(seconds=settings.telecom_grace_seconds)
-    return EntitlementTerms(audit, clock, telecom_grace=grace, report=alerts.report_continuation)
 
 
 async def _main() -> None:

@@ -41,13 +41,16 @@ class AlertsSettings(ImageStoreSettings):
     subscriber_stall_seconds: Annotated[float, Field(ge=0.5, le=300)] = 20
     """Longest time that one message may wait for the subscriber."""
     telecom_grace_seconds: Annotated[float, Field(ge=0, le=1800)] = 1800
-    """How long a telecommunication centre's stream goes on while audit cannot be asked."""
+    """How long a telecommunication centre's stream goes on while audit cannot be asked.
+    Audit's setting, once heard, counts instead."""
     acknowledge_seconds: Annotated[float, Field(gt=0, le=600)] = 120
-    """How long a telecommunication centre has to acknowledge an alert that sounds; then it escalates."""
+    """How long a telecommunication centre has to acknowledge an alert that sounds; then it escalates.
+    Audit's setting, once heard, counts instead."""
     verify_urgent_seconds: Annotated[float, Field(gt=0, le=600)] = 600
-    """How long the verification of an urgent alert may take; then it escalates."""
+    """How long the verification of an urgent alert may take; then it escalates.
+    Audit's setting, once heard, counts instead."""
     verify_seconds: Annotated[float, Field(gt=0, le=3600)] = 3600
-    """How long any other verification may take; then it escalates."""
+    """How long any other verification may take; then it escalates. Audit's setting, once heard."""
     audit_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
     """Deadline of one call to audit."""
     webhook_source: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:/-]{1,100}$")] = "platewarden"

@@ -1,7 +1,6 @@
 """The parts of dispatch, put together for the process."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from alpr.alerts.v1 import asset_service_pb2_grpc as asset_rpc
 from alpr.alerts.v1 import dispatch_service_pb2_grpc as dispatch_rpc
@@ -10,8 +9,6 @@ from services.alerts.app_assets import Assets
 from services.alerts.app_dispatch import Dispatch
 from services.alerts.audit import AuditClient
 from services.alerts.bells import Bells
-from services.alerts.config import AlertsSettings
-from services.alerts.core.timers import Periods
 from services.alerts.dispatch_streams import DispatchStreams
 from services.alerts.entitlement import EntitlementTerms
 from services.alerts.leases import Leases
@@ -72,13 +69,4 @@ def dispatch_parts(ground: Ground) -> DispatchParts:
         dispatch=DispatchServicer(dispatch, streams, ground.terms, clock),
         timers=TimerWatch(TimerStore(pool), writes),
         bells=bells,
-    )
-
-
-def periods_of(settings: AlertsSettings) -> Periods:
-    """How long each thing may take, as configured."""
-    return Periods(
-        acknowledge=timedelta(seconds=settings.acknowledge_seconds),
-        verify_urgent=timedelta(seconds=settings.verify_urgent_seconds),
-        verify=timedelta(seconds=settings.verify_seconds),
     )

@@ -39,7 +39,7 @@ class EntitlementTerms:
 
     audit: AuditClient
     clock: Clock
-    telecom_grace: timedelta
+    telecom_grace: Callable[[], timedelta]
     report: Callable[[Continuation], Awaitable[None]]
 
 
@@ -153,7 +153,7 @@ class Entitlement:
                 raise EntitlementEndedError("the entitlement could not be proved any more; try again")
             # An AMBER alert must reach dispatch: for a while the last lease does, and the log hears of it.
             await self._terms.report(Continuation(last.actor, last.until, begins=True))
-            grace = self._terms.telecom_grace.total_seconds()
+            grace = self._terms.telecom_grace().total_seconds()
             renewed = await self._renewed_before(trusted_until + grace)
             await self._terms.report(Continuation(last.actor, last.until, begins=False))
             if not renewed:

@@ -35,7 +35,7 @@ class AlertWriter:
         *,
         passage_window: timedelta,
         new_id: Callable[[], UUID],
-        periods: Periods | None = None,
+        periods: Callable[[], Periods] = Periods,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -57,7 +57,7 @@ class AlertWriter:
 
     async def _commit(self, changes: Sequence[Change]) -> list[Done | Exception]:
         async with transaction(self._pool) as conn:
-            batch = await Batch.begin(conn, self._clock.now(), self._periods)
+            batch = await Batch.begin(conn, self._clock.now(), self._periods())
             hits = [change for change in changes if isinstance(change, Hit)]
             alert_ids = iter(await place_hits(batch, hits, self._window, self._new_id))
             done: list[Done | Exception] = [

@@ -178,7 +178,8 @@ def _add_conduct(builder: ServerBuilder, core: _Core, policies: Policies) -> Non
     builder.add("alpr.audit.v1.PolicyService", add_PolicyServiceServicer_to_server, policy)
     document = DocumentServicer(Documents(gate, actor, DocumentStore(core.pool), accounts, clock))
     builder.add("alpr.audit.v1.DocumentService", add_DocumentServiceServicer_to_server, document)
-    escort = EscortServicer(Escorts(gate, actor, EscortStore(core.pool), accounts, clock))
+    escorts = Escorts(gate, actor, EscortStore(core.pool), accounts, clock)
+    escort = EscortServicer(escorts, core.live)
     builder.add("alpr.audit.v1.EscortService", add_EscortServiceServicer_to_server, escort)
 
 

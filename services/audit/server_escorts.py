@@ -10,6 +10,7 @@ from alpr.audit.v1 import escort_service_pb2_grpc as rpc
 from services.audit import wire, wire_escorts
 from services.audit.app_escorts import Escorts
 from services.audit.callers import call_of
+from services.audit.live_settings import LiveSettings
 from services.audit.server_streams import until_stopping
 from services.common.identity import Context
 
@@ -17,14 +18,16 @@ from services.common.identity import Context
 class EscortServicer(rpc.EscortServiceServicer):
     """Escorts."""
 
-    def __init__(self, escorts: Escorts) -> None:
+    def __init__(self, escorts: Escorts, settings: LiveSettings) -> None:
         self._escorts = escorts
+        self._settings = settings
 
     async def EscortVendor(
         self, request: pb.EscortVendorRequest, context: Context
     ) -> AsyncIterator[pb.EscortVendorResponse]:
         """See escort_service.proto."""
-        call, plan = call_of(context, request.request_id), wire_escorts.parse_plan(request)
+        most = self._settings.value("escort_most_minutes")
+        call, plan = call_of(context, request.request_id), wire_escorts.parse_plan(request, most)
         if isinstance(plan, str):
             held = await self._escorts.go_on(call, plan)
         else:

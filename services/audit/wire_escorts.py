@@ -11,12 +11,11 @@ from services.audit.wire import Wrong
 from services.common.errors import FieldViolation
 from services.common.wire import parse_text, parse_uuid, raise_violations, to_timestamp
 
-_MOST_MINUTES = 240
 _MOST_REASON = 500
 _AFTER_ALL = ("9999-01-01T00:00:00+00:00", "ffffffff-ffff-ffff-ffff-ffffffffffff")
 
 
-def parse_plan(request: pb.EscortVendorRequest) -> Plan | str:
+def parse_plan(request: pb.EscortVendorRequest, most_minutes: int) -> Plan | str:
     """What a new escort agrees to, or the id of one to go on with. Raises InvalidFieldError."""
     wrong: Wrong = []
     if request.escort_id:
@@ -31,8 +30,8 @@ def parse_plan(request: pb.EscortVendorRequest) -> Plan | str:
     scope = known.get(request.scope)
     if scope is None:
         wrong.append(FieldViolation("scope", "must be set"))
-    if not 1 <= request.minutes <= _MOST_MINUTES:
-        wrong.append(FieldViolation("minutes", f"must be 1 to {_MOST_MINUTES}"))
+    if not 1 <= request.minutes <= most_minutes:
+        wrong.append(FieldViolation("minutes", f"must be 1 to {most_minutes}"))
     reason = parse_text("reason", request.reason, wrong, most=_MOST_REASON)
     raise_violations(wrong)
     return Plan(request.vendor_account_id, scope or EscortScope.HEALTH, request.minutes, reason)

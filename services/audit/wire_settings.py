@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from alpr.audit.v1 import settings_service_pb2 as pb
 from services.audit.core.retention import Retention, RetentionChange, RetentionPack
 from services.audit.core.settings import Setting, SettingChange
@@ -9,7 +11,7 @@ from services.common.errors import FieldViolation
 from services.common.wire import parse_text, parse_uuid, raise_violations, to_timestamp
 
 _MOST_REASON = 500
-_MOST_NAME = 63
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,62}")
 
 
 def parse_set_retention(request: pb.SetRetentionRequest) -> RetentionChange:
@@ -28,13 +30,14 @@ def parse_set(request: pb.SetSettingRequest) -> SettingChange:
     """The change that is asked for. Raises InvalidFieldError."""
     wrong: list[FieldViolation] = []
     parse_uuid("request_id", request.request_id, wrong)
-    name = parse_text("name", request.name, wrong, most=_MOST_NAME)
+    if not _NAME.fullmatch(request.name):
+        wrong.append(FieldViolation("name", "must be the name of a setting, as ListSettings gives it"))
     reason = parse_text("reason", request.reason, wrong, most=_MOST_REASON)
     for field in ("value", "value_before"):
         if getattr(request, field) < 0:
             wrong.append(FieldViolation(field, "must not be negative"))
     raise_violations(wrong)
-    return SettingChange(name, request.value, request.value_before, reason)
+    return SettingChange(request.name, request.value, request.value_before, reason)
 
 
 def setting(now: Setting) -> pb.Setting:

@@ -12,6 +12,7 @@ import grpc
 
 from alpr.audit.v1.governance_service_pb2_grpc import GovernanceServiceStub
 from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
+from alpr.audit.v1.settings_service_pb2_grpc import SettingsServiceStub
 from alpr.matcher.v1 import export_service_pb2_grpc as export_grpc
 from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
 from alpr.matcher.v1 import local_list_service_pb2_grpc as local_grpc
@@ -26,6 +27,7 @@ from services.common.paged_export import PagedExport
 from services.common.pg import Listener, Pool, open_pool
 from services.common.sensors import SensorRegistry
 from services.common.server import ServerBuilder, run, serve
+from services.common.settings import SystemSettings
 from services.matcher.agreement_feed import AgreementFeed
 from services.matcher.app_acts import Acts
 from services.matcher.app_agreements import AgreementFollower
@@ -96,9 +98,13 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     tally = _add_tuning(builder, road.alerts, acts, pool, clock, settings)
     intake = _intake(road, (local_tally, tally), clock, settings)
     builder.on_stop(_in_background(ExpiryWatch(ExpiryStore(pool), clock).keep_watching()))
-    await _look_back(builder, road, LookBackStore(pool), clock, settings)
+    told = SystemSettings(SettingsServiceStub(audit))
+    told.start()
+    builder.on_stop(told.stop)
+    terms = LookBackTerms(lambda: told.value("look_back_hours", settings.look_back_hours), settings.matching)
+    await _look_back(builder, road, LookBackStore(pool), clock, terms)
     statuses = SensorStatuses(sensors, road.archive)
-    matching = MatchServicer(intake, statuses, index, hot_lists, clock, settings.batches_in_flight)
+    matching = MatchServicer(sensors, intake, statuses, index, hot_lists, clock, settings.batches_in_flight)
     add_lists = lists_grpc.add_HotListServiceServicer_to_server
     builder.add("alpr.matcher.v1.HotListService", add_lists, HotListServicer(hot_lists, uploads, history))
     _add_export(builder, audit, pool)
@@ -133,7 +139,7 @@ def _intake(road: _Road, tallies: tuple[Tally, ...], clock: Clock, settings: Mat
 
 
 async def _look_back(
-    builder: ServerBuilder, road: _Road, store: LookBackStore, clock: Clock, settings: MatcherSettings
+    builder: ServerBuilder, road: _Road, store: LookBackStore, clock: Clock, terms: LookBackTerms
 ) -> None:
     """Has the other replicas know of this one, and draws the consequences of changes of the lists."""
     reporter = ReplicaReporter(store, road.index, road.in_use)
@@ -141,7 +147,6 @@ async def _look_back(
     with contextlib.suppress(AlprError):
         await reporter.report()
     builder.on_stop(_in_background(reporter.keep_reporting()))
-    matching = settings.matching
     look_back = LookBack(
         changes=store,
         lists=road.index,
@@ -151,7 +156,7 @@ async def _look_back(
         archive=road.archive,
         alerts=road.alerts,
         clock=clock,
-        terms=LookBackTerms(settings.look_back_hours, matching),
+        terms=terms,
     )
     for urgent in (True, False):
         builder.on_stop(_in_background(look_back.keep_looking(urgent=urgent)))

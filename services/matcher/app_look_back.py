@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -116,7 +116,7 @@ class Sensors(Protocol):
 class LookBackTerms:
     """How far back, and how bold matching is."""
 
-    hours: int
+    hours: Callable[[], int]
     matching: MatchSettings
 
 
@@ -260,7 +260,7 @@ class LookBack:
             intent_id=str(change.intent_id),
             changed_id=str(change.changed_id),
             match_revision=change.revision,
-            capture_from=to_timestamp(change.changed_at - timedelta(hours=self._terms.hours)),
+            capture_from=to_timestamp(change.changed_at - timedelta(hours=self._terms.hours())),
             capture_until=to_timestamp(self._clock.now() + _FAST_CLOCK),
             plates=texts,
             page_size=_READS_A_PAGE,

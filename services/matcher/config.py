@@ -37,7 +37,8 @@ class MatcherSettings(ServiceSettings):
     upload_spool_dir: Path = Path("/var/tmp")  # noqa: S108 - the spooled files have no name there
     """Folder for uploads on their way in; needs room for two of 2 GiB. Not a memory file system."""
     look_back_hours: Annotated[int, Field(ge=1, le=168)] = 24
-    """Reads of so many hours before a change of the hot lists are compared with what it brought."""
+    """Reads of so many hours before a change of the hot lists are compared with what it brought.
+    Audit's setting, once heard, counts instead."""
     upload_removed_share: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Share of a list's entries. A version that removes more of them needs a second person's approval."""
 

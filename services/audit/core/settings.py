@@ -53,6 +53,24 @@ DECLARED: Mapping[str, Declared] = MappingProxyType(
         "account_temporary_hours": Declared(
             Unit.HOURS, "CJIS AC-2(2)", "a temporary account lives no longer than that"
         ),
+        "alert_acknowledge_seconds": Declared(
+            Unit.SECONDS, "IV.D.3", "a telecommunication centre acknowledges what sounds in that time"
+        ),
+        "alert_telecom_grace_minutes": Declared(
+            Unit.MINUTES, "IV.D.3", "without audit a telecommunication centre's stream goes on for so long"
+        ),
+        "alert_verify_seconds": Declared(
+            Unit.SECONDS, "III.D.4", "an alert that is not urgent is verified in that time"
+        ),
+        "alert_verify_urgent_seconds": Declared(
+            Unit.SECONDS, "III.D.4", "an urgent alert is verified in that time"
+        ),
+        "escort_most_minutes": Declared(
+            Unit.MINUTES, "III.B.3.p", "an escort of a vendor is begun for no longer than that"
+        ),
+        "look_back_hours": Declared(
+            Unit.HOURS, "II.D", "what enters the hot lists is compared with reads of so many hours before"
+        ),
     }
 )
 

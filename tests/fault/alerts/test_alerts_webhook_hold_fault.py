@@ -178,7 +178,7 @@ def _parts(settings: AlertsSettings, pool: Pool, audit: AuditClient) -> Delivery
         sender=WebhookSender(
             parse_networks(settings.webhook_networks), tls_of(settings.webhook_ca_file), _PACE.post_seconds
         ),
-        terms=EntitlementTerms(audit, clock, telecom_grace=grace, report=alerts.report_continuation),
+        terms=EntitlementTerms(audit, clock, telecom_grace=lambda: grace, report=alerts.report_continuation),
         clock=clock,
         source=settings.webhook_source,
         pace=_PACE,

@@ -16,7 +16,7 @@ from alpr.audit.v1.settings_service_pb2_grpc import (
     SettingsServiceStub,
     add_SettingsServiceServicer_to_server,
 )
-from services.common import retention
+from services.common import settings_stream
 from services.common.errors import AuditUnavailableError
 from services.common.retention import Retention, RetentionFollower
 
@@ -102,7 +102,7 @@ async def test_a_connection_that_breaks_is_made_again_and_the_new_period_heard()
 
 
 async def test_a_silent_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "_SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(settings_stream, "_SILENCE_SECONDS", 0.2)
     audit, heard = Audit(), Heard()
     async with Following(audit, heard) as follower:
         follower.start()

@@ -39,7 +39,7 @@ from tests.support.databases import fetch
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 IDLE = "account_idle_days"
-_KEEP_RETENTION = "DELETE FROM audit.setting WHERE name <> 'retention_days'"
+_KEEP_RETENTION = "DELETE FROM audit.setting WHERE name <> 'retention_days' RETURNING name"
 _INSERT = "INSERT INTO audit.setting (name, value) VALUES ($1, $2)"
 _LAST_INTENT = """
     SELECT entry_id FROM audit.log_leaf WHERE log_index = (SELECT max(log_index) - 1 FROM audit.log_leaf)
@@ -65,8 +65,9 @@ async def officer(audit: RunningAudit) -> Officer:
 async def usual(audit: RunningAudit) -> AsyncIterator[None]:
     """Ends each test with the settings that it began with."""
     yield
-    await fetch(audit.database.admin_url, _KEEP_RETENTION)
-    await asyncio.sleep(0.8)
+    if await fetch(audit.database.admin_url, _KEEP_RETENTION):
+        # Longer than a replica takes to hear of it.
+        await asyncio.sleep(1)
 
 
 def change(name: str, value: int, before: int, **changes: Any) -> settings_pb.SetSettingRequest:
@@ -160,6 +161,7 @@ async def test_nobody_but_a_system_administrator_changes_one(
         (lambda: change(IDLE, 30, 90, reason=" "), "reason"),
         (lambda: change("", 30, 90), "name"),
         (lambda: change("x" * 64, 30, 90), "name"),
+        (lambda: change("account_idle_days'; --", 30, 90), "name"),
         (lambda: change(IDLE, 30, 90, request_id="1"), "request_id"),
     ],
 )
@@ -173,7 +175,7 @@ async def test_what_the_pack_forbids_changes_nothing(
     assert (await settings_of(audit))[IDLE].value == 90
 
 
-@pytest.mark.parametrize("name", ["retention_days", "no_such_setting", "account_idle_days'; --"])
+@pytest.mark.parametrize("name", ["retention_days", "no_such_setting"])
 async def test_a_setting_that_is_not_declared_is_not_found(audit: RunningAudit, name: str) -> None:
     error = await refused(put(audit, change(name, 30, 90)))
 

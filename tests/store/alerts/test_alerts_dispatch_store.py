@@ -40,9 +40,9 @@ async def app(database: MigratedDatabase) -> AsyncIterator[Pool]:
 class House:
     """A writer, and the things that most tests need."""
 
-    def __init__(self, app: Pool, periods: Periods | None = None) -> None:
+    def __init__(self, app: Pool, periods: Periods = Periods()) -> None:
         self._writer = AlertWriter(
-            app, ManualClock(NOON), passage_window=WINDOW, new_id=uuid4, periods=periods
+            app, ManualClock(NOON), passage_window=WINDOW, new_id=uuid4, periods=lambda: periods
         )
 
     async def write(self, *changes: object) -> list[object]:
