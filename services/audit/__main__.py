@@ -17,9 +17,14 @@ from alpr.audit.v1.log_query_service_pb2_grpc import add_LogQueryServiceServicer
 from alpr.audit.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from alpr.audit.v1.log_witness_service_pb2_grpc import add_LogWitnessServiceServicer_to_server
 from alpr.audit.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
+from alpr.audit.v1.sensor_certificate_service_pb2_grpc import add_SensorCertificateServiceServicer_to_server
+from alpr.audit.v1.sensor_placement_service_pb2_grpc import add_SensorPlacementServiceServicer_to_server
 from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
 from alpr.audit.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
 from alpr.audit.v1.support_service_pb2_grpc import add_SupportServiceServicer_to_server
+from alpr.audit.v1.transparency_service_pb2_grpc import add_TransparencyServiceServicer_to_server
+from alpr.audit.v1.unit_service_pb2_grpc import add_UnitServiceServicer_to_server
+from services.audit import app_accounts
 from services.audit.app_accounts import Accounts
 from services.audit.app_act import Actor
 from services.audit.app_agreements import Agreements
@@ -32,13 +37,18 @@ from services.audit.app_group_limits import GroupLimits
 from services.audit.app_log import Log
 from services.audit.app_log_query import LogQuestions, Unfinishing, reconcile
 from services.audit.app_look_back import LookBacks
+from services.audit.app_placements import Placements
 from services.audit.app_policy import Explainer
 from services.audit.app_record import Recorder
 from services.audit.app_records import Contracts, Incidents, Means, Support
 from services.audit.app_registry import Agencies, Sensors
+from services.audit.app_sensor_certificates import CertificateEnds, SensorCertificates
+from services.audit.app_sensor_desk import SensorDesk
 from services.audit.app_settings import Settings
 from services.audit.app_standing import Standing
 from services.audit.app_statement import Statements
+from services.audit.app_transparency import Transparency, catalogue_of
+from services.audit.app_units import Units
 from services.audit.app_watch import Entitlements, Registry, Watch
 from services.audit.app_witness import Witnesses
 from services.audit.checkpoint_copies import CheckpointFolder
@@ -47,10 +57,11 @@ from services.audit.core.justification import Rules
 from services.audit.core.policy import Policies
 from services.audit.core.records import Contacts
 from services.audit.deadlines import Deadlines
-from services.audit.policies import load as load_policies
-from services.audit.server import AuthorizationServicer
 from services.audit.live_settings import LiveSettings
 from services.audit.policies import PolicyFolder
+from services.audit.policies import load as load_policies
+from services.audit.sensor_authority import SensorAuthority
+from services.audit.server import AuthorizationServicer
 from services.audit.server_documents import DocumentServicer
 from services.audit.server_escorts import EscortServicer
 from services.audit.server_governance import GovernanceServicer
@@ -58,8 +69,11 @@ from services.audit.server_log_query import LogQueryServicer
 from services.audit.server_people import AccountServicer
 from services.audit.server_policy import PolicyServicer
 from services.audit.server_records import ContractServicer, IncidentServicer, SupportServicer
+from services.audit.server_sensors import SensorCertificateServicer, SensorPlacementServicer
 from services.audit.server_settings import SettingsServicer
 from services.audit.server_streams import HealthServicer, LogServicer, SensorServicer
+from services.audit.server_transparency import TransparencyServicer
+from services.audit.server_units import UnitServicer
 from services.audit.server_witness import LogWitnessServicer
 from services.audit.store_accounts import AccountStore
 from services.audit.store_agreements import AgreementStore
@@ -67,10 +81,14 @@ from services.audit.store_documents import DocumentStore
 from services.audit.store_escorts import EscortStore
 from services.audit.store_log import LogStore
 from services.audit.store_log_query import LogQueryStore
+from services.audit.store_placements import PlacementStore
 from services.audit.store_records import ContractStore, IncidentStore, SupportStore
 from services.audit.store_scope import ScopeStore
+from services.audit.store_sensor_certificates import SensorCertificateStore
 from services.audit.store_sensors import SensorStore
 from services.audit.store_settings import SettingStore
+from services.audit.store_transparency import TransparencyStore
+from services.audit.store_units import UnitStore
 from services.audit.store_use import UseStore
 from services.audit.store_witness import WitnessStore
 from services.audit.tokens import ProviderKeys, TokenVerifier
@@ -105,7 +123,6 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     people = People(accounts, VendorCalls(journal, EscortStore(pool), clock))
     gate = Gate(journal, verifier, people, folder.policies, clock)
     actor = Actor(journal, gate)
-    settings_kept = SettingStore(pool, folder.retention)
     scopes = ScopeStore(pool)
     terms = Terms(settings_kept, scopes, folder.rules, permit_key, settings.mcs_permit_key())
     authorizer = Authorizer(journal, gate, terms, clock)
@@ -115,8 +132,6 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close).on_stop(live.close)
     recorder, statements = Recorder(journal, gate, folder.rules), Statements(terms, clock)
     authorization = AuthorizationServicer(gate, authorizer, look_backs, recorder, statements)
-    sensor_watch = Watch(registry, sensors.revisions, lambda now: now.sensors, sensors.since)
-    sensor = SensorServicer(Sensors(gate, actor, sensors), sensor_watch)
     agreement_watch = Watch(registry, sensors.revisions, lambda now: now.agreements, agreements.since)
     agreed = Agreements(gate, actor, agreements)
     limits = GroupLimits(gate, actor, scopes, folder.rules)
@@ -126,21 +141,22 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     setting_watch = Watch(registry, sensors.revisions, lambda now: now.settings, settings_kept.since)
     setting = SettingsServicer(Settings(gate, actor, settings_kept, live), setting_watch, permit_key)
     witnesses = Witnesses(journal, WitnessStore(pool), signer.public, settings.sealer())
-    log = LogServicer(gate, journal, Exporter(journal, gate), witnesses)
+    log = LogServicer(gate, journal, Exporter(journal, gate, frozenset(folder.rules.codes)), witnesses)
     builder.add(
         "alpr.audit.v1.AuthorizationService", add_AuthorizationServiceServicer_to_server, authorization
     )
-    builder.add("alpr.audit.v1.AccountService", add_AccountServiceServicer_to_server, account)
-    builder.add("alpr.audit.v1.SensorService", add_SensorServiceServicer_to_server, sensor)
     builder.add("alpr.audit.v1.GovernanceService", add_GovernanceServiceServicer_to_server, governance)
     builder.add("alpr.audit.v1.HealthService", add_HealthServiceServicer_to_server, entitlements)
     builder.add("alpr.audit.v1.SettingsService", add_SettingsServiceServicer_to_server, setting)
     core = _Core(gate, actor, accounts, pool, clock, live)
     _add_people(builder, core, settings.oidc_issuer)
+    _add_sensors(builder, core, registry, sensors)
+    _add_certificates(builder, core, journal, (sensors, settings.sensor_authority()))
     _add_conduct(builder, core, folder.policies)
     _add_records(builder, core, journal, folder.contacts)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
     _add_log_questions(builder, core, journal, folder.rules)
+    _add_transparency(builder, core, journal, folder.rules)
     builder.add(
         "alpr.audit.v1.LogWitnessService",
         add_LogWitnessServiceServicer_to_server,
@@ -158,8 +174,6 @@ class _Core:
     accounts: AccountStore
     pool: Pool
     clock: Clock
-
-
     live: LiveSettings
 
 
@@ -171,6 +185,32 @@ def _add_people(builder: ServerBuilder, core: _Core, issuer: str) -> None:
     builder.add("alpr.audit.v1.AccountService", add_AccountServiceServicer_to_server, AccountServicer(kept))
     unit = UnitServicer(Units(gate, actor, units, accounts, clock))
     builder.add("alpr.audit.v1.UnitService", add_UnitServiceServicer_to_server, unit)
+
+
+def _add_sensors(builder: ServerBuilder, core: _Core, registry: Registry, sensors: SensorStore) -> None:
+    """Adds the registry of sensors, and where they stand."""
+    gate, actor, pool, clock = core.gate, core.actor, core.pool, core.clock
+    desk = SensorDesk(gate, actor, sensors, clock)
+    watch = Watch(registry, sensors.revisions, lambda now: now.sensors, sensors.since)
+    sensor = SensorServicer(Sensors(gate, actor, sensors, desk), watch)
+    builder.add("alpr.audit.v1.SensorService", add_SensorServiceServicer_to_server, sensor)
+    placed = SensorPlacementServicer(Placements(desk, PlacementStore(pool), EscortStore(pool), clock))
+    builder.add("alpr.audit.v1.SensorPlacementService", add_SensorPlacementServiceServicer_to_server, placed)
+
+
+def _add_certificates(
+    builder: ServerBuilder, core: _Core, journal: Log, means: tuple[SensorStore, SensorAuthority | None]
+) -> None:
+    """Adds certificates of sensors, and what tells of their ends."""
+    sensors, authority = means
+    desk, kept = SensorDesk(core.gate, core.actor, sensors, core.clock), SensorCertificateStore(core.pool)
+    servicer = SensorCertificateServicer(SensorCertificates(desk, kept, core.clock, authority))
+    add = add_SensorCertificateServiceServicer_to_server
+    builder.add("alpr.audit.v1.SensorCertificateService", add, servicer)
+    watching = asyncio.create_task(CertificateEnds(journal, kept, core.clock).watch())
+    builder.on_stop(lambda: _ended(watching))
+
+
 def _add_conduct(builder: ServerBuilder, core: _Core, policies: Policies) -> None:
     """Adds what people are held to: policies, documents, escorts."""
     gate, actor, accounts, clock = core.gate, core.actor, core.accounts, core.clock
@@ -193,6 +233,13 @@ def _add_log_questions(builder: ServerBuilder, core: _Core, journal: Log, rules:
     builder.on_stop(lambda: _ended(reconciling))
 
 
+def _add_transparency(builder: ServerBuilder, core: _Core, journal: Log, rules: Rules) -> None:
+    """Adds transparency reports."""
+    means, store = Means(core.gate, core.actor, core.clock), TransparencyStore(core.pool)
+    servicer = TransparencyServicer(Transparency(means, journal, store, catalogue_of(rules)))
+    builder.add("alpr.audit.v1.TransparencyService", add_TransparencyServiceServicer_to_server, servicer)
+
+
 def _add_records(builder: ServerBuilder, core: _Core, journal: Log, contacts: Contacts) -> None:
     """Adds incidents, contracts and requests for support, and what watches their deadlines."""
     means, pool = Means(core.gate, core.actor, core.clock), core.pool
@@ -203,7 +250,8 @@ def _add_records(builder: ServerBuilder, core: _Core, journal: Log, contacts: Co
     builder.add("alpr.audit.v1.ContractService", add_ContractServiceServicer_to_server, contract)
     support = SupportServicer(Support(means, SupportStore(pool), contacts))
     builder.add("alpr.audit.v1.SupportService", add_SupportServiceServicer_to_server, support)
-    watching = asyncio.create_task(Deadlines(journal, incidents, contracts, core.clock).watch())
+    deadlines = Deadlines(journal, incidents, contracts, UnitStore(pool), core.clock)
+    watching = asyncio.create_task(deadlines.watch())
     builder.on_stop(lambda: _ended(watching))
 
 
@@ -212,9 +260,6 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _open_log(settings: AuditSettings, pool: Pool, clock: Clock) -> Log:
-    copies = CheckpointFolder(settings.log_checkpoint_dir, settings.log_origin)
-    journal = Log(LogStore(pool), settings.signer(), clock, copies)
 async def _open_settings(pool: Pool, folder: PolicyFolder) -> tuple[SettingStore, LiveSettings]:
     kept = SettingStore(pool, folder.retention, folder.settings)
     live = LiveSettings(kept)
@@ -226,6 +271,9 @@ async def _open_settings(pool: Pool, folder: PolicyFolder) -> tuple[SettingStore
     return kept, live
 
 
+async def _open_log(settings: AuditSettings, pool: Pool, clock: Clock) -> Log:
+    copies = CheckpointFolder(settings.log_checkpoint_dir, settings.log_origin)
+    journal = Log(LogStore(pool), settings.signer(), clock, copies)
     try:
         await journal.open()
     except BaseException:

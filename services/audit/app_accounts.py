@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -22,8 +22,10 @@ from services.audit.core.person import (
     missing,
 )
 from services.audit.core.policy import Thing
+from services.audit.core.unit import Unit
 from services.audit.errors import AccountNotFoundError, AgencyNotFoundError
 from services.audit.store_accounts import AccountStore
+from services.audit.store_units import UnitStore
 from services.common.clock import Clock
 from services.common.errors import FieldViolation, InvalidFieldError, WrongStateError
 from services.common.wire import raise_violations
@@ -32,13 +34,31 @@ from services.common.wire import raise_violations
 _A_MINUTE = timedelta(minutes=1)
 
 
+@dataclass(frozen=True, slots=True)
+class People:
+    """Where accounts and units are kept."""
+
+    accounts: AccountStore
+    units: UnitStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An account that is about to change, its unit if it is registered, and the moment."""
+
+    account: Account
+    unit: Unit | None
+    now: datetime
+
+
 class Accounts:
     """Keeps accounts. Every change is asked of the policies, recorded, made, and its outcome recorded."""
 
-    def __init__(self, gate: Gate, actor: Actor, store: AccountStore, clock: Clock, issuer: str) -> None:
+    def __init__(self, gate: Gate, actor: Actor, people: People, clock: Clock, issuer: str) -> None:
         self._gate = gate
         self._actor = actor
-        self._store = store
+        self._store = people.accounts
+        self._units = people.units
         self._clock = clock
         self._issuer = issuer
 
@@ -56,8 +76,8 @@ class Accounts:
         attempt = Attempt("", "account.create", request_id=call.request_id)
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
-            lonely = not await self._store.has_coordinator(profile.agency_ori)
-            thing = Thing(profile.subject, agency=profile.agency_ori, unit=profile.unit, lonely=lonely)
+            unit = await self._unit(profile)
+            thing = await self._thing(profile, unit, profile.subject)
             self._gate.permit(person, "account.create", thing)
             await self._check_profile(profile, unit)
             _check_temporary(end_time, self._clock.now(), self._store.longest_temporary)
@@ -81,7 +101,7 @@ class Accounts:
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
             account = await self._account(account_id) if account_id else person.account
-            self._gate.permit(person, "account.get", await self._thing(account))
+            self._gate.permit(person, "account.get", await self._thing_of(account))
         return account
 
     async def page(self, call: Call, after: tuple[str, str], limit: int) -> list[Account]:
@@ -105,17 +125,29 @@ class Accounts:
         )
 
     async def grant(self, call: Call, account_id: str, role: Role) -> Account:
-        """The account with the role."""
+        """The account with the role.
+
+        Raises:
+            WrongStateError: The role comes by appointment, or the agency has its statewide coordinator.
+        """
         act = Act("account.grant", Thing(role=role.value), {"role": role.value})
         return await self._change(
-            call, account_id, act, lambda intent, _: self._store.grant(intent, account_id, role)
+            call,
+            account_id,
+            act,
+            lambda intent, _: self._store.grant(intent, account_id, role),
+            check=lambda _: _check_granted(role),
         )
 
     async def revoke(self, call: Call, account_id: str, role: Role) -> Account:
-        """The account without the role."""
+        """The account without the role. Raises WrongStateError for a role that comes by appointment."""
         act = Act("account.revoke", Thing(role=role.value), {"role": role.value})
         return await self._change(
-            call, account_id, act, lambda intent, _: self._store.revoke(intent, account_id, role)
+            call,
+            account_id,
+            act,
+            lambda intent, _: self._store.revoke(intent, account_id, role),
+            check=lambda case: _check_taken(role, case),
         )
 
     async def vet(self, call: Call, account_id: str, vetting: Vetting) -> Account:
@@ -130,8 +162,8 @@ class Accounts:
             "valid_until": rfc3339(vetting.valid_until),
         }
 
-        def check(_: Account, now: datetime) -> None:
-            if vetting.valid_until <= now:
+        def check(case: _Case) -> None:
+            if vetting.valid_until <= case.now:
                 violation = FieldViolation("decision.valid_until", "must be in the future")
                 raise InvalidFieldError("the decision is over already", violations=[violation])
 
@@ -179,8 +211,8 @@ class Accounts:
             InvalidFieldError: The moment is past.
         """
 
-        def check(_: Account, now: datetime) -> None:
-            if end_time is not None and end_time < now - _A_MINUTE:
+        def check(case: _Case) -> None:
+            if end_time is not None and end_time < case.now - _A_MINUTE:
                 raise_violations([FieldViolation("end_time", "must not be past; for at once, suspend it")])
 
         details = {"end_time": rfc3339(end_time) if end_time else "none", "reason": reason}
@@ -207,15 +239,17 @@ class Accounts:
         account_id: str,
         act: Act,
         change: Callable[[str, str], Awaitable[None]],
-        check: Callable[[Account, datetime], None] = lambda *_: None,
+        check: Callable[[_Case], None] = lambda _: None,
     ) -> Account:
         attempt = Attempt("", act.action, resource=account_id, request_id=call.request_id)
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
             account = await self._account(account_id)
-            thing = replace(await self._thing(account), role=act.thing.role)
+            unit = await self._unit(account.profile)
+            thing = await self._thing(account.profile, unit, account_id, account_id)
+            thing = replace(thing, role=act.thing.role, head=Role.STATEWIDE_COORDINATOR in account.roles)
             self._gate.permit(person, act.action, thing)
-            check(account, self._clock.now())
+            check(_Case(account, unit, self._clock.now()))
         by = person.account.account_id
         await self._actor.carry_out(
             replace(act, thing=thing), call, attempt, lambda intent: change(intent, by)
@@ -234,17 +268,31 @@ class Accounts:
             raise AccountNotFoundError("there is no such account")
         return account
 
-    async def _thing(self, account: Account) -> Thing:
-        profile = account.profile
-        lonely = not await self._store.has_coordinator(profile.agency_ori)
-        name = account.account_id
-        return Thing(name, agency=profile.agency_ori, unit=profile.unit, person=name, lonely=lonely)
+    async def _unit(self, profile: Profile) -> Unit | None:
+        return await self._units.by_code(profile.agency_ori, profile.unit, self._clock.now())
 
-    async def _check_profile(self, profile: Profile) -> None:
+    async def _thing_of(self, account: Account) -> Thing:
+        name = account.account_id
+        return await self._thing(account.profile, await self._unit(account.profile), name, name)
+
+    async def _thing(self, profile: Profile, unit: Unit | None, name: str, person: str = "") -> Thing:
+        return Thing(
+            name,
+            agency=profile.agency_ori,
+            unit=profile.unit,
+            person=person,
+            lonely=not await self._store.has_coordinator(profile.agency_ori),
+            coordinator=unit.coordinator if unit else "",
+        )
+
+    async def _check_profile(self, profile: Profile, unit: Unit | None) -> None:
         agency = await self._store.agency(profile.agency_ori)
         if agency is None:
             raise AgencyNotFoundError("this agency is not registered", resource=profile.agency_ori)
         problems = []
+        if unit is None:
+            text = "The agency has no unit of this code; the statewide coordinator registers it (III.C.1)."
+            problems.append(FieldViolation("account.unit", text))
         if not is_government_address(profile.email, agency.email_domains):
             domains = ", ".join(agency.email_domains)
             text = f"Use an address of the agency: its domains are {domains} (III.B.3.j)."
@@ -257,10 +305,12 @@ class Accounts:
             raise InvalidFieldError("the account cannot be made like this", violations=problems)
 
 
-def _check_complete(account: Account, now: datetime) -> None:
-    lacking = missing(account, now)
+def _check_complete(case: _Case) -> None:
+    lacking = missing(case.account, case.now)
+    if case.unit is None or not case.unit.lets_in(case.account):
+        lacking = tuple(sorted([*lacking, "unit_coordinator"]))
     if lacking:
-        metadata = {"state": account.state.value, "missing": ",".join(lacking)}
+        metadata = {"state": case.account.state.value, "missing": ",".join(lacking)}
         msg = f"the account is not complete; missing: {', '.join(lacking)}"
         raise WrongStateError(msg, metadata=metadata)
 

@@ -1,9 +1,9 @@
 """Begins a system: `python -m services.audit.bootstrap`, once, with the migration credential.
 
-Makes the agency, its statewide coordinator and, if named, the system administrator, and the log entry which
-says by whose appointment, in one transaction on an empty account table. It is entry 0, unless somebody came
-too early: refusals of before stand before it, for nothing is taken out of a log. All the rest is the
-coordinator's.
+Makes the agency, its statewide coordinator and, if named, the system administrator, their units, and the log
+entry which says by whose appointment, in one transaction on an empty account table. It is entry 0, unless
+somebody came too early: refusals of before stand before it, for nothing is taken out of a log. All the rest is
+the coordinator's.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from uuid import uuid4
 from services.audit.config import read_signer
 from services.audit.core.checkpoint import Signer, is_origin
 from services.audit.core.entry import Entry, EntryKind, make_entry, rfc3339
-from services.audit.core.founding import Appointee, Founding, FoundingError, account_of, check
+from services.audit.core.founding import Appointee, Founding, FoundingError, account_of, check, units_of
 from services.audit.core.person import Profile
 from services.audit.core.registry import Agency
 from services.audit.store_accounts import insert_account, insert_agency
 from services.audit.store_log import NewEntry, append_in
+from services.audit.store_units import insert_appointment, insert_unit
 from services.common.config import ConfigError
 from services.common.database import DatabaseError, admin_connection
 
@@ -55,6 +56,9 @@ async def found(admin_url: str, founding: Founding, signer: Signer, now: datetim
         await insert_agency(connection, entry.entry_id, founding.agency)
         for one in founding.appointees:
             await insert_account(connection, entry.entry_id, account_of(one, now))
+        for unit, appointment in units_of(founding):
+            await insert_unit(connection, entry.entry_id, unit)
+            await insert_appointment(connection, entry.entry_id, unit, appointment)
     return entry.entry_id
 
 
@@ -75,6 +79,7 @@ def _genesis(founding: Founding, now: datetime) -> Entry:
         "detail.agency_name": agency.name,
         "detail.email_domains": ",".join(agency.email_domains),
         "detail.document_sha256": founding.document_sha256,
+        "detail.units": ",".join(unit.code for unit, _ in units_of(founding)),
         **people,
     }
     return make_entry("genesis", values, secrets.token_bytes)

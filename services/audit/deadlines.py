@@ -1,8 +1,12 @@
-"""Says once, in the log, what has run out: an incident's hour, a contract's warning (III.B.2, III.B.3.c)."""
+"""Says, in the log, what has run out: an incident's hour, a contract's warning, a unit's coordinator.
+
+Incidents and contracts once (III.B.2, III.B.3.c), a vacant unit once a day (III.C.1).
+"""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -10,7 +14,9 @@ import structlog
 from services.audit.app_log import Draft, Log
 from services.audit.core.entry import EntryKind, rfc3339
 from services.audit.core.records import Contract, Incident
+from services.audit.core.unit import Vacancy
 from services.audit.store_records import ContractStore, IncidentStore
+from services.audit.store_units import UnitStore
 from services.common.clock import Clock
 from services.common.errors import AlprError
 
@@ -23,11 +29,17 @@ class Deadlines:
     """Looks for what has run out. Any number of replicas may: an event has a key, and is there once."""
 
     def __init__(
-        self, journal: Log, incidents: IncidentStore, contracts: ContractStore, clock: Clock
+        self,
+        journal: Log,
+        incidents: IncidentStore,
+        contracts: ContractStore,
+        units: UnitStore,
+        clock: Clock,
     ) -> None:
         self._log = journal
         self._incidents = incidents
         self._contracts = contracts
+        self._units = units
         self._clock = clock
 
     async def watch(self) -> None:
@@ -51,6 +63,8 @@ class Deadlines:
                 await self._log.append(_overdue(incident))
         for contract in await self._contracts.ending(now):
             await self._log.append(_ending(contract))
+        for vacancy in await self._units.vacant(now):
+            await self._log.append(_vacant(vacancy, now))
 
 
 def _overdue(one: Incident) -> Draft:
@@ -71,3 +85,14 @@ def _ending(one: Contract) -> Draft:
         "detail.end_time": rfc3339(one.end_time),
     }
     return Draft(EntryKind.EVENT, f"contract-ending/{one.contract_id}", values)
+
+
+def _vacant(one: Vacancy, now: datetime) -> Draft:
+    values = {
+        "action": "unit.vacant",
+        "resource": one.code,
+        "agency": one.agency_ori,
+        "clauses": "III.C.1",
+        "detail.enabled_accounts": str(one.enabled_accounts),
+    }
+    return Draft(EntryKind.EVENT, f"unit-vacant/{one.agency_ori}/{one.code}/{now:%Y-%m-%d}", values)

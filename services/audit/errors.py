@@ -62,6 +62,14 @@ class DocumentNotFoundError(NotFoundError):
     """The agency has no such document."""
 
 
+class UnitExistsError(AlreadyExistsError):
+    """The agency has a unit of this code already."""
+
+
+class UnitNotFoundError(NotFoundError):
+    """The agency has no such unit."""
+
+
 class EscortNotFoundError(NotFoundError):
     """There is no such escort, or it is another's."""
 
@@ -70,16 +78,16 @@ class RecordNotFoundError(NotFoundError):
     """The agency has no such incident, contract or request."""
 
 
+class SettingNotFoundError(NotFoundError):
+    """There is no such setting."""
+
+
 class EntryNotFoundError(NotFoundError):
     """There is no such entry, or it is of another service."""
 
 
 class AgencyNotFoundError(NotFoundError):
     """The agency is not registered."""
-
-
-class SettingNotFoundError(NotFoundError):
-    """There is no such setting."""
 
 
 class AgreementNotFoundError(NotFoundError):
@@ -92,3 +100,15 @@ class UnknownSensorGroupError(NotFoundError):
 
 class UnknownSensorError(NotFoundError):
     """There is no such sensor."""
+
+
+class PlacementNotFoundError(NotFoundError):
+    """The sensor has no such period."""
+
+
+class CertificateNotFoundError(NotFoundError):
+    """The sensor has no such certificate."""
+
+
+class CertificateExistsError(AlreadyExistsError):
+    """The certificate is on record already."""

@@ -59,8 +59,8 @@ _AGENCIES = "SELECT ori, name, email_domains FROM audit.agency WHERE ori > $1 OR
 _HAS_COORDINATOR = """
     SELECT EXISTS (
         SELECT FROM audit.account AS account JOIN audit.account_role AS held USING (account_id)
-        WHERE account.agency_ori = $1 AND account.state = 'ENABLED'
-          AND held.role IN ('STATEWIDE_COORDINATOR', 'WORK_UNIT_COORDINATOR')
+        WHERE account.agency_ori = $1 AND account.state = 'ENABLED' AND held.role = 'STATEWIDE_COORDINATOR'
+          AND (account.end_time IS NULL OR account.end_time > clock_timestamp())
     )
 """
 _CLAIM = "INSERT INTO audit.change (intent_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING true"
@@ -144,7 +144,7 @@ class AccountStore(Reader):
         return [agency for row in await self._fetch(_AGENCIES, after, limit) if (agency := _agency(row))]
 
     async def has_coordinator(self, ori: str) -> bool:
-        """True when the agency has an enabled coordinator of its own."""
+        """True when the agency has a statewide coordinator of its own who may act."""
         return bool(await self._fetchval(_HAS_COORDINATOR, ori))
 
     async def register_agency(self, intent_id: str, agency: Agency) -> None:

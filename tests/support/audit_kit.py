@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,18 +20,23 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
+from alpr.audit.v1 import unit_service_pb2 as unit_pb
 from alpr.audit.v1.account_service_pb2_grpc import AccountServiceStub
 from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from alpr.audit.v1.governance_service_pb2_grpc import GovernanceServiceStub
+from alpr.audit.v1.unit_service_pb2_grpc import UnitServiceStub
 from alpr.type.v1 import justification_pb2
 from services.audit.__main__ import assemble
 from services.audit.bootstrap import found
 from services.audit.config import AuditSettings, read_signer
-from services.audit.core.founding import Appointee, Founding
+from services.audit.core.founding import Appointee, Founding, units_of
 from services.audit.core.person import Profile
 from services.audit.core.registry import Agency
+from services.audit.core.unit import Unit, UnitKind
+from services.audit.store_units import insert_appointment, insert_unit
 from services.common.client import ClientTls, bearer, service_channel, user_channel
 from services.common.clock import Clock, SystemClock
+from services.common.database import admin_connection
 from services.common.errors import AlprError, from_rpc_error
 from services.common.wire import to_timestamp
 from services.dev.pki import DevelopmentAuthority
@@ -90,6 +96,7 @@ class RunningAudit:
     user_target: str = ""
     _channels: list[grpc.aio.Channel] = field(default_factory=list)
     _services: dict[str, grpc.aio.Channel] = field(default_factory=dict)
+    _units: set[tuple[str, str]] = field(default_factory=lambda: {(ORI, "HQ"), (ORI, "D1")})
 
     def service(self, stub: Callable[[grpc.aio.Channel], _Stub], name: str = "search") -> _Stub:
         """A stub that calls with the certificate of service `name`."""
@@ -131,6 +138,7 @@ class RunningAudit:
         """A new person of the agency with these roles, made the way that coordinators do."""
         subject = f"person-{uuid4()}"
         stub, metadata = self.people(AccountServiceStub), self.bearer(COORDINATOR)
+        await self.unit(agency_ori, unit)
         account = account_pb.Account(
             subject=subject,
             issuer=self.issuer.iss,
@@ -144,11 +152,13 @@ class RunningAudit:
         made = (await stub.CreateAccount(request, metadata=metadata)).account
         for kind in certifications:
             await self.certify(made.account_id, kind, timedelta(days=300))
-        for role in roles:
+        for role in set(roles) - {pb.ROLE_WORK_UNIT_COORDINATOR}:
             grant = account_pb.GrantRoleRequest(
                 request_id=request_id(), account_id=made.account_id, role=role
             )
             await stub.GrantRole(grant, metadata=metadata)
+        if pb.ROLE_WORK_UNIT_COORDINATOR in roles or agency_ori != ORI:
+            await self.appoint(made.account_id, unit, agency_ori)
         if enable:
             change = account_pb.EnableAccountRequest(request_id=request_id(), account_id=made.account_id)
             await stub.EnableAccount(change, metadata=metadata)
@@ -163,6 +173,32 @@ class RunningAudit:
         return await self.person(
             pb.ROLE_STATEWIDE_COORDINATOR, *roles, agency_ori=ori, unit="HQ", email=f"head@{domain}"
         )
+
+    async def unit(self, ori: str, code: str) -> None:
+        """Sees to it that the unit is registered; of our agency, with the statewide coordinator in charge."""
+        if (ori, code) in self._units:
+            return
+        made = unit_pb.Unit(agency_ori=ori, code=code, name=f"Unit {code}", kind=unit_pb.UNIT_KIND_DISTRICT)
+        request = unit_pb.RegisterUnitRequest(request_id=request_id(), unit=made)
+        metadata = self.bearer(COORDINATOR)
+        with contextlib.suppress(grpc.aio.AioRpcError):  # another replica's tests have registered it
+            await self.people(UnitServiceStub).RegisterUnit(request, metadata=metadata)
+        if ori == ORI:
+            own = account_pb.GetAccountRequest()
+            answer = await self.people(AccountServiceStub).GetAccount(own, metadata=metadata)
+            await self.appoint(answer.account.account_id, code)
+        self._units.add((ori, code))
+
+    async def appoint(self, account_id: str, code: str, ori: str = ORI) -> None:
+        """The unit's commander appoints the account's holder to coordinate it."""
+        appointment = unit_pb.Appointment(
+            account_id=account_id, commander="Captain C. Commander", document_sha256=bytes(32)
+        )
+        request = unit_pb.AppointCoordinatorRequest(
+            request_id=request_id(), agency_ori=ori, code=code, appointment=appointment
+        )
+        stub = self.people(UnitServiceStub)
+        await stub.AppointCoordinator(request, metadata=self.bearer(COORDINATOR))
 
     async def certify(self, account_id: str, kind: int, life: timedelta) -> None:
         now = datetime.now(UTC)
@@ -302,6 +338,11 @@ async def running_audit(
 
 
 async def begin(settings: AuditSettings, database: MigratedDatabase, issuer: RunningIssuer) -> None:
-    """Founds the system."""
+    """Founds the system, with a unit D1 besides, which the statewide coordinator is appointed to coordinate."""
     signer = read_signer(settings.log_origin, settings.log_signing_key_file)
-    await found(database.admin_url, founding(issuer.iss), signer, datetime.now(UTC))
+    made = founding(issuer.iss)
+    entry_id = await found(database.admin_url, made, signer, datetime.now(UTC))
+    (_, appointment), district = units_of(made)[0], Unit(ORI, "D1", "District 1", UnitKind.DISTRICT)
+    async with admin_connection(database.admin_url) as connection, connection.transaction():
+        await insert_unit(connection, entry_id, district)
+        await insert_appointment(connection, entry_id, district, appointment)

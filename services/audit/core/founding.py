@@ -10,10 +10,13 @@ from datetime import datetime
 from services.audit.core.email import is_domain, is_government_address
 from services.audit.core.person import Account, AccountState, Certification, CertificationKind, Profile, Role
 from services.audit.core.registry import Agency
+from services.audit.core.unit import Appointment, Unit, UnitKind
 
 _ORI = re.compile(r"[A-Z0-9]{9}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ROLES = {"coordinator": Role.STATEWIDE_COORDINATOR, "administrator": Role.SYSTEM_ADMINISTRATOR}
+_COORDINATOR = "coordinator"
+_MOST_CODE = 50
+_ROLES = {_COORDINATOR: Role.STATEWIDE_COORDINATOR, "administrator": Role.SYSTEM_ADMINISTRATOR}
 
 
 class FoundingError(Exception):
@@ -77,11 +80,27 @@ def account_of(one: Appointee, now: datetime) -> Account:
     return Account(one.account_id, one.profile, AccountState.ENABLED, roles, certifications)
 
 
+def units_of(founding: Founding) -> list[tuple[Unit, Appointment]]:
+    """The units of the first people, coordinated by the statewide coordinator until their commanders appoint.
+
+    The appointing document is their commander's word, too: without a coordinator nobody of a unit is enabled
+    (III.C.1).
+    """
+    head = next(one.account_id for one in founding.appointees if one.office == _COORDINATOR)
+    document = bytes.fromhex(founding.document_sha256)
+    appointment = Appointment(head, founding.official, document)
+    codes = sorted({one.profile.unit for one in founding.appointees})
+    return [(Unit(founding.agency.ori, code, code, UnitKind.SPECIALTY), appointment) for code in codes]
+
+
 def _check_person(one: Appointee, agency: Agency) -> None:
     who = one.profile
     texts = (who.subject, who.issuer, who.full_name, who.badge_number, who.unit)
     if not all(text.strip() and text.isprintable() for text in texts):
         msg = f"the {one.office} needs subject, issuer, full name, badge number and unit"
+        raise FoundingError(msg)
+    if len(who.unit) > _MOST_CODE:
+        msg = f"the {one.office}'s unit must have {_MOST_CODE} characters at most"
         raise FoundingError(msg)
     if not is_government_address(who.email, agency.email_domains):
         msg = f"the {one.office}'s e-mail address must be of the agency's domain"

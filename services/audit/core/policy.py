@@ -31,7 +31,8 @@ class Thing:
     """What is acted on; every part may be empty.
 
     `person` is the account that it is or belongs to, `role` the role that is granted or taken, `lonely` is
-    true for an account of an agency that has no coordinator of its own yet.
+    true for an account of an agency that has no coordinator of its own yet, `coordinator` the account that is
+    appointed to coordinate its unit, `head` is true for the account of a statewide coordinator.
     """
 
     name: str = ""
@@ -40,6 +41,8 @@ class Thing:
     person: str = ""
     role: str = ""
     lonely: bool = False
+    coordinator: str = ""
+    head: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,8 @@ def _asked(principal: dict[str, Any], action: str, thing: Thing) -> tuple[dict[s
         "person": thing.person,
         "role": thing.role,
         "lonely": thing.lonely,
+        "coordinator": thing.coordinator,
+        "head": thing.head,
     }
     request = {
         "principal": f"{uid['type']}::{json.dumps(uid['id'])}",

@@ -267,13 +267,15 @@ async def test_a_new_agency_gets_its_first_coordinator_and_then_stands_apart(aud
     registered = await agencies.RegisterAgency(request, metadata=coordinator)
     again = await agencies.RegisterAgency(request, metadata=coordinator)
     taken = await refused(agencies.RegisterAgency(new_agency(ori=ori, name="Other"), metadata=coordinator))
+    await audit.unit(ori, "D1")
     first = new_account(audit, agency_ori=ori, email="chief@joliet.gov")
     made = (await accounts(audit).CreateAccount(first, metadata=coordinator)).account
     for kind in ALL_CERTIFICATIONS:
         await audit.certify(made.account_id, kind, timedelta(days=9))
     named = {"account_id": made.account_id}
-    grant = account_pb.GrantRoleRequest(request_id=request_id(), **named, role=pb.ROLE_WORK_UNIT_COORDINATOR)
+    grant = account_pb.GrantRoleRequest(request_id=request_id(), **named, role=pb.ROLE_STATEWIDE_COORDINATOR)
     await accounts(audit).GrantRole(grant, metadata=coordinator)
+    await audit.appoint(made.account_id, "D1", ori)
     await accounts(audit).EnableAccount(
         account_pb.EnableAccountRequest(request_id=request_id(), **named), metadata=coordinator
     )

@@ -28,6 +28,7 @@ from services.audit.app_log import Log
 from services.audit.deadlines import Deadlines
 from services.audit.store_log import LogStore
 from services.audit.store_records import ContractStore, IncidentStore
+from services.audit.store_units import UnitStore
 from services.common.clock import SystemClock
 from services.common.pg import open_pool
 from services.common.wire import to_timestamp
@@ -499,7 +500,8 @@ async def look_twice(audit: RunningAudit) -> None:
     await journal.open()
     try:
         for _ in range(2):
-            await Deadlines(journal, IncidentStore(pool), ContractStore(pool), SystemClock()).look()
+            stores = IncidentStore(pool), ContractStore(pool), UnitStore(pool)
+            await Deadlines(journal, *stores, SystemClock()).look()
     finally:
         await journal.close()
         await pool.close()
