@@ -25,9 +25,10 @@ class Export:
 
 
 class Exporter:
-    """Lets auditors take the log with them."""
+    """Lets auditors take the log with them. `offences` are the codes that a report counts by."""
 
-    def __init__(self, journal: Log, gate: Gate) -> None:
+    def __init__(self, journal: Log, gate: Gate, offences: frozenset[str]) -> None:
+        self.offences = offences
         self._log = journal
         self._gate = gate
 
@@ -45,6 +46,9 @@ class Exporter:
             if selection.account_id and selection.case_number:
                 violation = FieldViolation("case_number", "must be empty when an account is named")
                 raise InvalidFieldError("one person or one case", violations=[violation])
+            if selection.counted_only and (selection.account_id or selection.case_number):
+                violation = FieldViolation("counted_only", "must be unset when an account or case is named")
+                raise InvalidFieldError("one person or one case, or what is counted", violations=[violation])
             if not 0 <= first <= (await self._log.checkpoint()).size:
                 violation = FieldViolation("first_index", "must be 0 or more, and not beyond the log's end")
                 raise InvalidFieldError("the log does not reach there", violations=[violation])
@@ -54,6 +58,7 @@ class Exporter:
             "detail.first_index": str(first),
             "detail.selected_account": selection.account_id,
             "detail.selected_case": selection.case_number,
+            "detail.counted_only": "true" if selection.counted_only else "",
         }
         values = {**attempt.values(), **details}
         intent = await self._log.append(Draft(EntryKind.INTENT, "", values))

@@ -36,6 +36,7 @@ from services.common.errors import AlprError, FieldViolation, InvalidFieldError
 log = structlog.get_logger()
 
 UNFINISHED = Counter("audit_unfinished_acts", "Questions and acts found without outcome after five minutes.")
+OWN = "log.own"
 # How long a question or act may take before it counts as one without outcome.
 GRACE = timedelta(minutes=5)
 _LOOK_SECONDS = 60.0
@@ -101,6 +102,28 @@ class LogQuestions:
             decision = self._gate.permit(person, "question.log", Thing(agency=own))
             check_justification(why, self._rules)
         question = await self._record(call, attempt, decision, {"question": asked.text()})
+        return await self._page(question, asked, own)
+
+    async def own(self, call: Call, asked: LogFilter) -> Answer:
+        """A page of what the person's own account asked and did, on record before it is shown.
+
+        It needs no case number: what is shown is what the person said or did, and no read. Who it is about,
+        the token says, whatever `asked` names.
+
+        Raises:
+            UnauthenticatedError, NotPermittedError: The person may not see it.
+            AuditUnavailableError: It could not be recorded.
+        """
+        attempt = Attempt("", OWN, request_id=call.request_id)
+        async with self._gate.recording(attempt):
+            person = await self._gate.person(call.token, attempt)
+            account, agency = person.account.account_id, person.account.profile.agency_ori
+            decision = self._gate.permit(person, OWN, Thing(agency=agency, person=account))
+        asked = replace(asked, account_id=account)
+        question = await self._record(call, attempt, decision, {"question": asked.text(OWN)})
+        return await self._page(question, asked, agency)
+
+    async def _page(self, question: StoredEntry, asked: LogFilter, own: str) -> Answer:
         window = asked.window(question.record_time)
         # What came after the question is no part of its answer, however often it is asked.
         before = min(asked.before or question.log_index, question.log_index)

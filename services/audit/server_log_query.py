@@ -23,7 +23,14 @@ class LogQueryServicer(rpc.LogQueryServiceServicer):
         """See log_query_service.proto."""
         call, asked = call_of(context, request.request_id), wire_log_query.parse_list(request)
         answer = await self._questions.entries(call, wire.justification(request.justification), asked)
-        return wire_log_query.entries(answer)
+        return wire_log_query.entries(answer, pb.ListEntriesResponse)
+
+    async def ListOwnEntries(
+        self, request: pb.ListOwnEntriesRequest, context: Context
+    ) -> pb.ListOwnEntriesResponse:
+        """See log_query_service.proto."""
+        call, asked = call_of(context, request.request_id), wire_log_query.parse_own(request)
+        return wire_log_query.entries(await self._questions.own(call, asked), pb.ListOwnEntriesResponse)
 
     async def DiscloseFields(
         self, request: pb.DiscloseFieldsRequest, context: Context

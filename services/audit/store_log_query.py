@@ -24,7 +24,12 @@ _FIND = """
                               WHERE f.log_index = l.log_index AND f.name = 'action' AND f.value = $7))
       AND ($8 = '' OR EXISTS (SELECT FROM audit.log_field AS f
                               WHERE f.log_index = l.log_index AND f.name = 'kind' AND f.value = $8))
-    ORDER BY l.log_index DESC LIMIT $9
+      AND ($9 = '' OR EXISTS (SELECT FROM audit.log_field AS f
+                              WHERE f.log_index = l.log_index AND f.name = 'question'
+                                AND audit.names_plate(f.value, $9)))
+      AND ($10 = '' OR NOT EXISTS (SELECT FROM audit.log_field AS f
+                                   WHERE f.log_index = l.log_index AND f.name = 'action' AND f.value = $10))
+    ORDER BY l.log_index DESC LIMIT $11
 """
 _BY_ACCOUNT = _FIND.format(
     source=_FROM_FIELD, driven="d.name = 'actor' AND d.value = $5 AND d.log_index < $1"
@@ -33,6 +38,12 @@ _BY_CASE = _FIND.format(
     source=_FROM_FIELD, driven="d.name = 'case_number' AND d.value = $6 AND d.log_index < $1"
 )
 _BY_TIME = _FIND.format(source=_FROM_ALL, driven="true")
+# Questions that name the plate itself come by an index, and so do the few that name more plates than one.
+_BY_PLATE = _FIND.format(
+    source=_FROM_FIELD,
+    driven="""d.name = 'question' AND d.log_index < $1
+      AND (audit.plate_of(d.value) = $9 OR audit.names_several(d.value))""",
+)
 # A further page of an answer has a subject too, the first question; an outcome alone ends what it is about.
 _UNFINISHED = """
     SELECT l.log_index, l.entry_id, l.record_time, kind.value AS kind,
@@ -73,7 +84,15 @@ class LogQueryStore(Reader):
         self, asked: LogFilter, window: tuple[datetime, datetime], agency: str, before: int
     ) -> list[int]:
         """Places of the agency's entries that match, before `before`, newest first; one more than a page."""
-        statement = _BY_ACCOUNT if asked.account_id else _BY_CASE if asked.case_number else _BY_TIME
+        statement = (
+            _BY_ACCOUNT
+            if asked.account_id
+            else _BY_CASE
+            if asked.case_number
+            else _BY_PLATE
+            if asked.plate
+            else _BY_TIME
+        )
         rows = await self._fetch(
             statement,
             before,
@@ -83,6 +102,8 @@ class LogQueryStore(Reader):
             asked.case_number,
             asked.action,
             asked.kind,
+            asked.plate,
+            asked.without,
             asked.page_size + 1,
         )
         return [row["log_index"] for row in rows]

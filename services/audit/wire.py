@@ -250,8 +250,8 @@ def receipt(given: Receipt) -> receipt_pb2.AuditReceipt:
     )
 
 
-def parse_selection(request: log_pb.ExportLogRequest) -> Selection:
-    """Which entries are opened whole.
+def parse_selection(request: log_pb.ExportLogRequest, offences: frozenset[str]) -> Selection:
+    """What is opened of entries; `offences` are the codes of the catalogue.
 
     Raises:
         InvalidFieldError: A field is wrong.
@@ -262,7 +262,7 @@ def parse_selection(request: log_pb.ExportLogRequest) -> Selection:
     if request.case_number:
         parse_text("case_number", request.case_number, wrong, most=_MOST_RESOURCE)
     raise_violations(wrong)
-    return Selection(request.account_id, request.case_number.strip())
+    return Selection(request.account_id, request.case_number.strip(), request.counted_only, offences)
 
 
 def log_entry(stored: StoredEntry) -> log_pb.LogEntry:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
 from alpr.audit.v1 import log_query_service_pb2 as pb
 from alpr.type.v1 import notice_pb2
 from services.audit import wire
-from services.audit.app_log_query import GRACE, Answer, Disclosure, Redaction
+from services.audit.app_log_query import GRACE, OWN, Answer, Disclosure, Redaction
 from services.audit.core.log_question import LogFilter
 from services.audit.store_log_query import Unfinished
 from services.common.errors import FieldViolation
@@ -28,6 +29,7 @@ NOTICE: Final = notice_pb2.Notice(
 )
 _ACTION: Final = re.compile(r"[a-z][a-z0-9_]*(?:[.][a-z][a-z0-9_]*)+")
 _KINDS: Final = frozenset({"query", "refusal", "intent", "outcome", "event", "genesis"})
+_PLATE: Final = re.compile(r"[A-Z0-9]{1,12}")
 _FIELD: Final = re.compile(r"[a-z_]+(?:[.][a-z0-9_.-]+)?")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _MOST_FIELDS: Final = 40
@@ -57,6 +59,8 @@ def parse_list(request: pb.ListEntriesRequest) -> LogFilter:
         wrong.append(FieldViolation("action", 'must be an action like "question.reads"'))
     if request.kind and request.kind not in _KINDS:
         wrong.append(FieldViolation("kind", f"must be one of {', '.join(sorted(_KINDS))}"))
+    if request.plate and not _PLATE.fullmatch(request.plate):
+        wrong.append(FieldViolation("plate", "must be 1 to 12 letters A-Z and digits, without wildcards"))
     start = parse_moment("from", request, wrong) if request.HasField("from") else None
     end = parse_moment("to", request, wrong) if request.HasField("to") else None
     raise_violations(wrong)
@@ -69,7 +73,29 @@ def parse_list(request: pb.ListEntriesRequest) -> LogFilter:
         kind=request.kind,
         before=int(before),
         page_size=size,
+        plate=request.plate,
     )
+
+
+def parse_own(request: pb.ListOwnEntriesRequest) -> LogFilter:
+    """The question; whose entries it is about, the token says.
+
+    Looks at the own entries are left out unless they are asked for.
+
+    Raises:
+        InvalidFieldError: A field is missing or wrong.
+    """
+    same = pb.ListEntriesRequest(
+        request_id=request.request_id,
+        action=request.action,
+        kind=request.kind,
+        page_size=request.page_size,
+        page_token=request.page_token,
+    )
+    for name in ("from", "to"):
+        if request.HasField(name):
+            getattr(same, name).CopyFrom(getattr(request, name))
+    return replace(parse_list(same), without="" if request.action else OWN)
 
 
 def parse_disclose(request: pb.DiscloseFieldsRequest) -> Disclosure:
@@ -128,9 +154,12 @@ def _moment(field: str, request: Message, usual: datetime, wrong: Wrong) -> date
     return parse_moment(field, request, wrong) if request.HasField(field) else usual
 
 
-def entries(answer: Answer) -> pb.ListEntriesResponse:
-    """The message for a page."""
-    return pb.ListEntriesResponse(
+_Page = TypeVar("_Page", pb.ListEntriesResponse, pb.ListOwnEntriesResponse)
+
+
+def entries(answer: Answer, message: type[_Page]) -> _Page:
+    """The message of that type for a page."""
+    return message(
         entries=map(wire.log_entry, answer.entries),
         next_page_token=wire.page_token(str(answer.next_before)) if answer.next_before else "",
         question_receipt=wire.receipt(answer.question),

@@ -9,6 +9,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from services.audit.core.entry import Entry, rfc3339
+from services.audit.core.transparency import counted_names
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 # Without them an entry cannot be told from another one, so every receipt and export shows them.
@@ -21,13 +22,15 @@ NEVER_REDACTED = ALWAYS_OPEN | {
     *("action", "actor", "actor_agency", "service", "subject", "decision", "result", "clauses"),
 }
 REDACTION = "log.redact"
+_OF_REDACTION = frozenset({"resource", "detail.field"})
 
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
     """Which entries are asked for; empty text is no condition. `before` is a place in the log, 0 for its end.
 
-    An unset `start` means the beginning, an unset `end` the moment of the question.
+    An unset `start` means the beginning, an unset `end` the moment of the question. `without` is an action
+    that is left out.
     """
 
     start: datetime | None = None
@@ -38,8 +41,10 @@ class LogFilter:
     kind: str = ""
     before: int = 0
     page_size: int = 100
+    plate: str = ""
+    without: str = ""
 
-    def text(self) -> str:
+    def text(self, action: str = "question.log") -> str:
         """The question in words that a reader of the log understands; the same at any time."""
         named = {
             "from": rfc3339(self.start) if self.start else "",
@@ -48,10 +53,11 @@ class LogFilter:
             "case_number": self.case_number,
             "action": self.action,
             "kind": self.kind,
+            "plate": self.plate,
             "before": str(self.before or ""),
             "page_size": str(self.page_size),
         }
-        return "\n".join(("question.log", *(f"{name}:{value}" for name, value in named.items())))
+        return "\n".join((action, *(f"{name}:{value}" for name, value in named.items())))
 
     def window(self, now: datetime) -> tuple[datetime, datetime]:
         """From when to when, for a question asked at `now`."""
@@ -82,14 +88,22 @@ def showing(entry: Entry, names: Iterable[str]) -> Entry:
 
 @dataclass(slots=True)
 class Selection:
-    """Which entries an export opens whole: one person's, or those of one case and what belongs to them."""
+    """Which entries an export opens whole: one person's, or those of one case and what belongs to them.
+
+    With `counted_only` it opens none whole, and of each just what a transparency report counts; `offences`
+    are the codes by which it does.
+    """
 
     account_id: str = ""
     case_number: str = ""
+    counted_only: bool = False
+    offences: frozenset[str] = frozenset()
     _chosen: set[str] = field(default_factory=set)
 
     def shown(self, entry: Entry) -> Entry:
         """The entry as it is exported. Entries come in the order of the log."""
+        if self.counted_only:
+            return _counted(entry, self.offences)
         if not (self.account_id or self.case_number):
             return entry
         if (
@@ -104,3 +118,11 @@ class Selection:
                 entry  # says why a field of another entry is missing; it holds nothing of what was taken out
             )
         return showing(entry, SELECTING)
+
+
+def _counted(entry: Entry, offences: frozenset[str]) -> Entry:
+    values = {one.name: one.value for one in entry.fields}
+    names = counted_names(values, offences)
+    if values.get("action") == REDACTION:
+        names |= _OF_REDACTION  # which field of another entry is missing
+    return showing(entry, names)

@@ -40,9 +40,18 @@ ACCOUNTS = {
     )
 } | {"policy.explain"}
 SENSORS = {"sensor.register", "sensor.approve", "sensor.suspend"}
-EVERYBODY = {"setting.list", "agency.list", "sensor.list", "retention.get", "policy.list"}
+EVERYBODY = {
+    "setting.list",
+    "agency.list",
+    "sensor.list",
+    "retention.get",
+    "policy.list",
+    "log.own",
+    "transparency.list",
+}
 READERS = {"document.readers"}
 INCIDENTS = {f"incident.{act}" for act in ("open", "tell", "close", "list")}
+UNITS = {"unit.register", "unit.appoint", "unit.end"}
 SUPPORT = {f"support.{act}" for act in ("request", "close", "list")}
 ESCORTS = {"escort.begin", "escort.cut", "escort.list"}
 HELD = {"question.held", "question.heldimage"}
@@ -126,12 +135,15 @@ MATRIX = {
     | ESCORTS
     | INCIDENTS
     | SUPPORT
+    | {"transparency.publish", "transparency.preview"}
+    | UNITS
+    | {"unit.list"}
     | {"agency.register", "log.redact", "document.publish", "contract.record", "contract.list"},
     Role.WORK_UNIT_COORDINATOR: READERS
     | ESCORTS
     | INCIDENTS
     | SUPPORT
-    | {"escalations.watch", "contract.list"}
+    | {"escalations.watch", "contract.list", "unit.list"}
     | COORDINATION
     | OVERSIGHT
     | REGISTER,
@@ -166,11 +178,12 @@ MATRIX = {
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
     Role.AUDITOR: EVERYBODY
     | READERS
-    | {"escort.list", "incident.list", "support.list", "contract.list"}
+    | {"escort.list", "incident.list", "support.list", "contract.list", "unit.list"}
     | OVERSIGHT
     | PURGES
     | {"webhook.list"}
     | LOG
+    | {"transparency.preview"}
     | {"log.export", "account.list", "account.get", "policy.explain", "dissemination.list", "evidence.list"},
     Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | OVERSIGHT | {"matcher.state"},
     # Without an escort a vendor may do nothing (III.B.3.p).
@@ -196,7 +209,7 @@ SERVICE_ACTIONS = {
 # All that somebody may have been given at once; with a vendor's role nothing of it would count.
 GIVEN = tuple(set(Role) - {Role.VENDOR_SUPPORT})
 ACTIONS_OF_PEOPLE = sorted(set().union(*MATRIX.values()))
-OWN = Thing("x", agency=ORI, unit="D1", person="somebody-else")
+OWN = Thing("x", agency=ORI, unit="D1", person="somebody-else", coordinator="account-1")
 
 
 def certified(*kinds: CertificationKind) -> tuple[Certification, ...]:
@@ -217,8 +230,8 @@ def clauses(
     """The clauses that refuse; empty when it is allowed. Without `thing` it is the own unit's."""
     # A list that is one person's own is another's to no role; a unit's is its members'.
     thing = thing or (replace(OWN, person="") if action in LOCAL else OWN)
-    # A subscription is nobody's but its owner's.
-    if thing is OWN and action in SUBSCRIPTIONS | APART_SUBSCRIPTIONS:
+    # A subscription is nobody's but its owner's, and so is what stands in the log under somebody's account.
+    if thing is OWN and action in SUBSCRIPTIONS | APART_SUBSCRIPTIONS | {"log.own"}:
         thing = replace(OWN, person="account-1")
     decision = POLICIES.decide_person(account, action, thing, moment)
     return () if decision.allowed else decision.clauses
@@ -422,6 +435,24 @@ def test_a_work_unit_coordinator_reaches_the_own_unit_only() -> None:
 
     assert clauses(person(Role.WORK_UNIT_COORDINATOR), "account.enable", other_unit) == ("III.C.2.a",)
     assert not clauses(person(Role.STATEWIDE_COORDINATOR), "account.enable", other_unit)
+
+
+@pytest.mark.clause("III.C.1")
+def test_a_coordinator_keeps_the_accounts_of_the_own_unit_while_its_commanders_appointment_lasts() -> None:
+    coordinator = person(Role.WORK_UNIT_COORDINATOR)
+
+    assert not clauses(coordinator, "account.enable")
+    assert clauses(coordinator, "account.enable", replace(OWN, coordinator="")) == ("III.C.1",)
+    assert clauses(coordinator, "account.create", replace(OWN, coordinator="account-2")) == ("III.C.1",)
+    assert not clauses(person(Role.STATEWIDE_COORDINATOR), "account.enable", replace(OWN, coordinator=""))
+
+
+@pytest.mark.clause("III.A", "III.C.2.a")
+def test_a_units_coordinator_has_no_power_over_the_statewide_coordinator() -> None:
+    head = replace(OWN, head=True)
+
+    assert clauses(person(Role.WORK_UNIT_COORDINATOR), "account.suspend", head) == ("III.A",)
+    assert not clauses(person(Role.STATEWIDE_COORDINATOR), "account.suspend", head)
 
 
 @pytest.mark.clause("III.B.3.l")
