@@ -47,6 +47,7 @@ from services.dev.pki import DevelopmentAuthority, IssuedCertificate
 from services.matcher.__main__ import build
 from services.matcher.config import MatcherSettings
 from tests.support.databases import MigratedDatabase
+from tests.support.sensor_certificates import on_record
 
 ORI = "IL0160000"
 OTHER_ORI = "IL0990000"
@@ -134,7 +135,8 @@ class Audit(audit_grpc.AuthorizationServiceServicer, sensors_grpc.SensorServiceS
         OFFICER: ("officer", ORI, False),
     }
 
-    def __init__(self) -> None:
+    def __init__(self, tls: DevelopmentAuthority) -> None:
+        self.tls = tls
         self.intents = Neighbour()
         self.outcomes = Neighbour()
         self.intent_requests: dict[str, audit_pb.RecordIntentRequest] = {}
@@ -166,7 +168,7 @@ class Audit(audit_grpc.AuthorizationServiceServicer, sensors_grpc.SensorServiceS
         return audit_pb.RecordOutcomeResponse()
 
     async def WatchSensors(self, _: sensors_pb.WatchSensorsRequest, context: Any) -> AsyncIterator[Any]:
-        yield sensors_pb.WatchSensorsResponse(sensors=_sensors(), revision=1, snapshot=True)
+        yield sensors_pb.WatchSensorsResponse(sensors=_sensors(self.tls), revision=1, snapshot=True)
         while True:
             await asyncio.sleep(1)
             yield sensors_pb.WatchSensorsResponse(revision=1)
@@ -184,7 +186,7 @@ class Audit(audit_grpc.AuthorizationServiceServicer, sensors_grpc.SensorServiceS
         return [request.action for request in self.intent_requests.values()]
 
 
-def _sensors() -> list[sensor_pb2.Sensor]:
+def _sensors(tls: DevelopmentAuthority) -> list[sensor_pb2.Sensor]:
     start = to_timestamp(datetime(2020, 1, 1, tzinfo=UTC))
     status = sensor_pb2.DEPLOYMENT_STATUS_APPROVED, sensor_pb2.DEPLOYMENT_STATUS_SUSPENDED
     general, apart = sensor_pb2.PARTITION_UNSPECIFIED, sensor_pb2.PARTITION_MOTOR_CARRIER
@@ -206,6 +208,7 @@ def _sensors() -> list[sensor_pb2.Sensor]:
             approved_from=start,
             partition=partition,
             unit="District 15",
+            certificates=[on_record(tls.sensor(sensor_id))],
         )
         for sensor_id, agency, n, partition in wanted
     ]
@@ -379,7 +382,7 @@ async def a_world(
     tls: DevelopmentAuthority, database: MigratedDatabase, folder: Path
 ) -> AsyncIterator[World]:
     """The neighbours, until the block ends."""
-    audit, alerts, archive = Audit(), Alerts(), Archive()
+    audit, alerts, archive = Audit(tls), Alerts(), Archive()
 
     def add_audit(server: Any) -> None:
         audit_grpc.add_AuthorizationServiceServicer_to_server(audit, server)

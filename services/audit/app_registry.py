@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from services.audit.app_act import Act, Actor, Call
 from services.audit.app_gate import Attempt, Gate
+from services.audit.app_placements import words_of
+from services.audit.app_sensor_desk import Permitted, SensorDesk, action_of, thing_of
 from services.audit.core.entry import rfc3339
 from services.audit.core.policy import Thing
-from services.audit.core.registry import Agency, Approval, DeploymentStatus, Partition, Sensor
-from services.audit.errors import AgencyNotFoundError, UnknownSensorError
+from services.audit.core.registry import Agency, Approval, DeploymentStatus, Sensor, SensorAct
+from services.audit.errors import AgencyNotFoundError
 from services.audit.store_accounts import AccountStore
 from services.audit.store_sensors import SensorStore
 
@@ -50,10 +52,11 @@ class Agencies:
 class Sensors:
     """Keeps sensors and where and when they may stand."""
 
-    def __init__(self, gate: Gate, actor: Actor, store: SensorStore) -> None:
+    def __init__(self, gate: Gate, actor: Actor, store: SensorStore, desk: SensorDesk) -> None:
         self._gate = gate
         self._actor = actor
         self._store = store
+        self._desk = desk
 
     async def register(self, call: Call, sensor: Sensor) -> Sensor:
         """The sensor, registered and not yet approved.
@@ -61,56 +64,40 @@ class Sensors:
         Raises:
             SensorExistsError: Its id is taken.
         """
-        thing = Thing(sensor.sensor_id, agency=sensor.agency_ori)
-        action = _action("register", sensor)
+        action = action_of("register", sensor)
         attempt = Attempt("", action, resource=sensor.sensor_id, request_id=call.request_id)
         async with self._gate.recording(attempt):
-            self._gate.permit(await self._gate.person(call.token, attempt), action, thing)
-        place = sensor.place
+            person = await self._gate.person(call.token, attempt)
+            self._gate.permit(person, action, thing_of(sensor))
+        asked = Permitted(call, attempt, action, person.account.account_id, sensor)
         details = {
             "sensor_group": sensor.sensor_group,
             "deployment_type": sensor.deployment_type.value,
-            "place": f"{place.latitude:.7f},{place.longitude:.7f} {place.description}".strip(),
+            "place": words_of(sensor.place),
             "provenance": sensor.provenance.value,
             "partition": sensor.partition.value,
         }
-        if sensor.unit:
-            details["unit"] = sensor.unit
-        act = Act(action, thing, details)
-        await self._actor.carry_out(act, call, attempt, lambda intent: self._store.register(intent, sensor))
-        return await self._sensor(sensor.sensor_id)
+        further = {"unit": sensor.unit, "vehicle": sensor.vehicle}
+        details |= {name: value for name, value in further.items() if value}
+        await self._desk.carry_out(asked, details, lambda act: self._store.register(act, sensor))
+        return await self._desk.sensor(sensor.sensor_id)
 
     async def decide(self, call: Call, sensor_id: str, approval: Approval) -> Sensor:
         """The sensor, its deployment approved or suspended."""
         verb = "approve" if approval.status is DeploymentStatus.APPROVED else "suspend"
-        attempt = Attempt("", f"sensor.{verb}", resource=sensor_id, request_id=call.request_id)
-        async with self._gate.recording(attempt):
-            person = await self._gate.person(call.token, attempt)
-            sensor = await self._sensor(sensor_id)
-            action = _action(verb, sensor)
-            attempt.note(action=action)
-            thing = Thing(sensor_id, agency=sensor.agency_ori)
-            self._gate.permit(person, action, thing)
+        async with self._desk.permitted(call, sensor_id, verb) as asked:
+            pass
         bounds = {"approved_from": approval.approved_from, "approved_until": approval.approved_until}
         details = {name: rfc3339(moment) for name, moment in bounds.items() if moment}
-        act = Act(action, thing, details)
-        await self._actor.carry_out(
-            act, call, attempt, lambda intent: self._store.decide(intent, sensor_id, approval)
-        )
-        return await self._sensor(sensor_id)
+        await self._desk.carry_out(asked, details, lambda act: self._store.decide(act, sensor_id, approval))
+        return await self._desk.sensor(sensor_id)
+
+    async def show(self, call: Call, sensor_id: str) -> tuple[Sensor, list[SensorAct]]:
+        """The sensor, and what was done about it, newest first."""
+        async with self._desk.permitted(call, sensor_id, "show") as asked:
+            return asked.sensor, await self._store.acts(sensor_id)
 
     async def page(self, call: Call, after: str, limit: int) -> list[Sensor]:
         """Up to `limit` sensors of the caller's agency whose id comes after `after`."""
         person = await self._actor.signed_in(call, "sensor.list", Thing())
         return await self._store.page(person.account.profile.agency_ori, after, limit)
-
-    async def _sensor(self, sensor_id: str) -> Sensor:
-        sensor = await self._store.by_id(sensor_id)
-        if sensor is None:
-            raise UnknownSensorError("there is no such sensor", resource=sensor_id)
-        return sensor
-
-
-def _action(verb: str, sensor: Sensor) -> str:
-    """Sensors of the Motor Carrier Safety system are its supervisors' business (ENF-051 III.E.1)."""
-    return f"mcs_sensor.{verb}" if sensor.partition is Partition.MOTOR_CARRIER else f"sensor.{verb}"

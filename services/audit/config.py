@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -16,9 +17,11 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from services.audit.core.checkpoint import Signer, is_origin
 from services.audit.core.claims import ClaimNames, Expected
 from services.audit.core.seal import Sealer
+from services.audit.sensor_authority import SensorAuthority
 from services.common.config import ConfigError, ReadableFile, ServiceSettings
 from services.common.issuers import DEVELOPMENT_ISSUER
 from services.common.keyfile import read_key
+from services.common.sensor_ca import read_sensor_ca
 
 POLICY_FOLDER: Final = Path(__file__).parent / "policy"
 # Signatures by a key pair only: with a shared secret whoever checks tokens could also make them.
@@ -71,6 +74,8 @@ class AuditSettings(ServiceSettings):
     """Folder for the newest checkpoint, on another disk than the database: the second place (ADR 0035)."""
     log_copy_key_file: ReadableFile
     """32 random bytes in hexadecimal: seals the entries of the copy that the witness keeps."""
+    sensor_ca_key_file: ReadableFile | None = None
+    """Private key of PW_SENSOR_CA, PEM: with it this service issues certificates of sensors."""
     policy_dir: Path = POLICY_FOLDER
     """Folder of Cedar policies, purpose catalogue and case number formats."""
 
@@ -165,6 +170,27 @@ class AuditSettings(ServiceSettings):
             ConfigError: The file holds no key.
         """
         return Sealer(self.log_origin, read_key(self.log_copy_key_file, "PW_LOG_COPY_KEY_FILE"))
+
+    def sensor_authority(self) -> SensorAuthority | None:
+        """What signs certificates of sensors; None where an authority outside does.
+
+        Raises:
+            ConfigError: The key is not that of PW_SENSOR_CA.
+        """
+        if self.sensor_ca_key_file is None:
+            return None
+        try:
+            certificate = read_sensor_ca(self.sensor_ca) if self.sensor_ca else None
+            key = load_pem_private_key(self.sensor_ca_key_file.read_bytes(), password=None)
+        except (OSError, ValueError, TypeError):
+            certificate, key = None, None
+        if (
+            certificate is None
+            or not isinstance(key, EllipticCurvePrivateKey)
+            or certificate.public_key() != key.public_key()
+        ):
+            raise ConfigError("PW_SENSOR_CA_KEY_FILE must hold the private key (EC, PEM) of PW_SENSOR_CA")
+        return SensorAuthority(certificate, key)
 
     def permit_key(self) -> bytes:
         """The permit key, 32 bytes.

@@ -14,7 +14,7 @@ from alpr.audit.v1 import log_service_pb2 as log_pb
 from alpr.audit.v1 import log_service_pb2_grpc as log_rpc
 from alpr.audit.v1 import sensor_service_pb2 as sensor_pb
 from alpr.audit.v1 import sensor_service_pb2_grpc as sensor_rpc
-from services.audit import wire, wire_registry
+from services.audit import wire, wire_sensors
 from services.audit.app_export import Exporter
 from services.audit.app_gate import Gate
 from services.audit.app_log import Log
@@ -70,17 +70,17 @@ class SensorServicer(sensor_rpc.SensorServiceServicer):
         self, request: sensor_pb.RegisterSensorRequest, context: Context
     ) -> sensor_pb.RegisterSensorResponse:
         """See sensor_service.proto."""
-        call, sensor = call_of(context, request.request_id), wire_registry.parse_sensor(request)
+        call, sensor = call_of(context, request.request_id), wire_sensors.parse_sensor(request)
         registered = await self._sensors.register(call, sensor)
-        return sensor_pb.RegisterSensorResponse(sensor=wire_registry.sensor(registered))
+        return sensor_pb.RegisterSensorResponse(sensor=wire_sensors.sensor(registered))
 
     async def ApproveDeployment(
         self, request: sensor_pb.ApproveDeploymentRequest, context: Context
     ) -> sensor_pb.ApproveDeploymentResponse:
         """See sensor_service.proto."""
-        call, approval = call_of(context, request.request_id), wire_registry.parse_approval(request)
+        call, approval = call_of(context, request.request_id), wire_sensors.parse_approval(request)
         decided = await self._sensors.decide(call, request.sensor_id, approval)
-        return sensor_pb.ApproveDeploymentResponse(sensor=wire_registry.sensor(decided))
+        return sensor_pb.ApproveDeploymentResponse(sensor=wire_sensors.sensor(decided))
 
     async def ListSensors(
         self, request: sensor_pb.ListSensorsRequest, context: Context
@@ -90,8 +90,17 @@ class SensorServicer(sensor_rpc.SensorServiceServicer):
         (after,) = wire.parse_page_token(request.page_token, ("",))
         found = await self._sensors.page(call_of(context), after, size + 1)
         return sensor_pb.ListSensorsResponse(
-            sensors=map(wire_registry.sensor, found[:size]),
+            sensors=map(wire_sensors.sensor, found[:size]),
             next_page_token=wire.page_token(found[size - 1].sensor_id) if len(found) > size else "",
+        )
+
+    async def GetSensor(
+        self, request: sensor_pb.GetSensorRequest, context: Context
+    ) -> sensor_pb.GetSensorResponse:
+        """See sensor_service.proto."""
+        sensor, acts = await self._sensors.show(call_of(context), wire_sensors.parse_shown(request))
+        return sensor_pb.GetSensorResponse(
+            sensor=wire_sensors.sensor(sensor), acts=map(wire_sensors.act, acts)
         )
 
     async def WatchSensors(
@@ -102,7 +111,7 @@ class SensorServicer(sensor_rpc.SensorServiceServicer):
         async with aclosing(self._watch.watch()) as news:
             async for one in until_stopping(news, context):
                 yield sensor_pb.WatchSensorsResponse(
-                    sensors=map(wire_registry.sensor, one.items),
+                    sensors=map(wire_sensors.sensor, one.items),
                     revision=one.revision,
                     snapshot=one.snapshot,
                 )
@@ -175,7 +184,7 @@ class LogServicer(log_rpc.LogServiceServicer):
         self, request: log_pb.ExportLogRequest, context: Context
     ) -> AsyncIterator[log_pb.ExportLogResponse]:
         """See log_service.proto."""
-        selection = wire.parse_selection(request)
+        selection = wire.parse_selection(request, self._exporter.offences)
         export = await self._exporter.begin(call_of(context), request.first_index, selection)
         entries = self._log.export(request.first_index, export.checkpoint.size)
         async with aclosing(entries):

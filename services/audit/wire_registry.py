@@ -1,42 +1,25 @@
-"""Between the messages of accounts, agencies and sensors and this service's own values."""
+"""Between the messages of accounts and agencies and this service's own values."""
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any
 
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
-from alpr.audit.v1 import sensor_service_pb2 as service_pb
-from alpr.type.v1 import read_pb2, sensor_pb2
 from services.audit.core.email import is_domain
 from services.audit.core.person import Account, Certification, CertificationKind, Profile, Role, Vetting
-from services.audit.core.registry import (
-    Agency,
-    Approval,
-    DeploymentStatus,
-    DeploymentType,
-    Partition,
-    Place,
-    Provenance,
-    Sensor,
-)
+from services.audit.core.registry import Agency
 from services.audit.wire import Wrong, parse_ori, role_number
 from services.common.errors import FieldViolation
 from services.common.wire import parse_moment, parse_text, parse_uuid, raise_violations, to_timestamp
 
-_SENSOR_ID = re.compile(r"[a-z0-9-]{3,63}")
-# One letter or digit at least: a permit that opens no group names "-" (core/scope.py).
-_GROUP = re.compile(r"(?=-*[a-z0-9])[a-z0-9-]{1,63}")
 _DIGEST_BYTES = 32
 _MOST_TEXT = 200
 _MOST_SUBJECT = 255
 _MOST_DOMAINS = 20
 _MOST_REASON = 500
-_MOST_LATITUDE = 90.0
-_MOST_LONGITUDE = 180.0
 
 
 def parse_create_account(request: account_pb.CreateAccountRequest) -> Profile:
@@ -61,7 +44,7 @@ def parse_create_account(request: account_pb.CreateAccountRequest) -> Profile:
 def parse_certification(request: account_pb.RecordCertificationRequest) -> Certification:
     """What is to go on record."""
     given, wrong = request.certification, _change(request.request_id, request.account_id)
-    kind = _named(account_pb.CertificationKind, given.kind, "CERTIFICATION_KIND_")
+    kind = named(account_pb.CertificationKind, given.kind, "CERTIFICATION_KIND_")
     if not kind:
         wrong.append(FieldViolation("certification.kind", "must be set"))
     valid_from = parse_moment("certification.valid_from", given, wrong)
@@ -85,7 +68,7 @@ def parse_role(request: account_pb.GrantRoleRequest | account_pb.RevokeRoleReque
 
 def role_name(number: int) -> str:
     """The role's name; "" for none."""
-    return _named(pb.Role, number, "ROLE_")
+    return named(pb.Role, number, "ROLE_")
 
 
 def check_enable(request: account_pb.EnableAccountRequest) -> None:
@@ -145,58 +128,6 @@ def parse_agency(request: agency_pb.RegisterAgencyRequest) -> Agency:
     return agency
 
 
-def parse_sensor(request: service_pb.RegisterSensorRequest) -> Sensor:
-    """The sensor to register."""
-    given, wrong = request.sensor, _request_id(request.request_id)
-    if given.status or given.HasField("approved_from") or given.HasField("approved_until"):
-        text = "status, approved_from and approved_until must be unset; ApproveDeployment sets them"
-        wrong.append(FieldViolation("sensor", text))
-    _check_sensor_id("sensor.sensor_id", given.sensor_id, wrong)
-    if not _GROUP.fullmatch(given.sensor_group):
-        wrong.append(FieldViolation("sensor.sensor_group", "must be 1 to 63 of a-z, 0-9 and -, not - alone"))
-    deployment = _named(sensor_pb2.DeploymentType, given.deployment_type, "DEPLOYMENT_TYPE_")
-    provenance = _named(sensor_pb2.Provenance, given.provenance, "PROVENANCE_")
-    for field, value in (("deployment_type", deployment), ("provenance", provenance)):
-        if not value:
-            wrong.append(FieldViolation(f"sensor.{field}", "must be set"))
-    parse_ori("sensor.agency_ori", given.agency_ori, wrong)
-    partition = _partition(given, wrong)
-    unit = parse_text("sensor.unit", given.unit, wrong, most=_MOST_TEXT) if given.unit else ""
-    place = _place(given, wrong)
-    raise_violations(wrong)
-    return Sensor(
-        sensor_id=given.sensor_id,
-        agency_ori=given.agency_ori,
-        sensor_group=given.sensor_group,
-        deployment_type=DeploymentType(deployment),
-        place=place,
-        provenance=Provenance(provenance),
-        status=DeploymentStatus.REGISTERED,
-        approved_from=None,
-        approved_until=None,
-        partition=partition,
-        unit=unit,
-    )
-
-
-def parse_approval(request: service_pb.ApproveDeploymentRequest) -> Approval:
-    """The coordinator's word on a deployment."""
-    wrong = _request_id(request.request_id)
-    _check_sensor_id("sensor_id", request.sensor_id, wrong)
-    status = _named(sensor_pb2.DeploymentStatus, request.status, "DEPLOYMENT_STATUS_")
-    if status not in {"APPROVED", "SUSPENDED"}:
-        wrong.append(FieldViolation("status", "must be APPROVED or SUSPENDED"))
-    approved_from = approved_until = None
-    if status == "APPROVED" or request.HasField("approved_from"):
-        approved_from = parse_moment("approved_from", request, wrong)
-    if request.HasField("approved_until"):
-        approved_until = parse_moment("approved_until", request, wrong)
-    if approved_until and (approved_from is None or approved_from >= approved_until):
-        wrong.append(FieldViolation("approved_until", "must be after approved_from"))
-    raise_violations(wrong)
-    return Approval(DeploymentStatus(status), approved_from, approved_until)
-
-
 def parse_end(request: account_pb.EndAccountRequest) -> tuple[datetime | None, str]:
     """When the account ends, and why."""
     wrong = _change(request.request_id, request.account_id)
@@ -251,26 +182,6 @@ def agency(given: Agency) -> agency_pb.Agency:
     return agency_pb.Agency(ori=given.ori, name=given.name, email_domains=given.email_domains)
 
 
-def sensor(given: Sensor) -> sensor_pb2.Sensor:
-    """The message for a sensor."""
-    place = given.place
-    return sensor_pb2.Sensor(
-        sensor_id=given.sensor_id,
-        agency_ori=given.agency_ori,
-        sensor_group=given.sensor_group,
-        deployment_type=sensor_pb2.DeploymentType.Value(f"DEPLOYMENT_TYPE_{given.deployment_type.value}"),
-        place=read_pb2.Place(
-            latitude=place.latitude, longitude=place.longitude, description=place.description
-        ),
-        provenance=sensor_pb2.Provenance.Value(f"PROVENANCE_{given.provenance.value}"),
-        status=sensor_pb2.DeploymentStatus.Value(f"DEPLOYMENT_STATUS_{given.status.value}"),
-        approved_from=to_timestamp(given.approved_from) if given.approved_from else None,
-        approved_until=to_timestamp(given.approved_until) if given.approved_until else None,
-        partition=sensor_pb2.Partition.Value(f"PARTITION_{given.partition.value}"),
-        unit=given.unit,
-    )
-
-
 def _certification(held: Certification) -> account_pb.Certification:
     return account_pb.Certification(
         kind=account_pb.CertificationKind.Value(f"CERTIFICATION_KIND_{held.kind.value}"),
@@ -290,31 +201,6 @@ def _vetting(held: Vetting) -> account_pb.VettingDecision:
     )
 
 
-def _place(given: sensor_pb2.Sensor, wrong: Wrong) -> Place:
-    place = given.place
-    inside = abs(place.latitude) <= _MOST_LATITUDE and abs(place.longitude) <= _MOST_LONGITUDE
-    # (0, 0) lies in the sea off Africa; it is what a form without a place sends.
-    if not given.HasField("place") or not inside or not (place.latitude or place.longitude):
-        wrong.append(FieldViolation("sensor.place", "must be a point in degrees, WGS 84"))
-    description = ""
-    if place.description:
-        description = parse_text("sensor.place.description", place.description, wrong, most=_MOST_TEXT)
-    return Place(place.latitude, place.longitude, description)
-
-
-def _partition(given: sensor_pb2.Sensor, wrong: Wrong) -> Partition:
-    """The sensor's data set; senders of the first contract name none, and meant GENERAL."""
-    if given.partition not in sensor_pb2.Partition.values():
-        wrong.append(FieldViolation("sensor.partition", "must be GENERAL or MOTOR_CARRIER"))
-        return Partition.GENERAL
-    return Partition(_named(sensor_pb2.Partition, given.partition, "PARTITION_") or Partition.GENERAL)
-
-
-def _check_sensor_id(path: str, sensor_id: str, wrong: Wrong) -> None:
-    if not _SENSOR_ID.fullmatch(sensor_id):
-        wrong.append(FieldViolation(path, "must be 3 to 63 of a-z, 0-9 and -"))
-
-
 def _request_id(request_id: str) -> Wrong:
     wrong: Wrong = []
     parse_uuid("request_id", request_id, wrong)
@@ -327,7 +213,7 @@ def _change(request_id: str, account_id: str) -> Wrong:
     return wrong
 
 
-def _named(enum: Any, number: int, prefix: str) -> str:
+def named(enum: Any, number: int, prefix: str) -> str:
     """The value's name without its prefix; "" for UNSPECIFIED and for numbers of a newer contract."""
     name = enum.Name(number).removeprefix(prefix) if number in enum.values() else ""
     return "" if name == "UNSPECIFIED" else name

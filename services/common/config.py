@@ -7,10 +7,11 @@ import ssl
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.client import ClientTls
+from services.common.sensor_ca import read_sensor_ca
 
 _PREFIX: Final = "PW_"
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]+):(\d{1,5})")
@@ -62,6 +63,8 @@ class ServiceSettings(BaseSettings):
     tls_key: ReadableFile
     tls_ca: ReadableFile
     """Certificates of the authority that both sides of mutual TLS must come from, PEM."""
+    sensor_ca: ReadableFile | None = None
+    """Certificate of an authority of sensors alone, PEM; trusted for sensors and for nobody else."""
     metrics_listen: Address = ""
     """Address of Prometheus metrics over plain HTTP; they name methods and codes only. Empty: none."""
     health_listen: Address = ""
@@ -91,6 +94,13 @@ class ServiceSettings(BaseSettings):
         except ssl.SSLError:
             raise ValueError("PW_TLS_CA must hold PEM certificates") from None
         return self
+
+    @field_validator("sensor_ca")
+    @classmethod
+    def _is_bound(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            read_sensor_ca(file)
+        return file
 
     @property
     def client_tls(self) -> ClientTls:

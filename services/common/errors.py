@@ -134,6 +134,13 @@ class SensorNotApprovedError(AlprError):
     reason = ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED
 
 
+class CertificateNotValidError(AlprError):
+    """The sensor's certificate is not on record, was revoked or has ended (ENF-051 III.B.3.h)."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = ErrorReason.ERROR_REASON_CERTIFICATE_NOT_VALID
+
+
 class SensorsUnknownError(SensorNotApprovedError):
     """Nothing is accepted from any sensor, for the registry was not heard of in time; try again."""
 

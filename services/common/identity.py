@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import enum
 import re
+import ssl
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -41,6 +44,9 @@ _SPIFFE: Final = re.compile(
     + "|".join(f"{kind.value}/(?P<{kind.value}>{form})" for kind, form in _NAMES.items())
     + ")"
 )
+SENSOR_DOMAIN: Final = "sensors.platewarden"
+"""Trust domain of sensors alone: the certificate of their authority is bound to it (ADR 0038)."""
+_SENSOR: Final = re.compile(f"spiffe://{re.escape(SENSOR_DOMAIN)}/sensor/({_NAMES[PeerKind.SENSOR]})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,30 @@ class Caller:
 
 def peer_from_uri(uri: str) -> Peer:
     """The peer that a certificate's URI names; NOBODY for any other text."""
+    if sensor := _SENSOR.fullmatch(uri):
+        return Peer(PeerKind.SENSOR, sensor[1])
     match = _SPIFFE.fullmatch(uri)
     if match is None or match.lastgroup is None:
         return NOBODY
     return Peer(PeerKind(match.lastgroup), match[match.lastgroup])
+
+
+def sensor_uri(sensor_id: str) -> str:
+    """The URI of a certificate that the authority of sensors issues."""
+    return f"spiffe://{SENSOR_DOMAIN}/sensor/{sensor_id}"
+
+
+def certificate_of(context: Context) -> bytes:
+    """SHA-256 of the verified client certificate (DER); empty without one."""
+    pems = list(context.auth_context().get("x509_pem_cert", ()))
+    if len(pems) != 1:
+        return b""
+    return _digest_of(pems[0])
+
+
+@lru_cache(maxsize=4096)
+def _digest_of(pem: bytes) -> bytes:
+    return sha256(ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))).digest()
 
 
 def caller_of(context: Context) -> Caller:

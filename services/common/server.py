@@ -228,7 +228,8 @@ def _credentials(settings: ServiceSettings, *, mutual: bool) -> grpc.ServerCrede
     pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
     if not mutual:
         return grpc.ssl_server_credentials([pair])
-    return grpc.ssl_server_credentials([pair], settings.tls_ca.read_bytes(), require_client_auth=True)
+    roots = [file.read_bytes() for file in (settings.tls_ca, settings.sensor_ca) if file is not None]
+    return grpc.ssl_server_credentials([pair], b"\n".join(roots), require_client_auth=True)
 
 
 def _options(settings: ServiceSettings) -> tuple[tuple[str, int], ...]:

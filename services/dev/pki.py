@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from services.common.durable import replace_file
+from services.common.identity import SENSOR_DOMAIN
 
 TRUST_DOMAIN = "spiffe://platewarden"
 _CA_LIFE = timedelta(days=3650)
@@ -50,11 +51,23 @@ class DevelopmentAuthority:
         with self._alone():
             if not _is_good(self.ca_file):
                 self._make_authority()
+            if not _is_good(self.sensor_ca_file):
+                self._make_sensor_authority()
 
     @property
     def ca_file(self) -> Path:
         """The authority's own certificate."""
         return self._folder / "ca.pem"
+
+    @property
+    def sensor_ca_file(self) -> Path:
+        """Certificate of the authority of sensors, which audit signs with."""
+        return self._folder / "sensor-ca.pem"
+
+    @property
+    def sensor_ca_key_file(self) -> Path:
+        """Its private key."""
+        return self._folder / "sensor-ca-key.pem"
 
     def service(self, name: str) -> IssuedCertificate:
         """Certificate of a service, for its own calls and as a server under `name` and on this machine."""
@@ -66,7 +79,7 @@ class DevelopmentAuthority:
         return self.service(name)
 
     def sensor(self, sensor_id: str) -> IssuedCertificate:
-        """Client certificate of a sensor."""
+        """Client certificate of a sensor, as an agency's own authority makes it; it must be put on record."""
         return self._issued(f"sensor-{sensor_id}", f"{TRUST_DOMAIN}/sensor/{sensor_id}", [])
 
     def agency(self, ori: str) -> IssuedCertificate:
@@ -112,6 +125,20 @@ class DevelopmentAuthority:
         replace_file(self._folder / "ca-key.pem", _pem_key(key), 0o600)
         certificate = builder.sign(key, hashes.SHA256())
         replace_file(self.ca_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+
+    def _make_sensor_authority(self) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Platewarden development sensors")])
+        bound = x509.NameConstraints([x509.UniformResourceIdentifier(SENSOR_DOMAIN)], None)
+        builder = (
+            _builder(name, name, key.public_key(), _CA_LIFE)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(authority=True), critical=True)
+            .add_extension(bound, critical=True)
+        )
+        replace_file(self.sensor_ca_key_file, _pem_key(key), 0o600)
+        certificate = builder.sign(key, hashes.SHA256())
+        replace_file(self.sensor_ca_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
     def _make_leaf(self, files: IssuedCertificate, uri: str, dns: Sequence[str]) -> None:
         ca_key = serialization.load_pem_private_key((self._folder / "ca-key.pem").read_bytes(), None)

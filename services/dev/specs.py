@@ -138,6 +138,7 @@ def environment_of(spec: ServiceSpec, world: World, all_specs: Sequence[ServiceS
         "PW_TLS_CERT": str(certificate.cert_file),
         "PW_TLS_KEY": str(certificate.key_file),
         "PW_TLS_CA": str(certificate.ca_file),
+        "PW_SENSOR_CA": str(world.authority.sensor_ca_file),
         **targets,
         **spec.environment(world),
     }
@@ -173,6 +174,7 @@ def _audit(world: World) -> Mapping[str, str]:
         "PW_MCS_PERMIT_KEY_FILE": str(world.mcs_permit_key_file),
         "PW_LOG_CHECKPOINT_DIR": str(world.places.checkpoints),
         "PW_LOG_COPY_KEY_FILE": str(world.key_file("log-copy-key")),
+        "PW_SENSOR_CA_KEY_FILE": str(world.authority.sensor_ca_key_file),
         **_identity(world),
         **founding_environment(world),
     }

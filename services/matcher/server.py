@@ -13,6 +13,8 @@ from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
 from services.common.clock import Clock
 from services.common.errors import NotPermittedError, StoppingError
 from services.common.identity import AccessToken, Context, PeerKind, caller_of, require_service, require_token
+from services.common.sensor_calls import require_sensor, while_certified
+from services.common.sensors import SensorRegistry
 from services.common.stopping import stopping_of
 from services.common.wire import to_timestamp
 from services.matcher import wire_history, wire_lists, wire_reads
@@ -139,6 +141,7 @@ class MatchServicer(match_grpc.MatchServiceServicer):
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a read and a sensor meet here
         self,
+        sensors: SensorRegistry,
         intake: ReadIntake,
         statuses: SensorStatuses,
         index: IndexFollower,
@@ -146,6 +149,7 @@ class MatchServicer(match_grpc.MatchServiceServicer):
         clock: Clock,
         depth: int,
     ) -> None:
+        self._sensors = sensors
         self._intake = intake
         self._statuses = statuses
         self._index = index
@@ -157,7 +161,7 @@ class MatchServicer(match_grpc.MatchServiceServicer):
         self, request_iterator: AsyncIterator[match_pb.SubmitReadsRequest], context: Context
     ) -> AsyncIterator[match_pb.SubmitReadsResponse]:
         """See match_service.proto."""
-        sensor_id = _sending_sensor(context)
+        sensor_id = self._sending_sensor(context)
         stopping = stopping_of(context)
 
         async def answer(request: match_pb.SubmitReadsRequest) -> match_pb.SubmitReadsResponse:
@@ -171,8 +175,10 @@ class MatchServicer(match_grpc.MatchServiceServicer):
 
         answers = Pipeline(self._depth, stopping).run(request_iterator, answer)
         async with contextlib.aclosing(answers):
-            async for response in answers:
-                yield response
+            given = while_certified(answers, context, self._sensors) if sensor_id else answers
+            async with contextlib.aclosing(given):
+                async for response in given:
+                    yield response
         if stopping.is_set():
             raise StoppingError("the service is stopping; send what has no answer to another replica")
 
@@ -180,7 +186,7 @@ class MatchServicer(match_grpc.MatchServiceServicer):
         self, request: match_pb.ReportSensorStatusRequest, context: Context
     ) -> match_pb.ReportSensorStatusResponse:
         """See match_service.proto."""
-        sensor_id = _sending_sensor(context)
+        sensor_id = self._sending_sensor(context)
         now = self._clock.now()
         status, received = wire_reads.parse_status(request, None if sensor_id else now)
         if sensor_id and status.sensor_id not in {"", sensor_id}:
@@ -188,6 +194,13 @@ class MatchServicer(match_grpc.MatchServiceServicer):
         status.sensor_id = sensor_id or status.sensor_id
         await self._statuses.report(status, received or now)
         return match_pb.ReportSensorStatusResponse(receive_time=to_timestamp(received or now))
+
+    def _sending_sensor(self, context: Context) -> str:
+        """The sensor that the certificate names; empty for the ocr service, which sends for many."""
+        if caller_of(context).peer.kind is PeerKind.SENSOR:
+            return require_sensor(context, self._sensors)
+        require_service(context, "ocr")
+        return ""
 
     async def GetMatcherState(
         self, request: match_pb.GetMatcherStateRequest, context: Context
@@ -204,15 +217,6 @@ class MatchServicer(match_grpc.MatchServiceServicer):
             entry_count=index.entry_count,
             plate_count=index.plate_count,
         )
-
-
-def _sending_sensor(context: Context) -> str:
-    """The sensor that the certificate names; empty for the ocr service, which sends for many."""
-    peer = caller_of(context).peer
-    if peer.kind is PeerKind.SENSOR:
-        return peer.name
-    require_service(context, "ocr")
-    return ""
 
 
 def _token(context: Context) -> AccessToken:

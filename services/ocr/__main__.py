@@ -98,9 +98,8 @@ async def build(settings: OcrSettings, clock: Clock) -> ServerBuilder:
         load=Load(workers=settings.recognition_workers, most_bytes=settings.waiting_megabytes << 20),
         in_flight=settings.frames_in_flight,
     )
-    servicer = OcrServicer(
-        intake, StatusRelay(sensors, matcher_stub, clock), roll_out, clock, video_settings(settings)
-    )
+    statuses = StatusRelay(sensors, matcher_stub, clock)
+    servicer = OcrServicer(sensors, intake, statuses, roll_out, clock, video_settings(settings))
     builder.add(SERVICE, add_OcrServiceServicer_to_server, servicer)
     builder.health_check(lambda: _audit_heard(sensors, retention))
     builder.health_check(lambda: _models_here(roll_out))

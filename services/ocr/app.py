@@ -13,7 +13,7 @@ from alpr.type.v1.read_pb2 import READ_STATUS_OUT_OF_RETENTION, ReadStatus
 from services.common.clock import Clock
 from services.common.errors import FieldViolation, InvalidFieldError
 from services.common.readid import read_id_of_frame
-from services.common.sensors import SensorRegistry
+from services.common.sensors import SensorRegistry, place_at
 from services.ocr.frames import Frame, FrameAnswer, Looked, NewRead, Outcome, Position, StoredImage
 from services.ocr.limits import Load, Ticket
 from services.ocr.matcher_link import MatcherLink
@@ -146,7 +146,7 @@ class FrameIntake:
         """What the door says of the frame; only an approved sensor's comes so far."""
         received = self._clock.now()
         sensor = self._sensors.require_approved(sensor_id, frame.capture_time)
-        return _Admitted(sensor, frame.place or _surveyed_place(sensor), received)
+        return _Admitted(sensor, frame.place or _known_place(sensor, frame.capture_time), received)
 
     async def _look(self, frame: Frame, ticket: Ticket, admitted: _Admitted) -> Looked:
         found = await self._recognizer.recognize(frame.image, admitted.sensor.sensor_id)
@@ -167,8 +167,9 @@ class FrameIntake:
         return StoredImage(looked.sha256, day, frame.kind.media_type, len(frame.image), key)
 
 
-def _surveyed_place(sensor: sensor_pb2.Sensor) -> Position:
-    if sensor.deployment_type != sensor_pb2.DEPLOYMENT_TYPE_FIXED or not sensor.HasField("place"):
-        missing = FieldViolation("frame.place", "must be set: only a fixed sensor has a surveyed place")
+def _known_place(sensor: sensor_pb2.Sensor, moment: datetime) -> Position:
+    place = place_at(sensor, moment)
+    if place is None:
+        missing = FieldViolation("frame.place", "must be set: the registry knows no place of this sensor")
         raise InvalidFieldError("1 field is missing or wrong: see the details", violations=(missing,))
-    return Position(sensor.place.latitude, sensor.place.longitude, sensor.place.description)
+    return Position(place.latitude, place.longitude, place.description)

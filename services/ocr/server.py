@@ -14,11 +14,11 @@ from services.common.clock import Clock
 from services.common.errors import (
     AlprError,
     InternalError,
-    NotPermittedError,
     StoppingError,
-    UnauthenticatedError,
 )
-from services.common.identity import NOBODY, Context, PeerKind, peer_of
+from services.common.identity import Context
+from services.common.sensor_calls import require_sensor, while_certified
+from services.common.sensors import SensorRegistry
 from services.common.stopping import Stopping, stopping_of
 from services.common.wire import to_timestamp
 from services.ocr import wire, wire_video
@@ -40,8 +40,9 @@ SERVICE: Final = "alpr.ocr.v1.OcrService"
 class OcrServicer(ModelRpcs, OcrServiceServicer):
     """See ocr_service.proto."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a sensor meets here
         self,
+        sensors: SensorRegistry,
         intake: FrameIntake,
         statuses: StatusRelay,
         roll_out: ModelRollOut,
@@ -49,6 +50,7 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
         video: VideoSettings,
     ) -> None:
         super().__init__(roll_out)
+        self._sensors = sensors
         self._intake = intake
         self._statuses = statuses
         self._clock = clock
@@ -57,7 +59,7 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
 
     async def Recognize(self, request: pb.RecognizeRequest, context: Context) -> pb.RecognizeResponse:
         """See ocr_service.proto."""
-        sensor_id = _sensor_of(context)
+        sensor_id = require_sensor(context, self._sensors)
         try:
             frame = wire.parse_frame(request.frame, self._clock.now())
             answer = await self._intake.take(frame, sensor_id, context.time_remaining())
@@ -75,14 +77,14 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
         self, request: pb.ReportSensorStatusRequest, context: Context
     ) -> pb.ReportSensorStatusResponse:
         """See ocr_service.proto."""
-        received = await self._statuses.report(request.status, _sensor_of(context))
+        received = await self._statuses.report(request.status, require_sensor(context, self._sensors))
         return pb.ReportSensorStatusResponse(receive_time=to_timestamp(received))
 
     async def RecognizeStream(
         self, requests: AsyncIterator[pb.RecognizeStreamRequest], context: Context
     ) -> AsyncIterator[pb.RecognizeStreamResponse]:
         """See ocr_service.proto."""
-        sensor_id = _sensor_of(context)
+        sensor_id = require_sensor(context, self._sensors)
         stopping = stopping_of(context)
 
         requests, options = await wire_video.begun(requests, stopping)
@@ -90,8 +92,8 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
             answers = self._single_frames(requests, sensor_id, context, stopping)
         else:
             answers = self._video_frames(requests, sensor_id, context, options)
-        async with aclosing(answers):
-            async for answer in answers:
+        async with aclosing(answers), aclosing(while_certified(answers, context, self._sensors)) as given:
+            async for answer in given:
                 yield answer
         if stopping.is_set():
             raise StoppingError("the service is stopping; open the stream again")
@@ -169,13 +171,3 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
 def _failed(frame_id: str, error: AlprError) -> pb.RecognizeStreamResponse:
     FRAMES.labels("failed").inc()
     return pb.RecognizeStreamResponse(frame_id=frame_id, error=wire.to_frame_error(error))
-
-
-def _sensor_of(context: Context) -> str:
-    """The id of the sensor that calls, from its certificate."""
-    peer = peer_of(context)
-    if peer == NOBODY:
-        raise UnauthenticatedError("this call needs a sensor's client certificate")
-    if peer.kind is not PeerKind.SENSOR:
-        raise NotPermittedError("this call is for sensors only")
-    return peer.name

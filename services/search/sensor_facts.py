@@ -64,7 +64,7 @@ def _facts(
 ) -> Facts:
     facts = Facts(
         sensor_id=sensor.sensor_id,
-        fixed=sensor.deployment_type == sensor_pb2.DEPLOYMENT_TYPE_FIXED,
+        placed=sensor.deployment_type != sensor_pb2.DEPLOYMENT_TYPE_MOBILE,
         approved_from=to_datetime(sensor.approved_from) if is_approved(sensor, now) else None,
         hours=hours,
         usual=usual.get(sensor.sensor_id),
@@ -75,7 +75,7 @@ def _facts(
         facts,
         last_capture=state.last_capture,
         last_receive=state.last_receive,
-        drift_metres=state.drift_metres if facts.fixed else None,
+        drift_metres=state.drift_metres if facts.placed else None,
         last_report=state.last_report,
         clock_offset=state.clock_offset,
         backlog_count=state.backlog_count,

@@ -13,6 +13,7 @@ import structlog
 from alpr.type.v1 import sensor_pb2
 from services.common.clock import Clock
 from services.common.errors import SensorsUnknownError, StorageUnavailableError
+from services.common.sensors import place_at
 from services.search.core.reads import AppendResult, NewRead
 from services.search.core.sensor_activity import Activity, distance_metres
 
@@ -97,14 +98,14 @@ class SensorNotes:
                 log.warning("sensor_counts_wait", error=type(error).__name__)
 
     def _drift(self, read: NewRead) -> float | None:
-        """How far a fixed sensor's read was taken from the surveyed place; None where that is not known."""
+        """How far a read was taken from where its sensor stood then; None where that is not known."""
         if read.latitude is None or read.longitude is None:
             return None
         try:
             sensor = self._registry.known(read.sensor_id)
         except SensorsUnknownError:
             return None
-        if sensor is None or sensor.deployment_type != sensor_pb2.DEPLOYMENT_TYPE_FIXED:
+        place = place_at(sensor, read.capture_time) if sensor is not None and read.capture_time else None
+        if place is None:
             return None
-        place = sensor.place
         return distance_metres(place.latitude, place.longitude, read.latitude, read.longitude)

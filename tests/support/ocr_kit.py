@@ -41,6 +41,7 @@ from services.ocr.__main__ import build
 from services.ocr.config import OcrSettings
 from services.ocr.engine import Engine
 from services.ocr.models import PACKAGED, ModelSet, known_versions
+from tests.support.sensor_certificates import on_record
 from tests.support.settings import SystemSettings
 from tools import assets
 
@@ -117,10 +118,13 @@ def scene_frame(seed: int, **more: Any) -> tuple[pb.Frame, str]:
 class Audit(audit_grpc.SensorServiceServicer):
     """Knows three sensors: fixed, mobile, suspended."""
 
+    def __init__(self, tls: DevelopmentAuthority) -> None:
+        self._tls = tls
+
     async def WatchSensors(  # noqa: N802 - the contract's name
         self, _: audit_pb.WatchSensorsRequest, __: Any
     ) -> AsyncIterator[Any]:
-        yield audit_pb.WatchSensorsResponse(sensors=_sensors(), revision=1, snapshot=True)
+        yield audit_pb.WatchSensorsResponse(sensors=_sensors(self._tls), revision=1, snapshot=True)
         while True:
             await asyncio.sleep(1)
             yield audit_pb.WatchSensorsResponse(revision=1)
@@ -169,7 +173,7 @@ async def abort_with(context: Any, error: AlprError) -> None:
     await context.abort(status.code, status.details, status.trailing_metadata)
 
 
-def _sensors() -> list[sensor_pb2.Sensor]:
+def _sensors(tls: DevelopmentAuthority) -> list[sensor_pb2.Sensor]:
     kinds = (
         (FIXED, sensor_pb2.DEPLOYMENT_TYPE_FIXED, sensor_pb2.DEPLOYMENT_STATUS_APPROVED),
         (MOBILE, sensor_pb2.DEPLOYMENT_TYPE_MOBILE, sensor_pb2.DEPLOYMENT_STATUS_APPROVED),
@@ -187,6 +191,7 @@ def _sensors() -> list[sensor_pb2.Sensor]:
             status=status,
             approved_from=to_timestamp(_START),
             partition=sensor_pb2.PARTITION_MOTOR_CARRIER if sensor_id == SCALE else None,
+            certificates=[on_record(tls.sensor(sensor_id))],
         )
         for sensor_id, kind, status in kinds
     ]
@@ -241,13 +246,16 @@ class Neighbours:
     """Audit and matcher at one address each, which can be closed and opened again."""
 
     tls: DevelopmentAuthority
-    audit: Audit = field(default_factory=Audit)
+    audit: Audit = field(init=False)
     acts: Acts = field(default_factory=Acts)
     system: SystemSettings = field(default_factory=SystemSettings)
     matcher: Matcher = field(default_factory=Matcher)
     audit_target: str = ""
     matcher_target: str = ""
     _servers: dict[str, grpc.aio.Server] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.audit = Audit(self.tls)
 
     async def open(self) -> None:
         self.audit_target = await self._serve("audit", self.audit_target)

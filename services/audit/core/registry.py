@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.audit.core.placement import Place, Placement
+from services.audit.core.sensor_certificate import SensorCertificate
+
 
 class DeploymentType(StrEnum):
     """How a sensor is mounted (ENF-051 II.C, II.G, II.I)."""
@@ -48,17 +51,8 @@ class Agency:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A point in degrees, WGS 84, and words for it."""
-
-    latitude: float
-    longitude: float
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
 class Sensor:
-    """A camera and where and when it may stand."""
+    """A camera and where and when it may stand; `vehicle` carries a mobile one."""
 
     sensor_id: str
     agency_ori: str
@@ -71,6 +65,19 @@ class Sensor:
     approved_until: datetime | None
     partition: Partition = Partition.GENERAL
     unit: str = ""
+    vehicle: str = ""
+    placements: tuple[Placement, ...] = ()
+    certificates: tuple[SensorCertificate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SensorAct:
+    """Something that was done about a sensor: by what intent, what, by whom, when."""
+
+    intent_id: str
+    action: str
+    account_id: str
+    act_time: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from alpr.type.v1 import read_pb2, sensor_pb2
 from services.common.readid import read_id_of_sender
+from services.common.sensors import place_at
 from services.common.wire import to_timestamp
 from services.ocr.core.pushed.model import Issuer, PushedRead
 from services.ocr.frames import StoredImage
@@ -44,8 +45,7 @@ def _place(read: PushedRead, sensor: sensor_pb2.Sensor) -> read_pb2.Place | None
     if read.place is not None:
         description = sensor.place.description
         return read_pb2.Place(latitude=read.place[0], longitude=read.place[1], description=description)
-    is_fixed = sensor.deployment_type == sensor_pb2.DEPLOYMENT_TYPE_FIXED
-    return sensor.place if is_fixed and sensor.HasField("place") else None
+    return place_at(sensor, read.capture_time)
 
 
 def _lattice(read: PushedRead) -> read_pb2.Lattice | None:

@@ -114,7 +114,7 @@ class Facts:
     """What is known of one sensor at one moment.
 
     Attributes:
-        fixed: It is mounted on a structure, at a surveyed place.
+        placed: It is known where it stands: it is fixed, or portable within its periods.
         approved_from: Its deployment is approved since then; None when it is not approved now.
         hours: Its hours of at least the last day, ascending; hours without anything may be missing.
         usual: None while its history is too short.
@@ -122,7 +122,7 @@ class Facts:
     """
 
     sensor_id: str
-    fixed: bool
+    placed: bool
     approved_from: datetime | None
     hours: Sequence[Hour] = ()
     usual: Usual | None = None
@@ -192,7 +192,7 @@ def _silent(facts: Facts, approved_from: datetime, now: datetime) -> str | None:
 def _moved(facts: Facts, now: datetime) -> Findings:
     recent = facts.since(now - _HOUR)
     judged, far = sum(hour.judged for hour in recent), sum(hour.far for hour in recent)
-    if not facts.fixed:
+    if not facts.placed:
         return {Kind.MOVED: None}
     if judged < _FEW_READS:
         return {}

@@ -44,7 +44,7 @@ def facts(**changes: Any) -> Facts:
     """A camera with which all is well, but for `changes`."""
     well = Facts(
         sensor_id="i90-mile-12-east",
-        fixed=True,
+        placed=True,
         approved_from=NOW - timedelta(days=100),
         hours=[hour(ago) for ago in range(23, -1, -1)],
         usual=BUSY,
@@ -136,7 +136,7 @@ def test_a_fixed_camera_most_of_whose_reads_come_from_elsewhere_has_moved() -> N
 def test_a_few_bad_fixes_are_no_move_and_a_car_may_move() -> None:
     assert findings(facts(hours=[hour(0, far=50)]), NOW)[Kind.MOVED] is None
     assert Kind.MOVED not in findings(facts(hours=[hour(0, received=9, judged=4, far=4)]), NOW)
-    assert findings(facts(fixed=False, hours=[hour(0, far=100)]), NOW)[Kind.MOVED] is None
+    assert findings(facts(placed=False, hours=[hour(0, far=100)]), NOW)[Kind.MOVED] is None
 
 
 @pytest.mark.clause("III.B.2.c")
