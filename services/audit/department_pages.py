@@ -173,7 +173,7 @@ DEPARTMENT = House(
     lists=(
         "accounts", "agencies", "agreements", "contracts", "documents", "escorts", "evidence", "group_limits",
         "holds", "incidents", "maintenance", "models", "policies", "purges", "recipient_notices", "register",
-        "retention", "sensor_groups", "sensors", "settings", "support_requests",
+        "retention", "sensor_groups", "sensors", "settings", "support_requests", "units",
     ),
     alerts=_alert_pages("alert.leave", ALERT_PARTS),
     hot_lists=_HOT_LISTS,

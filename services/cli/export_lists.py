@@ -26,6 +26,8 @@ from alpr.audit.v1 import settings_service_pb2 as settings_pb
 from alpr.audit.v1 import settings_service_pb2_grpc as settings_rpc
 from alpr.audit.v1 import support_service_pb2 as support_pb
 from alpr.audit.v1 import support_service_pb2_grpc as support_rpc
+from alpr.audit.v1 import unit_service_pb2 as unit_pb
+from alpr.audit.v1 import unit_service_pb2_grpc as unit_rpc
 from alpr.matcher.v1 import scope_service_pb2 as scope_pb
 from alpr.matcher.v1 import scope_service_pb2_grpc as scope_rpc
 from alpr.ocr.v1 import ocr_service_pb2 as model_pb
@@ -58,6 +60,7 @@ LISTS = {
     "accounts": PagedList(
         "audit", account_rpc.AccountServiceStub, "ListAccounts", account_pb.ListAccountsRequest, "accounts"
     ),
+    "units": PagedList("audit", unit_rpc.UnitServiceStub, "ListUnits", unit_pb.ListUnitsRequest, "units"),
     "agencies": PagedList(
         "audit",
         governance_rpc.GovernanceServiceStub,

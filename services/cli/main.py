@@ -39,6 +39,7 @@ from services.cli import (
     sensor_health,
     setting,
     subscription,
+    unit,
     webhook,
     witness,
 )
@@ -61,6 +62,7 @@ for command in (up, demo, bootstrap, token, capture, read, watch, purposes):
     app.command()(command)
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(account.app, name="account")
+app.add_typer(unit.app, name="unit")
 app.add_typer(policy.app, name="policy")
 app.add_typer(document.app, name="document")
 app.add_typer(escort.app, name="escort")

@@ -12,6 +12,7 @@ from alpr.audit.v1 import (
     governance_service_pb2,
     incident_service_pb2,
     support_service_pb2,
+    unit_service_pb2,
 )
 from alpr.matcher.v1 import (
     hot_list_service_pb2,
@@ -95,4 +96,5 @@ INCIDENT_KIND = Words(incident_service_pb2.IncidentKind, "INCIDENT_KIND_", "kind
 INCIDENT_RECIPIENT = Words(incident_service_pb2.IncidentRecipient, "INCIDENT_RECIPIENT_", "recipient")
 CONTRACT_KIND = Words(contract_service_pb2.ContractKind, "CONTRACT_KIND_", "kind of contract")
 CONTRACT_STANDING = Words(contract_service_pb2.ContractStanding, "CONTRACT_STANDING_", "standing")
+UNIT_KIND = Words(unit_service_pb2.UnitKind, "UNIT_KIND_", "kind of unit")
 SUPPORT_CATEGORY = Words(support_service_pb2.SupportCategory, "SUPPORT_CATEGORY_", "category of support")

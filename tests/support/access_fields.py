@@ -54,6 +54,16 @@ def _people(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
         "GrantNonAgencyAccess": {"decision": decision},
         "GrantRole": {"role": audit_pb.ROLE_USER},
         "RevokeRole": {"role": audit_pb.ROLE_USER},
+        "RegisterUnit": {
+            "unit": {"agency_ori": facts["agency_ori"], "code": f"D-{mark}", "name": "District", "kind": 1}
+        },
+        "AppointCoordinator": {
+            **{"agency_ori": facts["agency_ori"], "code": facts["unit"]},
+            "appointment": {
+                **{"account_id": facts["vendor_id"], "commander": "C", "document_sha256": bytes(32)},
+            },
+        },
+        "EndAppointment": {"agency_ori": facts["agency_ori"], "code": f"D-{mark}"},
         "PublishDocument": {
             "document": {
                 **{

@@ -20,10 +20,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
+from alpr.audit.v1 import settings_service_pb2 as settings_pb
 from alpr.audit.v1 import unit_service_pb2 as unit_pb
 from alpr.audit.v1.account_service_pb2_grpc import AccountServiceStub
 from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from alpr.audit.v1.governance_service_pb2_grpc import GovernanceServiceStub
+from alpr.audit.v1.settings_service_pb2_grpc import SettingsServiceStub
 from alpr.audit.v1.unit_service_pb2_grpc import UnitServiceStub
 from alpr.type.v1 import justification_pb2
 from services.audit.__main__ import assemble
@@ -200,6 +202,14 @@ class RunningAudit:
         stub = self.people(UnitServiceStub)
         await stub.AppointCoordinator(request, metadata=self.bearer(COORDINATOR))
 
+    async def set(self, name: str, value: int, *, before: int) -> None:
+        """Changes a system-wide setting, as a system administrator does."""
+        change = settings_pb.SetSettingRequest(
+            request_id=request_id(), name=name, value=value, value_before=before, reason="for a test"
+        )
+        stub = self.people(SettingsServiceStub)
+        await stub.SetSetting(change, metadata=self.bearer(ADMINISTRATOR))
+
     async def certify(self, account_id: str, kind: int, life: timedelta) -> None:
         now = datetime.now(UTC)
         certification = account_pb.Certification(
@@ -338,7 +348,7 @@ async def running_audit(
 
 
 async def begin(settings: AuditSettings, database: MigratedDatabase, issuer: RunningIssuer) -> None:
-    """Founds the system, with a unit D1 besides, which the statewide coordinator is appointed to coordinate."""
+    """Founds the system, with a unit D1 besides, which the statewide coordinator coordinates."""
     signer = read_signer(settings.log_origin, settings.log_signing_key_file)
     made = founding(issuer.iss)
     entry_id = await found(database.admin_url, made, signer, datetime.now(UTC))

@@ -5,7 +5,9 @@ import json
 from dataclasses import dataclass
 
 from alpr.audit.v1 import account_service_pb2 as pb
-from services.cli import account
+from alpr.audit.v1 import account_service_pb2_grpc as rpc
+from alpr.audit.v1 import unit_service_pb2 as unit_pb
+from services.cli import account, unit
 from services.cli.session import Session
 from services.cli.words import ROLE
 
@@ -61,7 +63,12 @@ def founding() -> list[str]:
 
 
 async def enrol(coordinator: Session, person: Person, issuer: str) -> None:
-    """Gives `person` an enabled account: made, certified, granted, enabled, in that order."""
+    """Gives `person` an enabled account: made, certified, granted, enabled, in that order.
+
+    Nobody is enabled in a unit without a coordinator, so the first one sees to that, too.
+    """
+    if UNIT not in {one.code for one in await unit.all_units(coordinator)}:
+        await _open_unit(coordinator)
     made = await account.change(
         coordinator,
         "CreateAccount",
@@ -82,3 +89,16 @@ async def enrol(coordinator: Session, person: Person, issuer: str) -> None:
         )
     await account.change(coordinator, "GrantRole", account_id=made.account_id, role=ROLE.number(person.role))
     await account.change(coordinator, "EnableAccount", account_id=made.account_id)
+
+
+async def _open_unit(coordinator: Session) -> None:
+    """The demo's unit, whose commander appoints the coordinator of the agency to coordinate it, too."""
+    await unit.registered(coordinator, AGENCY_ORI, UNIT, UNIT, "zone")
+    stub = rpc.AccountServiceStub(coordinator.channel("audit"))
+    own = await coordinator.call(stub.GetAccount, pb.GetAccountRequest())
+    appointment = unit_pb.Appointment(
+        account_id=own.account.account_id,
+        commander=f"Commander of {UNIT} (demonstration)",
+        document_sha256=hashlib.sha256(b"Demonstration: there is no appointing document.").digest(),
+    )
+    await unit.appointed(coordinator, AGENCY_ORI, UNIT, appointment)

@@ -22,10 +22,11 @@ import alpr
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
 from alpr.audit.v1 import governance_service_pb2_grpc as agency_rpc
+from alpr.audit.v1 import unit_service_pb2 as unit_pb
 from alpr.matcher.v1 import hot_list_service_pb2 as lists_pb
 from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_rpc
 from alpr.type.v1 import read_pb2, sensor_pb2
-from services.cli import account, hotlist
+from services.cli import account, hotlist, unit
 from services.cli.bootstrap import begin
 from services.cli.demo import cast
 from services.cli.demo.material import leads_file
@@ -116,6 +117,8 @@ async def world(tmp_path_factory: pytest.TempPathFactory, base_port: int) -> Asy
         with contextlib.redirect_stdout(io.StringIO()):
             assert await asyncio.to_thread(begin, folder, "", cast.founding()) == 0
         people = {word: Principal(word, subject=f"the-{word}") for word in ROLE.words}
+        # An agency has one statewide coordinator.
+        people["statewide-coordinator"] = Principal("statewide-coordinator", subject=cast.COORDINATOR)
         callers = Callers(stack)
         facts = await _furnished(folder, callers, people)
         others = machines(DevelopmentAuthority(folder / "pki"), CAMERA, OTHER_ORI)
@@ -126,13 +129,15 @@ async def world(tmp_path_factory: pytest.TempPathFactory, base_port: int) -> Asy
 async def _furnished(folder: Path, callers: Callers, people: dict[str, Principal]) -> dict[str, str]:
     """People, a camera, another agency, and one of each thing that has an id."""
     async with Session(locate(folder), token_source(folder, cast.COORDINATOR), on_wait=print) as session:
-        ids = {word: await _person(session, people[word].subject, word) for word in ROLE.words}
+        made = [word for word in ROLE.words if word != "statewide-coordinator"]
+        ids = {word: await _person(session, people[word].subject, word) for word in made}
         await _person(session, "uploader", "hot-list-manager")
         target = await _person(session, "target")
         governance = agency_rpc.GovernanceServiceStub(session.channel("audit"))
         agency = agency_pb.Agency(ori=OTHER_ORI, name="Another", email_domains=["another.illinois.gov"])
         register = agency_pb.RegisterAgencyRequest(request_id=new_request_id(), agency=agency)
         await session.call(governance.RegisterAgency, register)
+        await unit.registered(session, OTHER_ORI, UNIT, "All of it", "specialty")
         await _person(session, "other-head", "statewide-coordinator", OTHER_ORI, "another.illinois.gov")
         await register_sensor(session, _camera())
         await approve_deployment(session, CAMERA)
@@ -198,7 +203,13 @@ async def _person(
             await account.change(
                 coordinator, "RecordCertification", account_id=made.account_id, certification=held
             )
-        await account.change(coordinator, "GrantRole", account_id=made.account_id, role=ROLE.number(role))
+        if role != "work-unit-coordinator":
+            await account.change(coordinator, "GrantRole", account_id=made.account_id, role=ROLE.number(role))
+        if role.endswith("-coordinator"):
+            appointment = unit_pb.Appointment(
+                account_id=made.account_id, commander="Commander", document_sha256=bytes(32)
+            )
+            await unit.appointed(coordinator, ori, UNIT, appointment)
         await account.change(coordinator, "EnableAccount", account_id=made.account_id)
     return made.account_id
 

@@ -39,7 +39,9 @@ ACCOUNTS = {
         *("create", "certify", "grant", "revoke", "enable", "suspend", "end", "review", "get", "list"),
     )
 } | {"policy.explain"}
-SENSORS = {"sensor.register", "sensor.approve", "sensor.suspend"}
+SENSORS = {
+    f"sensor.{act}" for act in ("register", "approve", "suspend", "place", "survey", "certify", "revoke")
+}
 EVERYBODY = {
     "setting.list",
     "agency.list",
@@ -66,7 +68,7 @@ APART_ALERTS = (
     | APART_SUBSCRIPTIONS
 )
 APART = {"question.mcsreads", "question.mcsimage"} | APART_ALERTS
-APART_SENSORS = {f"mcs_sensor.{act}" for act in ("register", "approve", "suspend", "health")} | {
+APART_SENSORS = {f"mcs_{act}" for act in SENSORS | {"sensor.health", "sensor.show"}} | {
     "mcs_document.publish",
     "mcs_document.readers",
     "mcs_contract.record",
@@ -112,7 +114,7 @@ CREW = {"asset.board", "asset.leave", "asset.report", "dispatch.receive", "dispa
 COORDINATION = (
     ACCOUNTS
     | SENSORS
-    | {"sensor.health"}
+    | {"sensor.health", "sensor.show"}
     | EVERYBODY
     | {"matcher.state", "model.list", "hot_list.list", "local_list.remove", "local_list.show"}
 )
@@ -174,14 +176,14 @@ MATRIX = {
     | INCIDENTS
     | {"contract.list"}
     | PURGES
-    | {"retention.set", "setting.set", "purge.run", "sensor.health"}
+    | {"retention.set", "setting.set", "purge.run", "sensor.health", "sensor.show"}
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
     Role.AUDITOR: EVERYBODY
     | READERS
     | {"escort.list", "incident.list", "support.list", "contract.list", "unit.list"}
     | OVERSIGHT
     | PURGES
-    | {"webhook.list"}
+    | {"webhook.list", "sensor.show"}
     | LOG
     | {"transparency.preview"}
     | {"log.export", "account.list", "account.get", "policy.explain", "dissemination.list", "evidence.list"},
