@@ -28,24 +28,9 @@ _END: Final = """
       AND (end_time IS NULL OR end_time > start_time)
     RETURNING true
 """
-# The place before the work, from when the last one before it ended or the sensor was approved.
-_KEEP_FORMER: Final = """
-    INSERT INTO audit.placement
-        (placement_id, sensor_id, latitude, longitude, description, start_time, end_time, intent_id)
-    SELECT $2::uuid, sensor_id, latitude, longitude, description,
-           coalesce((SELECT max(end_time) FROM audit.placement AS stood
-                     WHERE stood.sensor_id = sensor.sensor_id),
-                    least(approved_from, $3::timestamptz), $3::timestamptz), $3::timestamptz, $2::uuid
-    FROM audit.sensor AS sensor WHERE sensor_id = $1
-"""
 _NEWEST_END: Final = "SELECT max(end_time) FROM audit.placement WHERE sensor_id = $1"
-_STANDS: Final = (
-    "UPDATE audit.sensor SET latitude = $2, longitude = $3, description = $4 WHERE sensor_id = $1"
-)
-_SURVEY: Final = """
-    INSERT INTO audit.survey (intent_id, sensor_id, work_time, work_order, escort_id)
-    VALUES ($1::uuid, $2, $3, $4, $5::uuid)
-"""
+# The database itself looks whether the vendor was under that escort.
+_SURVEY: Final = "SELECT audit.record_survey($1::uuid, $2, $3, $4, $5, $6, $7, $8::uuid)"
 
 
 class PlacementStore(Reader):
@@ -101,10 +86,8 @@ class PlacementStore(Reader):
             newest = await connection.fetchval(_NEWEST_END, sensor_id)
             if newest is not None and survey.work_time <= newest:
                 raise WrongStateError("later work on this sensor is on record", resource=sensor_id)
-            await connection.execute(_KEEP_FORMER, sensor_id, act.intent_id, survey.work_time)
-            await connection.execute(_STANDS, sensor_id, *where)
             done = (survey.work_time, survey.work_order, survey.escort_id)
-            await connection.execute(_SURVEY, act.intent_id, sensor_id, *done)
+            await connection.execute(_SURVEY, act.intent_id, sensor_id, *where, *done)
             await note(connection, act, sensor_id, revision)
 
 

@@ -3,9 +3,6 @@
 SET LOCAL ROLE audit_owner;
 
 ALTER TABLE audit.sensor ADD COLUMN vehicle text NOT NULL DEFAULT '' CHECK (length(vehicle) <= 40);
--- The surveyed place follows the vendor's work on a fixed camera; the places before it are rows of audit.placement.
-GRANT UPDATE (latitude, longitude, description) ON audit.sensor TO audit_app;
-
 CREATE TABLE audit.placement (
     placement_id uuid             PRIMARY KEY,
     sensor_id    text             NOT NULL REFERENCES audit.sensor,
@@ -30,6 +27,39 @@ CREATE TABLE audit.survey (
     work_order text        NOT NULL CHECK (length(work_order) BETWEEN 1 AND 100),
     escort_id  uuid        NOT NULL REFERENCES audit.escort
 );
+
+-- The one way in which a fixed camera's place changes: the vendor's work, under an escort of its agency that lasted at that time.
+-- The place before it is kept, from when the last one before that ended or the sensor was approved.
+CREATE FUNCTION audit.record_survey(
+    intent uuid, sensor text, north double precision, east double precision, words text, done timestamptz,
+    ordered text, escorted uuid
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = audit, pg_temp AS $$
+DECLARE
+    held audit.sensor;
+BEGIN
+    SELECT * INTO STRICT held FROM audit.sensor AS one WHERE one.sensor_id = sensor FOR UPDATE;
+    IF held.deployment_type <> 'FIXED' OR done > clock_timestamp() OR NOT EXISTS (
+        SELECT FROM audit.escort AS stood
+        WHERE stood.escort_id = escorted AND stood.agency_ori = held.agency_ori AND stood.begin_time <= done
+          AND done <= coalesce(stood.ended_time, least(stood.end_time, stood.alive_until))
+    ) THEN
+        RAISE EXCEPTION 'no camera moves without a work order under escort' USING ERRCODE = '42501';
+    END IF;
+    INSERT INTO audit.placement
+        (placement_id, sensor_id, latitude, longitude, description, start_time, end_time, intent_id)
+    SELECT intent, held.sensor_id, held.latitude, held.longitude, held.description,
+           coalesce(max(before.end_time), least(held.approved_from, done), done), done, intent
+    FROM audit.placement AS before WHERE before.sensor_id = held.sensor_id;
+    INSERT INTO audit.survey (intent_id, sensor_id, work_time, work_order, escort_id)
+    VALUES (intent, held.sensor_id, done, ordered, escorted);
+    UPDATE audit.sensor AS one SET latitude = north, longitude = east, description = words
+    WHERE one.sensor_id = held.sensor_id;
+END
+$$;
+REVOKE ALL ON FUNCTION audit.record_survey(uuid, text, double precision, double precision, text, timestamptz, text, uuid)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION audit.record_survey(uuid, text, double precision, double precision, text, timestamptz, text, uuid)
+    TO audit_app;
 
 CREATE TABLE audit.sensor_certificate (
     certificate_id uuid        PRIMARY KEY,
@@ -72,7 +102,8 @@ CREATE TRIGGER sensor_act_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit.sen
     FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_record_change();
 
 GRANT SELECT, INSERT, UPDATE (end_time) ON audit.placement TO audit_app;
-GRANT SELECT, INSERT ON audit.survey, audit.sensor_act TO audit_app;
+GRANT SELECT ON audit.survey TO audit_app;
+GRANT SELECT, INSERT ON audit.sensor_act TO audit_app;
 GRANT SELECT, INSERT, UPDATE (revoke_time, reason) ON audit.sensor_certificate TO audit_app;
 
 RESET ROLE;

@@ -22,6 +22,9 @@ PARTS = re.compile(
 ABOUT_SENSORS = {
     "alpr.audit.v1.SensorService.RegisterSensor",
     "alpr.audit.v1.SensorService.ApproveDeployment",
+    "alpr.audit.v1.SensorPlacementService.ApprovePlacement",
+    "alpr.audit.v1.SensorPlacementService.EndPlacement",
+    "alpr.audit.v1.SensorPlacementService.RecordSurvey",
     "alpr.matcher.v1.MatchService.ReportSensorStatus",
     "alpr.ocr.v1.OcrService.ReportSensorStatus",
     "alpr.search.v1.ArchiveService.RecordSensorStatus",
@@ -86,7 +89,7 @@ def test_only_registering_approving_and_reporting_tell_anything_about_a_sensor()
             and field.message_type.full_name in {"alpr.type.v1.Sensor", "alpr.type.v1.SensorStatus"}
             for field in fields(method.input_type, set())
         )
-        or method.name.endswith("Deployment")
+        or method.name.endswith(("Deployment", "Placement", "Survey"))
     }
 
     assert telling == ABOUT_SENSORS
