@@ -30,20 +30,20 @@ CREATE TRIGGER transparency_month_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON a
 GRANT SELECT, INSERT ON audit.transparency_report, audit.transparency_month TO audit_app;
 
 -- "Who asked for this plate?" The plate that a recorded question names, with its wildcards, or NULL. A question that was
--- allowed has lines name:length:value, one that was refused has them as it came, without the length.
+-- allowed has lines name:length:value; one that was refused has them in one line, without the length.
 CREATE FUNCTION audit.plate_of(question text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT substring(question FROM '(?n)^plate:(?:[0-9]+:)?([A-Z0-9?*]+)$')
+    SELECT substring(question FROM '(?:^|\s)plate:(?:[0-9]+:)?([A-Z0-9?*]+)(?:\s|$)')
 $$;
 -- True for a question that names more plates than the one that it spells.
 CREATE FUNCTION audit.names_several(question text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT question ~ '(?n)^plate_form:(?:[0-9]+:)?(?:pattern|look_alike|one_off)$'
+    SELECT question ~ '(?:^|\s)plate_form:(?:[0-9]+:)?(?:pattern|look_alike|one_off)(?:\s|$)'
 $$;
 -- True when a recorded question names the plate, or a pattern that takes it in.
 CREATE FUNCTION audit.names_plate(question text, plate text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = audit, pg_temp AS $$
-    SELECT coalesce(CASE substring(question FROM '(?n)^plate_form:(?:[0-9]+:)?([a-z_]+)$')
+    SELECT coalesce(CASE substring(question FROM '(?:^|\s)plate_form:(?:[0-9]+:)?([a-z_]+)(?:\s|$)')
         WHEN 'pattern' THEN plate LIKE translate(asked, '*?', '%_')
         WHEN 'look_alike' THEN
             translate(plate, 'OQDILZSGB', '000112568') LIKE translate(asked, '*?OQDILZSGB', '%_000112568')
