@@ -68,6 +68,7 @@ async def house(migrated_database, tls, issuer, tmp_path) -> AsyncIterator[House
     await audit_kit.begin(settings, database, issuer)
     async with AsyncExitStack() as stack:
         audit = await stack.enter_async_context(audit_kit.running_audit(settings, database, tls, issuer))
+        await audit.set("alert_acknowledge_seconds", 1, before=120)
         port = int(audit.target.rpartition(":")[2])
         rig = await start_rig(
             settings_for(tmp_path, tls, database, port, acknowledge_seconds=1, heartbeat_seconds=0.3), tls
