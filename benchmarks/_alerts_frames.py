@@ -26,6 +26,7 @@ from services.cli import hotlist
 from services.cli.demo import cast
 from services.cli.scenes import Scene, draw_scene
 from services.cli.sensor import approve_deployment, register_sensor
+from services.cli.sensor_certificate import recorded
 from services.common.client import ClientTls, service_channel
 from services.common.issuers import DEVELOPMENT_ISSUER
 from services.common.wire import to_timestamp
@@ -40,8 +41,8 @@ _ATTESTATION: Final = "Made for a benchmark; no row is of a real plate."
 async def frame_to_alert(house: House, frames: int, per_second: float) -> dict[str, Any]:
     """p50_ms and p99_ms from frame to alert."""
     scenes = await asyncio.to_thread(lambda: [draw_scene(seed) for seed in range(_WARM_UP + frames)])
-    await _prepare(house.folder, scenes)
     issued = house.stack.sensor_certificate(_SENSOR)
+    await _prepare(house.folder, scenes, issued.cert_file)
     tls = ClientTls(issued.cert_file, issued.key_file, issued.ca_file)
     follow = partial(follow_alerts, number=by_capture_time)
     async with (
@@ -71,7 +72,7 @@ async def _send(stub: Any, scenes: Sequence[Scene], per_second: float) -> dict[i
     return sent
 
 
-async def _prepare(folder: Path, scenes: Sequence[Scene]) -> None:
+async def _prepare(folder: Path, scenes: Sequence[Scene], certificate: Path) -> None:
     """Approves the camera, and activates a list of the plates."""
     async with session(folder, cast.COORDINATOR) as coordinator:
         await cast.enrol(coordinator, cast.LIST_MANAGER, DEVELOPMENT_ISSUER)
@@ -85,6 +86,7 @@ async def _prepare(folder: Path, scenes: Sequence[Scene]) -> None:
         )
         await register_sensor(coordinator, sensor)
         await approve_deployment(coordinator, _SENSOR)
+        await recorded(coordinator, _SENSOR, certificate)
     file = folder / "frames.csv"
     rows = [f"{scene.plate},IL,STOLEN_VEHICLE,V{row:09d}" for row, scene in enumerate(scenes)]
     file.write_text("\n".join(["plate,state,category,record_number", *rows, ""]), encoding="ascii")

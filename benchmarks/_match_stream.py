@@ -32,6 +32,7 @@ from services.cli.bootstrap import begin
 from services.cli.demo import cast
 from services.cli.locate import Connection, locate
 from services.cli.sensor import approve_deployment, register_sensor
+from services.cli.sensor_certificate import recorded
 from services.cli.session import Session
 from services.cli.tokens import token_source
 from services.common.client import ClientTls, service_channel
@@ -62,8 +63,8 @@ async def _with_stack(world: World, entries: int, seconds: float, folder: Path) 
     listed = world.hot_list(entries)
     captured = await asyncio.to_thread(_captured, world, listed)
     async with Supervisor(Options(folder / "data", free_ports()), say) as stack:
-        await _prepare(folder, listed)
         issued = stack.sensor_certificate(_SENSOR)
+        await _prepare(folder, listed, issued.cert_file)
         tls = ClientTls(issued.cert_file, issued.key_file, issued.ca_file)
         target = stack.machine_targets["matcher"]
         async with service_channel(target, tls, server_name="matcher") as channel:
@@ -149,7 +150,7 @@ def _message(characters: Any, states: Any) -> read_pb2.CapturedRead:
     return read_pb2.CapturedRead(read=read, crop_image=_CROP, overview_image=_OVERVIEW)
 
 
-async def _prepare(folder: Path, listed: Plates) -> None:
+async def _prepare(folder: Path, listed: Plates, certificate: Path) -> None:
     """Begins the system, enrols a manager of lists, approves the sensor, uploads and activates the list."""
     data_dir = folder / "data"
     with contextlib.redirect_stdout(io.StringIO()):
@@ -168,6 +169,7 @@ async def _prepare(folder: Path, listed: Plates) -> None:
         )
         await register_sensor(coordinator, sensor)
         await approve_deployment(coordinator, _SENSOR)
+        await recorded(coordinator, _SENSOR, certificate)
     file = folder / "list.csv"
     file.write_text(_csv(listed), encoding="ascii")
     async with _session(connection, data_dir, cast.LIST_MANAGER.subject) as manager:

@@ -16,7 +16,7 @@ from alpr.type.v1 import read_pb2
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.cli.frames import Picture
 from services.cli.session import PATIENCE_SECONDS
-from services.common.errors import from_rpc_error
+from services.common.errors import AlprError, from_rpc_error
 
 # Frames and bytes that are kept without an answer. Of a video the frames of some seconds: those of a passage
 # are answered when its read is on disk.
@@ -27,6 +27,10 @@ _PAUSE_SECONDS = 0.5
 # An approval is known to every service within about a second; a camera that comes sooner waits for it.
 _APPROVAL_SECONDS = 5.0
 _NOT_APPROVED = ErrorReason.Name(ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED)
+_NOT_YET = {
+    ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED,
+    ErrorReason.ERROR_REASON_CERTIFICATE_NOT_VALID,
+}
 _COME_AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
 # What the transport says of a stream whose process was killed; a service that says it adds its reason.
 _BROKEN_OFF = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL}
@@ -80,8 +84,9 @@ class Camera:
                         give_up = time.monotonic() + PATIENCE_SECONDS
                         yield sent
                 except grpc.aio.AioRpcError as error:
-                    if not _comes_again(error) or time.monotonic() > give_up:
-                        raise from_rpc_error(error) from None
+                    typed = from_rpc_error(error)
+                    if not (_comes_again(error) or self._is_unheard(typed)) or time.monotonic() > give_up:
+                        raise typed from None
                     self._on_wait("The ocr service cannot take frames just now; sending again")
                 else:
                     if kept.empty:
@@ -124,6 +129,10 @@ class Camera:
             kept.keep(frame)
             await call.write(pb.RecognizeStreamRequest(frame=frame))
         await call.done_writing()
+
+    def _is_unheard(self, error: AlprError) -> bool:
+        """Whether the service may not have heard of the sensor or its certificate yet."""
+        return error.reason in _NOT_YET and time.monotonic() < self._approved_by
 
     def _is_passing(self, error: pb.FrameError) -> bool:
         young = time.monotonic() < self._approved_by

@@ -32,7 +32,7 @@ def capture(
     sensor: Annotated[str, typer.Option("--sensor", help="Id of the registered sensor.")],
     certificate: Annotated[
         Path | None,
-        typer.Option("--cert", help="The sensor's certificate; made here for a stack of this machine."),
+        typer.Option("--cert", help="The sensor's certificate; else the one that `sensor certify` got here."),
     ] = None,
     key: Annotated[Path | None, typer.Option("--key", help="Its private key.")] = None,
     layout: Annotated[

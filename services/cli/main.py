@@ -36,9 +36,12 @@ from services.cli import (
     search_report,
     search_scenes,
     sensor,
+    sensor_certificate,
     sensor_health,
+    sensor_place,
     setting,
     subscription,
+    transparency,
     unit,
     webhook,
     witness,
@@ -73,6 +76,8 @@ app.add_typer(sensor.agency_app, name="agency")
 app.add_typer(agreement.app, name="agreement")
 for one in (*sensor_health.COMMANDS, group_limit.limit, group_limit.limits):
     sensor.app.command()(one)
+for word, act in (*sensor_place.COMMANDS, *sensor_certificate.COMMANDS):
+    sensor.app.command(word)(act)
 app.add_typer(sensor.app, name="sensor")
 app.add_typer(motor_carrier.app, name="mcs")
 for more in (hotlist_show.show, *hotlist_history.COMMANDS):
@@ -92,6 +97,7 @@ for name, more in log_query.COMMANDS:
     audit.app.command(name)(more)
 app.add_typer(audit.app, name="audit")
 app.add_typer(witness.app, name="witness")
+app.add_typer(transparency.app, name="transparency")
 for more in (
     *search_read.COMMANDS,
     *search_analysis.COMMANDS,

@@ -16,7 +16,10 @@ from services.cli.output import Output
 from services.cli.session import Session
 from services.cli.words import DEPLOYMENT, DEPLOYMENT_STATUS, PARTITION, PROVENANCE
 
-app = typer.Typer(no_args_is_help=True, help="Sensors: register, approve, suspend, list.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Sensors: register, approve, place, survey, certify, revoke, suspend, show, list.",
+)
 agency_app = typer.Typer(no_args_is_help=True, help="Agencies: register, list.")
 SensorId = Annotated[str, typer.Argument(help="Id of the sensor: lower case letters, digits and dashes.")]
 
@@ -35,6 +38,9 @@ def register(
         str, typer.Option("--partition", help="general, or motor-carrier for Motor Carrier Safety (II.H).")
     ] = "general",
     unit: Annotated[str, typer.Option("--unit", help="Unit of the agency that it belongs to.")] = "",
+    vehicle: Annotated[
+        str, typer.Option("--vehicle", help="Fleet number of the vehicle that a mobile one is on; no plate.")
+    ] = "",
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -51,6 +57,7 @@ def register(
             partition=PARTITION.number(partition),
             place=read_pb2.Place(latitude=latitude, longitude=longitude, description=place),
             unit=unit,
+            vehicle=vehicle,
         )
         _print(await register_sensor(session, sensor), output)
 

@@ -47,6 +47,11 @@ class Places:
         return self.data_dir / "pki"
 
     @property
+    def sensor_certificates(self) -> Path:
+        """Keys and certificates of this machine's sensors, as audit issued them."""
+        return self.pki / "sensors"
+
+    @property
     def issuer(self) -> Path:
         """Key and secret of the development issuer."""
         return self.data_dir / "issuer"

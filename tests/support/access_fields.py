@@ -114,6 +114,15 @@ def _agencies(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
         "ProposeAgreement": {"agreement": agreement},
         "RegisterSensor": {"sensor": sensor},
         "ApproveDeployment": {"status": 2, "approved_until": None},
+        # Nothing of it is signed or changed: the policies come before PEM, digests and escorts are looked at.
+        "IssueSensorCertificate": {"certificate_request": "none"},
+        "RecordSensorCertificate": {"certificate_pem": "none"},
+        "RevokeSensorCertificate": {"sha256": bytes(32), "reason": "lost"},
+        "ApprovePlacement": {"place": place, "start_time": _ago(0), "end_time": _ago(-24)},
+        "EndPlacement": {"placement_id": str(uuid4())},
+        "RecordSurvey": {
+            **{"place": place, "work_time": _ago(1), "work_order": "4711", "escort_id": str(uuid4())}
+        },
         "SetGroupLimit": {
             "limit": {
                 **{"agency_ori": facts["agency_ori"], "sensor_group": "bridge"},

@@ -26,6 +26,7 @@ from services.cli.options import new_request_id
 from services.cli.output import Output
 from services.cli.question import write_receipts
 from services.cli.sensor import approve_deployment, register_sensor
+from services.cli.sensor_certificate import certified_here
 from services.cli.sensor_channel import sensor_channel
 from services.cli.session import Session
 from services.cli.tokens import token_source
@@ -118,9 +119,11 @@ class Story:
         )
         await register_sensor(coordinator, sensor)
         await approve_deployment(coordinator, SENSOR_ID)
+        issued = await certified_here(coordinator, SENSOR_ID)
         roles = ", ".join(person.role for person in cast.PEOPLE)
         self._say(
-            f"The coordinator enrolled {len(cast.PEOPLE)} people ({roles}) and approved sensor {SENSOR_ID}."
+            f"The coordinator enrolled {len(cast.PEOPLE)} people ({roles}) and approved sensor {SENSOR_ID}, "
+            f"which comes with a certificate of its own until {issued.end_time.ToDatetime():%Y-%m-%d}."
         )
 
     async def _upload_hot_list(self) -> None:

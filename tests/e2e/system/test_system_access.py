@@ -33,6 +33,7 @@ from services.cli.demo.material import leads_file
 from services.cli.locate import locate
 from services.cli.options import new_request_id
 from services.cli.sensor import approve_deployment, register_sensor
+from services.cli.sensor_certificate import recorded
 from services.cli.session import Session
 from services.cli.tokens import token_source
 from services.cli.words import CERTIFICATION, ROLE
@@ -141,6 +142,7 @@ async def _furnished(folder: Path, callers: Callers, people: dict[str, Principal
         await _person(session, "other-head", "statewide-coordinator", OTHER_ORI, "another.illinois.gov")
         await register_sensor(session, _camera())
         await approve_deployment(session, CAMERA)
+        await recorded(session, CAMERA, DevelopmentAuthority(folder / "pki").sensor(CAMERA).cert_file)
     async with Session(locate(folder), token_source(folder, "uploader"), on_wait=print) as session:
         hot_list_id, upload_id = await _listed(session, folder)
     facts = {
