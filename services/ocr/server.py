@@ -85,18 +85,28 @@ class OcrServicer(ModelRpcs, OcrServiceServicer):
     ) -> AsyncIterator[pb.RecognizeStreamResponse]:
         """See ocr_service.proto."""
         sensor_id = require_sensor(context, self._sensors)
-        stopping = stopping_of(context)
+        recognized = self._recognized(requests, sensor_id, context)
+        async with (
+            aclosing(recognized),
+            aclosing(while_certified(recognized, context, self._sensors)) as given,
+        ):
+            async for answer in given:
+                yield answer
+        if stopping_of(context).is_set():
+            raise StoppingError("the service is stopping; open the stream again")
 
+    async def _recognized(
+        self, requests: AsyncIterator[pb.RecognizeStreamRequest], sensor_id: str, context: Context
+    ) -> AsyncGenerator[pb.RecognizeStreamResponse]:
+        stopping = stopping_of(context)
         requests, options = await wire_video.begun(requests, stopping)
         if options is None:
             answers = self._single_frames(requests, sensor_id, context, stopping)
         else:
             answers = self._video_frames(requests, sensor_id, context, options)
-        async with aclosing(answers), aclosing(while_certified(answers, context, self._sensors)) as given:
-            async for answer in given:
+        async with aclosing(answers):
+            async for answer in answers:
                 yield answer
-        if stopping.is_set():
-            raise StoppingError("the service is stopping; open the stream again")
 
     def _single_frames(
         self,
