@@ -16,6 +16,7 @@ from alpr.audit.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_
 from alpr.audit.v1.log_query_service_pb2_grpc import add_LogQueryServiceServicer_to_server
 from alpr.audit.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from alpr.audit.v1.log_witness_service_pb2_grpc import add_LogWitnessServiceServicer_to_server
+from alpr.audit.v1.office_service_pb2_grpc import add_OfficeServiceServicer_to_server
 from alpr.audit.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from alpr.audit.v1.sensor_certificate_service_pb2_grpc import add_SensorCertificateServiceServicer_to_server
 from alpr.audit.v1.sensor_placement_service_pb2_grpc import add_SensorPlacementServiceServicer_to_server
@@ -37,6 +38,7 @@ from services.audit.app_group_limits import GroupLimits
 from services.audit.app_log import Log
 from services.audit.app_log_query import LogQuestions, Unfinishing, reconcile
 from services.audit.app_look_back import LookBacks
+from services.audit.app_office import Offices
 from services.audit.app_placements import Placements
 from services.audit.app_policy import Explainer
 from services.audit.app_record import Recorder
@@ -66,6 +68,7 @@ from services.audit.server_documents import DocumentServicer
 from services.audit.server_escorts import EscortServicer
 from services.audit.server_governance import GovernanceServicer
 from services.audit.server_log_query import LogQueryServicer
+from services.audit.server_office import OfficeServicer
 from services.audit.server_people import AccountServicer
 from services.audit.server_policy import PolicyServicer
 from services.audit.server_records import ContractServicer, IncidentServicer, SupportServicer
@@ -81,6 +84,7 @@ from services.audit.store_documents import DocumentStore
 from services.audit.store_escorts import EscortStore
 from services.audit.store_log import LogStore
 from services.audit.store_log_query import LogQueryStore
+from services.audit.store_office import OfficeStore
 from services.audit.store_placements import PlacementStore
 from services.audit.store_records import ContractStore, IncidentStore, SupportStore
 from services.audit.store_scope import ScopeStore
@@ -178,13 +182,15 @@ class _Core:
 
 
 def _add_people(builder: ServerBuilder, core: _Core, issuer: str) -> None:
-    """Adds people and where they belong: accounts, units."""
+    """Adds people and where they belong: accounts, units, the office at their head."""
     gate, actor, accounts, clock = core.gate, core.actor, core.accounts, core.clock
     units = UnitStore(core.pool)
     kept = Accounts(gate, actor, app_accounts.People(accounts, units), clock, issuer)
     builder.add("alpr.audit.v1.AccountService", add_AccountServiceServicer_to_server, AccountServicer(kept))
     unit = UnitServicer(Units(gate, actor, units, accounts, clock))
     builder.add("alpr.audit.v1.UnitService", add_UnitServiceServicer_to_server, unit)
+    office = OfficeServicer(Offices(gate, actor, OfficeStore(core.pool), accounts, clock))
+    builder.add("alpr.audit.v1.OfficeService", add_OfficeServiceServicer_to_server, office)
 
 
 def _add_sensors(builder: ServerBuilder, core: _Core, registry: Registry, sensors: SensorStore) -> None:

@@ -70,6 +70,10 @@ class UnitNotFoundError(NotFoundError):
     """The agency has no such unit."""
 
 
+class OfferNotFoundError(NotFoundError):
+    """There is no such offer of the office to the caller."""
+
+
 class EscortNotFoundError(NotFoundError):
     """There is no such escort, or it is another's."""
 

@@ -25,6 +25,7 @@ from services.audit.core.registry import Agency
 from services.audit.errors import AccountExistsError, AgencyExistsError
 from services.audit.live_settings import LiveSettings
 from services.audit.store_reader import AnyConnection, Reader
+from services.common.errors import WrongStateError
 from services.common.pg import Pool, transaction
 
 _ACCOUNT = """
@@ -91,7 +92,7 @@ _USE = """
 """
 _GRANT = """
     INSERT INTO audit.account_role (account_id, role, intent_id) VALUES ($1::uuid, $2, $3::uuid)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (account_id, role) DO NOTHING
 """
 _REVOKE = "DELETE FROM audit.account_role WHERE account_id = $1::uuid AND role = $2"
 _CERTIFY = """
@@ -190,10 +191,18 @@ class AccountStore(Reader):
         await self._fetchval(_USE, account_id, moment)
 
     async def grant(self, intent_id: str, account_id: str, role: Role) -> None:
-        """Gives the role; nothing happens when it is held."""
+        """Gives the role; nothing happens when it is held.
+
+        Raises:
+            WrongStateError: The agency has its statewide coordinator (III.A).
+        """
         async with self._changing(intent_id) as connection:
             if connection:
-                await connection.execute(_GRANT, account_id, role.value, intent_id)
+                try:
+                    await connection.execute(_GRANT, account_id, role.value, intent_id)
+                except asyncpg.UniqueViolationError:
+                    msg = "the agency has its statewide coordinator, who hands the office over"
+                    raise WrongStateError(msg, metadata={"clauses": "III.A"}) from None
 
     async def revoke(self, intent_id: str, account_id: str, role: Role) -> None:
         """Takes the role; nothing happens when it is not held."""

@@ -25,6 +25,7 @@ from services.cli import (
     log_query,
     model,
     motor_carrier,
+    office,
     patrol,
     policy,
     records,
@@ -66,6 +67,7 @@ for command in (up, demo, bootstrap, token, capture, read, watch, purposes):
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(account.app, name="account")
 app.add_typer(unit.app, name="unit")
+app.add_typer(office.app, name="office")
 app.add_typer(policy.app, name="policy")
 app.add_typer(document.app, name="document")
 app.add_typer(escort.app, name="escort")

@@ -57,6 +57,11 @@ def _people(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
         "RegisterUnit": {
             "unit": {"agency_ori": facts["agency_ori"], "code": f"D-{mark}", "name": "District", "kind": 1}
         },
+        "OfferOffice": {
+            "offer": {
+                **{"successor_account_id": facts["vendor_id"], "official": "O", "document_sha256": bytes(32)},
+            }
+        },
         "AppointCoordinator": {
             **{"agency_ori": facts["agency_ori"], "code": facts["unit"]},
             "appointment": {

@@ -20,11 +20,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
+from alpr.audit.v1 import office_service_pb2 as office_pb
 from alpr.audit.v1 import settings_service_pb2 as settings_pb
 from alpr.audit.v1 import unit_service_pb2 as unit_pb
 from alpr.audit.v1.account_service_pb2_grpc import AccountServiceStub
 from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from alpr.audit.v1.governance_service_pb2_grpc import GovernanceServiceStub
+from alpr.audit.v1.office_service_pb2_grpc import OfficeServiceStub
 from alpr.audit.v1.settings_service_pb2_grpc import SettingsServiceStub
 from alpr.audit.v1.unit_service_pb2_grpc import UnitServiceStub
 from alpr.type.v1 import justification_pb2
@@ -98,6 +100,7 @@ class RunningAudit:
     user_target: str = ""
     _channels: list[grpc.aio.Channel] = field(default_factory=list)
     _services: dict[str, grpc.aio.Channel] = field(default_factory=dict)
+    _head: str = COORDINATOR
     _units: set[tuple[str, str]] = field(default_factory=lambda: {(ORI, "HQ"), (ORI, "D1")})
 
     def service(self, stub: Callable[[grpc.aio.Channel], _Stub], name: str = "search") -> _Stub:
@@ -115,7 +118,7 @@ class RunningAudit:
         return stub(self._services[""])
 
     def token(self, subject: str, **claims: Any) -> str:
-        return self.issuer.token(subject, **claims)
+        return self.issuer.token(self._head if subject == COORDINATOR else subject, **claims)
 
     def bearer(self, subject: str) -> tuple[tuple[str, str]]:
         return (bearer(self.token(subject)),)
@@ -154,7 +157,13 @@ class RunningAudit:
         made = (await stub.CreateAccount(request, metadata=metadata)).account
         for kind in certifications:
             await self.certify(made.account_id, kind, timedelta(days=300))
-        for role in set(roles) - {pb.ROLE_WORK_UNIT_COORDINATOR}:
+        heads = pb.ROLE_STATEWIDE_COORDINATOR in roles and agency_ori == ORI
+        granted = (
+            set(roles)
+            - {pb.ROLE_WORK_UNIT_COORDINATOR}
+            - ({pb.ROLE_STATEWIDE_COORDINATOR} if heads else set())
+        )
+        for role in granted or ({pb.ROLE_USER} if heads else set()):
             grant = account_pb.GrantRoleRequest(
                 request_id=request_id(), account_id=made.account_id, role=role
             )
@@ -164,7 +173,19 @@ class RunningAudit:
         if enable:
             change = account_pb.EnableAccountRequest(request_id=request_id(), account_id=made.account_id)
             await stub.EnableAccount(change, metadata=metadata)
-        return Officer(self, subject, made.account_id)
+        officer = Officer(self, subject, made.account_id)
+        if heads:
+            await self._take_office(officer, only=not granted)
+        return officer
+
+    async def _take_office(self, officer: Officer, *, only: bool) -> None:
+        """The officer takes the office; `only` leaves no role but that."""
+        if only:  # whoever is to hold it is enabled, and nobody is enabled without a role
+            request = account_pb.RevokeRoleRequest(
+                request_id=request_id(), account_id=officer.account_id, role=pb.ROLE_USER
+            )
+            await self.people(AccountServiceStub).RevokeRole(request, metadata=self.bearer(COORDINATOR))
+        await self.hand_over(officer)
 
     async def head_of(self, ori: str, *roles: pb.Role.ValueType) -> Officer:
         """The statewide coordinator of a new agency, with these roles besides, made by ours."""
@@ -177,19 +198,35 @@ class RunningAudit:
         )
 
     async def unit(self, ori: str, code: str) -> None:
-        """Sees to it that the unit is registered; of our agency, with the statewide coordinator in charge."""
+        """Sees to it that the unit is registered; of our agency, that somebody coordinates it."""
         if (ori, code) in self._units:
             return
         made = unit_pb.Unit(agency_ori=ori, code=code, name=f"Unit {code}", kind=unit_pb.UNIT_KIND_DISTRICT)
         request = unit_pb.RegisterUnitRequest(request_id=request_id(), unit=made)
-        metadata = self.bearer(COORDINATOR)
-        with contextlib.suppress(grpc.aio.AioRpcError):  # another replica's tests have registered it
-            await self.people(UnitServiceStub).RegisterUnit(request, metadata=metadata)
-        if ori == ORI:
+        stub, metadata = self.people(UnitServiceStub), self.bearer(COORDINATOR)
+        with contextlib.suppress(grpc.aio.AioRpcError):  # it is there already
+            await stub.RegisterUnit(request, metadata=metadata)
+        units = (await stub.ListUnits(unit_pb.ListUnitsRequest(page_size=500), metadata=metadata)).units
+        if ori == ORI and not any(one.served for one in units if one.code == code):
             own = account_pb.GetAccountRequest()
             answer = await self.people(AccountServiceStub).GetAccount(own, metadata=metadata)
             await self.appoint(answer.account.account_id, code)
         self._units.add((ori, code))
+
+    async def hand_over(self, successor: Officer) -> None:
+        """The successor takes the office of our statewide coordinator, and is COORDINATOR from now on."""
+        offer = office_pb.OfficeOffer(
+            successor_account_id=successor.account_id,
+            official="Deputy Director, DOP",
+            document_sha256=bytes(32),
+        )
+        request = office_pb.OfferOfficeRequest(request_id=request_id(), offer=offer)
+        stub = self.people(OfficeServiceStub)
+        offered = (await stub.OfferOffice(request, metadata=self.bearer(COORDINATOR))).offer
+        accept = office_pb.AcceptOfficeRequest(request_id=request_id(), offer_id=offered.offer_id)
+        await stub.AcceptOffice(accept, metadata=successor.metadata)
+        self._head = successor.subject
+        self._units = {one for one in self._units if one[0] != ORI}
 
     async def appoint(self, account_id: str, code: str, ori: str = ORI) -> None:
         """The unit's commander appoints the account's holder to coordinate it."""
@@ -286,6 +323,8 @@ def settings_for(
         tls_cert=made.cert_file,
         tls_key=made.key_file,
         tls_ca=made.ca_file,
+        sensor_ca=tls.sensor_ca_file,
+        sensor_ca_key_file=tls.sensor_ca_key_file,
         shutdown_grace_seconds=2,
         database_url=database.url("audit_app"),
         oidc_issuer=issuer.iss,

@@ -136,8 +136,9 @@ async def test_whom_a_commander_appoints_is_on_record_with_commander_and_documen
     intent = (await last_entry(audit))["subject"]
     rows = await fetch(
         audit.database.admin_url,
-        "SELECT name, value FROM audit.log_field WHERE log_index = "
-        f"(SELECT log_index FROM audit.log_field WHERE name = 'entry_id' AND value = '{intent}')",
+        "SELECT name, value FROM audit.log_field WHERE log_index ="
+        " (SELECT log_index FROM audit.log_field WHERE name = 'entry_id' AND value = $1)",
+        intent,
     )
     entry = {row["name"]: row["value"] for row in rows}
     assert (entry["action"], entry["resource"]) == ("unit.appoint", unit.code)
@@ -417,7 +418,8 @@ async def vacancies(audit: RunningAudit, wanted: str) -> list[str]:
         " JOIN audit.log_field AS number ON number.log_index = act.log_index"
         "  AND number.name = 'detail.enabled_accounts'"
         " JOIN audit.log_leaf AS leaf ON leaf.log_index = act.log_index"
-        f" WHERE act.value = 'unit.vacant' AND unit.value = '{wanted}'"
-        f" AND leaf.record_time > '{since.isoformat()}'",
+        " WHERE act.value = 'unit.vacant' AND unit.value = $1 AND leaf.record_time > $2",
+        wanted,
+        since,
     )
     return [row["value"] for row in rows]

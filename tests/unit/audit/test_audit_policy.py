@@ -43,6 +43,7 @@ SENSORS = {
     f"sensor.{act}" for act in ("register", "approve", "suspend", "place", "survey", "certify", "revoke")
 }
 EVERYBODY = {
+    "office.get",
     "setting.list",
     "agency.list",
     "sensor.list",
@@ -53,7 +54,7 @@ EVERYBODY = {
 }
 READERS = {"document.readers"}
 INCIDENTS = {f"incident.{act}" for act in ("open", "tell", "close", "list")}
-UNITS = {"unit.register", "unit.appoint", "unit.end"}
+UNITS = {"unit.register", "unit.appoint", "unit.end", "office.offer"}
 SUPPORT = {f"support.{act}" for act in ("request", "close", "list")}
 ESCORTS = {"escort.begin", "escort.cut", "escort.list"}
 HELD = {"question.held", "question.heldimage"}
@@ -447,6 +448,18 @@ def test_a_coordinator_keeps_the_accounts_of_the_own_unit_while_its_commanders_a
     assert clauses(coordinator, "account.enable", replace(OWN, coordinator="")) == ("III.C.1",)
     assert clauses(coordinator, "account.create", replace(OWN, coordinator="account-2")) == ("III.C.1",)
     assert not clauses(person(Role.STATEWIDE_COORDINATOR), "account.enable", replace(OWN, coordinator=""))
+
+
+@pytest.mark.clause("III.A", "III.D.1", "IV.A.4", "III.B.3.g")
+def test_the_office_is_taken_by_whom_it_was_offered_to_with_every_certification() -> None:
+    to_him, to_another = replace(OWN, person="account-1"), replace(OWN, person="account-2")
+
+    assert not clauses(person(Role.USER), "office.accept", to_him)
+    assert not clauses(person(), "office.accept", to_him)
+    assert clauses(person(Role.USER), "office.accept", to_another) == ("III.B.3.l",)
+    assert clauses(person(Role.USER, Role.SYSTEM_ADMINISTRATOR), "office.accept", to_him) == ("III.B.3.g",)
+    for kind, clause in ((CertificationKind.ALPR_TRAINING, "III.D.1"), (CertificationKind.LEADS, "IV.A.4")):
+        assert clauses(person(Role.USER, without=kind), "office.accept", to_him) == (clause,)
 
 
 @pytest.mark.clause("III.A", "III.C.2.a")
