@@ -91,6 +91,9 @@ client-node: setup ## build the Node package for other agencies into dist (quick
 oidc-provider: setup ## install the identity provider that tests sign in at (quick when nothing changed)
 	@sh tools/oidc_provider.sh
 
+images: ## build the container images: make images PYTHON_IMAGE=name@sha256:... [BUILDER=docker] [TAG=x]
+	@deploy/images/build.sh
+
 clean: ## remove what tools and builds left, but not .venv and .assets
 	@rm -rf gen dist client/node/dist client/node/src/gen .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -not -path './.venv/*' -not -path '*/node_modules/*' -prune -exec rm -rf {} +

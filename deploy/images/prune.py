@@ -1,0 +1,41 @@
+"""Leaves of an installed platewarden what one image runs: `prune.py FOLDER audit`.
+
+The development services are in no image, least of all the issuer that takes anybody's word. `admin` migrates
+every schema and founds a system, so it keeps audit and everybody's SQL.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+_SERVICES = {"ocr", "matcher", "search", "audit", "alerts", "witness"}
+
+
+def kept(image: str) -> set[str]:
+    """Folders of `services` that the image needs whole.
+
+    Raises:
+        ValueError: There is no such image.
+    """
+    if image not in _SERVICES | {"admin"}:
+        raise ValueError(f"there is no image {image}")
+    return {"common", "audit" if image == "admin" else image}
+
+
+def prune(folder: Path, image: str) -> None:
+    """Removes from `folder` what `image` does not run."""
+    keep = kept(image)
+    shutil.rmtree(folder / "platewarden_client")
+    for one in (folder / "services").iterdir():
+        if not one.is_dir() or one.name in keep:
+            continue
+        for part in one.iterdir():
+            if image == "admin" and part.name == "sql":
+                continue
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
+        if not any(one.iterdir()):
+            one.rmdir()
+
+
+if __name__ == "__main__":
+    prune(Path(sys.argv[1]), sys.argv[2])
