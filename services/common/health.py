@@ -22,6 +22,10 @@ log = structlog.get_logger()
 HealthCheck = Callable[[], Awaitable[None]]
 """Returns when the service can do its work; raises when it cannot."""
 
+LIVE: Final = "live"
+"""Name under which the process serves for as long as it answers: what else it needs may be away, and no restart
+would bring it back."""
+
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN: Final = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
@@ -31,7 +35,7 @@ class Health(health_pb2_grpc.HealthServicer):
     """One state for the process and all of its services: they share database and fate."""
 
     def __init__(self, services: Collection[str], stopping: Stopping) -> None:
-        self._services = frozenset(services) | {""}
+        self._services = frozenset(services) | {"", LIVE}
         self._stopping = stopping
         self._serving = False
         self._changed = asyncio.Event()
@@ -83,7 +87,7 @@ class Health(health_pb2_grpc.HealthServicer):
     def _status(self, service: str) -> int:
         if service not in self._services:
             return _UNKNOWN
-        return _SERVING if self._serving else _NOT_SERVING
+        return _SERVING if self._serving or service == LIVE else _NOT_SERVING
 
 
 async def check_once(check: HealthCheck, seconds: float) -> bool:

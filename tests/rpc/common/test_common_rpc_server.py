@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from services.common import server as server_module
 from services.common.errors import NotFoundError, StoppingError, from_rpc_error
+from services.common.health import LIVE
 from services.common.identity import Context
 from services.common.server import PortInUseError, Server, stopping_of
 from services.dev.pki import DevelopmentAuthority
@@ -195,8 +196,9 @@ async def test_a_probe_without_tls_hears_whether_the_process_serves_and_nothing_
         broken.set()
         await server._check()
         after = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
+        live = await stub.Check(health_pb2.HealthCheckRequest(service=LIVE), timeout=5)
 
-    assert (before.status, after.status) == (SERVING, NOT_SERVING)
+    assert (before.status, after.status, live.status) == (SERVING, NOT_SERVING, SERVING)
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
