@@ -158,3 +158,24 @@ def test_the_motor_carrier_safety_permits_need_a_key_of_their_own(
     assert settings.mcs_permit_key() != settings.permit_key()
     with pytest.raises(ConfigError, match="PW_MCS_PERMIT_KEY_FILE must hold another key"):
         AuditSettings.from_environment().mcs_permit_key()
+
+
+@pytest.mark.clause("III.B.3.h")
+def test_the_key_of_the_sensor_authority_is_its_own_or_the_service_does_not_start(
+    environment: pytest.MonkeyPatch, tls: DevelopmentAuthority
+) -> None:
+    assert AuditSettings.from_environment().sensor_authority() is None
+    for ca, key in (
+        (None, tls.sensor_ca_key_file),
+        (tls.sensor_ca_file, tls.service("audit").key_file),
+        (tls.sensor_ca_file, tls.ca_file),
+    ):
+        environment.delenv("PW_SENSOR_CA", raising=False)
+        if ca is not None:
+            environment.setenv("PW_SENSOR_CA", str(ca))
+        environment.setenv("PW_SENSOR_CA_KEY_FILE", str(key))
+        with pytest.raises(ConfigError, match="PW_SENSOR_CA_KEY_FILE"):
+            AuditSettings.from_environment().sensor_authority()
+    environment.setenv("PW_SENSOR_CA_KEY_FILE", str(tls.sensor_ca_key_file))
+
+    assert AuditSettings.from_environment().sensor_authority() is not None
