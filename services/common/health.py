@@ -23,7 +23,7 @@ HealthCheck = Callable[[], Awaitable[None]]
 """Returns when the service can do its work; raises when it cannot."""
 
 LIVE: Final = "live"
-"""Name under which the process serves for as long as it answers: what else it needs may be away, and no restart
+"""Name under which the process serves as long as it answers: what it needs may be away, and no restart
 would bring it back."""
 
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
