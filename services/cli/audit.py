@@ -55,6 +55,10 @@ def export(
     of_case: Annotated[
         str, typer.Option("--of-case", help="Open whole entries of this case only; complete for it.")
     ] = "",
+    counted: Annotated[
+        bool,
+        typer.Option("--counted", help="Open only what a transparency report counts."),
+    ] = False,
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -66,7 +70,9 @@ def export(
     """
 
     async def work(session: Session, output: Output) -> None:
-        request = pb.ExportLogRequest(first_index=first_index, account_id=account, case_number=of_case)
+        request = pb.ExportLogRequest(
+            first_index=first_index, account_id=account, case_number=of_case, counted_only=counted
+        )
         entries = await export_log(session, out, request)
         output.result({"file": str(out), "entries": entries}, f"{entries:,} entries in {out}")
 

@@ -26,6 +26,8 @@ from alpr.audit.v1 import settings_service_pb2 as settings_pb
 from alpr.audit.v1 import settings_service_pb2_grpc as settings_rpc
 from alpr.audit.v1 import support_service_pb2 as support_pb
 from alpr.audit.v1 import support_service_pb2_grpc as support_rpc
+from alpr.audit.v1 import transparency_service_pb2 as transparency_pb
+from alpr.audit.v1 import transparency_service_pb2_grpc as transparency_rpc
 from alpr.audit.v1 import unit_service_pb2 as unit_pb
 from alpr.audit.v1 import unit_service_pb2_grpc as unit_rpc
 from alpr.matcher.v1 import scope_service_pb2 as scope_pb
@@ -173,6 +175,13 @@ LISTS = {
         "ListMaintenance",
         health_pb.ListMaintenanceRequest,
         "notices",
+    ),
+    "transparency_reports": PagedList(
+        "audit",
+        transparency_rpc.TransparencyServiceStub,
+        "ListReports",
+        transparency_pb.ListReportsRequest,
+        "reports",
     ),
     "models": PagedList(
         "ocr_people", model_rpc.OcrServiceStub, "ListModels", model_pb.ListModelsRequest, "versions"

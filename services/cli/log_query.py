@@ -1,4 +1,4 @@
-"""`platewarden audit list`, `disclose`, `redact`, `unfinished`, `consistency`: the log is asked itself."""
+"""`platewarden audit list`, `mine`, `disclose`, `redact`, `unfinished`, `consistency`: the log is asked."""
 
 import hashlib
 import json
@@ -22,6 +22,19 @@ from services.cli.session import Session
 from services.common.tlog import Note, NoteError
 
 EntryId = Annotated[str, typer.Argument(help="Id of the entry; `audit list` and every receipt show it.")]
+EntryKind = Annotated[
+    str, typer.Option("--entry-kind", help="query, refusal, intent, outcome, event or genesis.")
+]
+_SHOWN_OF_MINE = (
+    "record_time",
+    "kind",
+    "action",
+    "case_number",
+    "purpose",
+    "question",
+    "result",
+    "row_count",
+)
 _SHOWN = ("record_time", "kind", "action", "actor", "case_number", "result", "entry_id")
 
 
@@ -33,8 +46,9 @@ def entries(
     account: Annotated[str, typer.Option("--account", help="Entries of this account only.")] = "",
     of_case: Annotated[str, typer.Option("--of-case", help="Entries of this case number only.")] = "",
     action: Annotated[str, typer.Option("--action", help='For instance "question.reads".')] = "",
-    entry_kind: Annotated[
-        str, typer.Option("--entry-kind", help="query, refusal, intent, outcome, event or genesis.")
+    entry_kind: EntryKind = "",
+    plate: Annotated[
+        str, typer.Option("--plate", help="Questions that named this plate, or a pattern with it.")
     ] = "",
 ) -> None:
     """Entries of the log, newest first (for auditors). A question like any other, with case and purpose."""
@@ -49,6 +63,7 @@ def entries(
             kind=entry_kind,
             page_size=min(page.limit, 500),
             page_token=page.token,
+            plate=plate,
         )
         window.set_in(request)
         stub = rpc.LogQueryServiceStub(session.channel("audit"))
@@ -57,18 +72,54 @@ def entries(
         if output.as_json:
             output.json_line(answer)
             return
-        show_notice(answer, output)
-        output.table(answer.entries, folded("place", *_SHOWN), map(_row, answer.entries))
-        show_record(answer, f"{len(answer.entries)} entries", output)
-        if answer.next_page_token:
-            output.note(f"There are more: --page {answer.next_page_token}")
+        _show(answer, _SHOWN, output)
 
     asked.run(work)
 
 
-def _row(entry: log_pb.LogEntry) -> list[str]:
-    values = {one.name: one.value for one in entry.fields}
-    return [str(entry.log_index), *(values.get(name, "") for name in _SHOWN)]
+@with_options
+def mine(
+    window: Window,
+    page: Page,
+    action: Annotated[str, typer.Option("--action", help='For instance "question.reads".')] = "",
+    entry_kind: EntryKind = "",
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """What your own account asked, tried and did, newest first; nobody needs a case number for that."""
+
+    async def work(session: Session, output: Output) -> None:
+        request = pb.ListOwnEntriesRequest(
+            request_id=new_request_id(),
+            action=action,
+            kind=entry_kind,
+            page_size=min(page.limit, 500),
+            page_token=page.token,
+        )
+        window.set_in(request)
+        stub = rpc.LogQueryServiceStub(session.channel("audit"))
+        answer: pb.ListOwnEntriesResponse = await session.call(stub.ListOwnEntries, request)
+        if output.as_json:
+            output.json_line(answer)
+            return
+        _show(answer, _SHOWN_OF_MINE, output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+def _show(
+    answer: pb.ListEntriesResponse | pb.ListOwnEntriesResponse, columns: tuple[str, ...], output: Output
+) -> None:
+    def row(entry: log_pb.LogEntry) -> list[str]:
+        values = {one.name: one.value for one in entry.fields}
+        return [str(entry.log_index), *(values.get(name, "") for name in columns)]
+
+    show_notice(answer, output)
+    output.table(answer.entries, folded("place", *columns), map(row, answer.entries))
+    show_record(answer, f"{len(answer.entries)} entries", output)
+    if answer.next_page_token:
+        output.note(f"There are more: --page {answer.next_page_token}")
 
 
 @with_options
@@ -200,6 +251,7 @@ def _digest(document: Path) -> str:
 
 COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("list", entries),
+    ("mine", mine),
     ("disclose", disclose),
     ("redact", redact),
     ("unfinished", unfinished),

@@ -129,15 +129,16 @@ def csv_of(report: Mapping[str, Any]) -> bytes:
 
 def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     for measure in report["measures"]:
-        yield measure["name"], "", "TOTAL", _count(measure["total"])
+        yield measure["name"], "", "TOTAL", count_text(measure["total"])
         for part in measure["breakdowns"]:
             for row in part["rows"]:
-                yield measure["name"], part["by"], row["name"], _count(row["count"])
+                yield measure["name"], part["by"], row["name"], count_text(row["count"])
     for name, count in report["purges"].items():
-        yield "purges", "", name, _count(count)
+        yield "purges", "", name, count_text(count)
 
 
-def _count(count: int | None) -> str:
+def count_text(count: int | None) -> str:
+    """The number, or that it is withheld."""
     return WITHHELD if count is None else str(count)
 
 
@@ -194,14 +195,14 @@ def html_of(report: Mapping[str, Any]) -> bytes:
 def _section(measure: Mapping[str, Any]) -> str:
     title = escape(_TITLES[measure["name"]])
     tables = [_table(part) for part in measure["breakdowns"]]
-    return "\n".join((f"<h2>{title}: {_count(measure['total'])}</h2>", *tables))
+    return "\n".join((f"<h2>{title}: {count_text(measure['total'])}</h2>", *tables))
 
 
 def _table(part: Mapping[str, Any]) -> str:
     head = f'<tr><th scope="col">{escape(_BY[part["by"]])}</th><th scope="col" class="count">Number</th></tr>'
     # Rows of zero are in the JSON and the CSV; a page of them is no use to a reader.
     rows = [
-        f'<tr><td>{escape(row["name"])}</td><td class="count">{_count(row["count"])}</td></tr>'
+        f'<tr><td>{escape(row["name"])}</td><td class="count">{count_text(row["count"])}</td></tr>'
         for row in part["rows"]
         if row["count"] != 0
     ]

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "ListHotListVersions": "hot_lists/lists/",
     "ListHotLists": "hot_lists/lists/",
     "ListLocalEntries": "hot_lists/local/",
+    "ListOwnEntries": "log.jsonl",
     "ListQuarantinedUploads": "hot_lists/quarantined/",
     "ListSubscriptions": "alerts/subscriptions/",
     "ListUnfinished": "log.jsonl",
