@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -35,20 +36,29 @@ class Turn:
     every_seconds: float
 
 
+class Shifts(Protocol):
+    """Where it is put on record that a camera stands elsewhere."""
+
+    async def record(self, moved: Sequence[NewNotice], moment: datetime) -> None:
+        """Returns when all of them are on record; repeating it is harmless. Raises AuditUnavailableError."""
+
+
 class MaintenanceJudge:
     """Looks at all sensors in turn; of all replicas, one does."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a judgement needs
         self,
         store: SensorHealthStore,
         registry: SensorRegistry,
         finder: FactFinder,
+        shifts: Shifts,
         clock: Clock,
         turn: Turn,
     ) -> None:
         self._store = store
         self._registry = registry
         self._finder = finder
+        self._shifts = shifts
         self._clock = clock
         self._process_id = turn.process_id
         self._every = turn.every_seconds
@@ -70,6 +80,7 @@ class MaintenanceJudge:
         Raises:
             SensorsUnknownError: The registry cannot be reached.
             StorageUnavailableError: The database did not answer.
+            AuditUnavailableError: That a camera moved is not in the log; nothing was opened or cleared.
         """
         sensors = self._registry.everyone()
         if not await self._store.may_judge(self._process_id, int(3 * self._every) + 1):
@@ -80,6 +91,9 @@ class MaintenanceJudge:
         opened, cleared = _changes(sensors, [findings(one, now) for one in facts], known)
         if not opened and not cleared:
             return 0
+        # Before the notice: when this process dies in between, the next turn records the same once more.
+        if moved := [one for one in opened if one.kind is Kind.MOVED]:
+            await self._shifts.record(moved, now)
         changed = await self._store.change(opened, cleared, now)
         log.info("maintenance_changed", opened=len(opened), cleared=len(cleared))
         return changed

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import grpc
 
+from alpr.audit.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from alpr.audit.v1.health_service_pb2_grpc import HealthServiceStub
 from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
 from alpr.search.v1 import sensor_health_service_pb2
@@ -23,6 +24,7 @@ from services.search.maintenance import MaintenanceJudge, Turn
 from services.search.sensor_facts import FactFinder
 from services.search.sensor_notes import SensorNotes
 from services.search.server_sensor_health import SensorHealthServer
+from services.search.shift_events import ShiftEvents
 from services.search.store_sensor_health import SensorHealthStore
 
 _SERVICE = sensor_health_service_pb2.DESCRIPTOR.services_by_name["SensorHealthService"].full_name
@@ -66,7 +68,9 @@ async def open_sensor_health(
     registry = SensorRegistry(SensorServiceStub(channel), clock)
     finder = FactFinder(store)
     notes = SensorNotes(store, registry, clock, process_id)
-    judge = MaintenanceJudge(store, registry, finder, clock, Turn(process_id, settings.health_seconds))
+    shifts = ShiftEvents(AuthorizationServiceStub(channel), settings.audit_timeout_seconds)
+    turn = Turn(process_id, settings.health_seconds)
+    judge = MaintenanceJudge(store, registry, finder, shifts, clock, turn)
     leases = Leases(HealthServiceStub(channel), clock, settings.audit_timeout_seconds)
     health = SensorHealth(
         acts=acts, leases=leases, registry=registry, store=store, finder=finder, clock=clock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,10 +23,11 @@ from services.common.errors import AuditUnavailableError, SensorsUnknownError, f
 from services.common.wire import to_timestamp
 from services.search.core.reads import AppendResult, NewRead
 from services.search.core.sensor_activity import hour_of
+from services.search.core.sensor_health import Kind
 from services.search.maintenance import MaintenanceJudge, Turn
 from services.search.sensor_facts import FactFinder
 from services.search.sensor_notes import SensorNotes
-from services.search.store_sensor_health import SensorHealthStore
+from services.search.store_sensor_health import NewNotice, SensorHealthStore
 from services.search.wire_append import parse_append
 from tests.support.databases import MigratedDatabase, fetch
 from tests.support.search_kit import ORI, archived_read, now
@@ -52,6 +53,19 @@ class Registry:
 
 
 @dataclass
+class Log:
+    """Takes what moved, or is away."""
+
+    moved: list[str] = field(default_factory=list)
+    away: bool = False
+
+    async def record(self, moved: Sequence[NewNotice], _: datetime) -> None:
+        if self.away:
+            raise AuditUnavailableError("the audit service did not record that a camera moved")
+        self.moved += [one.sensor_id for one in moved]
+
+
+@dataclass
 class Health:
     """Notes and judge of one process over a real database."""
 
@@ -59,6 +73,7 @@ class Health:
     registry: Registry
     notes: SensorNotes
     judge: MaintenanceJudge
+    log: Log
     database: MigratedDatabase
 
 
@@ -68,8 +83,9 @@ async def health(archive_database: MigratedDatabase) -> AsyncIterator[Health]:
         process, store, registry, clock = uuid4(), SensorHealthStore(pool), Registry(), SystemClock()
         notes = SensorNotes(store, registry, clock, process)
         known: Any = registry
-        judge = MaintenanceJudge(store, known, FactFinder(store), clock, Turn(process, 0.01))
-        yield Health(store, registry, notes, judge, archive_database)
+        journal = Log()
+        judge = MaintenanceJudge(store, known, FactFinder(store), journal, clock, Turn(process, 0.01))
+        yield Health(store, registry, notes, judge, journal, archive_database)
 
 
 def a_sensor(**changes: Any) -> sensor_pb2.Sensor:
@@ -158,7 +174,7 @@ async def test_of_two_processes_one_judges_and_the_other_takes_over(health: Heal
     health.registry.sensors[sensor.sensor_id] = sensor
     known: Any = health.registry
     other = MaintenanceJudge(
-        health.store, known, FactFinder(health.store), SystemClock(), Turn(uuid4(), 0.01)
+        health.store, known, FactFinder(health.store), health.log, SystemClock(), Turn(uuid4(), 0.01)
     )
     assert await health.judge.judge() == 1
 
@@ -204,3 +220,27 @@ async def test_nothing_is_shown_while_audit_is_away(world: World) -> None:
 
     for error in (caught.value, watched.value):
         assert from_rpc_error(error).reason == AuditUnavailableError.reason
+
+
+@pytest.mark.clause("III.B.3.e", "IV.C.4")
+async def test_that_a_camera_moved_is_on_record_before_anybody_is_told(health: Health) -> None:
+    elsewhere = read_pb2.Place(latitude=41.5, longitude=-87.904)
+    sensor = a_sensor(place=elsewhere, approved_from=to_timestamp(now() - timedelta(minutes=5)))
+    health.registry.sensors[sensor.sensor_id] = sensor
+    for _ in range(6):
+        health.notes.note(*stored(sensor.sensor_id, now()))
+    await health.notes.flush()
+    health.log.away = True
+    # Whoever judged before may do so for a second more.
+    await asyncio.sleep(1.1)
+
+    with pytest.raises(AuditUnavailableError):
+        await health.judge.judge()
+    untold = sensor.sensor_id not in await health.store.open_kinds()
+    health.log.away = False
+    await health.judge.judge()
+    await health.judge.judge()
+
+    assert untold
+    assert health.log.moved == [sensor.sensor_id]
+    assert Kind.MOVED in (await health.store.open_kinds())[sensor.sensor_id]

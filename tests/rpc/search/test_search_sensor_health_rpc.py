@@ -155,7 +155,7 @@ async def test_a_camera_that_falls_silent_raises_a_notice_that_ends_with_its_nex
     assert notice.description.startswith("No read for 1 h")
 
 
-@pytest.mark.clause("III.B.3.e", "II.C")
+@pytest.mark.clause("III.B.3.e", "II.C", "IV.C.4")
 async def test_a_fixed_camera_whose_reads_come_from_elsewhere_is_said_to_have_moved(house: House) -> None:
     sensor, car = name(), name()
     await house.sensor(sensor)
@@ -172,6 +172,12 @@ async def test_a_fixed_camera_whose_reads_come_from_elsewhere_is_said_to_have_mo
     assert moved.drift_metres == pytest.approx(2224, rel=0.01)
     assert not driven.HasField("drift_metres")
     assert MOVED not in driven.open_kinds
+    told = await fetch(
+        house.database.admin_url,
+        """SELECT two.value FROM audit.log_field AS one JOIN audit.log_field AS two USING (log_index)
+           WHERE one.name = 'action' AND one.value = 'sensor.moved' AND two.name = 'resource'""",
+    )
+    assert [row["value"] for row in told if row["value"] in {sensor, car}] == [sensor]
 
 
 @pytest.mark.clause("III.B.2.c")
