@@ -29,6 +29,7 @@ from services.common.issuers import (
     DEVELOPMENT_PASSWORD_POLICY,
 )
 from services.dev.files import write_secret
+from services.dev.places import DATABASE_FOLDER
 from services.dev.postgres import MARKER
 
 AUDIENCE = "platewarden"
@@ -39,7 +40,6 @@ _KEY_BITS = 2048
 _MOST_SUBJECT_CHARACTERS = 255
 _MOST_BODY_BYTES = 4096
 _MOST_SIGN_INS = 10_000
-DATABASE_FOLDER = "postgres"
 
 
 class IssuerError(Exception):
@@ -61,7 +61,8 @@ class DevelopmentIssuer:
         key_file = folder / "signing-key.pem"
         write_secret(key_file, lambda: RSAKey.generate_key(_KEY_BITS).as_pem(private=True))
         key = RSAKey.import_key(key_file.read_bytes())
-        self._key = RSAKey.import_key(key_file.read_bytes(), {"kid": key.thumbprint(), "use": "sig"})
+        # From the key that is read: to read it once more is to check it once more, which takes long.
+        self._key = RSAKey(key.raw_value, key.original_value, {"kid": key.thumbprint(), "use": "sig"})
         self._sign_ins: dict[str, tuple[int, str]] = {}
 
     @property

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from services.dev.issuer import DATABASE_FOLDER
-
 HOST = "127.0.0.1"
+DATABASE_FOLDER = "postgres"
 DEFAULT_BASE_PORT = 7400
 # Number of each service: people's port and metrics port are 10 and 20 above the one of machines.
 NUMBERS: Mapping[str, int] = MappingProxyType({"audit": 1, "matcher": 2, "search": 3, "alerts": 4, "ocr": 5})

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
@@ -20,10 +20,8 @@ from services.common.client import ClientTls
 from services.common.config import StartError
 from services.common.database import DatabaseError, create_database, database_of, with_database
 from services.common.durable import replace_file
-from services.common.migrate import migrate
 from services.dev.child import Child, LogFile
 from services.dev.datadir import require_ports, taken
-from services.dev.issuer import DevelopmentIssuer
 from services.dev.pki import DevelopmentAuthority, IssuedCertificate
 from services.dev.places import DEFAULT_BASE_PORT, HOST, Places, Ports
 from services.dev.postgres import EmbeddedPostgres, PostgresError
@@ -37,6 +35,9 @@ from services.dev.specs import (
     permit_keys,
     platewarden_stages,
 )
+
+if TYPE_CHECKING:
+    from services.dev.issuer import DevelopmentIssuer
 
 DATABASE = "platewarden"
 _READY_SECONDS = 60.0
@@ -133,6 +134,8 @@ class Supervisor:
         if not self._world.embedded:
             raise StartError("a stack on a database of its own has no development issuer")
         if self._issuer is None:
+            from services.dev.issuer import DevelopmentIssuer  # noqa: PLC0415 - no other command needs it
+
             self._issuer = DevelopmentIssuer(self._places.issuer)  # kept: its key is slow to read
         return self._issuer.token(subject)
 
@@ -226,6 +229,8 @@ class Supervisor:
                 await asyncio.sleep(_DATABASE_PAUSE_SECONDS)
 
     async def _prepare_database(self) -> None:
+        from services.common.migrate import migrate  # noqa: PLC0415 - slow, and few commands need it
+
         self._on_progress("Bringing the schemas up to date")
         url = self._world.database_url
         if not database_of(url):
