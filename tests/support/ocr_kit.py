@@ -47,6 +47,9 @@ from tools import assets
 
 FIXED, MOBILE, SUSPENDED = "i90-mile12-east", "isp-unit-0417", "i57-mile03-north"
 SCALE = "i80-scale-house-1"
+# Portable ones: with a period that is open, and with none.
+PLACED, UNPLACED = "isp-trailer-2", "isp-trailer-3"
+RAMP = read_pb2.Place(latitude=42.3, longitude=-88.4, description="ramp of exit 12")
 SURVEYED = read_pb2.Place(latitude=42.1, longitude=-88.2, description="I-90 at mile 12, eastbound")
 _START = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -179,7 +182,10 @@ def _sensors(tls: DevelopmentAuthority) -> list[sensor_pb2.Sensor]:
         (MOBILE, sensor_pb2.DEPLOYMENT_TYPE_MOBILE, sensor_pb2.DEPLOYMENT_STATUS_APPROVED),
         (SUSPENDED, sensor_pb2.DEPLOYMENT_TYPE_FIXED, sensor_pb2.DEPLOYMENT_STATUS_SUSPENDED),
         (SCALE, sensor_pb2.DEPLOYMENT_TYPE_FIXED, sensor_pb2.DEPLOYMENT_STATUS_APPROVED),
+        (PLACED, sensor_pb2.DEPLOYMENT_TYPE_PORTABLE, sensor_pb2.DEPLOYMENT_STATUS_APPROVED),
+        (UNPLACED, sensor_pb2.DEPLOYMENT_TYPE_PORTABLE, sensor_pb2.DEPLOYMENT_STATUS_APPROVED),
     )
+    period = sensor_pb2.Placement(place=RAMP, start_time=to_timestamp(_START))
     return [
         sensor_pb2.Sensor(
             sensor_id=sensor_id,
@@ -191,6 +197,7 @@ def _sensors(tls: DevelopmentAuthority) -> list[sensor_pb2.Sensor]:
             status=status,
             approved_from=to_timestamp(_START),
             partition=sensor_pb2.PARTITION_MOTOR_CARRIER if sensor_id == SCALE else None,
+            placements=[period] if sensor_id == PLACED else [],
             certificates=[on_record(tls.sensor(sensor_id))],
         )
         for sensor_id, kind, status in kinds

@@ -32,7 +32,19 @@ from services.common.imagecrypt import open_image
 from services.dev.pki import DevelopmentAuthority
 from services.ocr.errors import BadImageError
 from services.ocr.receiver.fetch import PictureFetcher
-from tests.support.ocr_kit import FIXED, MOBILE, SCALE, SURVEYED, SUSPENDED, World, pixels, world
+from tests.support.ocr_kit import (
+    FIXED,
+    MOBILE,
+    PLACED,
+    RAMP,
+    SCALE,
+    SURVEYED,
+    SUSPENDED,
+    UNPLACED,
+    World,
+    pixels,
+    world,
+)
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "ocr"
 SECRET = "s" * 43
@@ -81,7 +93,7 @@ class Camera:
 async def camera(tls: DevelopmentAuthority, tmp_path: Path) -> AsyncIterator[Camera]:
     folder, port = tmp_path / "sensors", free_port()
     folder.mkdir()
-    for sensor_id in (FIXED, MOBILE, SUSPENDED, SCALE):
+    for sensor_id in (FIXED, MOBILE, SUSPENDED, SCALE, PLACED, UNPLACED):
         (folder / sensor_id).write_text(f"{'o' * 40}\n{SECRET}\n")
     more = {"receiver_listen": f"127.0.0.1:{port}", "receiver_secrets_dir": folder, "receiver_megabytes": 1}
     trusted = ssl.create_default_context(cafile=str(tls.ca_file))
@@ -311,6 +323,18 @@ async def test_a_mobile_sensor_is_where_it_says_and_nowhere_when_it_does_not_say
 
     assert (place.latitude, place.longitude) == (41.5, -88.0)
     assert not camera.read().read.HasField("place")
+
+
+@pytest.mark.clause("II.I")
+async def test_a_portable_sensor_that_pushes_is_where_it_was_approved_and_nothing_is_taken_elsewhere(
+    camera: Camera,
+) -> None:
+    status, _ = await camera.push(rekor(), sensor_id=UNPLACED)
+    nothing = not camera.ocr.matcher.reads
+    await camera.push(rekor(), sensor_id=PLACED)
+
+    assert (status, nothing) == (403, True)
+    assert camera.read().read.place == RAMP
 
 
 async def test_a_crop_that_is_sent_is_the_crop_of_the_hit(camera: Camera) -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import cv2
 import grpc
@@ -14,13 +16,17 @@ from alpr.type.v1 import read_pb2
 from services.common.imagecrypt import open_image
 from services.common.readid import read_id_of_frame
 from services.common.wire import to_datetime
+from services.dev.pki import DevelopmentAuthority
 from tests.support.ocr_kit import (
     FIXED,
     MOBILE,
     PHOTOGRAPHED,
+    PLACED,
+    RAMP,
     SCALE,
     SURVEYED,
     SUSPENDED,
+    UNPLACED,
     World,
     error_of,
     frame_of,
@@ -174,6 +180,34 @@ async def test_mobile_sensor_must_say_where_it_was(ocr: World) -> None:
 
     assert refused == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
     assert answer.plates[0].read.place == HERE
+
+
+@pytest.mark.clause("II.I", "III.B.3.e")
+async def test_a_portable_sensor_is_where_it_was_approved_for_that_time_and_nowhere_else(ocr: World) -> None:
+    frame, _ = scene_frame(0)
+
+    answer = await ocr.recognize(frame, sensor_id=PLACED)
+    kept = len(ocr.stored())
+    refused = await error_of(ocr.recognize(frame, sensor_id=UNPLACED))
+
+    assert answer.plates[0].read.place == RAMP
+    assert refused == (grpc.StatusCode.PERMISSION_DENIED, "SENSOR_NOT_APPROVED")
+    assert len(ocr.stored()) == kept
+
+
+@pytest.mark.clause("III.B.3.h")
+async def test_a_frame_with_a_certificate_that_is_not_on_record_is_not_looked_at(
+    ocr: World, tmp_path: Path
+) -> None:
+    frame, _ = scene_frame(0)
+    for name in ("ca.pem", "ca-key.pem"):
+        shutil.copy(ocr.tls.ca_file.with_name(name), tmp_path)
+    another = DevelopmentAuthority(tmp_path).sensor(FIXED)
+
+    refused = await error_of(ocr.stub(another).Recognize(pb.RecognizeRequest(frame=frame)))
+
+    assert refused == (grpc.StatusCode.PERMISSION_DENIED, "CERTIFICATE_NOT_VALID")
+    assert ocr.stored() == []
 
 
 @pytest.mark.clause("III.B.3.e")
