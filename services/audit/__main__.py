@@ -22,12 +22,14 @@ from alpr.audit.v1.sensor_certificate_service_pb2_grpc import add_SensorCertific
 from alpr.audit.v1.sensor_placement_service_pb2_grpc import add_SensorPlacementServiceServicer_to_server
 from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
 from alpr.audit.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
+from alpr.audit.v1.sign_in_service_pb2_grpc import add_SignInServiceServicer_to_server
 from alpr.audit.v1.support_service_pb2_grpc import add_SupportServiceServicer_to_server
 from alpr.audit.v1.transparency_service_pb2_grpc import add_TransparencyServiceServicer_to_server
 from alpr.audit.v1.unit_service_pb2_grpc import add_UnitServiceServicer_to_server
 from services.audit import app_accounts
 from services.audit.app_accounts import Accounts
 from services.audit.app_act import Actor
+from services.audit.app_admission import Admission
 from services.audit.app_agreements import Agreements
 from services.audit.app_authorize import Authorizer, Terms
 from services.audit.app_documents import Documents
@@ -47,6 +49,7 @@ from services.audit.app_registry import Agencies, Sensors
 from services.audit.app_sensor_certificates import CertificateEnds, SensorCertificates
 from services.audit.app_sensor_desk import SensorDesk
 from services.audit.app_settings import Settings
+from services.audit.app_sign_ins import SignIns
 from services.audit.app_standing import Standing
 from services.audit.app_statement import Statements
 from services.audit.app_transparency import Transparency, catalogue_of
@@ -74,6 +77,7 @@ from services.audit.server_policy import PolicyServicer
 from services.audit.server_records import ContractServicer, IncidentServicer, SupportServicer
 from services.audit.server_sensors import SensorCertificateServicer, SensorPlacementServicer
 from services.audit.server_settings import SettingsServicer
+from services.audit.server_sign_ins import SignInServicer
 from services.audit.server_streams import HealthServicer, LogServicer, SensorServicer
 from services.audit.server_transparency import TransparencyServicer
 from services.audit.server_units import UnitServicer
@@ -91,6 +95,7 @@ from services.audit.store_scope import ScopeStore
 from services.audit.store_sensor_certificates import SensorCertificateStore
 from services.audit.store_sensors import SensorStore
 from services.audit.store_settings import SettingStore
+from services.audit.store_sign_ins import SignInStore
 from services.audit.store_transparency import TransparencyStore
 from services.audit.store_units import UnitStore
 from services.audit.store_use import UseStore
@@ -124,7 +129,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
 
     provider = ProviderKeys(settings.oidc_jwks_url)
     verifier = TokenVerifier(provider, settings.expected(), settings.algorithms, clock)
-    people = People(accounts, VendorCalls(journal, EscortStore(pool), clock))
+    admission = Admission(journal, SignInStore(pool), live, settings.expected().longest, clock)
+    people = People(accounts, VendorCalls(journal, EscortStore(pool), clock), admission)
     gate = Gate(journal, verifier, people, folder.policies, clock)
     actor = Actor(journal, gate)
     scopes = ScopeStore(pool)
@@ -154,6 +160,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     builder.add("alpr.audit.v1.SettingsService", add_SettingsServiceServicer_to_server, setting)
     core = _Core(gate, actor, accounts, pool, clock, live)
     _add_people(builder, core, settings.oidc_issuer)
+    _add_sign_ins(builder, core, admission)
     _add_sensors(builder, core, registry, sensors)
     _add_certificates(builder, core, journal, (sensors, settings.sensor_authority()))
     _add_conduct(builder, core, folder.policies)
@@ -191,6 +198,13 @@ def _add_people(builder: ServerBuilder, core: _Core, issuer: str) -> None:
     builder.add("alpr.audit.v1.UnitService", add_UnitServiceServicer_to_server, unit)
     office = OfficeServicer(Offices(gate, actor, OfficeStore(core.pool), accounts, clock))
     builder.add("alpr.audit.v1.OfficeService", add_OfficeServiceServicer_to_server, office)
+
+
+def _add_sign_ins(builder: ServerBuilder, core: _Core, admission: Admission) -> None:
+    """Adds where people are signed in."""
+    stores = SignInStore(core.pool), core.accounts
+    servicer = SignInServicer(SignIns(core.gate, core.actor, stores, admission, core.clock))
+    builder.add("alpr.audit.v1.SignInService", add_SignInServiceServicer_to_server, servicer)
 
 
 def _add_sensors(builder: ServerBuilder, core: _Core, registry: Registry, sensors: SensorStore) -> None:

@@ -131,7 +131,7 @@ class Escorts:
         attempt = Attempt("", "escort.begin", resource=escort_id)
         try:
             async with self._gate.recording(attempt):
-                person = await self._gate.person(call.token, attempt)
+                person = await self._gate.person_still(call.token, attempt)
                 self._gate.permit(person, "escort.begin", Thing(agency=person.account.profile.agency_ori))
         except (UnauthenticatedError, NotPermittedError) as error:
             raise EntitlementEndedError(error.message, metadata=error.metadata) from None

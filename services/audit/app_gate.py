@@ -10,6 +10,7 @@ from datetime import timedelta
 import grpc
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
+from services.audit.app_admission import Admission
 from services.audit.app_log import Draft, Log
 from services.audit.core.claims import Identity
 from services.audit.core.entry import EntryKind
@@ -46,10 +47,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Where people are looked up: their accounts, and what is noted of vendors."""
+    """Where people are looked up: their accounts, their sign-ins, and what is noted of vendors."""
 
     accounts: AccountStore
     vendors: VendorCalls
+    admission: Admission
 
 
 class Attempt:
@@ -104,12 +106,30 @@ class Gate:
         await self._verifier.verify(token)
 
     async def person(self, token: str, attempt: Attempt) -> Person:
-        """The person whom `token` stands for.
+        """The person whom `token` stands for, on a sign-in that may be used.
 
         Raises:
-            UnauthenticatedError: The token is not accepted.
-            NotPermittedError: Nobody has an account by that name.
+            UnauthenticatedError: The token is not accepted, or its sign-in was ended.
+            NotPermittedError: Nobody has an account by that name, or is signed in too often.
+            AuditUnavailableError: The sign-in could not be recorded.
         """
+        known = await self._known(token, attempt)
+        await self._people.admission.admit(known.identity, known.account, attempt.values())
+        return await self._noted(known, attempt)
+
+    async def person_still(self, token: str, attempt: Attempt) -> Person:
+        """As `person`, for a stream that looks again: that it goes on does not show that anybody is there."""
+        known = await self._known(token, attempt)
+        await self._people.admission.stay(known.identity, known.account, attempt.values())
+        return await self._noted(known, attempt)
+
+    async def person_making_room(self, token: str, attempt: Attempt) -> Person:
+        """As `person`, also when there are too many sign-ins: for looking at them and ending them."""
+        known = await self._known(token, attempt)
+        self._people.admission.check(known.identity, known.account)
+        return await self._noted(known, attempt)
+
+    async def _known(self, token: str, attempt: Attempt) -> Person:
         identity = await self._verifier.verify(token)
         account = await self._people.accounts.by_identity(identity.issuer, identity.subject)
         if account is None:
@@ -117,9 +137,15 @@ class Gate:
             attempt.note(resource=identity.subject)
             msg = "You have no account here. Ask the coordinator of your unit to make one."
             raise NotPermittedError(msg, metadata={"clauses": "III.B.3.g"})
-        attempt.by(Person(identity, account))
-        await self._note_use(account)
-        return Person(identity, await self._people.vendors.seen(identity, account, attempt.values()))
+        person = Person(identity, account)
+        attempt.by(person)
+        return person
+
+    async def _noted(self, person: Person, attempt: Attempt) -> Person:
+        """The person, whose call is noted where calls are."""
+        await self._note_use(person.account)
+        seen = await self._people.vendors.seen(person.identity, person.account, attempt.values())
+        return Person(person.identity, seen)
 
     async def _note_use(self, account: Account) -> None:
         """Notes the use of an account that is good for it, once an hour."""

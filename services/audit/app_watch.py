@@ -168,7 +168,7 @@ class Entitlements:
         seen = await self._registry.after(_NOTHING, 0)
         attempt = Attempt(service, action)
         async with self._gate.recording(attempt):
-            person = await self._check(token, action, attempt)
+            person = self._permitted(await self._gate.person(token, attempt), action)
         while True:
             until = self._until(person)
             yield Lease(actor_of(person), until)
@@ -197,14 +197,13 @@ class Entitlements:
             seen = await self._registry.after(seen, max(pause, 0))
             account = await self._standing.still_entitled(founded)
 
-    async def _check(self, token: str, action: str, attempt: Attempt) -> Person:
-        person = await self._gate.person(token, attempt)
+    def _permitted(self, person: Person, action: str) -> Person:
         self._gate.permit(person, action, Thing(agency=person.account.profile.agency_ori))
         return person
 
     async def _still(self, token: str, action: str, attempt: Attempt) -> Person:
         try:
-            person = await self._check(token, action, attempt)
+            person = self._permitted(await self._gate.person_still(token, attempt), action)
         except UnauthenticatedError:
             raise EntitlementEndedError(
                 "the sign-in has ended; sign in again", metadata={"clauses": "I"}

@@ -54,6 +54,10 @@ class AccountNotFoundError(NotFoundError):
     """There is no such account, or the caller may not know that there is."""
 
 
+class SignInNotFoundError(NotFoundError):
+    """The account has no such sign-in."""
+
+
 class DocumentExistsError(AlreadyExistsError):
     """The agency has this version already, or one that takes effect at the same moment."""
 

@@ -22,6 +22,7 @@ from services.audit.core.person import (
     Vetting,
 )
 from services.audit.core.registry import Agency
+from services.audit.core.sign_in import SignedOut
 from services.audit.errors import AccountExistsError, AgencyExistsError
 from services.audit.live_settings import LiveSettings
 from services.audit.store_reader import AnyConnection, Reader
@@ -42,7 +43,10 @@ _ACCOUNT = """
                  FROM audit.documents_of(account.account_id)) AS duties,
            (SELECT (escort_id, escort_account_id, scope, begin_time, ends_at)
             FROM audit.escort_of(account.account_id)) AS escorted,
-           made_time, end_time,
+           made_time, end_time, signed_out_time,
+           ARRAY(SELECT sign_in_id FROM audit.sign_in AS held
+                 WHERE held.account_id = account.account_id AND held.end_time IS NOT NULL
+                   AND held.auth_time > clock_timestamp() - interval '1 day') AS ended_sign_ins,
            greatest(enabled_time, (SELECT use_time FROM audit.account_use AS held
                                    WHERE held.account_id = account.account_id)) AS use_time,
            (SELECT max(review_time) FROM audit.account_review AS held
@@ -308,6 +312,7 @@ def _account(row: Any, idle: timedelta, review: timedelta) -> Account | None:
         vetting=_vetting(row["vetting"]),
         duties=duties,
         escorted=_escorted(row["escorted"]),
+        signed_out=SignedOut(row["signed_out_time"], frozenset(map(str, row["ended_sign_ins"]))),
         life=Life(row["made_time"], row["end_time"], row["use_time"], row["review_time"], idle, review),
     )
 

@@ -98,6 +98,7 @@ def _people(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
         "CloseSupport": {"resolution": "lens replaced"},
         "EndAccount": {"end_time": None, "reason": "goes on"},
         "ReviewAccount": {"finding": "still needed"},
+        "EndSignIns": {"sign_in_id": str(uuid4()), "reason": "a token was stolen"},
         "ExplainPolicy": {"action": "question.reads", "role": 0},
         "Authorize": {},
     }

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from services.audit.core.document import DocumentKind, Duty, changes_after, open_kinds
 from services.audit.core.escort import Escorted
+from services.audit.core.sign_in import NOTHING_ENDED, SignedOut
 
 
 class Role(StrEnum):
@@ -131,6 +132,7 @@ class Account:
     duties: tuple[Duty, ...] = ()
     escorted: Escorted | None = None
     life: Life = Life()
+    signed_out: SignedOut = NOTHING_ENDED
 
     def may_see_others(self, moment: datetime) -> bool:
         """True when a vetting decision is in force at `moment`."""

@@ -17,6 +17,7 @@ ADVICE = MappingProxyType(
         "III.B.3.f": "This belongs to another agency. Ask that agency.",
         "III.B.3.g": "Nobody grants access to himself, and system administrators grant none. Ask another "
         "coordinator.",
+        "III.B.3.k": "Sign-ins are their person's own. Ask him, or the coordinator of his unit.",
         "III.B.3.l": "None of your roles allows this. Ask your coordinator which role does.",
         "III.B.3.o/idle": "Nobody has used your account for 90 days. Ask your coordinator to enable it anew.",
         "III.B.3.o/over": "Your account has ended. Ask your coordinator if you are to go on.",

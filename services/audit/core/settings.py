@@ -68,8 +68,23 @@ DECLARED: Mapping[str, Declared] = MappingProxyType(
         "escort_most_minutes": Declared(
             Unit.MINUTES, "III.B.3.p", "an escort of a vendor is begun for no longer than that"
         ),
+        "devices_at_once": Declared(
+            Unit.COUNT, "III.B.3.k", "on so many devices a person may be signed in at the same time"
+        ),
+        "interleaved_changes": Declared(
+            Unit.COUNT, "III.B.3.k", "an account whose devices take turns so often looks shared"
+        ),
+        "interleaved_minutes": Declared(
+            Unit.MINUTES, "III.B.3.k", "devices that take turns are counted within that time"
+        ),
         "look_back_hours": Declared(
             Unit.HOURS, "II.D", "what enters the hot lists is compared with reads of so many hours before"
+        ),
+        "sign_in_quiet_minutes": Declared(
+            Unit.MINUTES, "CJIS AC-12", "a sign-in that was quiet for so long does not count as one at once"
+        ),
+        "sign_ins_at_once": Declared(
+            Unit.COUNT, "III.B.3.k", "so many sign-ins a person may have at the same time (CJIS AC-10)"
         ),
     }
 )

@@ -13,12 +13,22 @@ import pytest
 import pytest_asyncio
 
 from alpr.audit.v1 import account_service_pb2 as pb
+from alpr.audit.v1 import sign_in_service_pb2 as sign_in_pb
 from alpr.audit.v1.account_service_pb2_grpc import AccountServiceStub
+from alpr.audit.v1.sign_in_service_pb2_grpc import SignInServiceStub
 from services.audit import tokens
 from services.common.client import bearer
 from services.common.errors import AlprError
 from services.dev.pki import DevelopmentAuthority
-from tests.support.audit_kit import COORDINATOR, RunningAudit, begin, refused, running_audit, settings_for
+from tests.support.audit_kit import (
+    COORDINATOR,
+    RunningAudit,
+    begin,
+    refused,
+    request_id,
+    running_audit,
+    settings_for,
+)
 from tests.support.databases import MigratedDatabase
 from tests.support.oidc_provider import (
     AUDIENCE,
@@ -84,6 +94,14 @@ async def replica(
 async def audit(replica: Replica) -> AsyncIterator[RunningAudit]:
     async with replica() as running:
         yield running
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def nobody_is_signed_in(audit: RunningAudit, provider: OidcProvider) -> None:
+    """Every test signs people in anew, and nobody may be signed in as often as that at once."""
+    stub, token = audit.people(SignInServiceStub), await provider.token(COORDINATOR, code=CODE)
+    request = sign_in_pb.EndSignInsRequest(request_id=request_id(), reason="the test before is over")
+    await stub.EndSignIns(request, metadata=(bearer(token),))
 
 
 async def own_account(audit: RunningAudit, token: str) -> pb.Account:

@@ -54,6 +54,7 @@ EVERYBODY = {
 }
 READERS = {"document.readers"}
 INCIDENTS = {f"incident.{act}" for act in ("open", "tell", "close", "list")}
+SIGN_INS = {"sign_in.list", "sign_in.end"}
 UNITS = {"unit.register", "unit.appoint", "unit.end", "office.offer"}
 SUPPORT = {f"support.{act}" for act in ("request", "close", "list")}
 ESCORTS = {"escort.begin", "escort.cut", "escort.list"}
@@ -140,9 +141,11 @@ MATRIX = {
     | SUPPORT
     | {"transparency.publish", "transparency.preview"}
     | UNITS
+    | SIGN_INS
     | {"unit.list"}
     | {"agency.register", "log.redact", "document.publish", "contract.record", "contract.list"},
     Role.WORK_UNIT_COORDINATOR: READERS
+    | SIGN_INS
     | ESCORTS
     | INCIDENTS
     | SUPPORT
@@ -181,7 +184,7 @@ MATRIX = {
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
     Role.AUDITOR: EVERYBODY
     | READERS
-    | {"escort.list", "incident.list", "support.list", "contract.list", "unit.list"}
+    | {"escort.list", "incident.list", "support.list", "contract.list", "unit.list", "sign_in.list"}
     | OVERSIGHT
     | PURGES
     | {"webhook.list", "sensor.show"}

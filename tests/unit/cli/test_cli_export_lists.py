@@ -24,6 +24,7 @@ ELSEWHERE = {
     "ListLocalEntries": "hot_lists/local/",
     "ListOwnEntries": "log.jsonl",
     "ListQuarantinedUploads": "hot_lists/quarantined/",
+    "ListSignIns": "log.jsonl: each sign-in is an entry, and its end an act",
     "ListSubscriptions": "alerts/subscriptions/",
     "ListUnfinished": "log.jsonl",
     "ListWebhooks": "alerts/webhooks/",
