@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from alpr.audit.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from alpr.audit.v1.authorization_service_pb2_grpc import add_AuthorizationServiceServicer_to_server
 from alpr.audit.v1.contract_service_pb2_grpc import add_ContractServiceServicer_to_server
+from alpr.audit.v1.declaration_service_pb2_grpc import add_DeclarationServiceServicer_to_server
 from alpr.audit.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from alpr.audit.v1.escort_service_pb2_grpc import add_EscortServiceServicer_to_server
 from alpr.audit.v1.governance_service_pb2_grpc import add_GovernanceServiceServicer_to_server
@@ -32,6 +33,7 @@ from services.audit.app_act import Actor
 from services.audit.app_admission import Admission
 from services.audit.app_agreements import Agreements
 from services.audit.app_authorize import Authorizer, Terms
+from services.audit.app_declarations import Declarations
 from services.audit.app_documents import Documents
 from services.audit.app_escorts import Escorts
 from services.audit.app_export import Exporter
@@ -67,6 +69,7 @@ from services.audit.policies import PolicyFolder
 from services.audit.policies import load as load_policies
 from services.audit.sensor_authority import SensorAuthority
 from services.audit.server import AuthorizationServicer
+from services.audit.server_declarations import DeclarationServicer
 from services.audit.server_documents import DocumentServicer
 from services.audit.server_escorts import EscortServicer
 from services.audit.server_governance import GovernanceServicer
@@ -84,6 +87,8 @@ from services.audit.server_units import UnitServicer
 from services.audit.server_witness import LogWitnessServicer
 from services.audit.store_accounts import AccountStore
 from services.audit.store_agreements import AgreementStore
+from services.audit.store_declarations import DeclarationStore
+from services.audit.store_conduct import ConductStore
 from services.audit.store_documents import DocumentStore
 from services.audit.store_escorts import EscortStore
 from services.audit.store_log import LogStore
@@ -122,7 +127,12 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     pool = await open_pool(url, application_name="audit", max_size=settings.database_connections)
 
     settings_kept, live = await _open_settings(pool, folder)
-    accounts, sensors, agreements = AccountStore(pool, live), SensorStore(pool), AgreementStore(pool)
+    accounts, sensors, agreements = (
+        AccountStore(pool, live, folder.out_of_state),
+        SensorStore(pool),
+        AgreementStore(pool),
+    )
+    remembered = await _remembered(pool)
     journal = await _open_log(settings, pool, clock)
     registry = Registry(sensors)
     await registry.open()
@@ -164,6 +174,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     _add_sensors(builder, core, registry, sensors)
     _add_certificates(builder, core, journal, (sensors, settings.sensor_authority()))
     _add_conduct(builder, core, folder.policies)
+    _add_declarations(builder, core, folder)
     _add_records(builder, core, journal, folder.contacts)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
     _add_log_questions(builder, core, journal, folder.rules)
@@ -241,6 +252,16 @@ def _add_conduct(builder: ServerBuilder, core: _Core, policies: Policies) -> Non
     escorts = Escorts(gate, actor, EscortStore(core.pool), accounts, clock)
     escort = EscortServicer(escorts, core.live)
     builder.add("alpr.audit.v1.EscortService", add_EscortServiceServicer_to_server, escort)
+
+
+def _add_declarations(builder: ServerBuilder, core: _Core, folder: PolicyFolder) -> None:
+    """Adds what agencies of other states declare."""
+    means, store = Means(core.gate, core.actor, core.clock), DeclarationStore(core.pool)
+    law, codes = folder.out_of_state, frozenset(folder.rules.codes)
+    declarations = Declarations(means, store, core.accounts, law, codes)
+    servicer = DeclarationServicer(declarations, core.clock)
+    add = add_DeclarationServiceServicer_to_server
+    builder.add("alpr.audit.v1.DeclarationService", add, servicer)
 
 
 def _add_log_questions(builder: ServerBuilder, core: _Core, journal: Log, rules: Rules) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from services.audit.core.justification import (
     Justification,
@@ -12,6 +13,7 @@ from services.audit.core.justification import (
     prohibition,
     purpose_problems,
 )
+from services.audit.core.person import Account
 from services.audit.errors import CaseNumberRequiredError, PurposeRequiredError
 from services.common.errors import FieldViolation, NotPermittedError, WrongStateError
 
@@ -36,6 +38,20 @@ def check_justification(given: Justification, rules: Rules) -> None:
         raise PurposeRequiredError(
             "an authorized purpose is required (IV.C.6)", violations=_violations(problems)
         )
+
+
+def check_declared(account: Account, offence_code: str, moment: datetime) -> None:
+    """Returns when no declaration of the person's agency excludes the offence (625 ILCS 5/2-130).
+
+    Raises:
+        NotPermittedError: One in force does.
+    """
+    if account.standing is not None and account.standing.excludes(offence_code, moment):
+        msg = (
+            "Your agency has declared in writing that it does not use plate readers for this offence. "
+            "Ask the agency that shares with you, if the declaration is to change."
+        )
+        raise NotPermittedError(msg, metadata={"clauses": "IV.B.3", "law": "625 ILCS 5/2-130"})
 
 
 def check_case(case_check: str) -> None:

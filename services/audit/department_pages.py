@@ -171,8 +171,8 @@ DEPARTMENT = House(
     held="held",
     leave="dissemination.everything",
     lists=(
-        "accounts", "agencies", "agreements", "contracts", "documents", "escorts", "evidence", "group_limits",
-        "holds", "incidents", "maintenance", "models", "policies", "purges", "recipient_notices", "register",
+        "accounts", "agencies", "agreements", "contracts", "declarations", "documents", "escorts", "evidence",
+        "group_limits", "holds", "incidents", "maintenance", "models", "policies", "purges", "recipient_notices", "register",
         "retention", "sensor_groups", "sensors", "settings", "support_requests",
         "transparency_reports", "units",
     ),

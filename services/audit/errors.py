@@ -86,6 +86,10 @@ class RecordNotFoundError(NotFoundError):
     """The agency has no such incident, contract or request."""
 
 
+class DeclarationNotFoundError(NotFoundError):
+    """There is no such declaration, or the caller may not know that there is."""
+
+
 class SettingNotFoundError(NotFoundError):
     """There is no such setting."""
 

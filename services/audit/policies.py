@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.audit.core.declaration import OutOfStateLaw
+from services.audit.core.email import EmailPack, is_domain
 from services.audit.core.justification import CaseNumberFormat, Prohibition, PurposeCode, Rules
 from services.audit.core.policy import Policies, PolicyError
 from services.audit.core.records import Contact, Contacts
@@ -27,6 +29,8 @@ class PolicyFolder:
     retention: RetentionPack
     contacts: Contacts
     settings: SettingsPack
+    out_of_state: OutOfStateLaw
+    email: EmailPack
 
 
 def load(folder: Path) -> PolicyFolder:
@@ -44,6 +48,8 @@ def load(folder: Path) -> PolicyFolder:
             retention=_retention(folder),
             contacts=_contacts(folder),
             settings=_settings(folder),
+            out_of_state=_out_of_state(folder),
+            email=_email(folder),
         )
     except (PolicyError, OSError, KeyError, TypeError, ValueError, re.error) as error:
         msg = f"PW_POLICY_DIR: the folder {folder} cannot be used: {error}"
@@ -69,6 +75,18 @@ def _retention(folder: Path) -> RetentionPack:
 def _settings(folder: Path) -> SettingsPack:
     said = tomllib.loads((folder / "settings.toml").read_text(encoding="utf-8"))
     return SettingsPack(said["name"], {name: Bounds(**one) for name, one in said["setting"].items()})
+
+
+def _email(folder: Path) -> EmailPack:
+    said = tomllib.loads((folder / "email.toml").read_text(encoding="utf-8"))
+    pack = EmailPack(frozenset(said["suffixes"]), frozenset(said["checked"]))
+    if not all(map(is_domain, pack.checked)):
+        raise ValueError("email.toml: a checked domain must be a DNS name in lower case")
+    return pack
+
+
+def _out_of_state(folder: Path) -> OutOfStateLaw:
+    return OutOfStateLaw(**tomllib.loads((folder / "out_of_state.toml").read_text(encoding="utf-8")))
 
 
 def _contacts(folder: Path) -> Contacts:

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from services.audit.core.declaration import Affirmation, OutOfStateLaw, Standing
 from services.audit.core.document import DocumentKind, Duty
 from services.audit.core.escort import Escorted, EscortScope
 from services.audit.core.person import (
@@ -50,7 +51,9 @@ _ACCOUNT = """
            greatest(enabled_time, (SELECT use_time FROM audit.account_use AS held
                                    WHERE held.account_id = account.account_id)) AS use_time,
            (SELECT max(review_time) FROM audit.account_review AS held
-            WHERE held.account_id = account.account_id) AS review_time
+            WHERE held.account_id = account.account_id) AS review_time,
+           ARRAY(SELECT (start_time, end_time, excluded_uses, excluded_codes) FROM audit.declaration AS held
+                 WHERE held.agency_ori = account.agency_ori AND held.withdraw_time IS NULL) AS declarations
     FROM audit.account AS account
 """
 _BY_IDENTITY = _ACCOUNT + "WHERE issuer = $1 AND subject = $2"
@@ -118,9 +121,10 @@ _UNVET = "DELETE FROM audit.non_agency_access WHERE account_id = $1::uuid"
 class AccountStore(Reader):
     """Agencies and accounts with their roles and certifications."""
 
-    def __init__(self, pool: Pool, settings: LiveSettings) -> None:
+    def __init__(self, pool: Pool, settings: LiveSettings, law: OutOfStateLaw) -> None:
         super().__init__(pool)
         self._settings = settings
+        self._law = law
 
     @property
     def longest_temporary(self) -> timedelta:
@@ -234,9 +238,24 @@ class AccountStore(Reader):
                 await connection.execute(_UNVET, account_id)
 
     def _account(self, row: Any) -> Account | None:
-        idle = self._settings.period("account_idle_days")
-        review = self._settings.period("account_review_days")
-        return _account(row, idle, review)
+        account = _account(row, *self._periods())
+        if account is None or not self._law.is_outside(account.profile.agency_ori):
+            return account
+        return replace(account, standing=self._standing(row["declarations"]))
+
+    def _standing(self, declared: Any) -> Standing:
+        """What counts of declarations; one that lacks what the pack asks for by now counts no more."""
+        return Standing(
+            tuple(
+                Affirmation(start, end, frozenset(codes))
+                for start, end, uses, codes in declared
+                if self._law.uses.keys() <= set(uses)
+            )
+        )
+
+    def _periods(self) -> tuple[timedelta, timedelta]:
+        period = self._settings.period
+        return period("account_idle_days"), period("account_review_days")
 
     @asynccontextmanager
     async def _changing(self, intent_id: str) -> AsyncIterator[AnyConnection | None]:

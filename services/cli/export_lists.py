@@ -10,6 +10,8 @@ from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import account_service_pb2_grpc as account_rpc
 from alpr.audit.v1 import contract_service_pb2 as contract_pb
 from alpr.audit.v1 import contract_service_pb2_grpc as contract_rpc
+from alpr.audit.v1 import declaration_service_pb2 as declaration_pb
+from alpr.audit.v1 import declaration_service_pb2_grpc as declaration_rpc
 from alpr.audit.v1 import document_service_pb2 as document_pb
 from alpr.audit.v1 import document_service_pb2_grpc as document_rpc
 from alpr.audit.v1 import escort_service_pb2 as escort_pb
@@ -97,6 +99,13 @@ LISTS = {
         "ListSettings",
         settings_pb.ListSettingsRequest,
         "settings",
+    ),
+    "declarations": PagedList(
+        "audit",
+        declaration_rpc.DeclarationServiceStub,
+        "ListDeclarations",
+        declaration_pb.ListDeclarationsRequest,
+        "declarations",
     ),
     "holds": PagedList(
         "search", retention_rpc.RetentionServiceStub, "ListHolds", retention_pb.ListHoldsRequest, "holds"

@@ -9,6 +9,7 @@ from services.cli import (
     alert_ask,
     alert_list,
     audit,
+    declaration,
     dispatch,
     dissemination,
     doctor,
@@ -112,6 +113,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(dissemination.app, name="dissemination")
 app.add_typer(export.app, name="export")
 app.add_typer(retention.app, name="retention")
+app.add_typer(declaration.app, name="declaration")
 app.add_typer(setting.app, name="setting")
 app.add_typer(hold.app, name="hold")
 

@@ -136,6 +136,12 @@ def _agencies(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
             }
         },
         "SetRetention": {"days": 60, "days_before": 90, "confirm_days": 60},
+        "RecordDeclaration": {
+            "declaration": {
+                **{"agency_ori": "WI0000001", "document_sha256": bytes(32), "signed_by": "A Sheriff"},
+                **{"office": "Sheriff", "excluded_uses": ["IMMIGRATION_STATUS", "REPRODUCTIVE_HEALTH_CARE"]},
+            }
+        },
         "SetSetting": {"name": "account_review_days", "value": 180, "value_before": 365},
         "GetConsistencyProof": {"first_size": 1},
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from services.audit.core.declaration import Standing
 from services.audit.core.document import DocumentKind, Duty, changes_after, open_kinds
 from services.audit.core.escort import Escorted
 from services.audit.core.sign_in import NOTHING_ENDED, SignedOut
@@ -121,7 +122,7 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person's account with everything on record."""
+    """A person's account with everything on record; `standing` is None for agencies of the home state."""
 
     account_id: str
     profile: Profile
@@ -132,6 +133,8 @@ class Account:
     duties: tuple[Duty, ...] = ()
     escorted: Escorted | None = None
     life: Life = Life()
+    email_until: datetime | None = None
+    standing: Standing | None = None
     signed_out: SignedOut = NOTHING_ENDED
 
     def may_see_others(self, moment: datetime) -> bool:
@@ -153,6 +156,7 @@ class Account:
     def next_change(self, moment: datetime) -> datetime | None:
         """When the next certification in force, or the escort, ends or the next document is due, or None."""
         ends = [one.valid_until for one in self.certifications if one.valid_from <= moment < one.valid_until]
+        ends += self.standing.changes_after(moment) if self.standing else []
         ends += [self.escorted.ends_at] if self.escorted else []
         ends += [self.life.end_time] if self.life.end_time and self.life.end_time > moment else []
         return min([*ends, *changes_after(self.duties, moment)], default=None)

@@ -129,6 +129,9 @@ def _person(account: Account, moment: datetime) -> dict[str, Any]:
         "over": account.life.is_over(moment),
         "idle": account.life.is_idle(moment),
         "escort": account.escorted.scope.value if account.escorted else "",
+        "outside": account.standing is not None,
+        "declared": account.standing is None or account.standing.is_declared(moment),
+        "address": account.has_good_address(moment),
         "guidelines": DocumentKind.MOTOR_CARRIER_GUIDELINES not in unread,
     }
     return _entity("Person", account.account_id, attributes)

@@ -143,7 +143,7 @@ MATRIX = {
     | UNITS
     | SIGN_INS
     | {"unit.list"}
-    | {"agency.register", "log.redact", "document.publish", "contract.record", "contract.list"},
+    | {"agency.register", "declaration.record", "declaration.end", "log.redact", "document.publish", "contract.record", "contract.list"},
     Role.WORK_UNIT_COORDINATOR: READERS
     | SIGN_INS
     | ESCORTS
