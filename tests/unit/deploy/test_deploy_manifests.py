@@ -118,8 +118,12 @@ def test_every_file_that_a_service_is_told_of_lies_in_a_volume_that_it_has(name:
     volumes |= {claim["metadata"]["name"] for claim in claims}
 
     assert {mount["name"] for mount in mounts} <= volumes
-    for path in (value for value in environment(name).values() if value.startswith("/")):
+    told = [value for value in environment(name).values() if value.startswith("/")]
+    for path in told:
         assert any(f"{path}/".startswith(f"{mount['mountPath']}/") for mount in mounts), path
+    for mount in mounts:
+        uses = [path for path in told if f"{path}/".startswith(f"{mount['mountPath']}/")]
+        assert uses or mount["name"] == "tmp", f"nobody reads {mount['name']}"
 
 
 @SERVICES
