@@ -67,6 +67,7 @@ from services.audit.deadlines import Deadlines
 from services.audit.live_settings import LiveSettings
 from services.audit.policies import PolicyFolder
 from services.audit.policies import load as load_policies
+from services.audit.remembered import Remembered
 from services.audit.sensor_authority import SensorAuthority
 from services.audit.server import AuthorizationServicer
 from services.audit.server_declarations import DeclarationServicer
@@ -88,7 +89,6 @@ from services.audit.server_witness import LogWitnessServicer
 from services.audit.store_accounts import AccountStore
 from services.audit.store_agreements import AgreementStore
 from services.audit.store_declarations import DeclarationStore
-from services.audit.store_conduct import ConductStore
 from services.audit.store_documents import DocumentStore
 from services.audit.store_escorts import EscortStore
 from services.audit.store_log import LogStore
@@ -96,6 +96,7 @@ from services.audit.store_log_query import LogQueryStore
 from services.audit.store_office import OfficeStore
 from services.audit.store_placements import PlacementStore
 from services.audit.store_records import ContractStore, IncidentStore, SupportStore
+from services.audit.store_registry import RegistryStore
 from services.audit.store_scope import ScopeStore
 from services.audit.store_sensor_certificates import SensorCertificateStore
 from services.audit.store_sensors import SensorStore
@@ -109,6 +110,7 @@ from services.audit.tokens import ProviderKeys, TokenVerifier
 from services.audit.vendor_calls import VendorCalls
 from services.common import logs
 from services.common.clock import Clock, SystemClock
+from services.common.config import ConfigError
 from services.common.errors import StorageUnavailableError
 from services.common.pg import Pool, is_healthy, open_pool
 from services.common.server import ServerBuilder, run, serve
@@ -132,19 +134,18 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
         SensorStore(pool),
         AgreementStore(pool),
     )
-    remembered = await _remembered(pool)
-    journal = await _open_log(settings, pool, clock)
+    remembered, journal = await _remembered(pool), await _open_log(settings, pool, clock)
     registry = Registry(sensors)
     await registry.open()
 
     provider = ProviderKeys(settings.oidc_jwks_url)
     verifier = TokenVerifier(provider, settings.expected(), settings.algorithms, clock)
     admission = Admission(journal, SignInStore(pool), live, settings.expected().longest, clock)
-    people = People(accounts, VendorCalls(journal, EscortStore(pool), clock), admission)
+    people = People(accounts, remembered, VendorCalls(journal, EscortStore(pool), clock), admission)
     gate = Gate(journal, verifier, people, folder.policies, clock)
     actor = Actor(journal, gate)
     scopes = ScopeStore(pool)
-    terms = Terms(settings_kept, scopes, folder.rules, permit_key, settings.mcs_permit_key())
+    terms = Terms(settings_kept, scopes, remembered, folder.rules, permit_key, settings.mcs_permit_key())
     authorizer = Authorizer(journal, gate, terms, clock)
     look_backs = LookBacks(journal, gate, terms, agreements, clock)
 
@@ -299,6 +300,14 @@ def _add_records(builder: ServerBuilder, core: _Core, journal: Log, contacts: Co
 async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def _remembered(pool: Pool) -> Remembered:
+    store = RegistryStore(pool)
+    if uncounted := await store.uncounted():
+        await pool.close()
+        raise ConfigError(f"the database does not count changes of: {', '.join(sorted(uncounted))}")
+    return Remembered(store.revision)
 
 
 async def _open_settings(pool: Pool, folder: PolicyFolder) -> tuple[SettingStore, LiveSettings]:

@@ -27,6 +27,8 @@ from services.audit.core.question import (
 )
 from services.audit.core.question_kinds import MOTOR_CARRIER_KINDS
 from services.audit.core.scope import Reach, Scope, scope_in, scope_of, scope_values
+from services.audit.errors import RegistryMovedError
+from services.audit.remembered import Found, Remembered
 from services.audit.store_log import StoredEntry
 from services.audit.store_scope import ScopeStore
 from services.audit.store_settings import SettingStore
@@ -36,6 +38,8 @@ from services.common.errors import FieldViolation, InvalidFieldError, WrongState
 from services.common.permit import Permit, permit_text
 
 PERMIT_LIFE = timedelta(seconds=60)
+# While the registry changes again and again, it is read for each question.
+_ASSUMING_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Terms:
 
     settings: SettingStore
     scopes: ScopeStore
+    remembered: Remembered
     rules: Rules
     permit_key: bytes = field(repr=False)
     mcs_permit_key: bytes = field(repr=False)
@@ -115,6 +120,19 @@ class Authorizer:
             WrongStateError: The request came before, and its permit has ended.
             AuditUnavailableError: The decision could not be recorded.
         """
+        for _ in range(_ASSUMING_TRIES):
+            try:
+                return await self._authorize(asked, assuming=True)
+            except RegistryMovedError:
+                self._terms.remembered.newest = None
+        return await self._authorize(asked, assuming=False)
+
+    async def _authorize(self, asked: Asked, *, assuming: bool) -> Authorization:
+        """As `authorize`; a decision that is assumed to be right counts only if the log agrees to that.
+
+        Raises:
+            RegistryMovedError: The registry has changed meanwhile; nothing is recorded.
+        """
         attempt = Attempt(
             asked.service, "question", request_id=asked.request_id, **reasons(asked.justification)
         )
@@ -123,14 +141,14 @@ class Authorizer:
             if asked.problems or asked.question is None:
                 raise InvalidFieldError("the question is not complete", violations=asked.problems)
             attempt.note(action=action_of(asked.question), question=asked_text(asked.question))
-            person = await self._gate.person(asked.token, attempt)
+            person = await self._gate.person(asked.token, attempt, assuming=assuming)
             ori = person.account.profile.agency_ori
             decision = self._gate.permit(person, action_of(asked.question), Thing(agency=ori))
             check_justification(asked.justification, self._rules)
             check_declared(person.account, asked.justification.offence_code, self._clock.now())
             check_case(asked.case_check)
             await self._check_first(asked, person)
-            window = await self._window(asked.question)
+            window = await self._window(asked.question, person.revision)
             scope = await self._scope(asked, person)
         content = {"asked": asked_text(asked.question), "first": asked.first_authorization_id}
         values = {
@@ -144,7 +162,7 @@ class Authorizer:
             REQUEST_DIGEST: digest_of({**content, **reasons(asked.justification)}),
         }
         key = f"authorize/{asked.service}/{person.account.account_id}/{asked.request_id}"
-        stored = await self._log.append(Draft(EntryKind.QUERY, key, values))
+        stored = await self._log.append(Draft(EntryKind.QUERY, key, values, attempt.assumed))
         return authorization_of(stored, actor_of(person), self._terms, self._clock.now())
 
     async def _scope(self, asked: Asked, person: Person) -> Scope:
@@ -158,7 +176,13 @@ class Authorizer:
         code = asked.justification.offence_code
         reach = Reach(own, account.may_see_others(now), code, own_only)
         apart = kind in MOTOR_CARRIER_KINDS
-        return scope_of(reach, await self._scopes.groups(own, now, motor_carrier=apart))
+        groups = await self._terms.remembered.get(
+            ("groups", own, apart),
+            person.revision,
+            now,
+            lambda: self._scopes.groups(own, now, motor_carrier=apart),
+        )
+        return scope_of(reach, groups)
 
     async def _check_first(self, asked: Asked, person: Person) -> None:
         """A further page cites a question of the same person through the same service."""
@@ -172,13 +196,17 @@ class Authorizer:
             violation = FieldViolation("first_authorization_id", text)
             raise InvalidFieldError("the first authorization is not known", violations=[violation])
 
-    async def _window(self, question: AskedQuestion) -> Window:
-        retention = await self._settings.retention()
-        window = window_of(question, self._clock.now(), retention)
+    async def _window(self, question: AskedQuestion, revision: int) -> Window:
+        now = self._clock.now()
+        retention = await self._terms.remembered.get("retention", revision, now, self._retention)
+        window = window_of(question, now, retention)
         if window.start >= window.end:
             text = f"Reads are kept {retention.days} days; choose an end after {rfc3339(window.start)}."
             raise InvalidFieldError("nothing is kept that long", violations=[FieldViolation("to", text)])
         return window
+
+    async def _retention(self) -> Found[timedelta]:
+        return Found(await self._settings.retention())
 
 
 def authorization_of(stored: StoredEntry, actor: Actor, terms: Terms, now: datetime) -> Authorization:

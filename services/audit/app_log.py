@@ -15,7 +15,7 @@ from services.audit.core.checkpoint import Checkpoint, Signer, tlog_proof
 from services.audit.core.entry import EntryKind, make_entry, rfc3339
 from services.audit.core.merkle import Tree
 from services.audit.core.numbering import Position
-from services.audit.errors import EntryNotFoundError
+from services.audit.errors import EntryNotFoundError, RegistryMovedError
 from services.audit.store_log import Appended, LogHead, LogStore, NewEntry, StoredEntry
 from services.common.clock import Clock
 from services.common.config import ConfigError
@@ -36,6 +36,8 @@ _PAGE = 4096
 _EXPORT_PAGE = 256
 # After so many batches of one's own, the next one is tried without the lock.
 _ALONE = 4
+# Between batches of several entries. A batch costs as much processor as some entries do.
+_PACE_SECONDS = 0.004
 _NOT_WRITTEN = "the record could not be written; nothing was done; try again"
 
 
@@ -47,11 +49,13 @@ class Draft:
         kind: What it records.
         request_key: Unique in the log; "" for an entry that nothing may ask for twice.
         values: Text by field name; without entry id, kind and time.
+        revision: Of the registry, by which it was decided. It is recorded only if that stands still.
     """
 
     kind: EntryKind
     request_key: str
     values: Mapping[str, str]
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,9 @@ class Log:
         self._head = LogHead(Frontier(), "")
         self._alone = 0  # batches in a row between which no other replica has appended
         self._following = asyncio.Lock()
-        self._commits: GroupCommit[NewEntry, tuple[Position, NewEntry]] = GroupCommit(self._flush)
+        self._commits: GroupCommit[NewEntry, tuple[Position, NewEntry]] = GroupCommit(
+            self._flush, pace_seconds=_PACE_SECONDS
+        )
 
     async def open(self) -> None:
         """Reads the log's head and fills the tree.
@@ -135,6 +141,7 @@ class Log:
 
         Raises:
             RequestIdReusedError: The request came before with other content.
+            RegistryMovedError: The registry does not stand at the draft's revision; it is not recorded.
             AuditUnavailableError: It could not be recorded.
         """
         new = self._new(draft)
@@ -142,7 +149,7 @@ class Log:
             position, _ = await self._commits.submit(new)
         except StorageUnavailableError:
             raise AuditUnavailableError(_NOT_WRITTEN) from None
-        except AlprError:
+        except (AlprError, RegistryMovedError):
             raise
         except Exception as error:
             # A lost privilege or constraint is our fault, not the caller's; to the caller it is all the same.
@@ -158,17 +165,17 @@ class Log:
         now = self._clock.now()
         entry_id = str(uuid4())
         values = {**draft.values, "entry_id": entry_id, "kind": draft.kind.value, "record_time": rfc3339(now)}
-        return NewEntry(
-            make_entry(draft.request_key or f"entry/{entry_id}", values, secrets.token_bytes), now
-        )
+        entry = make_entry(draft.request_key or f"entry/{entry_id}", values, secrets.token_bytes)
+        return NewEntry(entry, now, draft.revision)
 
-    async def _flush(self, batch: Sequence[NewEntry]) -> Sequence[tuple[Position, NewEntry] | AlprError]:
+    async def _flush(self, batch: Sequence[NewEntry]) -> Sequence[tuple[Position, NewEntry] | Exception]:
         before = self._head
         expected = before if self._alone >= _ALONE else None
         appended = await self._store.append(batch, self._signer.checkpoint, expected)
         self._alone = self._alone + 1 if appended.first == before.size else 0
         await self._adopt(appended)
-        return list(zip(appended.positions, batch, strict=True))
+        pairs = zip(appended.positions, batch, strict=True)
+        return [(position, new) if position else RegistryMovedError() for position, new in pairs]
 
     async def _adopt(self, appended: Appended) -> None:
         """Takes a committed batch into the tree, after what other replicas committed before it."""

@@ -34,6 +34,10 @@ class EntitlementEndedError(NotPermittedError):
     reason = ErrorReason.ERROR_REASON_ENTITLEMENT_ENDED
 
 
+class RegistryMovedError(Exception):
+    """What a decision rests on may have changed before it was recorded: it is taken anew. It never leaves."""
+
+
 class LogClosedError(AuditUnavailableError):
     """The log lacks entries that it has signed: nothing is allowed until it is restored (ADR 0035)."""
 

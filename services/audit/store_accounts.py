@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -130,6 +131,10 @@ class AccountStore(Reader):
     def longest_temporary(self) -> timedelta:
         """The longest life of an account that is made with an end (CJIS AC-2(2))."""
         return self._settings.period("account_temporary_hours")
+
+    def key_of(self, issuer: str, subject: str) -> Hashable:
+        """What `by_identity` depends on beside the registry: the person's name, and settings in memory."""
+        return (issuer, subject, *self._periods())
 
     async def by_identity(self, issuer: str, subject: str) -> Account | None:
         """The account of the person whom the identity provider knows by that name, or None."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,11 +31,12 @@ _KNOWN = """
     WHERE leaf.request_key = ANY($1::text[])
 """
 # Leaves, fields and the new head in one statement: one round trip, one commit. The head moves on from where
-# the caller took it to be, or nothing happens.
+# the caller took it to be, and the registry stands where it did when this was decided, or nothing happens.
 _INSERT = """
     WITH head AS (
         UPDATE audit.log_head SET size = $11, frontier = $12, checkpoint = $13
         WHERE size = $14 AND NOT EXISTS (SELECT FROM audit.log_closed)
+          AND ($15::bigint IS NULL OR $15 = (SELECT revision FROM audit.registry_head))
         RETURNING size
     ), leaves AS (
         INSERT INTO audit.log_leaf (log_index, entry_id, request_key, record_time, leaf, leaf_hash)
@@ -101,17 +102,21 @@ class LogHead:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An entry to append, and when it was made."""
+    """An entry to append, when it was made, and the registry's revision that it depends on, if any."""
 
     entry: Entry
     record_time: datetime
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What a batch became: a position for each entry, the hashes that were added, the head after it."""
+    """What a batch became: a position for each entry, the hashes that were added, the head after it.
 
-    positions: tuple[Position, ...]
+    An entry without a position was not appended: the registry has moved on from its revision.
+    """
+
+    positions: tuple[Position | None, ...]
     first: int
     leaf_hashes: tuple[bytes, ...]
     head: LogHead
@@ -143,7 +148,7 @@ class LogStore(Reader):
         Raises:
             LogClosedError: The log has been found to lack what it signed.
         """
-        if expected is not None:
+        if expected is not None and len(_revisions(batch)) <= 1:
             try:
                 numbering = number([new.entry for new in batch], {}, expected.size)
                 async with pg.connection(self._pool) as connection:
@@ -188,6 +193,23 @@ async def append_in(
     head = _head(row)
     if row and row["closed"]:
         raise LogClosedError("the log lacks entries that it signed, and is closed until it is restored")
+    newest = max(_revisions(batch), default=None)
+    standing = [new for new in batch if new.revision in {None, newest}]
+    try:
+        appended = await _append(connection, standing, head, seal)
+    except _MovedError:  # not the head, which is locked: the registry
+        standing = [new for new in standing if new.revision is None]
+        appended = await _append(connection, standing, head, seal)
+    places = dict(zip(map(id, standing), appended.positions, strict=True))
+    return replace(appended, positions=tuple(places.get(id(new)) for new in batch))
+
+
+async def _append(
+    connection: AnyConnection,
+    batch: Sequence[NewEntry],
+    head: LogHead,
+    seal: Callable[[int, bytes], Checkpoint],
+) -> Appended:
     known = await _known(connection, [new.entry.request_key for new in batch])
     numbering = number([new.entry for new in batch], known, head.size)
     if not numbering.fresh:
@@ -195,8 +217,12 @@ async def append_in(
     return await _insert(connection, batch, numbering, head, seal)
 
 
+def _revisions(batch: Sequence[NewEntry]) -> set[int]:
+    return {new.revision for new in batch if new.revision is not None}
+
+
 class _MovedError(Exception):
-    """The head is not where it was taken to be."""
+    """The head is not where it was taken to be, or the registry not where it was."""
 
 
 async def _insert(
@@ -209,7 +235,8 @@ async def _insert(
     """Inserts the fresh entries after `head`.
 
     Raises:
-        _MovedError: Somebody else has appended, or the log is closed; nothing was inserted.
+        _MovedError: Somebody else has appended, the registry has changed, or the log is closed; nothing was
+            inserted.
     """
     times = {new.entry.entry_id: new.record_time for new in batch}
     hashes = tuple(leaf_hash(entry.leaf) for entry in numbering.fresh)
@@ -217,7 +244,8 @@ async def _insert(
     checkpoint = seal(frontier.size, frontier.root()).text
     rows = _rows(numbering, head.size, hashes, times)
     new_head = (frontier.size, frontier.to_bytes(), checkpoint)
-    if await connection.fetchval(_INSERT, *rows, *new_head, head.size) is None:
+    revision = max(_revisions(batch), default=None)
+    if await connection.fetchval(_INSERT, *rows, *new_head, head.size, revision) is None:
         raise _MovedError
     return Appended(numbering.positions, head.size, hashes, LogHead(frontier, checkpoint))
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from services.audit.core.group_limit import GroupLimit
 from services.audit.core.scope import Group
 from services.audit.errors import UnknownSensorGroupError
+from services.audit.remembered import Found
 from services.audit.store_reader import Reader
 from services.common.pg import transaction
 
@@ -33,6 +34,11 @@ _GROUPS = """
     LEFT JOIN audit.group_limit USING (agency_ori, sensor_group)
     ORDER BY agency_ori, name
 """
+# When an agreement begins or ends by itself.
+_NEXT = """
+    SELECT min(moment) FROM audit.agreement, unnest(ARRAY[start_time, end_time]) AS moment
+    WHERE recipient_ori = $1 AND state = 'ACCEPTED' AND moment > $2
+"""
 _LIMITS = """
     SELECT agency_ori, sensor_group, offence_codes FROM audit.group_limit
     WHERE agency_ori = $1 AND sensor_group > $2 ORDER BY sensor_group LIMIT $3
@@ -51,17 +57,20 @@ _SET = """
 class ScopeStore(Reader):
     """Sensor groups as questions see them."""
 
-    async def groups(self, agency_ori: str, moment: datetime, *, motor_carrier: bool = False) -> list[Group]:
+    async def groups(
+        self, agency_ori: str, moment: datetime, *, motor_carrier: bool = False
+    ) -> Found[tuple[Group, ...]]:
         """The groups of the agency and of all that share their reads with it at `moment`.
 
         Those of its Motor Carrier Safety sensors alone with `motor_carrier`.
         """
         partition = "MOTOR_CARRIER" if motor_carrier else "GENERAL"
         rows = await self._fetch(_GROUPS, agency_ori, moment, partition)
-        return [
+        groups = tuple(
             Group(row["agency_ori"], row["name"], row["commercial"], frozenset(row["offence_codes"]))
             for row in rows
-        ]
+        )
+        return Found(groups, await self._fetchval(_NEXT, agency_ori, moment))
 
     async def limits(self, agency_ori: str, after: str, limit: int) -> list[GroupLimit]:
         """Up to `limit` limits of the agency whose group comes after `after`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
@@ -20,14 +21,16 @@ _MOST_WAITING: Final = 8192
 class GroupCommit(Generic[_Item, _Result]):
     """Gathers what is submitted while a flush is under way, and flushes it together when that one returns.
 
-    No timer: alone, an item is flushed at once; under load batches grow until the disk keeps up. One flush
-    runs at a time, in the order of submission.
+    Alone, an item is flushed at once; under load batches grow until the disk keeps up. One flush runs at a
+    time, in the order of submission.
 
     Args:
         flush: Given the items of a batch, gives one result for each, in order; an Exception among the results
             goes to that item's submitter alone. When it raises, every submitter of the batch gets that error.
         most_in_batch: Items of one flush.
         most_waiting: Items not yet in a flush; one more is refused.
+        pace_seconds: After a flush of several items the next begins no sooner than this after it began. For
+            flushes that cost the processor more than the disk: there would be many small ones.
     """
 
     def __init__(
@@ -36,10 +39,12 @@ class GroupCommit(Generic[_Item, _Result]):
         *,
         most_in_batch: int = _MOST_IN_BATCH,
         most_waiting: int = _MOST_WAITING,
+        pace_seconds: float = 0.0,
     ) -> None:
         self._flush = flush
         self._most_in_batch = most_in_batch
         self._most_waiting = most_waiting
+        self._pace_seconds = pace_seconds
         self._waiting: deque[tuple[_Item, asyncio.Future[_Result]]] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
@@ -75,7 +80,10 @@ class GroupCommit(Generic[_Item, _Result]):
 
     async def _work(self) -> None:
         while batch := self._next_batch():
+            began = time.monotonic()
             await self._flush_batch(batch)
+            if len(batch) > 1 and not self._closed:
+                await asyncio.sleep(max(0.0, began + self._pace_seconds - time.monotonic()))
 
     def _next_batch(self) -> list[tuple[_Item, asyncio.Future[_Result]]]:
         batch: list[tuple[_Item, asyncio.Future[_Result]]] = []

@@ -105,8 +105,8 @@ class Server:
             maximum_concurrent_rpcs=self._settings.max_concurrent_calls,
         )
         for add in builder.servicers.values():
-            add(self._grpc)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+            add(_unregistered(self._grpc))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, _unregistered(self._grpc))
         names = (*builder.servicers, HEALTH_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._grpc)
         self._probes = grpc.aio.server(
@@ -181,6 +181,24 @@ class Server:
         answers = await asyncio.gather(*(check_once(check, _CHECK_SECONDS) for check in self._checks))
         if not self.stopping.is_set():
             self._health.set_serving(all(answers))
+
+
+class _Unregistered:
+    """A server that takes the handlers of a service all together, and of no method by itself.
+
+    The stubs register methods one by one as well. For each call gRPC then looks at what waits for every
+    method that there is, which in a service of a hundred methods costs as much as an empty call.
+    """
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
+
+    def add_registered_method_handlers(self, *_: object) -> None:
+        """Leaves it: they are in the generic handlers."""
+
+
+def _unregistered(server: grpc.aio.Server) -> Any:
+    return _Unregistered(server)
 
 
 async def serve(builder: ServerBuilder) -> None:
