@@ -18,7 +18,10 @@ from alpr.audit.v1.log_query_service_pb2_grpc import add_LogQueryServiceServicer
 from alpr.audit.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from alpr.audit.v1.log_witness_service_pb2_grpc import add_LogWitnessServiceServicer_to_server
 from alpr.audit.v1.office_service_pb2_grpc import add_OfficeServiceServicer_to_server
+from alpr.audit.v1.packet_service_pb2_grpc import add_PacketServiceServicer_to_server
 from alpr.audit.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
+from alpr.audit.v1.review_service_pb2_grpc import add_ReviewServiceServicer_to_server
+from alpr.audit.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from alpr.audit.v1.sensor_certificate_service_pb2_grpc import add_SensorCertificateServiceServicer_to_server
 from alpr.audit.v1.sensor_placement_service_pb2_grpc import add_SensorPlacementServiceServicer_to_server
 from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
@@ -42,12 +45,16 @@ from services.audit.app_group_limits import GroupLimits
 from services.audit.app_log import Log
 from services.audit.app_log_query import LogQuestions, Unfinishing, reconcile
 from services.audit.app_look_back import LookBacks
+from services.audit.app_misuse import Misuse
 from services.audit.app_office import Offices
+from services.audit.app_packets import Packets, PacketsDue
 from services.audit.app_placements import Placements
 from services.audit.app_policy import Explainer
 from services.audit.app_record import Recorder
 from services.audit.app_records import Contracts, Incidents, Means, Support
 from services.audit.app_registry import Agencies, Sensors
+from services.audit.app_reviews import Reviews
+from services.audit.app_rosters import Rosters
 from services.audit.app_sensor_certificates import CertificateEnds, SensorCertificates
 from services.audit.app_sensor_desk import SensorDesk
 from services.audit.app_settings import Settings
@@ -79,6 +86,8 @@ from services.audit.server_office import OfficeServicer
 from services.audit.server_people import AccountServicer
 from services.audit.server_policy import PolicyServicer
 from services.audit.server_records import ContractServicer, IncidentServicer, SupportServicer
+from services.audit.server_reviews import PacketServicer, ReviewServicer
+from services.audit.server_rosters import RosterServicer
 from services.audit.server_sensors import SensorCertificateServicer, SensorPlacementServicer
 from services.audit.server_settings import SettingsServicer
 from services.audit.server_sign_ins import SignInServicer
@@ -88,15 +97,19 @@ from services.audit.server_units import UnitServicer
 from services.audit.server_witness import LogWitnessServicer
 from services.audit.store_accounts import AccountStore
 from services.audit.store_agreements import AgreementStore
+from services.audit.store_conduct import ConductStore
 from services.audit.store_declarations import DeclarationStore
 from services.audit.store_documents import DocumentStore
 from services.audit.store_escorts import EscortStore
 from services.audit.store_log import LogStore
 from services.audit.store_log_query import LogQueryStore
 from services.audit.store_office import OfficeStore
+from services.audit.store_packets import PacketStore
 from services.audit.store_placements import PlacementStore
 from services.audit.store_records import ContractStore, IncidentStore, SupportStore
 from services.audit.store_registry import RegistryStore
+from services.audit.store_reviews import ReviewStore
+from services.audit.store_rosters import RosterStore
 from services.audit.store_scope import ScopeStore
 from services.audit.store_sensor_certificates import SensorCertificateStore
 from services.audit.store_sensors import SensorStore
@@ -156,7 +169,9 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     agreement_watch = Watch(registry, sensors.revisions, lambda now: now.agreements, agreements.since)
     agreed = Agreements(gate, actor, agreements)
     limits = GroupLimits(gate, actor, scopes, folder.rules)
-    governance = GovernanceServicer(Agencies(gate, actor, accounts), agreed, limits, agreement_watch)
+    governance = GovernanceServicer(
+        Agencies(gate, actor, accounts, folder.email), agreed, limits, agreement_watch
+    )
     standing = Standing(journal, gate, accounts)
     entitlements = HealthServicer(Entitlements(registry, gate, standing, clock))
     setting_watch = Watch(registry, sensors.revisions, lambda now: now.settings, settings_kept.since)
@@ -201,13 +216,16 @@ class _Core:
 
 
 def _add_people(builder: ServerBuilder, core: _Core, issuer: str) -> None:
-    """Adds people and where they belong: accounts, units, the office at their head."""
+    """Adds people and where they belong: accounts, units, the office at their head, who left."""
     gate, actor, accounts, clock = core.gate, core.actor, core.accounts, core.clock
     units = UnitStore(core.pool)
     kept = Accounts(gate, actor, app_accounts.People(accounts, units), clock, issuer)
     builder.add("alpr.audit.v1.AccountService", add_AccountServiceServicer_to_server, AccountServicer(kept))
     unit = UnitServicer(Units(gate, actor, units, accounts, clock))
     builder.add("alpr.audit.v1.UnitService", add_UnitServiceServicer_to_server, unit)
+    rosters = Rosters(gate, actor, RosterStore(core.pool), kept, clock)
+    roster = RosterServicer(rosters)
+    builder.add("alpr.audit.v1.RosterService", add_RosterServiceServicer_to_server, roster)
     office = OfficeServicer(Offices(gate, actor, OfficeStore(core.pool), accounts, clock))
     builder.add("alpr.audit.v1.OfficeService", add_OfficeServiceServicer_to_server, office)
 
@@ -273,6 +291,7 @@ def _add_log_questions(builder: ServerBuilder, core: _Core, journal: Log, rules:
     builder.add("alpr.audit.v1.LogQueryService", add_LogQueryServiceServicer_to_server, servicer)
     reconciling = asyncio.create_task(reconcile(Unfinishing(journal, found, core.clock)))
     builder.on_stop(lambda: _ended(reconciling))
+    _add_reviews(builder, core, journal, rules)
 
 
 def _add_transparency(builder: ServerBuilder, core: _Core, journal: Log, rules: Rules) -> None:
@@ -292,9 +311,24 @@ def _add_records(builder: ServerBuilder, core: _Core, journal: Log, contacts: Co
     builder.add("alpr.audit.v1.ContractService", add_ContractServiceServicer_to_server, contract)
     support = SupportServicer(Support(means, SupportStore(pool), contacts))
     builder.add("alpr.audit.v1.SupportService", add_SupportServiceServicer_to_server, support)
-    deadlines = Deadlines(journal, incidents, contracts, UnitStore(pool), core.clock)
+    people = UnitStore(pool), RosterStore(pool)
+    deadlines = Deadlines(journal, incidents, contracts, people, core.clock)
     watching = asyncio.create_task(deadlines.watch())
     builder.on_stop(lambda: _ended(watching))
+
+
+def _add_reviews(builder: ServerBuilder, core: _Core, journal: Log, rules: Rules) -> None:
+    """Adds reviews and weekly packets, and what watches for misuse and for packets that nobody signs."""
+    means, pool = Means(core.gate, core.actor, core.clock), core.pool
+    review = ReviewServicer(Reviews(means, ReviewStore(pool), core.accounts))
+    builder.add("alpr.audit.v1.ReviewService", add_ReviewServiceServicer_to_server, review)
+    packets = PacketStore(pool)
+    packet = PacketServicer(Packets(means, packets))
+    builder.add("alpr.audit.v1.PacketService", add_PacketServiceServicer_to_server, packet)
+    misuse = Misuse(journal, ConductStore(pool), rules)
+    for watch in (misuse.watch(), PacketsDue(journal, packets, core.clock).watch()):
+        watching = asyncio.create_task(watch)
+        builder.on_stop(lambda task=watching: _ended(task))  # type: ignore[misc]
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

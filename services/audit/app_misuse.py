@@ -1,0 +1,167 @@
+"""Looks at what is new in the log with the rules about misuse (ENF-051 III.B.3.o, III.C.2.d, IV.A.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+
+from services.audit.app_log import Draft, Log
+from services.audit.core.conduct import Asked, asked_in
+from services.audit.core.entry import EntryKind
+from services.audit.core.justification import Rules
+from services.audit.core.log_question import REDACTION
+from services.audit.core.misuse import QUIET, REMEMBERED, Conduct, Finding, Limits, Standing
+from services.audit.store_conduct import ConductStore, Entry, Flag, Somebody, Turn
+from services.common.errors import AlprError
+
+log = structlog.get_logger()
+
+FLAGS = Counter("audit_misuse_flags", "Flags raised by the rules about misuse.", ["rule"])
+_NAMESPACE: Final = uuid.UUID("0b5f4f43-6a43-5be5-9a0c-6f6e1f0d2d87")
+_LOOK_SECONDS: Final = 1.0
+_MOST_ENTRIES: Final = 2000
+_USUAL: Final = Limits()
+_INTERLEAVED: Final = "misuse.interleaved"
+
+
+class _Company:
+    """Who else asked about a case or a plate; grows while the batch is looked at, in the order of the log."""
+
+    def __init__(self, in_case: Sequence[tuple[str, str]], at_target: Sequence[tuple[str, str]]) -> None:
+        self._cases: dict[str, set[str]] = defaultdict(set)
+        self._targets: dict[str, set[str]] = defaultdict(set)
+        self.me = ""
+        for pairs, kept in ((in_case, self._cases), (at_target, self._targets)):
+            for name, account_id in pairs:
+                kept[name].add(account_id)
+
+    def in_case(self, case: str) -> int:
+        return len(self._cases[case] - {self.me}) if case else 0
+
+    def at_target(self, target: str) -> int:
+        return len(self._targets[target] - {self.me}) if target else 0
+
+    def join(self, account_id: str, one: Asked) -> None:
+        self._cases[one.case].add(account_id)
+        self._targets[one.target].add(account_id)
+
+
+class Misuse:
+    """Follows the log. Any number of replicas may: one looks at a time, and a flag has an id of its own."""
+
+    def __init__(self, journal: Log, store: ConductStore, rules: Rules, limits: Limits = _USUAL) -> None:
+        self._log = journal
+        self._store = store
+        self._rules = rules
+        self._limits = limits
+
+    async def watch(self) -> None:
+        """Looks every second, without end; what fails now is done at the next look."""
+        while True:
+            more = False
+            try:
+                more = await self.look()
+                await self.note()
+            except AlprError:
+                log.warning("misuse_not_looked_for")
+            await asyncio.sleep(0 if more else _LOOK_SECONDS)
+
+    async def look(self) -> bool:
+        """True when there may be more to look at.
+
+        Raises:
+            StorageUnavailableError: The log could not be read, or the flags not be stored; nothing was.
+        """
+        async with self._store.turn() as turn:
+            entries = await turn.entries(_MOST_ENTRIES) if turn else []
+            if turn is None or not entries:
+                return False
+            for one in entries:
+                if one.fields.get("action") == REDACTION and one.fields.get("kind") == EntryKind.INTENT:
+                    await turn.forget(one.fields.get("resource", ""))
+            await self._judge(turn, entries)
+            await turn.done(entries[-1].log_index + 1)
+        return len(entries) == _MOST_ENTRIES
+
+    async def note(self) -> None:
+        """Notes flags in the log, once each. Raises AuditUnavailableError, StorageUnavailableError."""
+        for flag in await self._store.to_note():
+            await self._log.append(_event(flag))
+            await self._store.noted(flag.flag_id)
+            FLAGS.labels(rule=flag.rule).inc()
+
+    async def _judge(self, turn: Turn, entries: Sequence[Entry]) -> None:
+        seen = [
+            (one.fields.get("actor", ""), asked_in(one.log_index, one.record_time, one.fields, self._rules))
+            for one in entries
+        ]
+        devices = [one for one in entries if one.fields.get("action") == _INTERLEAVED]
+        named = {who for who, asked in seen if asked} | {_whose(one) for one in devices}
+        people = await turn.people(sorted(named))
+        asked = [(people[who], one) for who, one in seen if one and who in people]
+        if not people:
+            return
+        since = entries[0].record_time - REMEMBERED
+        past = await turn.past(sorted(people), since)
+        raised = await turn.raised(sorted(people), entries[0].record_time - QUIET)
+        company = await self._company(turn, people, past, asked)
+        conducts = {
+            name: Conduct(self._limits, Standing(who.end_time), past[name], raised[name])
+            for name, who in people.items()
+        }
+        for who, one in asked:
+            company.me = who.account_id
+            for finding in conducts[who.account_id].see(one, company):
+                await self._flag(turn, who, finding, entries[-1])
+            company.join(who.account_id, one)
+        for event in devices:
+            if who := people.get(_whose(event)):
+                for finding in conducts[who.account_id].interleaved(event.log_index, event.record_time):
+                    await self._flag(turn, who, finding, entries[-1])
+        await turn.remember(asked, since)
+
+    async def _company(
+        self,
+        turn: Turn,
+        people: dict[str, Somebody],
+        past: dict[str, list[Asked]],
+        asked: Sequence[tuple[Somebody, Asked]],
+    ) -> _Company:
+        known = [*(one for rows in past.values() for one in rows), *(one for _, one in asked)]
+        oldest = min((one.hour for one in known), default=None)
+        if oldest is None:
+            return _Company((), ())
+        cases, targets = {one.case for one in known}, {one.target for _, one in asked}
+        agencies = {who.agency_ori for who in people.values()}
+        return _Company(*await turn.company(sorted(agencies), sorted(cases), sorted(targets), oldest))
+
+    async def _flag(self, turn: Turn, who: Somebody, found: Finding, last: Entry) -> None:
+        # Ids follow from the log, so that whoever looks at it again raises the same flag.
+        name = f"{who.account_id}/{found.rule}/{found.about}/{found.log_index}"
+        flag_id, review_id = uuid.uuid5(_NAMESPACE, f"flag/{name}"), uuid.uuid5(_NAMESPACE, f"review/{name}")
+        await turn.flag(who, found, str(flag_id), str(review_id), last.record_time)
+
+
+def _whose(event: Entry) -> str:
+    return event.fields.get("detail.account") or event.fields.get("resource", "")
+
+
+def _event(flag: Flag) -> Draft:
+    values = {
+        "action": "misuse.flagged",
+        "actor": "audit",
+        "service": "audit",
+        "resource": flag.flag_id,
+        "agency": flag.agency_ori,
+        "subject": flag.entry_id,
+        "detail.rule": flag.rule,
+        "detail.account": flag.account_id,
+        "detail.review": flag.review_id,
+    }
+    return Draft(EntryKind.EVENT, f"misuse-flag/{flag.flag_id}", values)
