@@ -19,9 +19,11 @@ import pytest_asyncio
 from google.protobuf.descriptor import MethodDescriptor
 
 import alpr
+from alpr.alerts.v1 import alert_service_pb2 as alert_pb
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
 from alpr.audit.v1 import governance_service_pb2_grpc as agency_rpc
+from alpr.audit.v1 import log_query_service_pb2 as log_pb
 from alpr.audit.v1 import unit_service_pb2 as unit_pb
 from alpr.matcher.v1 import hot_list_service_pb2 as lists_pb
 from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_rpc
@@ -41,9 +43,11 @@ from services.common.errors import AlprError
 from services.common.issuers import DEVELOPMENT_ISSUER
 from services.dev.pki import DevelopmentAuthority
 from services.dev.supervisor import Options, Supervisor
+from tests.support.access_entries import FEEDS, NOTHING_THERE, is_look
 from tests.support.access_fields import FOLLOWS, fields_for
 from tests.support.access_requests import request_for
-from tests.support.access_world import REFUSED, SERVICES, Callers, Principal, machines
+from tests.support.access_world import OPEN, REFUSED, SERVICES, Callers, Principal, machines
+from tests.support.alerts_rig import entry_message, hit_message
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
 DOCUMENT = Path(__file__).parents[3] / "docs" / "access.md"
@@ -51,6 +55,7 @@ OTHER_ORI, UNIT, CAMERA = "IL0160000", "Statewide", "cam-1"
 NOT_JUDGED = {grpc.StatusCode.UNIMPLEMENTED.name, grpc.StatusCode.INTERNAL.name, grpc.StatusCode.UNKNOWN.name}
 AT_A_TIME = 6
 COLUMNS = 3
+OWN_ENTRIES = "audit.LogQueryService.ListOwnEntries"
 
 
 @dataclass
@@ -254,3 +259,52 @@ async def test_nobody_is_let_in_but_who_is_meant_to_be(world: World, method: Met
 
 async def test_the_document_speaks_of_no_rpc_that_is_not_there() -> None:
     assert set(documented()) == {name_of(method) for method in methods()}
+
+
+async def newest(world: World, who: Principal) -> int:
+    """Place in the log of the newest entry under the person's account; -1 for none."""
+    method = log_pb.DESCRIPTOR.services_by_name["LogQueryService"].methods_by_name["ListOwnEntries"]
+    request = log_pb.ListOwnEntriesRequest(request_id=new_request_id(), page_size=1)
+    answer = await world.callers.answer(who, method, request)
+    return int(answer.entries[0].log_index) if answer.entries else -1
+
+
+async def things(world: World) -> dict[str, str]:
+    """The facts, with an alert, a subscription and a webhook besides."""
+    by, people = {method.name: method for method in methods()}, {one.name: one for one in world.principals}
+    hit = hit_message(entry_message(agency=cast.AGENCY_ORI), agency=cast.AGENCY_ORI)
+    raised = alert_pb.RaiseAlertsRequest(hits=[hit])
+    answer = await world.callers.answer(people["service matcher"], by["RaiseAlerts"], raised)
+    facts = {**world.facts, "alert_id": answer.alert_ids[0]}
+    for name, who, path in (
+        ("CreateSubscription", "user", "subscription.subscription_id"),
+        ("CreateWebhook", "telecom-center", "webhook.webhook_id"),
+    ):
+        request = request_for(by[name], fields_for(name, facts), facts)
+        made = await world.callers.answer(people[who], by[name], request)
+        facts[path.rpartition(".")[2]] = attrgetter(path)(made)
+    return facts
+
+
+@pytest.mark.clause("III.B.3.o", "IV.E.2", "III.B.3.q")
+async def test_what_a_person_does_or_is_refused_is_an_entry_of_the_log(world: World) -> None:
+    """Every RPC that people may call, by one who may; a new one is tried without anybody's thinking of it."""
+    facts, people = await things(world), {one.name: one for one in world.principals}
+    seen = {word: await newest(world, people[word]) for word in ROLE.words if word != "vendor-support"}
+    lacking = {}
+    for method in methods():
+        word = next((word for word in seen if word in documented().get(name_of(method), ())), "")
+        if not word or is_look(method) or name_of(method) in {*FEEDS, OWN_ENTRIES}:
+            continue
+        fields = [fields_for(method.name, facts)]
+        fields += [FOLLOWS[method.name]] if method.name in FOLLOWS else []
+        requests = [request_for(method, one, facts) for one in fields]
+        code = await world.callers.outcome(people[word], method, *requests)
+        now = await newest(world, people[word])
+        if now == seen[word]:
+            lacking[name_of(method)] = code
+        seen[word] = now
+
+    done = {name for name, code in lacking.items() if code in {grpc.StatusCode.OK.name, OPEN}}
+    assert not done
+    assert set(lacking) == NOTHING_THERE

@@ -1,0 +1,36 @@
+"""Which RPCs may be carried out for a person without leaving an entry in the log."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from google.protobuf.descriptor import MethodDescriptor
+
+from tools.notices import NOTICE, has_field, showing
+
+# The one way in which alerts reach somebody without an entry for each: the own live feed, and messages to the
+# own car. That somebody may hear is a lease that is renewed every few seconds, and what was raised or sent is an
+# entry itself.
+FEEDS: Final = frozenset(
+    {
+        "alerts.AlertService.SubscribeAlerts",
+        "alerts.DispatchService.WatchDeliveries",
+        "alerts.DispatchService.WatchEscalations",
+    }
+)
+# What was asked for is not there, and nobody was told more than that.
+NOTHING_THERE: Final = frozenset(
+    {
+        "alerts.AssetService.ReportAssetPosition",
+    }
+)
+_LOOKS: Final = ("Get", "List", "Explain")
+
+
+def is_look(method: MethodDescriptor) -> bool:
+    """Whether it changes nothing and shows no read, no alert and no entry of the log.
+
+    Who may have such a look is decided anew with every call, and a refusal of it is an entry all the same.
+    """
+    answer = method.output_type
+    return method.name.startswith(_LOOKS) and not (has_field(answer, "notice", NOTICE) or showing(answer))
