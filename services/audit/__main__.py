@@ -24,6 +24,7 @@ from alpr.audit.v1.review_service_pb2_grpc import add_ReviewServiceServicer_to_s
 from alpr.audit.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from alpr.audit.v1.sensor_certificate_service_pb2_grpc import add_SensorCertificateServiceServicer_to_server
 from alpr.audit.v1.sensor_placement_service_pb2_grpc import add_SensorPlacementServiceServicer_to_server
+from alpr.audit.v1.probe_service_pb2_grpc import add_ProbeServiceServicer_to_server
 from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
 from alpr.audit.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
 from alpr.audit.v1.sign_in_service_pb2_grpc import add_SignInServiceServicer_to_server
@@ -50,6 +51,7 @@ from services.audit.app_office import Offices
 from services.audit.app_packets import Packets, PacketsDue
 from services.audit.app_placements import Placements
 from services.audit.app_policy import Explainer
+from services.audit.app_probe import Probes
 from services.audit.app_record import Recorder
 from services.audit.app_records import Contracts, Incidents, Means, Support
 from services.audit.app_registry import Agencies, Sensors
@@ -85,6 +87,7 @@ from services.audit.server_log_query import LogQueryServicer
 from services.audit.server_office import OfficeServicer
 from services.audit.server_people import AccountServicer
 from services.audit.server_policy import PolicyServicer
+from services.audit.server_probe import ProbeServicer
 from services.audit.server_records import ContractServicer, IncidentServicer, SupportServicer
 from services.audit.server_reviews import PacketServicer, ReviewServicer
 from services.audit.server_rosters import RosterServicer
@@ -106,6 +109,7 @@ from services.audit.store_log_query import LogQueryStore
 from services.audit.store_office import OfficeStore
 from services.audit.store_packets import PacketStore
 from services.audit.store_placements import PlacementStore
+from services.audit.store_probe import ProbeStore
 from services.audit.store_records import ContractStore, IncidentStore, SupportStore
 from services.audit.store_registry import RegistryStore
 from services.audit.store_reviews import ReviewStore
@@ -191,6 +195,7 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     _add_certificates(builder, core, journal, (sensors, settings.sensor_authority()))
     _add_conduct(builder, core, folder.policies)
     _add_declarations(builder, core, folder)
+    _add_probes(builder, core, journal)
     _add_records(builder, core, journal, folder.contacts)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
     _add_log_questions(builder, core, journal, folder.rules)
@@ -281,6 +286,13 @@ def _add_declarations(builder: ServerBuilder, core: _Core, folder: PolicyFolder)
     servicer = DeclarationServicer(declarations, core.clock)
     add = add_DeclarationServiceServicer_to_server
     builder.add("alpr.audit.v1.DeclarationService", add, servicer)
+
+
+def _add_probes(builder: ServerBuilder, core: _Core, journal: Log) -> None:
+    """Adds the comparison of effective access with what the log says was agreed on."""
+    probes = Probes(Means(core.gate, core.actor, core.clock), journal, ProbeStore(core.pool))
+    add = add_ProbeServiceServicer_to_server
+    builder.add("alpr.audit.v1.ProbeService", add, ProbeServicer(probes))
 
 
 def _add_log_questions(builder: ServerBuilder, core: _Core, journal: Log, rules: Rules) -> None:

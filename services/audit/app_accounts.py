@@ -9,7 +9,12 @@ from uuid import uuid4
 
 from services.audit.app_act import Act, Actor, Call
 from services.audit.app_gate import Attempt, Gate
-from services.audit.core.email import is_government_address
+from services.audit.core.email import (
+    LONGEST_EXCEPTION,
+    EmailException,
+    is_address,
+    is_government_address,
+)
 from services.audit.core.entry import rfc3339
 from services.audit.core.person import (
     Account,
@@ -66,11 +71,18 @@ class Accounts:
         """The moment at which accounts stand as they do."""
         return self._clock.now()
 
-    async def create(self, call: Call, profile: Profile, end_time: datetime | None = None) -> Account:
+    async def create(
+        self,
+        call: Call,
+        profile: Profile,
+        end_time: datetime | None = None,
+        exception: EmailException | None = None,
+    ) -> Account:
         """The new account, not yet enabled; with an end it is a temporary one.
 
         Raises:
-            InvalidFieldError: The e-mail is of no domain of the agency (III.B.3.j), or the issuer another's.
+            InvalidFieldError: The e-mail is of no domain of the agency and nothing excepts it (III.B.3.j), or
+                the unit or the issuer is not known.
             AccountExistsError: The person has one.
         """
         attempt = Attempt("", "account.create", request_id=call.request_id)
@@ -79,7 +91,9 @@ class Accounts:
             unit = await self._unit(profile)
             thing = await self._thing(profile, unit, profile.subject)
             self._gate.permit(person, "account.create", thing)
-            await self._check_profile(profile, unit)
+            if exception:
+                self._gate.permit(person, "account.except", thing)
+            await self._check_profile(profile, unit, exception)
             _check_temporary(end_time, self._clock.now(), self._store.longest_temporary)
         details = {
             "end_time": rfc3339(end_time) if end_time else "none",
@@ -88,11 +102,17 @@ class Accounts:
             "email": profile.email,
             "unit": profile.unit,
             "issuer": profile.issuer,
+            **_excepted(exception),
         }
-        life = Life(end_time=end_time)
-        account = Account(str(uuid4()), profile, AccountState.PENDING, frozenset(), (), life=life)
-        act = Act("account.create", thing, details)
-        await self._actor.carry_out(act, call, attempt, lambda intent: self._store.create(intent, account))
+        account = Account(
+            str(uuid4()), profile, AccountState.PENDING, frozenset(), (), life=Life(end_time=end_time)
+        )
+        await self._actor.carry_out(
+            Act("account.create", thing, details),
+            call,
+            attempt,
+            lambda intent: self._store.create(intent, account, exception),
+        )
         return await self._stored(profile)
 
     async def get(self, call: Call, account_id: str) -> Account:
@@ -179,6 +199,29 @@ class Accounts:
             account_id,
             Act("account.unvet", Thing(), {"reason": reason}),
             lambda intent, _: self._store.unvet(intent, account_id),
+        )
+
+    async def except_email(self, call: Call, account_id: str, exception: EmailException) -> Account:
+        """The account, whose address counts for longer by a further approval (III.B.3.j).
+
+        Raises:
+            WrongStateError: The address is of the agency and needs none.
+            InvalidFieldError: The approval is over, or counts for too long.
+        """
+
+        def check(case: _Case) -> None:
+            if case.account.email_until is None:
+                raise WrongStateError(
+                    "this address is the agency's and needs no exception", resource=account_id
+                )
+            raise_violations(_wrong_exception(exception, case.now))
+
+        return await self._change(
+            call,
+            account_id,
+            Act("account.except", Thing(), _excepted(exception)),
+            lambda intent, _: self._store.except_email(intent, account_id, exception),
+            check,
         )
 
     async def enable(self, call: Call, account_id: str) -> Account:
@@ -285,7 +328,9 @@ class Accounts:
             coordinator=unit.coordinator if unit else "",
         )
 
-    async def _check_profile(self, profile: Profile, unit: Unit | None) -> None:
+    async def _check_profile(
+        self, profile: Profile, unit: Unit | None, exception: EmailException | None
+    ) -> None:
         agency = await self._store.agency(profile.agency_ori)
         if agency is None:
             raise AgencyNotFoundError("this agency is not registered", resource=profile.agency_ori)
@@ -293,16 +338,39 @@ class Accounts:
         if unit is None:
             text = "The agency has no unit of this code; the statewide coordinator registers it (III.C.1)."
             problems.append(FieldViolation("account.unit", text))
-        if not is_government_address(profile.email, agency.email_domains):
+        government = is_government_address(profile.email, agency.email_domains)
+        if exception:
+            problems += _wrong_exception(exception, self._clock.now())
+            if government or not is_address(profile.email):
+                text = "needs no exception" if government else "must be an address in plain letters"
+                problems.append(FieldViolation("account.email", text))
+        elif not government:
             domains = ", ".join(agency.email_domains)
             text = f"Use an address of the agency: its domains are {domains} (III.B.3.j)."
             problems.append(FieldViolation("account.email", text))
         if profile.issuer != self._issuer:
-            problems.append(
-                FieldViolation("account.issuer", f"Tokens are accepted from {self._issuer} only.")
-            )
+            text = f"Tokens are accepted from {self._issuer} only."
+            problems.append(FieldViolation("account.issuer", text))
         if problems:
             raise InvalidFieldError("the account cannot be made like this", violations=problems)
+
+
+def _excepted(one: EmailException | None) -> dict[str, str]:
+    if one is None:
+        return {}
+    return {
+        "exception_approver": one.approver,
+        "exception_document_sha256": one.document_sha256.hex(),
+        "exception_reason": one.reason,
+        "exception_until": rfc3339(one.valid_until),
+    }
+
+
+def _wrong_exception(one: EmailException, now: datetime) -> list[FieldViolation]:
+    if now < one.valid_until <= now + LONGEST_EXCEPTION:
+        return []
+    text = f"must be ahead, by {LONGEST_EXCEPTION.days} days at most"
+    return [FieldViolation("email_exception.valid_until", text)]
 
 
 def _check_complete(case: _Case) -> None:

@@ -6,32 +6,40 @@ from services.audit.app_act import Act, Actor, Call
 from services.audit.app_gate import Attempt, Gate
 from services.audit.app_placements import words_of
 from services.audit.app_sensor_desk import Permitted, SensorDesk, action_of, thing_of
+from services.audit.core.email import EmailPack
 from services.audit.core.entry import rfc3339
 from services.audit.core.policy import Thing
 from services.audit.core.registry import Agency, Approval, DeploymentStatus, Sensor, SensorAct
 from services.audit.errors import AgencyNotFoundError
 from services.audit.store_accounts import AccountStore
 from services.audit.store_sensors import SensorStore
+from services.common.errors import FieldViolation
+from services.common.wire import raise_violations
 
 
 class Agencies:
     """Keeps agencies."""
 
-    def __init__(self, gate: Gate, actor: Actor, store: AccountStore) -> None:
+    def __init__(self, gate: Gate, actor: Actor, store: AccountStore, email: EmailPack) -> None:
         self._gate = gate
         self._actor = actor
         self._store = store
+        self._email = email
 
     async def register(self, call: Call, agency: Agency) -> Agency:
         """The agency, registered.
 
         Raises:
             AgencyExistsError: Its ORI is registered already.
+            InvalidFieldError: A domain is no government's (III.B.3.j).
         """
         thing = Thing(agency.ori, agency=agency.ori)
         attempt = Attempt("", "agency.register", resource=agency.ori, request_id=call.request_id)
         async with self._gate.recording(attempt):
             self._gate.permit(await self._gate.person(call.token, attempt), "agency.register", thing)
+            if not all(map(self._email.is_government, agency.email_domains)):
+                text = "must be government domains; others are listed in the policy pack once checked"
+                raise_violations([FieldViolation("agency.email_domains", text)])
         act = Act(
             "agency.register", thing, {"name": agency.name, "email_domains": ",".join(agency.email_domains)}
         )

@@ -1,6 +1,7 @@
 """Says, in the log, what has run out: an incident's hour, a contract's warning, a unit's coordinator.
 
-Incidents and contracts once (III.B.2, III.B.3.c), a vacant unit once a day (III.C.1).
+Incidents and contracts once (III.B.2, III.B.3.c), a vacant unit once a day (III.C.1), a leaver whose account
+is open after a day once (CJIS AC-2).
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import structlog
 from services.audit.app_log import Draft, Log
 from services.audit.core.entry import EntryKind, rfc3339
 from services.audit.core.records import Contract, Incident
+from services.audit.core.roster import TIME_TO_END, Leaver
 from services.audit.core.unit import Vacancy
 from services.audit.store_records import ContractStore, IncidentStore
+from services.audit.store_rosters import RosterStore
 from services.audit.store_units import UnitStore
 from services.common.clock import Clock
 from services.common.errors import AlprError
@@ -33,13 +36,13 @@ class Deadlines:
         journal: Log,
         incidents: IncidentStore,
         contracts: ContractStore,
-        units: UnitStore,
+        people: tuple[UnitStore, RosterStore],
         clock: Clock,
     ) -> None:
         self._log = journal
         self._incidents = incidents
         self._contracts = contracts
-        self._units = units
+        self._units, self._rosters = people
         self._clock = clock
 
     async def watch(self) -> None:
@@ -65,6 +68,8 @@ class Deadlines:
             await self._log.append(_ending(contract))
         for vacancy in await self._units.vacant(now):
             await self._log.append(_vacant(vacancy, now))
+        for leaver in await self._rosters.overdue(now, now - TIME_TO_END):
+            await self._log.append(_still_open(leaver))
 
 
 def _overdue(one: Incident) -> Draft:
@@ -96,3 +101,13 @@ def _vacant(one: Vacancy, now: datetime) -> Draft:
         "detail.enabled_accounts": str(one.enabled_accounts),
     }
     return Draft(EntryKind.EVENT, f"unit-vacant/{one.agency_ori}/{one.code}/{now:%Y-%m-%d}", values)
+
+
+def _still_open(one: Leaver) -> Draft:
+    values = {
+        "action": "roster.overdue",
+        "resource": one.account_id,
+        "agency": one.agency_ori,
+        "detail.since_time": rfc3339(one.since_time),
+    }
+    return Draft(EntryKind.EVENT, f"leaver-open/{one.account_id}/{rfc3339(one.since_time)}", values)

@@ -172,8 +172,8 @@ DEPARTMENT = House(
     leave="dissemination.everything",
     lists=(
         "accounts", "agencies", "agreements", "contracts", "declarations", "documents", "escorts", "evidence",
-        "group_limits", "holds", "incidents", "maintenance", "models", "policies", "purges", "recipient_notices", "register",
-        "retention", "sensor_groups", "sensors", "settings", "support_requests",
+        "group_limits", "holds", "incidents", "leavers", "maintenance", "models", "policies", "purges",
+        "recipient_notices", "register", "retention", "sensor_groups", "sensors", "settings", "support_requests",
         "transparency_reports", "units",
     ),
     alerts=_alert_pages("alert.leave", ALERT_PARTS),

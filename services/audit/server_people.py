@@ -24,7 +24,8 @@ class AccountServicer(account_rpc.AccountServiceServicer):
     ) -> account_pb.CreateAccountResponse:
         """See account_service.proto."""
         call, profile = call_of(context, request.request_id), wire_registry.parse_create_account(request)
-        made = await self._accounts.create(call, profile, wire_registry.parse_end_time(request))
+        rest = wire_registry.parse_end_time(request), wire_registry.parse_exception(request)
+        made = await self._accounts.create(call, profile, *rest)
         return account_pb.CreateAccountResponse(account=self._message(made))
 
     async def GetAccount(
@@ -86,6 +87,14 @@ class AccountServicer(account_rpc.AccountServiceServicer):
         call, reason = call_of(context, request.request_id), wire_registry.parse_reason(request)
         changed = await self._accounts.unvet(call, request.account_id, reason)
         return account_pb.RevokeNonAgencyAccessResponse(account=self._message(changed))
+
+    async def ExtendEmailException(
+        self, request: account_pb.ExtendEmailExceptionRequest, context: Context
+    ) -> account_pb.ExtendEmailExceptionResponse:
+        """See account_service.proto."""
+        call, given = call_of(context, request.request_id), wire_registry.parse_extended(request)
+        changed = await self._accounts.except_email(call, request.account_id, given)
+        return account_pb.ExtendEmailExceptionResponse(account=self._message(changed))
 
     async def EnableAccount(
         self, request: account_pb.EnableAccountRequest, context: Context

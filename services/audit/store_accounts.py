@@ -12,6 +12,7 @@ import asyncpg
 
 from services.audit.core.declaration import Affirmation, OutOfStateLaw, Standing
 from services.audit.core.document import DocumentKind, Duty
+from services.audit.core.email import EmailException
 from services.audit.core.escort import Escorted, EscortScope
 from services.audit.core.person import (
     Account,
@@ -45,7 +46,7 @@ _ACCOUNT = """
                  FROM audit.documents_of(account.account_id)) AS duties,
            (SELECT (escort_id, escort_account_id, scope, begin_time, ends_at)
             FROM audit.escort_of(account.account_id)) AS escorted,
-           made_time, end_time, signed_out_time,
+           made_time, end_time, email_until, signed_out_time,
            ARRAY(SELECT sign_in_id FROM audit.sign_in AS held
                  WHERE held.account_id = account.account_id AND held.end_time IS NOT NULL
                    AND held.auth_time > clock_timestamp() - interval '1 day') AS ended_sign_ins,
@@ -98,6 +99,11 @@ _USE = """
     INSERT INTO audit.account_use (account_id, use_time) VALUES ($1::uuid, $2)
     ON CONFLICT (account_id) DO UPDATE SET use_time = greatest(account_use.use_time, excluded.use_time)
 """
+_EXCEPT = """
+    INSERT INTO audit.email_exception (intent_id, account_id, approver, document_sha256, reason, valid_until)
+    VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6)
+"""
+_ADDRESS_UNTIL = "UPDATE audit.account SET email_until = $2 WHERE account_id = $1::uuid"
 _GRANT = """
     INSERT INTO audit.account_role (account_id, role, intent_id) VALUES ($1::uuid, $2, $3::uuid)
     ON CONFLICT (account_id, role) DO NOTHING
@@ -171,8 +177,8 @@ class AccountStore(Reader):
             if connection:
                 await insert_agency(connection, intent_id, agency)
 
-    async def create(self, intent_id: str, account: Account) -> None:
-        """Makes the account; roles and certifications come later.
+    async def create(self, intent_id: str, account: Account, exception: EmailException | None = None) -> None:
+        """Makes the account, with the approval of its address; roles and certifications come later.
 
         Raises:
             AccountExistsError: There is one for this person already.
@@ -180,6 +186,14 @@ class AccountStore(Reader):
         async with self._changing(intent_id) as connection:
             if connection:
                 await insert_account(connection, intent_id, account)
+                if exception:
+                    await _except(connection, intent_id, account.account_id, exception)
+
+    async def except_email(self, intent_id: str, account_id: str, exception: EmailException) -> None:
+        """Records the approval of the account's address, which counts from now on."""
+        async with self._changing(intent_id) as connection:
+            if connection:
+                await _except(connection, intent_id, account_id, exception)
 
     async def set_state(self, intent_id: str, account_id: str, state: AccountState) -> None:
         """Enables or suspends the account."""
@@ -297,6 +311,12 @@ async def insert_account(connection: AnyConnection, intent_id: str, account: Acc
         await insert_certification(connection, intent_id, account.account_id, certification)
 
 
+async def _except(connection: AnyConnection, intent_id: str, account_id: str, one: EmailException) -> None:
+    parts = (one.approver, one.document_sha256, one.reason, one.valid_until)
+    await connection.execute(_EXCEPT, intent_id, account_id, *parts)
+    await connection.execute(_ADDRESS_UNTIL, account_id, one.valid_until)
+
+
 async def insert_certification(
     connection: AnyConnection, intent_id: str, account_id: str, one: Certification
 ) -> None:
@@ -338,6 +358,7 @@ def _account(row: Any, idle: timedelta, review: timedelta) -> Account | None:
         escorted=_escorted(row["escorted"]),
         signed_out=SignedOut(row["signed_out_time"], frozenset(map(str, row["ended_sign_ins"]))),
         life=Life(row["made_time"], row["end_time"], row["use_time"], row["review_time"], idle, review),
+        email_until=row["email_until"],
     )
 
 

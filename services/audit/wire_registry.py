@@ -8,7 +8,7 @@ from typing import Any
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
-from services.audit.core.email import is_domain
+from services.audit.core.email import EmailException, is_domain
 from services.audit.core.person import Account, Certification, CertificationKind, Profile, Role, Vetting
 from services.audit.core.registry import Agency
 from services.audit.wire import Wrong, parse_ori, role_number
@@ -39,6 +39,34 @@ def parse_create_account(request: account_pb.CreateAccountRequest) -> Profile:
     )
     raise_violations(wrong)
     return profile
+
+
+def parse_exception(request: account_pb.CreateAccountRequest) -> EmailException | None:
+    """The approval of the new account's address; None without one."""
+    wrong: Wrong = []
+    made = _exception(request.email_exception, wrong) if request.HasField("email_exception") else None
+    raise_violations(wrong)
+    return made
+
+
+def parse_extended(request: account_pb.ExtendEmailExceptionRequest) -> EmailException:
+    """The further approval of an account's address."""
+    wrong = _change(request.request_id, request.account_id)
+    made = _exception(request.email_exception, wrong)
+    raise_violations(wrong)
+    return made
+
+
+def _exception(given: account_pb.EmailException, wrong: Wrong) -> EmailException:
+    if len(given.document_sha256) != _DIGEST_BYTES:
+        text = "must be the SHA-256 of the approval, 32 bytes"
+        wrong.append(FieldViolation("email_exception.document_sha256", text))
+    return EmailException(
+        approver=parse_text("email_exception.approver", given.approver, wrong, most=_MOST_TEXT),
+        document_sha256=given.document_sha256,
+        reason=parse_text("email_exception.reason", given.reason, wrong, most=_MOST_REASON),
+        valid_until=parse_moment("email_exception.valid_until", given, wrong),
+    )
 
 
 def parse_certification(request: account_pb.RecordCertificationRequest) -> Certification:
@@ -174,6 +202,7 @@ def account(given: Account, moment: datetime) -> account_pb.Account:
         use_time=to_timestamp(life.use_time) if life.use_time else None,
         review_time=to_timestamp(life.review_time) if life.review_time else None,
         review_due=life.is_review_due(moment),
+        email_until=to_timestamp(given.email_until) if given.email_until else None,
     )
 
 

@@ -41,6 +41,18 @@ def create(
     hours: Annotated[
         int, typer.Option("--hours", min=0, max=72, help="For somebody who is here for so long only.")
     ] = 0,
+    approval: Annotated[
+        Path | None,
+        typer.Option(
+            "--email-approval",
+            exists=True,
+            dir_okay=False,
+            help="Written approval of an address of no government domain; needs --approver and --reason.",
+        ),
+    ] = None,
+    approver: Annotated[str, typer.Option("--approver", help="Who approved it, with title.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why it was approved.")] = "",
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="Days for which it counts.")] = 365,
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -59,7 +71,8 @@ def create(
         )
         if hours:
             account.end_time.CopyFrom(stamp(datetime.now(UTC) + timedelta(hours=hours)))
-        show(await change(session, "CreateAccount", account=account), output)
+        excepted = {"email_exception": exception_for(approval, approver, reason, days)} if approval else {}
+        show(await change(session, "CreateAccount", account=account, **excepted), output)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
@@ -159,6 +172,31 @@ def unvet(
 
     async def work(session: Session, output: Output) -> None:
         show(await change(session, "RevokeNonAgencyAccess", account_id=account_id, reason=reason), output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command("except")
+def except_email(
+    account_id: AccountId,
+    approval: Annotated[
+        Path, typer.Option("--approval", exists=True, dir_okay=False, help="The written approval.")
+    ],
+    approver: Annotated[str, typer.Option("--approver", help="Who approved it, with title.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="Days for which it counts.")] = 365,
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Records a further written approval of an address of no government domain."""
+
+    async def work(session: Session, output: Output) -> None:
+        given = exception_for(approval, approver, reason, days)
+        show(
+            await change(session, "ExtendEmailException", account_id=account_id, email_exception=given),
+            output,
+        )
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
@@ -291,6 +329,16 @@ def certification_for(kind: str, reference: str, days: int) -> pb.Certification:
         reference=reference,
         valid_from=stamp(now),
         valid_until=stamp(now + timedelta(days=days)),
+    )
+
+
+def exception_for(approval: Path, approver: str, reason: str, days: int) -> pb.EmailException:
+    """A written approval that counts for so many days from now."""
+    return pb.EmailException(
+        approver=approver,
+        document_sha256=hashlib.sha256(approval.read_bytes()).digest(),
+        reason=reason,
+        valid_until=stamp(datetime.now(UTC) + timedelta(days=days)),
     )
 
 

@@ -22,6 +22,8 @@ from alpr.audit.v1 import incident_service_pb2 as incident_pb
 from alpr.audit.v1 import incident_service_pb2_grpc as incident_rpc
 from alpr.audit.v1 import policy_service_pb2 as policy_pb
 from alpr.audit.v1 import policy_service_pb2_grpc as policy_rpc
+from alpr.audit.v1 import roster_service_pb2 as roster_pb
+from alpr.audit.v1 import roster_service_pb2_grpc as roster_rpc
 from alpr.audit.v1 import sensor_service_pb2 as sensor_pb
 from alpr.audit.v1 import sensor_service_pb2_grpc as sensor_rpc
 from alpr.audit.v1 import settings_service_pb2 as settings_pb
@@ -63,6 +65,9 @@ class PagedList:
 LISTS = {
     "accounts": PagedList(
         "audit", account_rpc.AccountServiceStub, "ListAccounts", account_pb.ListAccountsRequest, "accounts"
+    ),
+    "leavers": PagedList(
+        "audit", roster_rpc.RosterServiceStub, "ListLeavers", roster_pb.ListLeaversRequest, "leavers"
     ),
     "units": PagedList("audit", unit_rpc.UnitServiceStub, "ListUnits", unit_pb.ListUnitsRequest, "units"),
     "agencies": PagedList(

@@ -31,6 +31,7 @@ from services.cli import (
     policy,
     records,
     retention,
+    roster,
     scope,
     search,
     search_analysis,
@@ -69,6 +70,7 @@ app.add_typer(doctor.app, name="doctor")
 app.add_typer(account.app, name="account")
 app.add_typer(unit.app, name="unit")
 app.add_typer(office.app, name="office")
+app.add_typer(roster.app, name="roster")
 app.add_typer(policy.app, name="policy")
 app.add_typer(document.app, name="document")
 app.add_typer(escort.app, name="escort")

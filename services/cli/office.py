@@ -94,7 +94,7 @@ def fill(
     ] = "",
     data_dir: DataDir = DATA_DIR,
 ) -> None:
-    """Fills an office whose holder has died or was dismissed, with the migration credential. The log says so."""
+    """Fills an office whose holder has died or was dismissed, with the migration credential."""
     arguments = ["--agency-ori", agency, "--account-id", account_id, "--official", official]
     arguments += ["--document-sha256", _digest(document).hex(), "--reason", reason]
     try:

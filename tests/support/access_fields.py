@@ -54,6 +54,14 @@ def _people(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
         "GrantNonAgencyAccess": {"decision": decision},
         "GrantRole": {"role": audit_pb.ROLE_USER},
         "RevokeRole": {"role": audit_pb.ROLE_USER},
+        "ExtendEmailException": {
+            "email_exception": {
+                **{"approver": "D", "document_sha256": bytes(32), "reason": "task force"},
+                "valid_until": _ago(-24),
+            }
+        },
+        "SubmitRoster": {"badge_numbers": ["1"], "sha256": bytes(32), "as_of_time": _ago(1)},
+        "EndLeavers": {"leavers": 100_000},
         "RegisterUnit": {
             "unit": {"agency_ori": facts["agency_ori"], "code": f"D-{mark}", "name": "District", "kind": 1}
         },
@@ -140,6 +148,7 @@ def _agencies(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
             "declaration": {
                 **{"agency_ori": "WI0000001", "document_sha256": bytes(32), "signed_by": "A Sheriff"},
                 **{"office": "Sheriff", "excluded_uses": ["IMMIGRATION_STATUS", "REPRODUCTIVE_HEALTH_CARE"]},
+                **{"sign_time": _ago(3), "start_time": _ago(2), "end_time": _ago(-24)},
             }
         },
         "SetSetting": {"name": "account_review_days", "value": 180, "value_before": 365},

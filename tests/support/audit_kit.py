@@ -225,6 +225,10 @@ class RunningAudit:
         offered = (await stub.OfferOffice(request, metadata=self.bearer(COORDINATOR))).offer
         accept = office_pb.AcceptOfficeRequest(request_id=request_id(), offer_id=offered.offer_id)
         await stub.AcceptOffice(accept, metadata=successor.metadata)
+        self.is_handed_to(successor)
+
+    def is_handed_to(self, successor: Officer) -> None:
+        """The successor holds the office, and is COORDINATOR from now on; units want a new appointment."""
         self._head = successor.subject
         self._units = {one for one in self._units if one[0] != ORI}
 

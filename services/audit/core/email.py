@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 _LOCAL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -19,6 +21,39 @@ def is_domain(text: str) -> bool:
     labels = text.split(".")
     plain = all(_LABEL.fullmatch(label) and not label.startswith("xn--") for label in labels)
     return len(text) <= _MOST_CHARACTERS and len(labels) >= _FEWEST_LABELS and plain
+
+
+@dataclass(frozen=True, slots=True)
+class EmailPack:
+    """Suffixes under which a domain is a government's, and domains that were checked by hand."""
+
+    suffixes: frozenset[str]
+    checked: frozenset[str]
+
+    def is_government(self, domain: str) -> bool:
+        """True for a domain below a suffix, at the border of a label, and for one that was checked."""
+        below = any(domain.endswith(f".{one}") for one in self.suffixes)
+        return is_domain(domain) and (below or domain in self.checked)
+
+
+@dataclass(frozen=True, slots=True)
+class EmailException:
+    """A written approval of an address that is of no domain of the agency; it counts up to `valid_until`."""
+
+    approver: str
+    document_sha256: bytes
+    reason: str
+    valid_until: datetime
+
+
+LONGEST_EXCEPTION = timedelta(days=366)
+"""How long an approval counts at most."""
+
+
+def is_address(address: str) -> bool:
+    """True for an address of any domain that is no look-alike."""
+    local, at, domain = address.rpartition("@")
+    return bool(at and _LOCAL.fullmatch(local) and is_domain(domain.lower()))
 
 
 def is_government_address(address: str, domains: Collection[str]) -> bool:

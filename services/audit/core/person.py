@@ -25,6 +25,8 @@ class Role(StrEnum):
     CVEO = "CVEO"
     CVEO_SUPERVISOR = "CVEO_SUPERVISOR"
     VENDOR_SUPPORT = "VENDOR_SUPPORT"
+    SENSOR_OPERATOR = "SENSOR_OPERATOR"
+    PARTNER_AGENCY = "PARTNER_AGENCY"
 
 
 MOTOR_CARRIER_ROLES = frozenset({Role.CVEO, Role.CVEO_SUPERVISOR})
@@ -137,6 +139,10 @@ class Account:
     standing: Standing | None = None
     signed_out: SignedOut = NOTHING_ENDED
 
+    def has_good_address(self, moment: datetime) -> bool:
+        """True for an address of the agency, and for another while its approval counts (III.B.3.j)."""
+        return self.email_until is None or moment < self.email_until
+
     def may_see_others(self, moment: datetime) -> bool:
         """True when a vetting decision is in force at `moment`."""
         return self.vetting is not None and moment < self.vetting.valid_until
@@ -159,6 +165,7 @@ class Account:
         ends += self.standing.changes_after(moment) if self.standing else []
         ends += [self.escorted.ends_at] if self.escorted else []
         ends += [self.life.end_time] if self.life.end_time and self.life.end_time > moment else []
+        ends += [self.email_until] if self.email_until and self.email_until > moment else []
         return min([*ends, *changes_after(self.duties, moment)], default=None)
 
 
@@ -176,6 +183,7 @@ def missing(account: Account, moment: datetime) -> tuple[str, ...]:
     lapsed = [kind.lower() for kind in _needed(account.roles) if kind not in held]
     unread = [kind.lower() for kind in account.unread(moment)]
     roles = [] if account.roles else ["role"]
+    roles += [] if account.has_good_address(moment) else ["email_exception"]
     return tuple(sorted([*empty, *lapsed, *unread, *roles]))
 
 

@@ -10,21 +10,23 @@ _LAPSED = "No {what} in force is on record. {act}, then ask your coordinator to 
 ADVICE = MappingProxyType(
     {
         "II.D": "This local list is somebody else's. Ask its owner, or a coordinator to take the entry off.",
-        "III.A": "This is the account of the agency's statewide coordinator. The official who appoints to that "
-        "office decides about it.",
+        "III.A": "This is the account of the statewide coordinator. The official who appoints to that office "
+        "decides about it.",
         "III.B.3.a": "No background check in force is on record. Ask your coordinator to record it.",
         "III.B.3.b": _LAPSED.format(what="security awareness training", act="Complete it"),
         "III.B.3.f": "This belongs to another agency. Ask that agency.",
         "III.B.3.g": "Nobody grants access to himself, and system administrators grant none. Ask another "
         "coordinator.",
+        "III.B.3.j": "The written approval of your e-mail address has run out. Ask your coordinator for a new "
+        "one, or for an account with a government address.",
         "III.B.3.k": "Sign-ins are their person's own. Ask him, or the coordinator of his unit.",
         "III.B.3.l": "None of your roles allows this. Ask your coordinator which role does.",
         "III.B.3.o/idle": "Nobody has used your account for too long. Ask your coordinator to enable it anew.",
         "III.B.3.o/over": "Your account has ended. Ask your coordinator if you are to go on.",
         "III.B.3.p": "Support is given under escort only, within its scope and time. Ask your contact at the "
         "agency to begin one, then sign in anew.",
-        "III.C.1": "That your commander has appointed you to coordinate the unit is not on record, or has ended. "
-        "Ask the statewide coordinator to record it.",
+        "III.C.1": "That your commander has appointed you to coordinate the unit is not on record, or has "
+        "ended. Ask the statewide coordinator to record it.",
         "III.C.2.a": "This belongs to another unit. Ask that unit's or the statewide coordinator.",
         "III.C.2.b": "Your account is not enabled yet. Ask your coordinator to complete and enable it.",
         "III.D.1": _LAPSED.format(what="ALPR training", act="Complete it"),

@@ -28,6 +28,7 @@ from services.audit.app_log import Log
 from services.audit.deadlines import Deadlines
 from services.audit.store_log import LogStore
 from services.audit.store_records import ContractStore, IncidentStore
+from services.audit.store_rosters import RosterStore
 from services.audit.store_units import UnitStore
 from services.common.clock import SystemClock
 from services.common.pg import open_pool
@@ -500,7 +501,7 @@ async def look_twice(audit: RunningAudit) -> None:
     await journal.open()
     try:
         for _ in range(2):
-            stores = IncidentStore(pool), ContractStore(pool), UnitStore(pool)
+            stores = IncidentStore(pool), ContractStore(pool), (UnitStore(pool), RosterStore(pool))
             await Deadlines(journal, *stores, SystemClock()).look()
     finally:
         await journal.close()

@@ -21,6 +21,7 @@ from services.audit.checkpoint_copies import CheckpointFolder
 from services.audit.deadlines import Deadlines
 from services.audit.store_log import LogStore
 from services.audit.store_records import ContractStore, IncidentStore
+from services.audit.store_rosters import RosterStore
 from services.audit.store_units import UnitStore
 from services.common.clock import SystemClock
 from services.common.pg import open_pool
@@ -401,7 +402,7 @@ async def look(audit: RunningAudit) -> None:
     journal = Log(LogStore(pool), audit.settings.signer(), SystemClock(), copies)
     await journal.open()
     try:
-        stores = IncidentStore(pool), ContractStore(pool), UnitStore(pool)
+        stores = IncidentStore(pool), ContractStore(pool), (UnitStore(pool), RosterStore(pool))
         await Deadlines(journal, *stores, SystemClock()).look()
     finally:
         await journal.close()

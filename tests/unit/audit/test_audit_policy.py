@@ -55,7 +55,11 @@ EVERYBODY = {
 READERS = {"document.readers"}
 INCIDENTS = {f"incident.{act}" for act in ("open", "tell", "close", "list")}
 SIGN_INS = {"sign_in.list", "sign_in.end"}
-UNITS = {"unit.register", "unit.appoint", "unit.end", "office.offer"}
+UNITS = {"unit.register", "unit.appoint", "unit.end", "office.offer", "account.except"} | {
+    "roster.submit",
+    "roster.end",
+    "roster.list",
+}
 SUPPORT = {f"support.{act}" for act in ("request", "close", "list")}
 ESCORTS = {"escort.begin", "escort.cut", "escort.list"}
 HELD = {"question.held", "question.heldimage"}
@@ -143,7 +147,15 @@ MATRIX = {
     | UNITS
     | SIGN_INS
     | {"unit.list"}
-    | {"agency.register", "declaration.record", "declaration.end", "log.redact", "document.publish", "contract.record", "contract.list"},
+    | {
+        "agency.register",
+        "declaration.record",
+        "declaration.end",
+        "log.redact",
+        "document.publish",
+        "contract.record",
+        "contract.list",
+    },
     Role.WORK_UNIT_COORDINATOR: READERS
     | SIGN_INS
     | ESCORTS
@@ -163,7 +175,7 @@ MATRIX = {
     | EVERYBODY
     | EXPORTS
     | REGISTER
-    | {"alert.ask"}
+    | {"alert.ask", "probe.report"}
     | {"alert.dispose", "dissemination.correct", "hot_list.list", "matcher.state", "model.list"},
     Role.TELECOM_CENTER: DISPATCHING
     | SUBSCRIPTIONS
@@ -184,7 +196,15 @@ MATRIX = {
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
     Role.AUDITOR: EVERYBODY
     | READERS
-    | {"escort.list", "incident.list", "support.list", "contract.list", "unit.list", "sign_in.list"}
+    | {
+        "escort.list",
+        "incident.list",
+        "support.list",
+        "contract.list",
+        "unit.list",
+        "roster.list",
+        "sign_in.list",
+    }
     | OVERSIGHT
     | PURGES
     | {"webhook.list", "sensor.show"}
@@ -194,6 +214,10 @@ MATRIX = {
     Role.HOT_LIST_MANAGER: LISTS | EVERYBODY | OVERSIGHT | {"matcher.state"},
     # Without an escort a vendor may do nothing (III.B.3.p).
     Role.VENDOR_SUPPORT: set(),
+    # Whoever operates equipment sees no data, and who stands for a partner asks nothing.
+    Role.SENSOR_OPERATOR: EVERYBODY
+    | {"sensor.health", "model.list", "asset.board", "asset.leave", "asset.report"},
+    Role.PARTNER_AGENCY: EVERYBODY | {"agreement.list", "alerts.subscribe", "alert.get", "alert.acknowledge"},
     Role.CVEO: EVERYBODY | APART | APART_LEAVING | APART_REGISTER,
     Role.CVEO_SUPERVISOR: EVERYBODY
     | APART
@@ -465,6 +489,35 @@ def test_the_office_is_taken_by_whom_it_was_offered_to_with_every_certification(
         assert clauses(person(Role.USER, without=kind), "office.accept", to_him) == (clause,)
 
 
+@pytest.mark.clause("IV.A.4", "III.D.1")
+@pytest.mark.parametrize("action", ["sensor.health", "asset.board", "asset.report"])
+def test_nobody_operates_equipment_without_training_and_leads_certification(action: str) -> None:
+    for kind, clause in ((CertificationKind.ALPR_TRAINING, "III.D.1"), (CertificationKind.LEADS, "IV.A.4")):
+        assert clauses(person(Role.SENSOR_OPERATOR, without=kind), action) == (clause,)
+    assert not clauses(person(Role.SENSOR_OPERATOR), action)
+
+
+@pytest.mark.clause("IV.B.2", "IV.A.4")
+@pytest.mark.parametrize("action", ["alerts.subscribe", "alert.get"])
+def test_who_stands_for_a_partner_agency_passes_the_gates_of_everybody(action: str) -> None:
+    assert clauses(person(Role.PARTNER_AGENCY, without=CertificationKind.LEADS), action) == ("IV.A.4",)
+    assert clauses(person(Role.PARTNER_AGENCY), action, replace(OWN, agency=OTHER)) == ("III.B.3.f",)
+
+
+@pytest.mark.clause("III.B.3.j")
+@pytest.mark.parametrize("role", sorted(Role))
+def test_when_the_approval_of_an_address_has_run_out_nothing_is_allowed_but_the_own_account(
+    role: Role,
+) -> None:
+    excepted = replace(person(role), email_until=NOW)
+    own = Thing("account-1", agency=ORI, unit="D1", person="account-1")
+
+    assert all("III.B.3.j" in clauses(excepted, action) for action in MATRIX[role])
+    assert not clauses(excepted, "account.get", own)
+    lasting = replace(excepted, email_until=NOW + timedelta(seconds=1))
+    assert not any(clauses(lasting, action) for action in MATRIX[role])
+
+
 @pytest.mark.clause("III.A", "III.C.2.a")
 def test_a_units_coordinator_has_no_power_over_the_statewide_coordinator() -> None:
     head = replace(OWN, head=True)
@@ -476,7 +529,7 @@ def test_a_units_coordinator_has_no_power_over_the_statewide_coordinator() -> No
 @pytest.mark.clause("III.B.3.l")
 @pytest.mark.parametrize("role", sorted(Role))
 def test_roles_that_reach_beyond_a_unit_are_the_statewide_coordinators_to_give(role: Role) -> None:
-    narrow = {Role.USER, Role.TELECOM_CENTER, Role.HOT_LIST_MANAGER, Role.CVEO}
+    narrow = {Role.USER, Role.TELECOM_CENTER, Role.HOT_LIST_MANAGER, Role.CVEO, Role.SENSOR_OPERATOR}
     thing = replace(OWN, role=role.value)
 
     assert (not clauses(person(Role.WORK_UNIT_COORDINATOR), "account.grant", thing)) == (role in narrow)
