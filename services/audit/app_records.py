@@ -206,7 +206,18 @@ class Contracts(_Records):
             if found.partition is not Partition.MOTOR_CARRIER:
                 text = "use is reported for contracts of the Motor Carrier Safety system"
                 raise WrongStateError(text, resource=contract_id)
-        return found, await self._use.of(found.agency_ori, first, end)
+        act = Act(
+            "mcs_contract.use",
+            Thing(contract_id, agency=found.agency_ori),
+            {"from": rfc3339(first), "to": rfc3339(end)},
+        )
+        used: list[Use] = []
+
+        async def count(_: str) -> None:
+            used.append(await self._use.of(found.agency_ori, first, end))
+
+        await self._do(replace(call, request_id=str(uuid.uuid4())), attempt, act, count)
+        return found, used[0]
 
 
 class Support(_Records):

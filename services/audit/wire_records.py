@@ -190,7 +190,9 @@ def contract(one: Contract, moment: datetime) -> contract_pb.Contract:
 def use(one: Use) -> contract_pb.ReportUseResponse:
     """The message, without the contract."""
     months = [
-        contract_pb.MonthOfUse(month=each.month, questions=each.questions, refused=each.refused)
+        contract_pb.MonthOfUse(
+            month=each.month, questions=each.questions, refused=each.refused, disclosures=each.disclosures
+        )
         for each in one.months
     ]
     return contract_pb.ReportUseResponse(

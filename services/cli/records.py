@@ -1,6 +1,8 @@
 """`platewarden incident`, `contract` and `support`: what goes wrong, what was bought, who helps."""
 
+import csv
 import hashlib
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -200,18 +202,24 @@ def use(
     contract_id: RecordId,
     start: Annotated[str, typer.Option("--from", help="From then, as 2026-05-01T00:00Z.")],
     end: Annotated[str, typer.Option("--until", help="Until then, at most 400 days later.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Write it as CSV, for the lessor.")] = None,
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
 ) -> None:
-    """How the Motor Carrier Safety system was used, for its lessor."""
+    """How the Motor Carrier Safety system was used, for its lessor. It names nobody, and is on record."""
 
     async def work(session: Session, output: Output) -> None:
         request = contract_pb.ReportUseRequest(contract_id=contract_id)
         getattr(request, "from").CopyFrom(parse_moment(start))
         request.to.CopyFrom(parse_moment(end))
         answer = await session.call(_contracts(session).ReportUse, request)
-        lines = [f"{one.month}: {one.questions} questions, {one.refused} refused" for one in answer.months]
+        if out is not None:
+            out.write_text(_use_table(answer), encoding="utf-8", newline="")
+        lines = [
+            f"{one.month}: {one.questions} questions, {one.refused} refused, {one.disclosures} disclosures"
+            for one in answer.months
+        ]
         lines.append(f"{answer.people} people; {answer.deployments_approved} deployments approved")
         output.result(answer, "\n".join(lines))
 
@@ -283,6 +291,21 @@ def list_support(subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json =
         output.note(f"first tier: {_contact(answer.first_tier)}")
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+def _use_table(answer: contract_pb.ReportUseResponse) -> str:
+    """The report as CSV: the agreement it is held against, then a line a month."""
+    text, lease = io.StringIO(newline=""), answer.contract
+    writer = csv.writer(text)
+    writer.writerow(("agreement with", lease.party))
+    writer.writerow(("SHA-256 of the agreement", lease.document_sha256.hex()))
+    writer.writerow(("in force", lease.start_time.ToJsonString(), lease.end_time.ToJsonString()))
+    writer.writerow(("people", answer.people))
+    writer.writerow(("deployments approved", answer.deployments_approved))
+    writer.writerow(("month", "questions", "refused", "disclosures"))
+    for one in answer.months:
+        writer.writerow((one.month, one.questions, one.refused, one.disclosures))
+    return text.getvalue()
 
 
 def _clock(one: incident_pb.Incident) -> str:

@@ -9,8 +9,8 @@ from google.protobuf.descriptor import MethodDescriptor
 from tools.notices import NOTICE, has_field, showing
 
 # The one way in which alerts reach somebody without an entry for each: the own live feed, and messages to the
-# own car. That somebody may hear is a lease that is renewed every few seconds, and what was raised or sent is an
-# entry itself.
+# own car. That somebody may hear is a lease that is renewed every few seconds, and what was raised or sent is
+# an entry itself.
 FEEDS: Final = frozenset(
     {
         "alerts.AlertService.SubscribeAlerts",

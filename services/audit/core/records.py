@@ -163,11 +163,12 @@ class SupportRequest:
 
 @dataclass(frozen=True, slots=True)
 class MonthOfUse:
-    """Questions of one UTC month, "2026-05", that were allowed and that were refused."""
+    """Questions of one UTC month, "2026-05", that were allowed and that were refused, and what left."""
 
     month: str
     questions: int
     refused: int
+    disclosures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
