@@ -121,9 +121,11 @@ class Misuse:
                 await self._flag(turn, who, finding, entries[-1])
             company.join(who.account_id, one)
         for event in devices:
-            if who := people.get(_whose(event)):
-                for finding in conducts[who.account_id].interleaved(event.log_index, event.record_time):
-                    await self._flag(turn, who, finding, entries[-1])
+            somebody = people.get(_whose(event))
+            if somebody is None:
+                continue
+            for finding in conducts[somebody.account_id].interleaved(event.log_index, event.record_time):
+                await self._flag(turn, somebody, finding, entries[-1])
         await turn.remember(asked, since)
 
     async def _company(

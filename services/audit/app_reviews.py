@@ -72,7 +72,8 @@ class Reviews:
             own = person.account.profile
             self._gate.permit(person, "review.list", Thing(agency=own.agency_ori, unit=own.unit))
         unit = "" if person.account.roles & _WIDE else own.unit
-        return await self._store.page((own.agency_ori, unit), open_only, before, limit)
+        place = (own.agency_ori, unit, person.account.account_id)
+        return await self._store.page(place, open_only, before, limit)
 
     async def take(self, call: Call, review_id: str) -> Review:
         """The review, taken by the caller. Raises RecordNotFoundError, WrongStateError."""

@@ -78,7 +78,7 @@ class PacketStore(Reader):
             flags[account_id, name].append(Rule(rule))
         counted = {(row[0], row[1]): tuple(row)[2:] for row in await self._fetch(_LINES, *place)}
         lines = [
-            PacketLine(*who, *counted.get(who, (0, 0, 0, 0, 0)), flags=tuple(sorted(flags[who])))
+            PacketLine(*who, *counted.get(who, (0, 0, 0, 0, 0)), tuple(sorted(flags[who])))
             for who in sorted(counted.keys() | flags.keys(), key=lambda who: (who[1], who[0]))
         ]
         signed = await self._fetchrow(_SIGNED, ori, unit, week)

@@ -27,8 +27,9 @@ _REVIEW = """
 _BY_ID = _REVIEW + "WHERE review_id = $1::uuid"
 _OPEN_OF = _REVIEW + "WHERE account_id = $1::uuid AND close_time IS NULL"
 _PAGE = _REVIEW + (
-    "WHERE agency_ori = $1 AND ($2 = '' OR review.unit = $2) AND (NOT $3 OR close_time IS NULL) "
-    "AND (open_time, review_id) < ($4, $5::uuid) ORDER BY open_time DESC, review_id DESC LIMIT $6"
+    "WHERE agency_ori = $1 AND ($2 = '' OR review.unit = $2) AND account_id <> $3::uuid "
+    "AND (NOT $4 OR close_time IS NULL) AND (open_time, review_id) < ($5, $6::uuid) "
+    "ORDER BY open_time DESC, review_id DESC LIMIT $7"
 )
 _OWN = _REVIEW + "WHERE account_id = $1::uuid AND close_time IS NOT NULL ORDER BY close_time DESC LIMIT 100"
 _CLAIM = "INSERT INTO audit.change (intent_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING true"
@@ -67,9 +68,9 @@ class ReviewStore(Reader):
         return _review(row) if row else None
 
     async def page(
-        self, place: tuple[str, str], open_only: bool, before: tuple[datetime, str], limit: int
+        self, place: tuple[str, str, str], open_only: bool, before: tuple[datetime, str], limit: int
     ) -> list[Review]:
-        """Up to `limit` reviews of an agency and unit ("" for all), newest first."""
+        """Up to `limit` reviews, newest first, of an agency and unit ("" for all) and not of that account."""
         return [_review(row) for row in await self._fetch(_PAGE, *place, open_only, *before, limit)]
 
     async def own(self, account_id: str) -> list[Review]:

@@ -22,6 +22,8 @@ from alpr.audit.v1 import incident_service_pb2 as incident_pb
 from alpr.audit.v1 import incident_service_pb2_grpc as incident_rpc
 from alpr.audit.v1 import policy_service_pb2 as policy_pb
 from alpr.audit.v1 import policy_service_pb2_grpc as policy_rpc
+from alpr.audit.v1 import review_service_pb2 as review_pb
+from alpr.audit.v1 import review_service_pb2_grpc as review_rpc
 from alpr.audit.v1 import roster_service_pb2 as roster_pb
 from alpr.audit.v1 import roster_service_pb2_grpc as roster_rpc
 from alpr.audit.v1 import sensor_service_pb2 as sensor_pb
@@ -169,6 +171,9 @@ LISTS = {
         "ListSupport",
         support_pb.ListSupportRequest,
         "support_requests",
+    ),
+    "reviews": PagedList(
+        "audit", review_rpc.ReviewServiceStub, "ListReviews", review_pb.ListReviewsRequest, "reviews"
     ),
     "documents": PagedList(
         "audit",

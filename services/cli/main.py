@@ -29,8 +29,10 @@ from services.cli import (
     office,
     patrol,
     policy,
+    probe,
     records,
     retention,
+    review,
     roster,
     scope,
     search,
@@ -71,6 +73,8 @@ app.add_typer(account.app, name="account")
 app.add_typer(unit.app, name="unit")
 app.add_typer(office.app, name="office")
 app.add_typer(roster.app, name="roster")
+app.add_typer(review.app, name="review")
+app.add_typer(review.packet_app, name="packet")
 app.add_typer(policy.app, name="policy")
 app.add_typer(document.app, name="document")
 app.add_typer(escort.app, name="escort")
@@ -116,6 +120,7 @@ app.add_typer(dissemination.app, name="dissemination")
 app.add_typer(export.app, name="export")
 app.add_typer(retention.app, name="retention")
 app.add_typer(declaration.app, name="declaration")
+app.add_typer(probe.app, name="probe")
 app.add_typer(setting.app, name="setting")
 app.add_typer(hold.app, name="hold")
 

@@ -11,6 +11,7 @@ from alpr.audit.v1 import (
     escort_service_pb2,
     governance_service_pb2,
     incident_service_pb2,
+    review_service_pb2,
     support_service_pb2,
     unit_service_pb2,
 )
@@ -92,6 +93,8 @@ READ_STATUS = Words(read_pb2.ReadStatus, "READ_STATUS_", "read status")
 UNSPECIFIED_CASE = justification_pb2.CASE_NUMBER_KIND_UNSPECIFIED
 DOCUMENT_KIND = Words(document_service_pb2.DocumentKind, "DOCUMENT_KIND_", "kind of document")
 ESCORT_SCOPE = Words(escort_service_pb2.EscortScope, "ESCORT_SCOPE_", "scope of an escort")
+MISUSE_RULE = Words(review_service_pb2.MisuseRule, "MISUSE_RULE_", "rule")
+REVIEW_FINDING = Words(review_service_pb2.ReviewFinding, "REVIEW_FINDING_", "finding")
 INCIDENT_KIND = Words(incident_service_pb2.IncidentKind, "INCIDENT_KIND_", "kind of incident")
 INCIDENT_RECIPIENT = Words(incident_service_pb2.IncidentRecipient, "INCIDENT_RECIPIENT_", "recipient")
 CONTRACT_KIND = Words(contract_service_pb2.ContractKind, "CONTRACT_KIND_", "kind of contract")

@@ -102,6 +102,10 @@ def _people(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
                 **{"start_time": _ago(1), "end_time": _ago(-24), "warning_days": 90},
             }
         },
+        "OpenReview": {"reason": "a complaint by telephone"},
+        "CloseReview": {"finding": 1, "explanation": "a list of the task force"},
+        "GetWeeklyPacket": {"unit": facts["unit"], "week": "2026-01-05"},
+        "SignWeeklyPacket": {"unit": facts["unit"], "week": "2026-01-05", "sha256": bytes(32)},
         "RequestSupport": {"category": 1, "details": "a camera is out of focus"},
         "CloseSupport": {"resolution": "lens replaced"},
         "EndAccount": {"end_time": None, "reason": "goes on"},

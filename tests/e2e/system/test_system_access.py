@@ -163,6 +163,7 @@ async def _furnished(folder: Path, callers: Callers, people: dict[str, Principal
         ("AddLocalEntry", people["user"], "entry.entry_id"),
         ("PublishDocument", head, "document.document_id"),
         ("OpenIncident", head, "incident.incident_id"),
+        ("OpenReview", head, "review.review_id"),
         ("RequestSupport", head, "support_request.support_request_id"),
         ("ProposeAgreement", other_head, "agreement.agreement_id"),
     ):

@@ -173,7 +173,7 @@ async def test_nobody_reviews_himself_nor_another_unit(audit: RunningAudit) -> N
     himself = await refused(take(audit, review, subject.metadata))
     elsewhere = await refused(take(audit, review, stranger.metadata))
     by_user = await refused(take(audit, review, user.metadata))
-    listed = await reviews(audit, stranger.metadata)
+    listed = [*await reviews(audit, stranger.metadata), *await reviews(audit, subject.metadata)]
 
     assert himself.metadata["clauses"] == "IV.A.2/self"
     assert elsewhere.metadata["clauses"] == "III.C.2.a"

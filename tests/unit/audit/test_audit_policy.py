@@ -50,9 +50,11 @@ EVERYBODY = {
     "retention.get",
     "policy.list",
     "log.own",
+    "review.own",
     "transparency.list",
 }
 READERS = {"document.readers"}
+REVIEWS = {f"review.{act}" for act in ("open", "list", "take", "close", "sign")} | {"packet.get"}
 INCIDENTS = {f"incident.{act}" for act in ("open", "tell", "close", "list")}
 SIGN_INS = {"sign_in.list", "sign_in.end"}
 UNITS = {"unit.register", "unit.appoint", "unit.end", "office.offer", "account.except"} | {
@@ -127,7 +129,8 @@ COORDINATION = (
 SHARING = {"agreement.propose", "agreement.accept", "agreement.end", "scope.set"}
 OVERSIGHT = {"agreement.list", "scope.list"}
 MATRIX = {
-    Role.STATEWIDE_COORDINATOR: {"escalations.watch"}
+    Role.STATEWIDE_COORDINATOR: {"escalations.watch", "packet.sign"}
+    | REVIEWS
     | COORDINATION
     | SHARING
     | OVERSIGHT
@@ -157,6 +160,8 @@ MATRIX = {
         "contract.list",
     },
     Role.WORK_UNIT_COORDINATOR: READERS
+    | REVIEWS
+    | {"packet.sign"}
     | SIGN_INS
     | ESCORTS
     | INCIDENTS
@@ -195,6 +200,7 @@ MATRIX = {
     | {"retention.set", "setting.set", "purge.run", "sensor.health", "sensor.show"}
     | {"matcher.state", "model.list", "model.activate", "model.roll_back", "hot_list.immigration_file"},
     Role.AUDITOR: EVERYBODY
+    | REVIEWS
     | READERS
     | {
         "escort.list",
@@ -261,7 +267,7 @@ def clauses(
     # A list that is one person's own is another's to no role; a unit's is its members'.
     thing = thing or (replace(OWN, person="") if action in LOCAL else OWN)
     # A subscription is nobody's but its owner's, and so is what stands in the log under somebody's account.
-    if thing is OWN and action in SUBSCRIPTIONS | APART_SUBSCRIPTIONS | {"log.own"}:
+    if thing is OWN and action in SUBSCRIPTIONS | APART_SUBSCRIPTIONS | {"log.own", "review.own"}:
         thing = replace(OWN, person="account-1")
     decision = POLICIES.decide_person(account, action, thing, moment)
     return () if decision.allowed else decision.clauses
