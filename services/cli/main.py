@@ -45,6 +45,7 @@ from services.cli import (
     sensor_health,
     sensor_place,
     setting,
+    sign_in,
     subscription,
     transparency,
     unit,
@@ -54,6 +55,7 @@ from services.cli import (
 from services.cli.bootstrap import bootstrap
 from services.cli.capture import capture
 from services.cli.demo.command import demo
+from services.cli.login import login, logout
 from services.cli.read import read
 from services.cli.search import purposes
 from services.cli.token import token
@@ -66,10 +68,11 @@ app = typer.Typer(
     help="An open automated licence plate reader in which every query has to answer for itself.",
     pretty_exceptions_enable=False,  # a traceback with local variables could show a plate or a token
 )
-for command in (up, demo, bootstrap, token, capture, read, watch, purposes):
+for command in (up, demo, bootstrap, login, logout, token, capture, read, watch, purposes):
     app.command()(command)
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(account.app, name="account")
+app.add_typer(sign_in.app, name="sign-in")
 app.add_typer(unit.app, name="unit")
 app.add_typer(office.app, name="office")
 app.add_typer(roster.app, name="roster")

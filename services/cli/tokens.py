@@ -1,4 +1,4 @@
-"""Where a person's token comes from: PW_TOKEN, or the development issuer of the stack on this machine."""
+"""Where a person's token comes from: `platewarden login`, PW_TOKEN, or a development issuer here."""
 
 import asyncio
 import json
@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from services.cli.kept_sign_in import KeptTokens, kept_file
 from services.cli.locate import CommandError, read_stack
 from services.cli.session import TokenSource
 
@@ -18,7 +19,7 @@ _TIMEOUT_SECONDS = 10
 def token_source(data_dir: Path, subject: str) -> TokenSource:
     """A function that gives a token that is good for some minutes more.
 
-    With PW_TOKEN set and no `subject`, that token; else one of the development issuer for `subject`.
+    With a `subject` one of the development issuer; else PW_TOKEN if set, or those of the kept sign-in.
 
     Raises:
         CommandError: Neither a token nor a subject was given.
@@ -26,9 +27,12 @@ def token_source(data_dir: Path, subject: str) -> TokenSource:
     given = os.environ.get("PW_TOKEN")
     if given and not subject:
         return _constant(given)
+    if not subject and kept_file().exists():
+        return KeptTokens(kept_file())
     if not subject:
         raise CommandError(
-            "say who asks: put your access token into PW_TOKEN, or name a development subject with --as"
+            "say who asks: sign in with `platewarden login`, put an access token into PW_TOKEN, or name a "
+            "development subject with --as"
         )
     return DevelopmentTokens(data_dir, subject)
 

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import signal
 from collections.abc import AsyncIterator, Mapping
@@ -181,6 +182,31 @@ class Browser:
             found: dict[str, Any] = await answer.json()
             assert answer.status == 200, found
             return found
+
+    async def come_back(self, url: str) -> str:
+        """Signs in at `url` and goes where the provider sends the browser: the text of that page."""
+        own = parse_qs(urlsplit(url).query)["redirect_uri"][0]
+        answered = await self.visit(url, own)
+        async with self._session.get(f"{own}?{urlencode(answered)}") as answer:
+            return await answer.text()
+
+    async def confirm(self, url: str) -> None:
+        """Confirms the code of a device, which is in the address, and signs in."""
+        async with self._session.get(url) as answer:
+            page = await answer.text()
+        hidden = dict(re.findall(r'name="([a-z_]+)" value="([^"]*)"', page))
+        async with self._session.post(
+            f"{self._provider.issuer}/device", data={**hidden, "confirm": "yes"}, allow_redirects=False
+        ) as answer:
+            target = urljoin(url, answer.headers["location"])
+        form: dict[str, str] | None = None
+        for _ in range(_MOST_HOPS):
+            async with self._session.request("POST" if form else "GET", target, data=form) as answer:
+                page, target = await answer.text(), str(answer.url)
+            if "Success" in page:
+                return
+            form = {"name": self._person, "password": f"pass-{self._person}", "code": self._code}
+        raise AssertionError("the provider's pages do not come to an end")
 
     async def visit(self, url: str, own: str = REDIRECT) -> dict[str, str]:
         """The query of the address beginning with `own` to which the pages lead; signs in where asked."""
