@@ -20,11 +20,11 @@ from alpr.audit.v1.log_witness_service_pb2_grpc import add_LogWitnessServiceServ
 from alpr.audit.v1.office_service_pb2_grpc import add_OfficeServiceServicer_to_server
 from alpr.audit.v1.packet_service_pb2_grpc import add_PacketServiceServicer_to_server
 from alpr.audit.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
+from alpr.audit.v1.probe_service_pb2_grpc import add_ProbeServiceServicer_to_server
 from alpr.audit.v1.review_service_pb2_grpc import add_ReviewServiceServicer_to_server
 from alpr.audit.v1.roster_service_pb2_grpc import add_RosterServiceServicer_to_server
 from alpr.audit.v1.sensor_certificate_service_pb2_grpc import add_SensorCertificateServiceServicer_to_server
 from alpr.audit.v1.sensor_placement_service_pb2_grpc import add_SensorPlacementServiceServicer_to_server
-from alpr.audit.v1.probe_service_pb2_grpc import add_ProbeServiceServicer_to_server
 from alpr.audit.v1.sensor_service_pb2_grpc import add_SensorServiceServicer_to_server
 from alpr.audit.v1.settings_service_pb2_grpc import add_SettingsServiceServicer_to_server
 from alpr.audit.v1.sign_in_service_pb2_grpc import add_SignInServiceServicer_to_server
@@ -195,7 +195,6 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     _add_certificates(builder, core, journal, (sensors, settings.sensor_authority()))
     _add_conduct(builder, core, folder.policies)
     _add_declarations(builder, core, folder)
-    _add_probes(builder, core, journal)
     _add_records(builder, core, journal, folder.contacts)
     builder.add("alpr.audit.v1.LogService", add_LogServiceServicer_to_server, log)
     _add_log_questions(builder, core, journal, folder.rules)
@@ -301,6 +300,7 @@ def _add_log_questions(builder: ServerBuilder, core: _Core, journal: Log, rules:
     questions = LogQuestions(journal, core.gate, core.actor, (found, WitnessStore(core.pool)), rules)
     servicer = LogQueryServicer(questions, core.clock)
     builder.add("alpr.audit.v1.LogQueryService", add_LogQueryServiceServicer_to_server, servicer)
+    _add_probes(builder, core, journal)
     reconciling = asyncio.create_task(reconcile(Unfinishing(journal, found, core.clock)))
     builder.on_stop(lambda: _ended(reconciling))
     _add_reviews(builder, core, journal, rules)

@@ -9,7 +9,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from services.audit.app_gate import Attempt, Gate, Person
-from services.audit.app_justification import check_case, check_declared, check_justification, reasons
+from services.audit.app_justification import check_case, check_justification, reasons
 from services.audit.app_log import Draft, Log
 from services.audit.core.entry import REQUEST_DIGEST, EntryKind, digest_of, rfc3339
 from services.audit.core.justification import Justification, PurposeCode, Rules
@@ -145,7 +145,7 @@ class Authorizer:
             ori = person.account.profile.agency_ori
             decision = self._gate.permit(person, action_of(asked.question), Thing(agency=ori))
             check_justification(asked.justification, self._rules)
-            check_declared(person.account, asked.justification.offence_code, self._clock.now())
+            self._gate.check_offence(person, asked.justification.offence_code)
             check_case(asked.case_check)
             await self._check_first(asked, person)
             window = await self._window(asked.question, person.revision)

@@ -117,7 +117,10 @@ class Recorder:
         )
         if intended.token:
             person = await self._gate.person(intended.token, attempt)
-            return actor_of(person), self._gate.permit(person, intended.action, thing)
+            decision = self._gate.permit(person, intended.action, thing)
+            if intended.justification:
+                self._gate.check_offence(person, intended.justification.offence_code)
+            return actor_of(person), decision
         attempt.note(actor=intended.service)
         decision = self._gate.permit_service(intended.service, intended.action, thing)
         return Actor(intended.service, "", frozenset()), decision
