@@ -27,10 +27,8 @@ _PAUSE_SECONDS = 0.5
 # An approval is known to every service within about a second; a camera that comes sooner waits for it.
 _APPROVAL_SECONDS = 5.0
 _NOT_APPROVED = ErrorReason.Name(ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED)
-_NOT_YET = {
-    ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED,
-    ErrorReason.ERROR_REASON_CERTIFICATE_NOT_VALID,
-}
+_NOT_VALID = ErrorReason.ERROR_REASON_CERTIFICATE_NOT_VALID
+_NOT_YET = {ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED, _NOT_VALID}
 _COME_AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
 # What the transport says of a stream whose process was killed; a service that says it adds its reason.
 _BROKEN_OFF = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL}
@@ -132,7 +130,8 @@ class Camera:
 
     def _is_unheard(self, error: AlprError) -> bool:
         """Whether the service may not have heard of the sensor or its certificate yet."""
-        return error.reason in _NOT_YET and time.monotonic() < self._approved_by
+        known = error.reason == _NOT_VALID and error.metadata.get("state") != "UNKNOWN"
+        return error.reason in _NOT_YET and not known and time.monotonic() < self._approved_by
 
     def _is_passing(self, error: pb.FrameError) -> bool:
         young = time.monotonic() < self._approved_by

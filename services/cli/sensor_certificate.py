@@ -13,6 +13,8 @@ from cryptography.x509.oid import NameOID
 
 from alpr.audit.v1 import sensor_certificate_service_pb2 as pb
 from alpr.audit.v1 import sensor_certificate_service_pb2_grpc as rpc
+from alpr.audit.v1 import sensor_service_pb2 as sensor_pb
+from alpr.audit.v1.sensor_service_pb2_grpc import SensorServiceStub
 from alpr.type.v1 import sensor_pb2
 from services.cli.locate import CommandError
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
@@ -23,7 +25,7 @@ from services.dev.files import write_secret
 from services.dev.places import Places
 
 SensorId = Annotated[str, typer.Argument(help="Id of the sensor.")]
-_DIGEST_BYTES = 32
+_LEAST_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,9 @@ def record_certificate(
 
 def revoke(
     sensor_id: SensorId,
-    sha256: Annotated[str, typer.Argument(help="SHA-256 of the certificate; `sensor show` lists them.")],
+    sha256: Annotated[
+        str, typer.Argument(help="SHA-256 of the certificate, or how it begins; `sensor show` lists them.")
+    ],
     reason: Annotated[str, typer.Option("--reason", help="Why; it is recorded.")],
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
@@ -101,13 +105,15 @@ def revoke(
     """Ends a certificate at once and for good: open streams of the sensor break off."""
 
     async def work(session: Session, output: Output) -> None:
+        digest = await _meant(session, sensor_id, sha256.replace(":", "").lower())
         answer = await session.call(
             _stub(session).RevokeSensorCertificate,
             pb.RevokeSensorCertificateRequest(
-                request_id=new_request_id(), sensor_id=sensor_id, sha256=_digest(sha256), reason=reason
+                request_id=new_request_id(), sensor_id=sensor_id, sha256=digest, reason=reason
             ),
         )
-        _print(answer.certificate, output, f"Certificate of [bold]{sensor_id}[/] is revoked")
+        sentence = f"Certificate {digest.hex()} of [bold]{sensor_id}[/] is good for nothing any more"
+        output.result(answer.certificate, sentence)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
@@ -192,15 +198,17 @@ def _read(file: Path) -> str:
         raise CommandError(msg) from None
 
 
-def _digest(text: str) -> bytes:
-    try:
-        digest = bytes.fromhex(text.replace(":", ""))
-    except ValueError:
-        digest = b""
-    if len(digest) != _DIGEST_BYTES:
-        msg = f"'{text}' is no SHA-256 in hexadecimal"
+async def _meant(session: Session, sensor_id: str, begins: str) -> bytes:
+    """The SHA-256 of the one certificate of the sensor that begins so."""
+    stub = SensorServiceStub(session.channel("audit"))
+    answer: sensor_pb.GetSensorResponse = await session.call(
+        stub.GetSensor, sensor_pb.GetSensorRequest(sensor_id=sensor_id)
+    )
+    found = [one.sha256 for one in answer.sensor.certificates if one.sha256.hex().startswith(begins)]
+    if len(begins) < _LEAST_DIGITS or len(found) != 1:
+        msg = f"say with {_LEAST_DIGITS} digits or more which of the sensor's certificates is meant"
         raise CommandError(msg)
-    return digest
+    return found[0]
 
 
 def _print(made: sensor_pb2.SensorCertificate, output: Output, sentence: str) -> None:

@@ -21,8 +21,6 @@ from services.cli.words import DEPLOYMENT, DEPLOYMENT_STATUS
 SensorId = Annotated[str, typer.Argument(help="Id of the sensor.")]
 Latitude = Annotated[float, typer.Option("--latitude", min=-90, max=90)]
 Longitude = Annotated[float, typer.Option("--longitude", min=-180, max=180)]
-_PLACEMENT = ("period", "from", "until", "latitude", "longitude", "place")
-_CERTIFICATE = ("certificate (SHA-256)", "from", "until", "revoked")
 PlaceWords = Annotated[str, typer.Option("--place", help="The place in words.")]
 
 
@@ -126,21 +124,23 @@ def _show(sensor: sensor_pb2.Sensor, output: Output) -> None:
     kind, status = DEPLOYMENT.word(sensor.deployment_type), DEPLOYMENT_STATUS.word(sensor.status)
     vehicle = f", vehicle {escape(sensor.vehicle)}" if sensor.vehicle else ""
     output.say(f"Sensor [bold]{sensor.sensor_id}[/] of {sensor.agency_ori}, {kind}{vehicle}: {status}")
-    if sensor.placements:
-        output.table(sensor.placements, _PLACEMENT, map(_placement, sensor.placements))
-    if sensor.certificates:
-        output.table(sensor.certificates, _CERTIFICATE, map(_certificate, sensor.certificates))
+    # Ids in full: other commands take them.
+    for stood in sensor.placements:
+        output.say(_placement(stood))
+    for held in sensor.certificates:
+        output.say(_certificate(held))
 
 
-def _placement(one: sensor_pb2.Placement) -> tuple[str, ...]:
+def _placement(one: sensor_pb2.Placement) -> str:
     until = _moment(one.end_time) if one.HasField("end_time") else "open"
-    where = (f"{one.place.latitude:.5f}", f"{one.place.longitude:.5f}", one.place.description)
-    return (one.placement_id, _moment(one.start_time), until, *where)
+    where = f"{one.place.latitude:.5f}, {one.place.longitude:.5f} {escape(one.place.description)}".strip()
+    return f"  place {one.placement_id}  {_moment(one.start_time)} to {until}: {where}"
 
 
-def _certificate(one: sensor_pb2.SensorCertificate) -> tuple[str, ...]:
-    revoked = _moment(one.revoke_time) if one.HasField("revoke_time") else ""
-    return (one.sha256.hex(), _moment(one.start_time), _moment(one.end_time), revoked)
+def _certificate(one: sensor_pb2.SensorCertificate) -> str:
+    revoked = f"  [red]revoked {_moment(one.revoke_time)}[/]" if one.HasField("revoke_time") else ""
+    period = f"{_moment(one.start_time)} to {_moment(one.end_time)}"
+    return f"  certificate {one.sha256.hex()}  {period}{revoked}"
 
 
 def _moment(stamp: Timestamp) -> str:

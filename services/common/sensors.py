@@ -155,12 +155,12 @@ class SensorRegistry:
             raise _not_approved("the sensor is not registered", sensor_id)
         held = [one for one in sensor.certificates if one.sha256 == sha256]
         if not held:
-            raise _not_valid("the sensor's certificate is not on record", sensor_id)
+            raise _not_valid("the sensor's certificate is not on record", sensor_id, "UNKNOWN")
         if held[0].HasField("revoke_time"):
-            raise _not_valid("the sensor's certificate was revoked", sensor_id)
+            raise _not_valid("the sensor's certificate was revoked", sensor_id, "REVOKED")
         start, end = to_datetime(held[0].start_time), to_datetime(held[0].end_time)
         if not start <= now < end:
-            raise _not_valid("the sensor's certificate has ended, or is not good yet", sensor_id)
+            raise _not_valid("the sensor's certificate has ended, or is not good yet", sensor_id, "ENDED")
         return end
 
     async def _watch(self) -> None:
@@ -264,5 +264,7 @@ def _not_approved(text: str, sensor_id: str) -> SensorNotApprovedError:
     return SensorNotApprovedError(text, resource=sensor_id, metadata={"clauses": "III.B.3.e"})
 
 
-def _not_valid(text: str, sensor_id: str) -> CertificateNotValidError:
-    return CertificateNotValidError(text, resource=sensor_id, metadata={"clauses": "III.B.3.h"})
+def _not_valid(text: str, sensor_id: str, state: str) -> CertificateNotValidError:
+    # A sensor tries again with a certificate that may have been issued just now, and with no other.
+    metadata = {"clauses": "III.B.3.h", "state": state}
+    return CertificateNotValidError(text, resource=sensor_id, metadata=metadata)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import io
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -261,3 +265,55 @@ def _made_with_the_sensor_authority(world: World, folder: Path, uri: str) -> Sen
         )
     )
     return files
+
+
+@pytest.mark.clause("II.I", "III.B.3.h")
+async def test_a_coordinator_does_all_of_it_at_the_command_line(world: World, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    (tmp_path / "csr.pem").write_bytes(request.public_bytes(serialization.Encoding.PEM))
+    place = ("--latitude", "41.5", "--longitude", "-87.5", "--place", "weigh station")
+
+    async def said(*arguments: str) -> dict[str, Any]:
+        more = ("--as", cast.COORDINATOR, "--json", "--data-dir", str(world.folder))
+        command = (str(Path(sys.executable).with_name("platewarden")), "sensor", *arguments, *more)
+        run = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+        answer: dict[str, Any] = json.loads(run.stdout)
+        return answer
+
+    registered = ("--agency", cast.AGENCY_ORI, "--group", "trailers", "--deployment", "portable", *place)
+    await said("register", "trailer-7", *registered)
+    hours = [f"{datetime.now(UTC) + timedelta(hours=n):%Y-%m-%dT%H:%M:%SZ}" for n in (0, 5)]
+    placed = await said("place", "trailer-7", *place, "--from", hours[0], "--until", hours[1])
+    ended = await said("end-place", "trailer-7", placed["placements"][0]["placement_id"])
+    issued = await said("certify", "trailer-7", "--csr", str(tmp_path / "csr.pem"), "--out", str(tmp_path))
+    own = DevelopmentAuthority(world.folder / "pki").sensor("trailer-7").cert_file
+    recorded = await said("record-certificate", "trailer-7", str(own))
+    digest = base64.b64decode(recorded["sha256"]).hex()
+    unclear = await said("revoke", "trailer-7", digest[:7], "--reason", "lost on the road")
+    revoked = await said("revoke", "trailer-7", digest[:16], "--reason", "lost on the road")
+    surveyed = await said(
+        *("survey", "trailer-7", *place, "--at", hours[0], "--work-order", "WO 1", "--escort", str(uuid4()))
+    )
+    shown = await said("show", "trailer-7")
+
+    made = x509.load_pem_x509_certificate((tmp_path / "trailer-7.pem").read_bytes())
+    assert made.public_key() == key.public_key()
+    assert base64.b64decode(issued["sha256"]) == made.fingerprint(hashes.SHA256())
+    assert ended["placements"][0]["end_time"] < placed["placements"][0]["end_time"]
+    assert revoked["sha256"] == recorded["sha256"]
+    assert "revoke_time" in revoked
+    assert (unclear["error"]["reason"], surveyed["error"]["reason"]) == (
+        "COMMAND",
+        "ERROR_REASON_WRONG_STATE",
+    )
+    assert [one["action"] for one in shown["acts"]] == [
+        *(
+            "sensor.revoke",
+            "sensor.certify",
+            "sensor.certify",
+            "sensor.place",
+            "sensor.place",
+            "sensor.register",
+        ),
+    ]
