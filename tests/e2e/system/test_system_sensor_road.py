@@ -51,7 +51,7 @@ from services.dev.supervisor import Options, Supervisor
 from tests.matcher_kit import a_read, batch, submit
 from tests.support.ports import free_base_port
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
 NOT_VALID = ErrorReason.ERROR_REASON_CERTIFICATE_NOT_VALID
 NOT_HEARD_YET = {NOT_VALID, ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED}
 STORED = read_pb2.READ_STATUS_STORED
