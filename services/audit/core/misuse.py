@@ -162,7 +162,7 @@ class Conduct:
         raised: Mapping[tuple[Rule, str], datetime] = MappingProxyType({}),
     ) -> None:
         self._limits = limits
-        self._standing = standing
+        self.standing = standing
         self._raised = dict(raised)
         self._memory = _Memory()
         self._day: date | None = None
@@ -198,7 +198,7 @@ class Conduct:
         self._day = moment.date()
         first = (moment - REMEMBERED).date()
         if min(self._memory.days, default=first) < first - _SLACK:
-            kept = [one for one in self._memory.rows(moment - REMEMBERED)]
+            kept = list(self._memory.rows(moment - REMEMBERED))
             barred = self._memory.barred
             self._memory = _Memory(barred=barred)
             for one in kept:
@@ -267,7 +267,7 @@ class Conduct:
 
     def spike(self, one: Asked, company: Company) -> Finding | None:
         """Many more plates in a day than on other days, alone."""
-        today = self._memory.days[one.hour.date()]
+        today = self._memory.days.get(one.hour.date(), _Day())
         if len(today.plates) < self._limits.spike_plates:
             return None
         rows = [row for row in today.rows if not company.in_case(row.case)]
@@ -291,8 +291,9 @@ class Conduct:
             tries = self._lately(self._memory.barred, one.hour)
             many = len(tries) >= self._limits.barred_tries
             return _found(Rule.LEAVER, "barred", tries, tries=len(tries)) if many else None
-        end, days = self._standing.end_time, self._limits.leaver_days
-        if end is None or end - one.hour > timedelta(days=days):
+        end, days = self.standing.end_time, self._limits.leaver_days
+        # An account that lives for hours anyway has no usual pace yet.
+        if end is None or end - one.hour > timedelta(days=days) or len(self._memory.days) < _ENOUGH_DAYS:
             return None
         lately = list(self._memory.rows(max(one.hour - _WORKING_WEEK, end - timedelta(days=days))))
         leaving = [row for row in lately if row.leaves]
