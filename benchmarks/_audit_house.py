@@ -51,7 +51,8 @@ from services.dev.pki import DevelopmentAuthority
 from services.dev.postgres import EmbeddedPostgres
 
 ORI: Final = "IL0000001"
-OFFICER: Final = "officer"
+# A department asks, not one person: what is worked out once for a person is so once for each of them.
+OFFICERS: Final = tuple(f"officer-{number}" for number in range(200))
 _PASSWORD: Final = secrets.token_urlsafe(16)
 _START_SECONDS: Final = 60
 
@@ -145,12 +146,13 @@ async def _begin(house: House) -> None:
     signer = house.settings().signer()
     founding = Founding(agency, "Deputy Director", document, (appointee,))
     entry_id = await found(house.admin_url, founding, signer, now)
-    profile = Profile(OFFICER, DEVELOPMENT_ISSUER, "O. Officer", "2", "o@isp.illinois.gov", ORI, "D1")
     held = tuple(Certification(kind, now, until, "benchmark") for kind in CertificationKind)
-    officer = Account(str(uuid4()), profile, AccountState.ENABLED, frozenset({Role.USER}), held)
     connection = await asyncpg.connect(house.admin_url)
     try:
-        await insert_account(connection, entry_id, officer)
+        for name in OFFICERS:
+            profile = Profile(name, DEVELOPMENT_ISSUER, name, name, f"{name}@isp.illinois.gov", ORI, "D1")
+            officer = Account(str(uuid4()), profile, AccountState.ENABLED, frozenset({Role.USER}), held)
+            await insert_account(connection, entry_id, officer)
         await connection.execute(
             "INSERT INTO audit.sensor (sensor_id, agency_ori, sensor_group, deployment_type, latitude,"
             " longitude, description, provenance, status, approved_from, revision, intent_id)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 FLAGS = Counter("audit_misuse_flags", "Flags raised by the rules about misuse.", ["rule"])
 _NAMESPACE: Final = uuid.UUID("0b5f4f43-6a43-5be5-9a0c-6f6e1f0d2d87")
 _LOOK_SECONDS: Final = 1.0
+# After a look so many times as long is left to those who wait for answers.
+_REST: Final = 4
 _MOST_ENTRIES: Final = 2000
 _USUAL: Final = Limits()
 _INTERLEAVED: Final = "misuse.interleaved"
@@ -64,13 +67,14 @@ class Misuse:
     async def watch(self) -> None:
         """Looks every second, without end; what fails now is done at the next look."""
         while True:
-            more = False
+            more, began = False, time.monotonic()
             try:
                 more = await self.look()
                 await self.note()
             except AlprError:
                 log.warning("misuse_not_looked_for")
-            await asyncio.sleep(0 if more else _LOOK_SECONDS)
+            took = time.monotonic() - began
+            await asyncio.sleep(max(took * _REST, 0 if more else _LOOK_SECONDS))
 
     async def look(self) -> bool:
         """True when there may be more to look at.

@@ -89,8 +89,9 @@ class TokenVerifier:
         self._expected = expected
         self._algorithms = list(algorithms)
         self._clock = clock
-        # Claims by the hash of their token, of those whose signature held, oldest first; and by which keys.
-        self._held: dict[bytes, dict[str, Any]] = {}
+        # Key id and claims by the hash of their token, of those whose signature held, oldest first; and by
+        # which keys.
+        self._held: dict[bytes, tuple[str, dict[str, Any]]] = {}
         self._held_by: KeySet | None = None
 
     async def verify(self, token: str) -> Identity:
@@ -104,29 +105,36 @@ class TokenVerifier:
         if not token or len(token) > _MOST_TOKEN_CHARACTERS or not token.isascii():
             raise UnauthenticatedError("an access token is required; sign in")
         try:
-            key_id = jws.extract_compact(token.encode()).headers().get("kid")
-            if not isinstance(key_id, str) or not key_id:
-                raise UnauthenticatedError("the access token names no key; sign in again")
+            name = sha256(token.encode()).digest()
+            key_id = self._key_id(name, token)
             keys = await self._keys.holding(key_id)
-            return identity_of(self._claims(token, key_id, keys), self._expected, self._clock.now())
+            return identity_of(self._claims(name, token, key_id, keys), self._expected, self._clock.now())
         except ClaimsError as error:
             raise UnauthenticatedError(str(error)) from None
         # Whatever a forged token makes the library raise, the answer is the same.
         except (JoseError, ValueError, TypeError, LookupError):
             raise UnauthenticatedError("the access token was not accepted; sign in again") from None
 
-    def _claims(self, token: str, key_id: str, keys: KeySet) -> dict[str, Any]:
+    def _key_id(self, name: bytes, token: str) -> str:
+        """The key that the token, whose hash is `name`, says it is signed with."""
+        if held := self._held.get(name):
+            return held[0]
+        key_id = jws.extract_compact(token.encode()).headers().get("kid")
+        if not isinstance(key_id, str) or not key_id:
+            raise UnauthenticatedError("the access token names no key; sign in again")
+        return key_id
+
+    def _claims(self, name: bytes, token: str, key_id: str, keys: KeySet) -> dict[str, Any]:
         """The claims, whose signature holds. It is looked at once for a token and set of the provider's keys.
 
         Whether the claims are in force is another question, which is asked every time.
         """
         if self._held_by is not keys:
             self._held, self._held_by = {}, keys
-        name = sha256(token.encode()).digest()
-        claims = self._held.get(name)
-        if claims is None:
-            claims = jwt.decode(token, keys.get_by_kid(key_id), algorithms=self._algorithms).claims
-            if len(self._held) >= _MOST_HELD:
-                del self._held[next(iter(self._held))]
-            self._held[name] = claims
+        if held := self._held.get(name):
+            return held[1]
+        claims = jwt.decode(token, keys.get_by_kid(key_id), algorithms=self._algorithms).claims
+        if len(self._held) >= _MOST_HELD:
+            del self._held[next(iter(self._held))]
+        self._held[name] = key_id, claims
         return claims

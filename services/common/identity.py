@@ -90,6 +90,7 @@ class Caller:
     access_token: AccessToken | None
 
 
+@lru_cache(maxsize=4096)
 def peer_from_uri(uri: str) -> Peer:
     """The peer that a certificate's URI names; NOBODY for any other text."""
     if sensor := _SENSOR.fullmatch(uri):

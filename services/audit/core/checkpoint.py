@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -21,7 +22,7 @@ class Checkpoint:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signer:
     """The log's identity: its origin and its key."""
 
@@ -38,7 +39,7 @@ class Signer:
         signature = NoteSignature(self.origin, own.key_id, self.key.sign(body.encode()))
         return Checkpoint(size, f"{body}\n{signature.line()}")
 
-    @property
+    @cached_property
     def public(self) -> VerifierKey:
         """The public key."""
         raw = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
