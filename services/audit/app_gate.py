@@ -137,7 +137,7 @@ class Gate:
     async def person_making_room(self, token: str, attempt: Attempt) -> Person:
         """As `person`, also when there are too many sign-ins: for looking at them and ending them."""
         known = await self._known(token, attempt)
-        self._people.admission.check(known.identity, known.account)
+        await self._people.admission.make_room(known.identity, known.account, attempt.values())
         return await self._noted(known, attempt)
 
     async def _known(self, token: str, attempt: Attempt, assuming: bool = False) -> Person:
