@@ -101,7 +101,9 @@ async def test_refused_attempts_and_acts_are_among_the_own_entries(audit: Runnin
 
     found = [values(one) for one in (await own(audit, officer)).entries]
 
-    assert [(one["kind"], one["result"]) for one in found] == [("refusal", "PURPOSE_REQUIRED")]
+    refusal, sign_in = found
+    assert (refusal["kind"], refusal["result"]) == ("refusal", "PURPOSE_REQUIRED")
+    assert (sign_in["kind"], sign_in["action"]) == ("event", "sign_in.begin")
 
 
 async def test_a_look_at_the_own_entries_is_an_entry_and_is_listed_only_when_asked_for(
@@ -118,7 +120,7 @@ async def test_a_look_at_the_own_entries_is_an_entry_and_is_listed_only_when_ask
     key = read_public_key(audit.settings.signer().verifier_key())
     look = verify_receipt(json.dumps(receipt_to_json(first.question_receipt)), key)
     assert (look["action"], look["actor"], look["kind"]) == ("log.own", officer.account_id, "query")
-    assert (ended["subject"], ended["row_count"]) == (look["entry_id"], "1")
+    assert (ended["subject"], ended["row_count"]) == (look["entry_id"], "2")  # question and sign-in
     assert [one.log_index for one in second.entries] == [one.log_index for one in first.entries]
     assert len(looks.entries) == 2
 
@@ -153,7 +155,8 @@ async def test_who_may_ask_nothing_any_more_still_sees_what_was_asked_before(aud
     found = [values(one) for one in (await own(audit, officer)).entries]
 
     assert error.metadata["clauses"] == "III.D.1"
-    assert found[-1]["entry_id"] == asked
+    assert [one["action"] for one in found[-2:]] == ["question.reads", "sign_in.begin"]
+    assert found[-2]["entry_id"] == asked
     assert found[0]["clauses"] == "III.D.1"
 
 
