@@ -239,6 +239,8 @@ def _add_sign_ins(builder: ServerBuilder, core: _Core, admission: Admission) -> 
     stores = SignInStore(core.pool), core.accounts
     servicer = SignInServicer(SignIns(core.gate, core.actor, stores, admission, core.clock))
     builder.add("alpr.audit.v1.SignInService", add_SignInServiceServicer_to_server, servicer)
+    watching = asyncio.create_task(admission.refused.watch())
+    builder.on_stop(lambda: _ended(watching))
 
 
 def _add_sensors(builder: ServerBuilder, core: _Core, registry: Registry, sensors: SensorStore) -> None:

@@ -21,6 +21,7 @@ from services.audit.core.sign_in import (
     turned,
 )
 from services.audit.live_settings import LiveSettings
+from services.audit.refused_tokens import RefusedTokens
 from services.audit.store_sign_ins import SignInStore
 from services.common.clock import Clock
 from services.common.errors import NotPermittedError, UnauthenticatedError
@@ -46,6 +47,8 @@ class Admission:
         self._longest = longest
         self._clock = clock
         self._noted: dict[str, datetime] = {}
+        self.refused = RefusedTokens(journal, clock)
+        """Tokens that do not even say whose they are."""
         self._sightings: dict[str, tuple[Sighting, ...]] = {}
 
     @property

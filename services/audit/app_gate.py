@@ -110,7 +110,7 @@ class Gate:
         Raises:
             UnauthenticatedError: It is not.
         """
-        await self._verifier.verify(token)
+        await self._identity(token, "")
 
     async def person(self, token: str, attempt: Attempt, *, assuming: bool = False) -> Person:
         """The person whom `token` stands for, on a sign-in that may be used.
@@ -140,8 +140,19 @@ class Gate:
         await self._people.admission.make_room(known.identity, known.account, attempt.values())
         return await self._noted(known, attempt)
 
+    async def _identity(self, token: str, service: str) -> Identity:
+        """Whom the token stands for; one that is refused is counted."""
+        refused = self._people.admission.refused
+        if not self._verifier.knows(token):
+            refused.check()
+        try:
+            return await self._verifier.verify(token)
+        except UnauthenticatedError:
+            refused.note(service)
+            raise
+
     async def _known(self, token: str, attempt: Attempt, assuming: bool = False) -> Person:
-        identity = await self._verifier.verify(token)
+        identity = await self._identity(token, attempt.service)
         remembered = self._people.remembered
         attempt.assumed = remembered.newest if assuming else None
         revision = await remembered.revision() if attempt.assumed is None else attempt.assumed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.audit.app_act import Call
 from services.audit.app_gate import Gate
+from services.audit.refused_tokens import CALLER, address_of
 from services.common.identity import Context, PeerKind, caller_of, require_token
 
 # Who may have questions decided and acts recorded.
@@ -16,6 +17,7 @@ def call_of(context: Context, request_id: str = "") -> Call:
     Raises:
         UnauthenticatedError: It came without a token.
     """
+    CALLER.set(address_of(context.peer()))
     token = require_token(context).access_token
     return Call(token.reveal() if token else "", request_id)
 
