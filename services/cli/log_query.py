@@ -35,6 +35,8 @@ _SHOWN_OF_MINE = (
     "result",
     "row_count",
 )
+_PARTS = 3  # name:length:value
+_PAGING = frozenset({"kind", "from_us", "to_us", "page_size", "before_us", "before_read_id"})
 _SHOWN = ("record_time", "kind", "action", "actor", "case_number", "result", "entry_id")
 
 
@@ -113,6 +115,7 @@ def _show(
 ) -> None:
     def row(entry: log_pb.LogEntry) -> list[str]:
         values = {one.name: one.value for one in entry.fields}
+        values["question"] = question_words(values.get("question", ""))
         return [str(entry.log_index), *(values.get(name, "") for name in columns)]
 
     show_notice(answer, output)
@@ -148,6 +151,15 @@ def disclose(
         output.result(answer, f"Receipt of entry {answer.receipt.log_index} with {names} in {out}")
 
     asked.run(work)
+
+
+def question_words(question: str) -> str:
+    """What a recorded question asked for, in a line: its arguments that say something, without its paging."""
+    parts = [line.split(":", 2) for line in question.split("\n")]
+    said = [(part[0], part[2]) for part in parts if len(part) == _PARTS and part[2]]
+    if not said:
+        return question
+    return ", ".join(f"{name} {value}" for name, value in said if name not in _PAGING)
 
 
 def redact(

@@ -48,7 +48,12 @@ def publish(
 
 @app.command()
 def preview(
-    start: From, end: To, out: Out, subject: As = "", data_dir: DataDir = DATA_DIR, as_json: Json = False
+    start: From,
+    out: Out,
+    end: Annotated[str, typer.Option("--to", help="The day before which it ends; now when left out.")] = "",
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
 ) -> None:
     """What a report would say. It is not kept and has no receipt, so it is not to be published."""
 
@@ -137,7 +142,10 @@ def parse_day(text: str) -> Timestamp:
 
 def _set_period(request: Any, start: str, end: str) -> None:
     getattr(request, "from").CopyFrom(parse_day(start))
-    request.to.CopyFrom(parse_day(end))
+    if end:
+        request.to.CopyFrom(parse_day(end))
+    else:
+        request.to.GetCurrentTime()
 
 
 def _show(one: pb.TransparencyReport, receipt: AuditReceipt, out: Path, output: Output) -> None:
