@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,7 @@ _SHOWN_OF_MINE = (
     "result",
     "row_count",
 )
-_PARTS = 3  # name:length:value
+_ARGUMENT = re.compile(r"([a-z_0-9]+):[0-9]+:(.*)")
 _PAGING = frozenset({"kind", "from_us", "to_us", "page_size", "before_us", "before_read_id"})
 _SHOWN = ("record_time", "kind", "action", "actor", "case_number", "result", "entry_id")
 
@@ -155,11 +156,10 @@ def disclose(
 
 def question_words(question: str) -> str:
     """What a recorded question asked for, in a line: its arguments that say something, without its paging."""
-    parts = [line.split(":", 2) for line in question.split("\n")]
-    said = [(part[0], part[2]) for part in parts if len(part) == _PARTS and part[2]]
+    said = [found.groups() for line in question.split("\n") if (found := _ARGUMENT.fullmatch(line))]
     if not said:
         return question
-    return ", ".join(f"{name} {value}" for name, value in said if name not in _PAGING)
+    return ", ".join(f"{name} {value}" for name, value in said if value and name not in _PAGING)
 
 
 def redact(
