@@ -1,4 +1,4 @@
-"""No contract of ours moves a camera, and nothing that is in the registry about its place can be changed."""
+"""No contract of ours moves a camera; where one stands, in the registry, is changed by the vendor's work alone."""
 
 from __future__ import annotations
 
@@ -107,9 +107,13 @@ def test_answers_to_sensors_tell_them_nothing_but_the_time_and_what_became_of_re
 
 
 @pytest.mark.clause("IV.C.4", "III.B.3.e")
-def test_the_database_lets_nobody_change_where_a_sensor_stands() -> None:
+def test_where_a_sensor_stands_is_changed_by_the_vendors_work_and_by_nobody_otherwise() -> None:
     folder = POLICY_FOLDER.parent / "sql"
     texts = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql")))
     granted = re.findall(r"UPDATE \(([^)]*)\)[^;]*ON audit\.sensor\b", texts)
 
     assert granted == ["status, approved_from, approved_until, revision"]
+    changing = re.findall(
+        r"CREATE FUNCTION audit\.(\w+)\((?:(?!CREATE FUNCTION).)*?SET latitude", texts, re.DOTALL
+    )
+    assert changing == ["record_survey"]
