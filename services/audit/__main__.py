@@ -12,6 +12,7 @@ from alpr.audit.v1.declaration_service_pb2_grpc import add_DeclarationServiceSer
 from alpr.audit.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from alpr.audit.v1.escort_service_pb2_grpc import add_EscortServiceServicer_to_server
 from alpr.audit.v1.governance_service_pb2_grpc import add_GovernanceServiceServicer_to_server
+from alpr.audit.v1.government_request_service_pb2_grpc import add_GovernmentRequestServiceServicer_to_server
 from alpr.audit.v1.health_service_pb2_grpc import add_HealthServiceServicer_to_server
 from alpr.audit.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_to_server
 from alpr.audit.v1.log_query_service_pb2_grpc import add_LogQueryServiceServicer_to_server
@@ -42,6 +43,7 @@ from services.audit.app_documents import Documents
 from services.audit.app_escorts import Escorts
 from services.audit.app_export import Exporter
 from services.audit.app_gate import Gate, People
+from services.audit.app_government import GovernmentRequests
 from services.audit.app_group_limits import GroupLimits
 from services.audit.app_log import Log
 from services.audit.app_log_query import LogQuestions, Unfinishing, reconcile
@@ -83,6 +85,7 @@ from services.audit.server_declarations import DeclarationServicer
 from services.audit.server_documents import DocumentServicer
 from services.audit.server_escorts import EscortServicer
 from services.audit.server_governance import GovernanceServicer
+from services.audit.server_government import GovernmentRequestServicer
 from services.audit.server_log_query import LogQueryServicer
 from services.audit.server_office import OfficeServicer
 from services.audit.server_people import AccountServicer
@@ -104,6 +107,7 @@ from services.audit.store_conduct import ConductStore
 from services.audit.store_declarations import DeclarationStore
 from services.audit.store_documents import DocumentStore
 from services.audit.store_escorts import EscortStore
+from services.audit.store_government import GovernmentStore
 from services.audit.store_log import LogStore
 from services.audit.store_log_query import LogQueryStore
 from services.audit.store_office import OfficeStore
@@ -168,8 +172,8 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
 
     builder = ServerBuilder(settings, name="audit").health_check(lambda: _check(pool))
     builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close).on_stop(live.close)
-    recorder, statements = Recorder(journal, gate, folder.rules), Statements(terms, clock)
-    authorization = AuthorizationServicer(gate, authorizer, look_backs, recorder, statements)
+    recorder = Recorder(journal, gate, folder.rules, GovernmentStore(pool))
+    authorization = AuthorizationServicer(gate, authorizer, look_backs, recorder, Statements(terms, clock))
     agreement_watch = Watch(registry, sensors.revisions, lambda now: now.agreements, agreements.since)
     agreed = Agreements(gate, actor, agreements)
     limits = GroupLimits(gate, actor, scopes, folder.rules)
@@ -280,13 +284,17 @@ def _add_conduct(builder: ServerBuilder, core: _Core, policies: Policies) -> Non
 
 
 def _add_declarations(builder: ServerBuilder, core: _Core, folder: PolicyFolder) -> None:
-    """Adds what agencies of other states declare."""
+    """Adds what agencies of other states declare, and what government entities ask for."""
     means, store = Means(core.gate, core.actor, core.clock), DeclarationStore(core.pool)
     law, codes = folder.out_of_state, frozenset(folder.rules.codes)
     declarations = Declarations(means, store, core.accounts, law, codes)
     servicer = DeclarationServicer(declarations, core.clock)
     add = add_DeclarationServiceServicer_to_server
     builder.add("alpr.audit.v1.DeclarationService", add, servicer)
+    requests = GovernmentRequests(means, GovernmentStore(core.pool), folder.rules)
+    asked = GovernmentRequestServicer(requests)
+    add_asked = add_GovernmentRequestServiceServicer_to_server
+    builder.add("alpr.audit.v1.GovernmentRequestService", add_asked, asked)
 
 
 def _add_probes(builder: ServerBuilder, core: _Core, journal: Log) -> None:

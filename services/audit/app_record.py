@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +14,15 @@ from services.audit.app_justification import check_justification, reasons
 from services.audit.app_log import Draft, Log, Receipt
 from services.audit.core.actions import may_record, needs_justification
 from services.audit.core.entry import REQUEST_DIGEST, EntryKind, digest_of, rfc3339
+from services.audit.core.government_request import LEAVING
 from services.audit.core.justification import Justification, Rules
 from services.audit.core.policy import Decision, Thing
 from services.audit.errors import EntryNotFoundError
+from services.audit.store_government import GovernmentStore
 from services.audit.store_log import StoredEntry
-from services.common.errors import FieldViolation, InvalidFieldError
+from services.common.errors import FieldViolation, InvalidFieldError, WrongStateError
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _ANSWERED = frozenset({EntryKind.QUERY.value, EntryKind.INTENT.value})
 
 
@@ -71,10 +75,11 @@ class Happened:
 class Recorder:
     """Records acts, outcomes and events."""
 
-    def __init__(self, journal: Log, gate: Gate, rules: Rules) -> None:
+    def __init__(self, journal: Log, gate: Gate, rules: Rules, government: GovernmentStore) -> None:
         self._log = journal
         self._gate = gate
         self._rules = rules
+        self._government = government
 
     async def intent(self, intended: Intended) -> tuple[StoredEntry, Actor]:
         """The intent, on disk, and who acts; the same one for a request that came before.
@@ -91,6 +96,7 @@ class Recorder:
         async with self._gate.recording(attempt):
             actor, decision = await self._decide(intended, attempt)
             self._check_justification(intended)
+            await self._check_granted(intended, actor)
         content = {"action": intended.action, **named, **why, **_details(intended.details)}
         values = {
             **attempt.values(),
@@ -131,6 +137,19 @@ class Recorder:
             check_justification(intended.justification, self._rules)
         elif needs_justification(intended.action):
             check_justification(Justification("", "", "", "", ""), self._rules)
+
+    async def _check_granted(self, intended: Intended, actor: Actor) -> None:
+        """What goes to a government entity answers a granted request (IV.B.3). Raises WrongStateError."""
+        if intended.action not in LEAVING:
+            return
+        digest = intended.details.get("request_sha256", "")
+        document = bytes.fromhex(digest) if _SHA256.fullmatch(digest) else b""
+        if not await self._government.is_granted(actor.agency_ori, document):
+            msg = (
+                "No granted request with this document is on record. Have the request recorded and decided "
+                "on first: platewarden request record, platewarden request decide (IV.B.3)."
+            )
+            raise WrongStateError(msg, metadata={"state": "NOT_GRANTED", "clauses": "IV.B.3"})
 
     async def outcome(self, ended: Ended) -> tuple[Receipt, Receipt]:
         """Receipts of subject and outcome, once the outcome is on disk.

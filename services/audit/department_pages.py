@@ -172,9 +172,9 @@ DEPARTMENT = House(
     leave="dissemination.everything",
     lists=(
         "accounts", "agencies", "agreements", "contracts", "declarations", "documents", "escorts", "evidence",
-        "group_limits", "holds", "incidents", "leavers", "maintenance", "models", "policies", "purges",
-        "recipient_notices", "register", "retention", "reviews", "sensor_groups", "sensors", "settings",
-        "support_requests", "transparency_reports", "units",
+        "government_requests", "group_limits", "holds", "incidents", "leavers", "maintenance", "models",
+        "policies", "purges", "recipient_notices", "register", "retention", "reviews", "sensor_groups",
+        "sensors", "settings", "support_requests", "transparency_reports", "units",
     ),
     alerts=_alert_pages("alert.leave", ALERT_PARTS),
     hot_lists=_HOT_LISTS,

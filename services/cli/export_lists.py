@@ -18,6 +18,8 @@ from alpr.audit.v1 import escort_service_pb2 as escort_pb
 from alpr.audit.v1 import escort_service_pb2_grpc as escort_rpc
 from alpr.audit.v1 import governance_service_pb2 as governance_pb
 from alpr.audit.v1 import governance_service_pb2_grpc as governance_rpc
+from alpr.audit.v1 import government_request_service_pb2 as government_pb
+from alpr.audit.v1 import government_request_service_pb2_grpc as government_rpc
 from alpr.audit.v1 import incident_service_pb2 as incident_pb
 from alpr.audit.v1 import incident_service_pb2_grpc as incident_rpc
 from alpr.audit.v1 import policy_service_pb2 as policy_pb
@@ -106,6 +108,13 @@ LISTS = {
         "ListSettings",
         settings_pb.ListSettingsRequest,
         "settings",
+    ),
+    "government_requests": PagedList(
+        "audit",
+        government_rpc.GovernmentRequestServiceStub,
+        "ListGovernmentRequests",
+        government_pb.ListGovernmentRequestsRequest,
+        "government_requests",
     ),
     "declarations": PagedList(
         "audit",

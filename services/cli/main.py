@@ -17,6 +17,7 @@ from services.cli import (
     escort,
     evidence,
     export,
+    government_request,
     group_limit,
     hold,
     hotlist,
@@ -124,6 +125,7 @@ app.add_typer(export.app, name="export")
 app.add_typer(retention.app, name="retention")
 app.add_typer(declaration.app, name="declaration")
 app.add_typer(probe.app, name="probe")
+app.add_typer(government_request.app, name="request")
 app.add_typer(setting.app, name="setting")
 app.add_typer(hold.app, name="hold")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from random import random
 from typing import Any
 from uuid import uuid4
@@ -148,6 +149,16 @@ def _agencies(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
             }
         },
         "SetRetention": {"days": 60, "days_before": 90, "confirm_days": 60},
+        "RecordGovernmentRequest": {
+            "government_request": {
+                **{"entity": "Highways", "entity_type": "department", "person": "P", "receive_time": _ago(1)},
+                **{
+                    "purpose": "repair of the bridge after a crash",
+                    "document_sha256": sha256(mark.encode()).digest(),
+                },
+            }
+        },
+        "DecideGovernmentRequest": {"decision": 2, "valid_until": None},
         "RecordDeclaration": {
             "declaration": {
                 **{"agency_ori": "WI0000001", "document_sha256": bytes(32), "signed_by": "A Sheriff"},

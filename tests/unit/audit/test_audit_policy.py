@@ -55,6 +55,7 @@ EVERYBODY = {
 }
 READERS = {"document.readers"}
 REVIEWS = {f"review.{act}" for act in ("open", "list", "take", "close", "sign")} | {"packet.get"}
+REQUESTS = {"government_request.record", "government_request.list"}
 INCIDENTS = {f"incident.{act}" for act in ("open", "tell", "close", "list")}
 SIGN_INS = {"sign_in.list", "sign_in.end"}
 UNITS = {"unit.register", "unit.appoint", "unit.end", "office.offer", "account.except"} | {
@@ -141,6 +142,7 @@ MATRIX = {
     | REGISTER
     | WEBHOOKS_SEEN
     | {"webhook.approve"}
+    | REQUESTS
     | LOG
     | READERS
     | ESCORTS
@@ -160,6 +162,7 @@ MATRIX = {
         "contract.list",
     },
     Role.WORK_UNIT_COORDINATOR: READERS
+    | REQUESTS
     | REVIEWS
     | {"packet.sign"}
     | SIGN_INS
