@@ -48,7 +48,7 @@ from services.audit.app_group_limits import GroupLimits
 from services.audit.app_log import Log
 from services.audit.app_log_query import LogQuestions, Unfinishing, reconcile
 from services.audit.app_look_back import LookBacks
-from services.audit.app_misuse import Misuse
+from services.audit.app_misuse import Misuse, limits_of
 from services.audit.app_office import Offices
 from services.audit.app_packets import Packets, PacketsDue
 from services.audit.app_placements import Placements
@@ -347,7 +347,7 @@ def _add_reviews(builder: ServerBuilder, core: _Core, journal: Log, rules: Rules
     packets = PacketStore(pool)
     packet = PacketServicer(Packets(means, packets))
     builder.add("alpr.audit.v1.PacketService", add_PacketServiceServicer_to_server, packet)
-    misuse = Misuse(journal, ConductStore(pool), rules)
+    misuse = Misuse(journal, ConductStore(pool), rules, lambda: limits_of(core.live))
     for watch in (misuse.watch(), PacketsDue(journal, packets, core.clock).watch()):
         watching = asyncio.create_task(watch)
         builder.on_stop(lambda task=watching: _ended(task))  # type: ignore[misc]

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -18,6 +18,7 @@ from services.audit.core.entry import EntryKind
 from services.audit.core.justification import Rules
 from services.audit.core.log_question import REDACTION
 from services.audit.core.misuse import QUIET, REMEMBERED, Conduct, Finding, Limits, Standing
+from services.audit.live_settings import LiveSettings
 from services.audit.store_conduct import ConductStore, Entry, Flag, Somebody, Turn
 from services.common.errors import AlprError
 
@@ -29,7 +30,6 @@ _LOOK_SECONDS: Final = 1.0
 # After a look so many times as long is left to those who wait for answers.
 _REST: Final = 4
 _MOST_ENTRIES: Final = 2000
-_USUAL: Final = Limits()
 _INTERLEAVED: Final = "misuse.interleaved"
 
 
@@ -58,7 +58,9 @@ class _Company:
 class Misuse:
     """Follows the log. Any number of replicas may: one looks at a time, and a flag has an id of its own."""
 
-    def __init__(self, journal: Log, store: ConductStore, rules: Rules, limits: Limits = _USUAL) -> None:
+    def __init__(
+        self, journal: Log, store: ConductStore, rules: Rules, limits: Callable[[], Limits] = Limits
+    ) -> None:
         self._log = journal
         self._store = store
         self._rules = rules
@@ -115,8 +117,9 @@ class Misuse:
         past = await turn.past(sorted(people), since)
         raised = await turn.raised(sorted(people), entries[0].record_time - QUIET)
         company = await self._company(turn, people, past, asked)
+        limits = self._limits()
         conducts = {
-            name: Conduct(self._limits, Standing(who.end_time), past[name], raised[name])
+            name: Conduct(limits, Standing(who.end_time), past[name], raised[name])
             for name, who in people.items()
         }
         for who, one in asked:
@@ -152,6 +155,26 @@ class Misuse:
         name = f"{who.account_id}/{found.rule}/{found.about}/{found.log_index}"
         flag_id, review_id = uuid.uuid5(_NAMESPACE, f"flag/{name}"), uuid.uuid5(_NAMESPACE, f"review/{name}")
         await turn.flag(who, found, str(flag_id), str(review_id), last.record_time)
+
+
+def limits_of(live: LiveSettings) -> Limits:
+    """The limits as the agency has set them (IV.E.1.b)."""
+    return Limits(
+        repeat_days=live.value("misuse_repeat_days"),
+        repeat_cases=live.value("misuse_repeat_cases"),
+        repeat_alone_days=live.value("misuse_repeat_alone_days"),
+        case_plates=live.value("misuse_case_plates"),
+        case_days=live.value("misuse_case_days"),
+        case_offences=live.value("misuse_case_offences"),
+        hours_days=live.value("misuse_hours_days"),
+        spike_plates=live.value("misuse_spike_plates"),
+        spike_times=live.value("misuse_spike_times"),
+        vague_of_twenty=live.value("misuse_vague_of_twenty"),
+        barred_tries=live.value("misuse_barred_tries"),
+        leaver_days=live.value("misuse_leaver_days"),
+        leaver_times=live.value("misuse_leaver_times"),
+        leaver_plates=live.value("misuse_leaver_plates"),
+    )
 
 
 def _whose(event: Entry) -> str:

@@ -80,6 +80,44 @@ DECLARED: Mapping[str, Declared] = MappingProxyType(
         "look_back_hours": Declared(
             Unit.HOURS, "II.D", "what enters the hot lists is compared with reads of so many hours before"
         ),
+        "misuse_barred_tries": Declared(
+            Unit.COUNT, "III.B.3.o", "so many tries with an ended or suspended account are flagged"
+        ),
+        "misuse_case_days": Declared(Unit.DAYS, "III.B.3.o", "and on so many days at least"),
+        "misuse_case_offences": Declared(
+            Unit.COUNT, "III.B.3.o", "so many offence codes under one case number are different matters"
+        ),
+        "misuse_case_plates": Declared(
+            Unit.COUNT, "III.B.3.o", "one case number, alone, for so many plates is flagged"
+        ),
+        "misuse_hours_days": Declared(
+            Unit.DAYS, "III.B.3.o", "questions outside one's own hours on so many days are flagged"
+        ),
+        "misuse_leaver_days": Declared(
+            Unit.DAYS, "III.B.3.o", "for so many days before an account's end its use is looked at"
+        ),
+        "misuse_leaver_plates": Declared(
+            Unit.COUNT, "III.B.3.o", "and at least so many as usual count as usual"
+        ),
+        "misuse_leaver_times": Declared(
+            Unit.COUNT, "III.B.3.o", "then so many times as many plates as usual are flagged"
+        ),
+        "misuse_repeat_alone_days": Declared(
+            Unit.DAYS, "III.B.3.o", "one plate, alone, on so many days is flagged whatever the case numbers"
+        ),
+        "misuse_repeat_cases": Declared(
+            Unit.COUNT, "III.B.3.o", "so many case numbers for one plate, alone, are several"
+        ),
+        "misuse_repeat_days": Declared(
+            Unit.DAYS, "III.B.3.o", "one plate, alone, on so many days under several case numbers is flagged"
+        ),
+        "misuse_spike_plates": Declared(
+            Unit.COUNT, "III.B.3.o", "so many plates in a day, alone, are flagged"
+        ),
+        "misuse_spike_times": Declared(Unit.COUNT, "III.B.3.o", "and so many times as many as on other days"),
+        "misuse_vague_of_twenty": Declared(
+            Unit.COUNT, "III.B.3.o", "so many of twenty purposes that say nothing are flagged"
+        ),
         "sign_in_quiet_minutes": Declared(
             Unit.MINUTES, "CJIS AC-12", "a sign-in that was quiet for so long does not count as one at once"
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -255,3 +256,9 @@ def test_a_packets_digest_is_of_everything_but_names() -> None:
     assert packet_digest("D1", week, [PacketLine("a", "Other", 1, 2, 3, 4, 5, (Rule.SPIKE,))]) == said
     assert packet_digest("D2", week, [line]) != said
     assert packet_digest("D1", week, [PacketLine("a", "Name", 1, 2, 3, 4, 5)]) != said
+
+
+def test_the_usual_settings_are_the_published_limits() -> None:
+    bounds = load(ROOT / "services/audit/policy").settings.bounds
+
+    assert {name: bounds[f"misuse_{name}"].usual for name in asdict(Limits())} == asdict(Limits())
