@@ -51,6 +51,10 @@ class TestAudit(AuthorizationServiceServicer):
     __test__ = False
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forgets what was asked and behaves as audit does: between the tests of a module."""
         self.asked: list[audit_pb.AuthorizeRequest] = []
         self.outcomes: list[audit_pb.RecordOutcomeRequest] = []
         self.intents: list[audit_pb.RecordIntentRequest] = []

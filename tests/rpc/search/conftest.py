@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -22,12 +21,20 @@ async def archive_database(
     return await migrated_database("search")
 
 
-@pytest_asyncio.fixture
-async def world(
-    archive_database: MigratedDatabase, tls: DevelopmentAuthority, tmp_path: Path
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def house(
+    archive_database: MigratedDatabase, tls: DevelopmentAuthority, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
-    async with running_world(tls, archive_database, tmp_path) as running:
+    """Started once a module; no test here ends one of the two."""
+    async with running_world(tls, archive_database, tmp_path_factory.mktemp("search")) as running:
         yield running
+
+
+@pytest.fixture
+def world(house: World) -> World:
+    """The house with an audit service that has not been asked anything yet and behaves well."""
+    house.audit.begin_anew()
+    return house
 
 
 @pytest.fixture
