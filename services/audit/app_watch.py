@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ _POLL_SECONDS = 0.5
 # A poll that has not come back for that long makes every stream end: silence must not look like peace.
 _BLIND_SECONDS = 5.0
 _HEARTBEAT_SECONDS = 3.0
-_LEASE_EVERY_SECONDS = 15.0
+# Each a little different: a thousand streams that began together would otherwise be looked at together, too.
+_LEASE_EVERY_SECONDS = (9.0, 15.0)
 LEASE = timedelta(seconds=60)
 _NOTHING = Revisions(-1, -1, -1, -1)
 
@@ -172,7 +174,7 @@ class Entitlements:
         while True:
             until = self._until(person)
             yield Lease(actor_of(person), until)
-            pause = min(_LEASE_EVERY_SECONDS, (until - self._clock.now()).total_seconds())
+            pause = self._pause(until)
             seen = await self._registry.after(seen, max(pause, 0))
             async with self._gate.recording(attempt):
                 person = await self._still(token, action, attempt)
@@ -193,13 +195,18 @@ class Entitlements:
             next_end = account.next_change(now)
             until = min(now + LEASE, next_end) if next_end else now + LEASE
             yield Lease(actor_of_account(account), until)
-            pause = min(_LEASE_EVERY_SECONDS, (until - self._clock.now()).total_seconds())
+            pause = self._pause(until)
             seen = await self._registry.after(seen, max(pause, 0))
             account = await self._standing.still_entitled(founded)
 
     def _permitted(self, person: Person, action: str) -> Person:
         self._gate.permit(person, action, Thing(agency=person.account.profile.agency_ori))
         return person
+
+    def _pause(self, until: datetime) -> float:
+        """Seconds to the next lease of a stream whose lease ends at `until`."""
+        usual = random.uniform(*_LEASE_EVERY_SECONDS)  # noqa: S311 - no secret
+        return min(usual, (until - self._clock.now()).total_seconds())
 
     async def _still(self, token: str, action: str, attempt: Attempt) -> Person:
         try:
