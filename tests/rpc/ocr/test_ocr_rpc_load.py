@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import grpc
+import pytest
 from prometheus_client import generate_latest
 
 from alpr.ocr.v1 import ocr_service_pb2 as pb
@@ -14,6 +15,7 @@ from services.dev.pki import DevelopmentAuthority
 from tests.support.ocr_kit import answers_of, scene_frame, world
 
 
+@pytest.mark.timeout(240)
 async def test_call_whose_time_is_too_short_for_the_queue_is_refused_at_once_with_a_time_to_come_again(
     tls: DevelopmentAuthority, tmp_path: Path
 ) -> None:
@@ -22,16 +24,19 @@ async def test_call_whose_time_is_too_short_for_the_queue_is_refused_at_once_wit
         await ocr.recognize(scene_frame(0)[0])
         frames = [scene_frame(seed % 8)[0] for seed in range(60)]
         queue = [
-            asyncio.ensure_future(stub.Recognize(pb.RecognizeRequest(frame=one), timeout=50))
+            asyncio.ensure_future(stub.Recognize(pb.RecognizeRequest(frame=one), timeout=150))
             for one in frames
         ]
         await asyncio.sleep(0.1)
 
-        try:
-            await stub.Recognize(pb.RecognizeRequest(frame=scene_frame(0)[0]), timeout=0.3)
-            raise AssertionError("it was not refused")
-        except grpc.aio.AioRpcError as refused:
-            error, code = from_rpc_error(refused), refused.code()
+        for seconds in (0.3, 0.6, 1.2):  # on a busy machine the refusal itself may take longer than the first
+            try:
+                await stub.Recognize(pb.RecognizeRequest(frame=scene_frame(0)[0]), timeout=seconds)
+                raise AssertionError("it was not refused")
+            except grpc.aio.AioRpcError as refused:
+                error, code = from_rpc_error(refused), refused.code()
+            if code is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                break
         answers = await asyncio.gather(*queue)
 
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
