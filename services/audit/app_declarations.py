@@ -72,8 +72,10 @@ class Declarations:
         attempt = Attempt("", "declaration.end", resource=declaration_id, request_id=call.request_id)
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
-            found = await self._store.by_id(declaration_id)
             own = person.account.profile.agency_ori
+            # Who may end none is not told which there are.
+            self._gate.permit(person, "declaration.end", Thing(declaration_id, agency=own))
+            found = await self._store.by_id(declaration_id)
             # To an agency of the home state it is a matter of its own; to another one only if it declared it.
             theirs = person.account.standing is not None and found.agency_ori != own
             thing = Thing(declaration_id, agency=found.agency_ori if theirs else own)

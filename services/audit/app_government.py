@@ -62,6 +62,9 @@ class GovernmentRequests:
         attempt = Attempt("", "government_request.decide", resource=request_id, request_id=call.request_id)
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
+            # Who may decide on none is not told which there are.
+            own = person.account.profile.agency_ori
+            self._gate.permit(person, "government_request.decide", Thing(request_id, agency=own))
             found = await self._store.by_id(request_id)
             thing = Thing(request_id, agency=found.agency_ori)
             self._gate.permit(person, "government_request.decide", thing)
