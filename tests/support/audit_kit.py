@@ -171,12 +171,25 @@ class RunningAudit:
         if pb.ROLE_WORK_UNIT_COORDINATOR in roles or agency_ori != ORI:
             await self.appoint(made.account_id, unit, agency_ori)
         if enable:
-            change = account_pb.EnableAccountRequest(request_id=request_id(), account_id=made.account_id)
-            await stub.EnableAccount(change, metadata=metadata)
+            await self._enable(made)
         officer = Officer(self, subject, made.account_id)
         if heads:
             await self._take_office(officer, only=not granted)
         return officer
+
+    async def _enable(self, made: account_pb.Account) -> None:
+        """Enables the account, also where a test has left the unit without a coordinator."""
+        stub, metadata = self.people(AccountServiceStub), self.bearer(COORDINATOR)
+        request = account_pb.EnableAccountRequest(request_id=request_id(), account_id=made.account_id)
+        try:
+            await stub.EnableAccount(request, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            if from_rpc_error(error).metadata.get("missing") != "unit_coordinator":
+                raise
+            self._units.discard((made.agency_ori, made.unit))
+            await self.unit(made.agency_ori, made.unit)
+            request.request_id = request_id()
+            await stub.EnableAccount(request, metadata=metadata)
 
     async def _take_office(self, officer: Officer, *, only: bool) -> None:
         """The officer takes the office; `only` leaves no role but that."""
