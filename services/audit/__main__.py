@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from alpr.audit.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from alpr.audit.v1.authorization_service_pb2_grpc import add_AuthorizationServiceServicer_to_server
@@ -65,7 +66,7 @@ from services.audit.app_settings import Settings
 from services.audit.app_sign_ins import SignIns
 from services.audit.app_standing import Standing
 from services.audit.app_statement import Statements
-from services.audit.app_transparency import Transparency, catalogue_of
+from services.audit.app_transparency import ReportsDue, Transparency, catalogue_of
 from services.audit.app_units import Units
 from services.audit.app_watch import Entitlements, Registry, Watch
 from services.audit.app_witness import Witnesses
@@ -267,7 +268,8 @@ def _add_certificates(
     servicer = SensorCertificateServicer(SensorCertificates(desk, kept, core.clock, authority))
     add = add_SensorCertificateServiceServicer_to_server
     builder.add("alpr.audit.v1.SensorCertificateService", add, servicer)
-    watching = asyncio.create_task(CertificateEnds(journal, kept, core.clock).watch())
+    warning = partial(core.live.period, "sensor_certificate_warning_days")
+    watching = asyncio.create_task(CertificateEnds(journal, kept, core.clock, warning).watch())
     builder.on_stop(lambda: _ended(watching))
 
 
@@ -321,6 +323,8 @@ def _add_transparency(builder: ServerBuilder, core: _Core, journal: Log, rules: 
     means, store = Means(core.gate, core.actor, core.clock), TransparencyStore(core.pool)
     servicer = TransparencyServicer(Transparency(means, journal, store, catalogue_of(rules)))
     builder.add("alpr.audit.v1.TransparencyService", add_TransparencyServiceServicer_to_server, servicer)
+    watching = asyncio.create_task(ReportsDue(journal, store, core.clock).watch())
+    builder.on_stop(lambda: _ended(watching))
 
 
 def _add_records(builder: ServerBuilder, core: _Core, journal: Log, contacts: Contacts) -> None:

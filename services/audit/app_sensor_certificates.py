@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -132,10 +133,17 @@ class SensorCertificates:
 class CertificateEnds:
     """Tells, once in the log, of certificates that end soon and have no successor."""
 
-    def __init__(self, journal: Log, store: SensorCertificateStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        journal: Log,
+        store: SensorCertificateStore,
+        clock: Clock,
+        warning: Callable[[], timedelta],
+    ) -> None:
         self._log = journal
         self._store = store
         self._clock = clock
+        self._warning = warning
 
     async def watch(self) -> None:
         """Looks every minute, without end; what fails now is done at the next look."""
@@ -152,7 +160,9 @@ class CertificateEnds:
         Raises:
             StorageUnavailableError, AuditUnavailableError: It could not be read or recorded.
         """
-        for certificate_id, sensor_id, ori, end_time in await self._store.ending(self._clock.now()):
+        now = self._clock.now()
+        ending = await self._store.ending(now, now + self._warning())
+        for certificate_id, sensor_id, ori, end_time in ending:
             values = {
                 "action": "sensor_certificate.ending",
                 "resource": sensor_id,

@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 
 from services.audit.core.registry import SensorAct
-from services.audit.core.sensor_certificate import WARNING, SensorCertificate, blocks, is_revoked_key
+from services.audit.core.sensor_certificate import SensorCertificate, blocks, is_revoked_key
 from services.audit.errors import CertificateExistsError, CertificateNotFoundError
 from services.audit.store_reader import AnyConnection, Reader
 from services.audit.store_sensors import claimed, note
@@ -98,9 +98,9 @@ class SensorCertificateStore(Reader):
             if await connection.fetchval(_REVOKE, sensor_id, sha256, act.act_time, reason):
                 await note(connection, act, sensor_id, revision)
 
-    async def ending(self, now: datetime) -> list[tuple[str, str, str, datetime]]:
-        """Id, sensor, agency and end of certificates that end soon and have no successor yet."""
-        return [tuple(row.values()) for row in await self._fetch(_ENDING, now, now + WARNING)]
+    async def ending(self, now: datetime, until: datetime) -> list[tuple[str, str, str, datetime]]:
+        """Id, sensor, agency and end of certificates that end by `until` and have no successor yet."""
+        return [tuple(row.values()) for row in await self._fetch(_ENDING, now, until)]
 
 
 async def _check(connection: AnyConnection, given: SensorCertificate, now: datetime) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 # One in use and one to follow it: a sensor gets its new certificate before the old one ends.
 MOST_GOOD = 2
 USUAL_DAYS = 90
 MOST_DAYS = 398
-# A camera on a pole is not always reached within a week.
-WARNING = timedelta(days=21)
 
 
 @dataclass(frozen=True, slots=True)

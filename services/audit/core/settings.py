@@ -118,6 +118,11 @@ DECLARED: Mapping[str, Declared] = MappingProxyType(
         "misuse_vague_of_twenty": Declared(
             Unit.COUNT, "III.B.3.o", "so many of twenty purposes that say nothing are flagged"
         ),
+        "sensor_certificate_warning_days": Declared(
+            Unit.DAYS,
+            "III.B.3.h",
+            "so long before its end a sensor's certificate without a successor is told of",
+        ),
         "sign_in_quiet_minutes": Declared(
             Unit.MINUTES, "CJIS AC-12", "a sign-in that was quiet for so long does not count as one at once"
         ),

@@ -415,7 +415,8 @@ async def _look(audit: RunningAudit) -> None:
     journal = Log(LogStore(pool), audit.settings.signer(), SystemClock(), copies)
     await journal.open()
     try:
-        await CertificateEnds(journal, SensorCertificateStore(pool), SystemClock()).look()
+        kept, period = SensorCertificateStore(pool), timedelta(days=21)
+        await CertificateEnds(journal, kept, SystemClock(), lambda: period).look()
     finally:
         await journal.close()
         await pool.close()

@@ -1,4 +1,4 @@
-"""No contract of ours moves a camera; the registry says that one stands elsewhere by the vendor's work alone."""
+"""No contract moves a camera; the registry says that one stands elsewhere by the vendor's work alone."""
 
 from __future__ import annotations
 
