@@ -76,10 +76,13 @@ class PacketStore(Reader):
         flags: dict[tuple[str, str], list[Rule]] = defaultdict(list)
         for account_id, name, rule in await self._fetch(_FLAGS, *place):
             flags[account_id, name].append(Rule(rule))
-        counted = {(row[0], row[1]): tuple(row)[2:] for row in await self._fetch(_LINES, *place)}
+        counted: dict[tuple[str, str], tuple[int, int, int, int, int]] = {}
+        for account_id, name, *numbers in await self._fetch(_LINES, *place):
+            counted[account_id, name] = (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4])
+        people = sorted(counted.keys() | flags.keys(), key=lambda who: (who[1], who[0]))
+        none = (0, 0, 0, 0, 0)
         lines = [
-            PacketLine(*who, *counted.get(who, (0, 0, 0, 0, 0)), tuple(sorted(flags[who])))
-            for who in sorted(counted.keys() | flags.keys(), key=lambda who: (who[1], who[0]))
+            PacketLine(who[0], who[1], *counted.get(who, none), tuple(sorted(flags[who]))) for who in people
         ]
         signed = await self._fetchrow(_SIGNED, ori, unit, week)
         signer, sign_time = tuple(signed) if signed else ("", None)

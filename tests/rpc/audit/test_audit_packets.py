@@ -17,6 +17,7 @@ from services.audit.config import read_signer
 from services.audit.core.review import week_of
 from services.audit.store_log import LogStore
 from services.audit.store_packets import PacketStore
+from services.common.database import admin_connection
 from services.common.pg import open_pool
 from tests.support.audit_kit import (
     ORI,
@@ -30,7 +31,7 @@ from tests.support.audit_kit import (
     request_id,
 )
 from tests.support.clock import ManualClock
-from tests.support.databases import admin_connection, fetch
+from tests.support.databases import fetch
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 LAST_WEEK = week_of(datetime.now(UTC)) - timedelta(days=7)
