@@ -172,6 +172,33 @@ async def test_nobody_goes_aboard_of_another_units_car(house: House) -> None:
     assert caught[0].metadata["clauses"] == "IV.D.3"
 
 
+@pytest.mark.clause("IV.A.4", "III.D.1", "III.B.3.a", "III.B.3.b")
+@pytest.mark.parametrize("role", [audit_pb.ROLE_USER, audit_pb.ROLE_SENSOR_OPERATOR])
+async def test_whose_certification_has_lapsed_does_not_sign_on_to_a_mobile_unit(
+    house: House, role: audit_pb.Role.ValueType
+) -> None:
+    centre = Caller(house.alerts, (await house.audit.person(audit_pb.ROLE_TELECOM_CENTER)).token())
+    member = await house.audit.person(role)
+    officer, asset = Caller(house.alerts, member.token()), await centre.register(UNIT)
+    await officer.board(asset.asset_id)
+    await officer.leave()
+    gates = {"LEADS": "IV.A.4", "ALPR_TRAINING": "III.D.1", "BACKGROUND_CHECK": "III.B.3.a"}
+
+    for kind_of, clause in gates.items():
+        await lapses(house, member.account_id, kind_of)
+        async with refused() as caught:
+            await officer.board(asset.asset_id)
+        assert clause in caught[0].metadata["clauses"].split(",")
+
+
+async def lapses(house: House, account_id: str, kind_of: str) -> None:
+    """The certification ends now; the service is told, as it is of every change."""
+    url = house.database.admin_url
+    statement = "UPDATE audit.certification SET valid_until = now() WHERE account_id = $1 AND kind = $2"
+    await fetch(url, statement, account_id, kind_of)
+    await fetch(url, "UPDATE audit.registry_head SET account_revision = account_revision + 1")
+
+
 @pytest.mark.clause("IV.D.3")
 async def test_a_coordinator_hears_what_the_centre_left_unanswered(house: House) -> None:
     person = await house.audit.person(audit_pb.ROLE_WORK_UNIT_COORDINATOR)
