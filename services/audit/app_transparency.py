@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import uuid
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
+
+import structlog
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.audit.app_act import Act, Call
@@ -23,12 +26,17 @@ from services.audit.core.transparency import FIXED_ROWS, Tally, Terms
 from services.audit.core.transparency_pages import Head, json_of, report_of
 from services.audit.errors import RecordNotFoundError
 from services.audit.store_transparency import PublishedReport, TransparencyStore
-from services.common.errors import FieldViolation
+from services.common.clock import Clock
+from services.common.errors import AlprError, FieldViolation
 from services.common.wire import raise_violations
+
+log = structlog.get_logger()
 
 _NAMESPACE: Final = uuid.UUID("7a6a1a0a-1c3f-5d0d-8a2e-6d0c7f4f2b51")
 # What was asked in the last moments of a period may be on its way into the log.
 _GRACE: Final = timedelta(minutes=5)
+_TIME_TO_REPORT: Final = timedelta(days=31)
+_LOOK_SECONDS: Final = 3600.0
 _MOST_MONTHS: Final = 12
 _LONGEST_PREVIEW: Final = timedelta(days=366)
 
@@ -201,6 +209,40 @@ class Transparency:
         values = {**content, "actor": "audit", "service": "audit", REQUEST_DIGEST: digest_of(content)}
         draft = Draft(EntryKind.EVENT, f"transparency/{one.report_id}", values)
         return await self._log.receipt(await self._log.append(draft))
+
+
+class ReportsDue:
+    """Says once, in the log, that a report did not come: as long a period again is over since a month.
+
+    Any number of replicas may look: an event has a key, and is there once.
+    """
+
+    def __init__(self, journal: Log, store: TransparencyStore, clock: Clock) -> None:
+        self._log = journal
+        self._store = store
+        self._clock = clock
+
+    async def watch(self) -> None:
+        """Looks every hour, without end; what fails now is done at the next look."""
+        while True:
+            try:
+                await self.look()
+            except AlprError:
+                log.warning("reports_due_not_looked_at")
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Records which agencies' next reports are due by now.
+
+        Raises:
+            StorageUnavailableError, AuditUnavailableError: It could not be read or recorded.
+        """
+        now = self._clock.now()
+        for ori, start, end in await self._store.newest():
+            if now >= end + (end - start) + _TIME_TO_REPORT:
+                values = {"action": "transparency.due", "agency": ori, "detail.from": rfc3339(end)}
+                key = f"transparency-due/{ori}/{values['detail.from']}"
+                await self._log.append(Draft(EntryKind.EVENT, key, values))
 
 
 def _details(period: Period) -> dict[str, str]:

@@ -40,6 +40,10 @@ _REPORT = """
 _BY_ID = _REPORT + "WHERE report_id = $1::uuid"
 _OF_PERIOD = _REPORT + "WHERE agency_ori = $1 AND from_time = $2 AND to_time = $3"
 _OF_AGENCY = _REPORT + "WHERE agency_ori = $1 AND from_time < $2 ORDER BY from_time DESC LIMIT $3"
+_NEWEST = """
+    SELECT DISTINCT ON (agency_ori) agency_ori, from_time, to_time FROM audit.transparency_report
+    ORDER BY agency_ori, from_time DESC
+"""
 _CLAIM = "INSERT INTO audit.change (intent_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING true"
 _INSERT = """
     INSERT INTO audit.transparency_report
@@ -112,6 +116,10 @@ class TransparencyStore(Reader):
     async def page(self, ori: str, before: datetime, limit: int) -> list[PublishedReport]:
         """Up to `limit` reports of the agency on periods that begin before `before`, newest first."""
         return [_report(row) for row in await self._fetch(_OF_AGENCY, ori, before, limit)]
+
+    async def newest(self) -> list[tuple[str, datetime, datetime]]:
+        """ORI and newest reported period of each agency that has published."""
+        return [tuple(row) for row in await self._fetch(_NEWEST)]
 
     async def publish(self, intent_id: str, one: PublishedReport, months: Sequence[date]) -> None:
         """Stores the report on these months, once for each intent.

@@ -23,7 +23,12 @@ from alpr.audit.v1.log_service_pb2_grpc import LogServiceStub
 from alpr.audit.v1.transparency_service_pb2_grpc import TransparencyServiceStub
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.audit import verifier, verify_transparency
+from services.audit.app_log import Log
+from services.audit.app_transparency import ReportsDue
 from services.audit.core.transparency_pages import csv_of, html_of
+from services.audit.store_log import LogStore
+from services.audit.store_transparency import TransparencyStore
+from services.common.pg import open_pool
 from services.common.receipts import export_header, export_line, receipt_to_json
 from services.common.wire import to_timestamp
 from services.dev.pki import DevelopmentAuthority
@@ -308,13 +313,16 @@ async def test_a_period_is_reported_once_and_its_hash_stands_in_the_log(later: L
 
 
 @pytest.mark.clause("IV.B.1")
-async def test_no_month_is_in_two_reports(later: Later) -> None:
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (1, 2), (-1, 2), (-1, 1)])
+async def test_no_month_is_in_two_reports(later: Later, first: int, last: int) -> None:
     await published(later)
+    period = {
+        "from": to_timestamp(month(later.start, first)),
+        "to": to_timestamp(month(later.start, last)),
+    }
 
     error = await refused(
-        stub_of(later).PublishReport(
-            publishing(later, to=to_timestamp(month(later.start, 1))), metadata=later.metadata(COORDINATOR)
-        )
+        stub_of(later).PublishReport(publishing(later, **period), metadata=later.metadata(COORDINATOR))
     )
     ended = await last_entry(later.audit)
 
@@ -400,6 +408,36 @@ async def test_a_published_report_does_not_change_in_the_database_either(
                 await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@pytest.mark.clause("III.B.3.q")
+async def test_a_report_that_does_not_come_is_in_the_log_once(later: Later) -> None:
+    made = (await published(later)).report
+    settings = later.audit.settings
+    pool = await open_pool(settings.database_url.get_secret_value(), application_name="test", max_size=2)
+    journal = Log(LogStore(pool), settings.signer(), later.clock)
+    await journal.open()
+    try:
+        for days, expected in ((60, 0), (100, 1), (101, 1)):
+            due = ReportsDue(journal, TransparencyStore(pool), ManualClock(later.end + timedelta(days=days)))
+            await due.look()
+            assert await events(later.audit, "transparency.due", ORI) == expected, days
+    finally:
+        await journal.close()
+        await pool.close()
+    assert made.report_id
+
+
+async def events(audit: RunningAudit, action: str, agency: str) -> int:
+    """How many entries of the log say that of the agency."""
+    rows_of = await fetch(
+        audit.database.admin_url,
+        """SELECT count(*) AS number FROM audit.log_field AS one JOIN audit.log_field AS two USING (log_index)
+           WHERE one.name = 'action' AND one.value = $1 AND two.name = 'agency' AND two.value = $2""",
+        action,
+        agency,
+    )
+    return int(rows_of[0]["number"])
 
 
 async def test_another_agencys_reports_are_its_own(later: Later) -> None:
