@@ -66,9 +66,9 @@ class Result:
     unprobed: tuple[str, ...]
 
     @property
-    def agrees(self) -> bool:
-        """True when everything is as agreed on, and every agency was probed."""
-        return not self.unprobed and not any(answer.differences for _, answer in self.found)
+    def differs(self) -> bool:
+        """True when somebody was shown more or less than was agreed on."""
+        return any(answer.differences for _, answer in self.found)
 
 
 @app.command("run")
@@ -117,7 +117,7 @@ def run_probe(
         _show(results[0], output)
 
     run(work, as_json=as_json)
-    if not results[0].agrees:
+    if results[0].differs or results[0].unprobed:
         sys.exit(EXIT_REFUSED)
 
 
@@ -201,7 +201,7 @@ def _show(result: Result, output: Output) -> None:
         output.table([answer for _, answer in result.found], columns, map(_row, result.found))
     for ori in result.unprobed:
         output.note(f"no probe asked for agency {ori}")
-    output.note("access is as agreed on" if result.agrees else "access is NOT as agreed on; see the log")
+    output.note("access is NOT as agreed on; see the log" if result.differs else "access is as agreed on")
 
 
 def _row(one: tuple[Looked, pb.ReportProbeResponse]) -> tuple[str, ...]:
