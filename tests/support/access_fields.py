@@ -51,7 +51,7 @@ def _people(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
     }
     decision = {"document_sha256": bytes(32), "reference": "letter of May", "valid_until": _ago(-24)}
     return {
-        "CreateAccount": {"account": account},
+        "CreateAccount": {"account": account, "email_exception": None},
         "GrantNonAgencyAccess": {"decision": decision},
         "GrantRole": {"role": audit_pb.ROLE_USER},
         "RevokeRole": {"role": audit_pb.ROLE_USER},
