@@ -14,7 +14,7 @@ from alpr.audit.v1 import packet_service_pb2_grpc as packet_rpc
 from alpr.audit.v1 import review_service_pb2 as pb
 from alpr.audit.v1 import review_service_pb2_grpc as rpc
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
-from services.cli.output import Output
+from services.cli.output import Output, folded
 from services.cli.packet_page import PACKET_COLUMNS, packet_page, packet_rows
 from services.cli.session import Session
 from services.cli.words import MISUSE_RULE, REVIEW_FINDING
@@ -51,7 +51,7 @@ def list_reviews(
             )
             for one in found
         )
-        output.table(found, ("opened", "person", "unit", "because", "state", "id"), rows)
+        output.table(found, folded("opened", "person", "unit", "because", "state", "id"), rows)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
