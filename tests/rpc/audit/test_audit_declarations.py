@@ -242,12 +242,12 @@ async def test_a_declaration_that_lacks_what_the_law_asks_for_is_not_recorded(
 
 
 @pytest.mark.parametrize(
-    ("sign", "start", "until", "field"),
+    ("days", "field"),
     [
-        (1, 2, 10, "sign_time"),
-        (-1, -2, 10, "start_time"),
-        (-9, -8, -1, "end_time"),
-        (-2, -1, 366, "end_time"),
+        ((1, 2, 10), "sign_time"),
+        ((-1, -2, 10), "start_time"),
+        ((-9, -8, -1), "end_time"),
+        ((-2, -1, 366), "end_time"),
     ],
 )
 async def test_dates_that_do_not_fit_are_refused(
