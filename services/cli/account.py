@@ -342,6 +342,12 @@ def exception_for(approval: Path, approver: str, reason: str, days: int) -> pb.E
     )
 
 
+def _address(account: pb.Account) -> str:
+    if not account.HasField("email_until"):
+        return ""
+    return f"\n  an address by written approval, until {account.email_until.ToDatetime():%Y-%m-%d}"
+
+
 def _others(account: pb.Account) -> str:
     if not account.HasField("non_agency_access"):
         return "data of the own agency only"
@@ -360,5 +366,5 @@ def show(account: pb.Account, output: Output) -> None:
         f"[bold]{account.full_name}[/] ({account.account_id}), {account.agency_ori} {account.unit}: "
         f"{ACCOUNT_STATE.word(account.state)}; roles {', '.join(map(ROLE.word, account.roles)) or 'none'}"
         f"\n  {certified or 'no certification on record'}"
-        f"\n  {_others(account)}",
+        f"\n  {_others(account)}{_address(account)}",
     )

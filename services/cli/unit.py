@@ -135,7 +135,7 @@ def standing(one: pb.Unit) -> str:
         return by
     if last.HasField("end_time"):
         return f"VACANT since {last.end_time.ToDatetime():%Y-%m-%d}: {by}"
-    return f"VACANT: the coordinator's account may not be used ({by})"
+    return f"VACANT: whom it was given to may not coordinate it now ({by})"
 
 
 def show(one: pb.Unit, output: Output) -> None:
