@@ -43,7 +43,7 @@ from services.common.errors import AlprError
 from services.common.issuers import DEVELOPMENT_ISSUER
 from services.dev.pki import DevelopmentAuthority
 from services.dev.supervisor import Options, Supervisor
-from tests.support.access_entries import FEEDS, NOTHING_THERE, is_look
+from tests.support.access_entries import ACT_BY_ACT, FEEDS, NOTHING_THERE, is_look
 from tests.support.access_fields import FOLLOWS, fields_for
 from tests.support.access_requests import request_for
 from tests.support.access_world import OPEN, REFUSED, SERVICES, Callers, Principal, machines
@@ -295,7 +295,7 @@ async def test_what_a_person_does_or_is_refused_is_an_entry_of_the_log(world: Wo
     lacking = {}
     for method in methods():
         word = next((word for word in seen if word in documented().get(name_of(method), ())), "")
-        if not word or is_look(method) or name_of(method) in {*FEEDS, OWN_ENTRIES}:
+        if not word or is_look(method) or name_of(method) in {*ACT_BY_ACT, *FEEDS, OWN_ENTRIES}:
             continue
         fields = [fields_for(method.name, facts)]
         fields += [FOLLOWS[method.name]] if method.name in FOLLOWS else []
