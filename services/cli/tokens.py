@@ -47,8 +47,9 @@ def _constant(token: str) -> TokenSource:
 class DevelopmentTokens:
     """Tokens of the development issuer for one subject, renewed before they end."""
 
-    def __init__(self, data_dir: Path, subject: str) -> None:
+    def __init__(self, data_dir: Path, subject: str, *, anew: bool = False) -> None:
         self._data_dir = data_dir
+        self._anew = anew
         self._subject = subject
         self._token = ""
         self._renew_at = 0.0
@@ -72,7 +73,7 @@ class DevelopmentTokens:
         secret = stack.issuer_secret_file.read_text(encoding="ascii").strip()
         request = urllib.request.Request(  # noqa: S310 - the address is our own stack's, on loopback
             f"{stack.issuer_url}/token",
-            data=json.dumps({"subject": self._subject}).encode(),
+            data=json.dumps({"subject": self._subject, "anew": self._anew}).encode(),
             headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
         )
         try:

@@ -105,6 +105,10 @@ class DevelopmentIssuer:
             found = self._sign_ins[subject] = now, str(uuid.uuid4())
         return found
 
+    def sign_in_anew(self, subject: str) -> None:
+        """The next token of `subject` is of a new sign-in."""
+        self._sign_ins.pop(subject, None)
+
     def accepts(self, authorization: str) -> bool:
         """Whether an Authorization header holds the secret."""
         wanted = f"Bearer {self.secret_file.read_text(encoding='ascii').strip()}"
@@ -138,6 +142,8 @@ def application(issuer: DevelopmentIssuer) -> web.Application:
         subject = body.get("subject") if isinstance(body, dict) else None
         if not isinstance(subject, str) or not _is_subject(subject):
             return web.json_response({"error": "subject must have 1 to 255 printable characters"}, status=400)
+        if body.get("anew") is True:
+            issuer.sign_in_anew(subject)
         answer = {"access_token": issuer.token(subject), "token_type": "Bearer", "expires_in": TOKEN_SECONDS}
         return web.json_response(answer, headers={"Cache-Control": "no-store"})
 

@@ -88,3 +88,15 @@ def test_it_refuses_to_run_without_an_embedded_database(
 
     assert code == 1
     assert "embedded database only" in capsys.readouterr().err
+
+
+async def test_tokens_of_one_person_are_of_one_sign_in_until_he_signs_in_anew(issuer: RunningIssuer) -> None:
+    secret = issuer.issuer.secret_file.read_text()
+    bodies = [{"subject": "officer-9"}, {"subject": "officer-9"}, {"subject": "officer-9", "anew": True}]
+
+    tokens = [(await ask(issuer, secret, json.dumps(one).encode()))[1]["access_token"] for one in bodies]
+    first, second, third = (claims(token, issuer.jwks) for token in tokens)
+
+    assert (first["sid"], first["auth_time"]) == (second["sid"], second["auth_time"])
+    assert first["jti"] != second["jti"]
+    assert third["sid"] != first["sid"]
