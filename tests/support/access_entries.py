@@ -18,8 +18,7 @@ FEEDS: Final = frozenset(
         "alerts.DispatchService.WatchEscalations",
     }
 )
-# Carried out act by act, each an entry of its own; none where there is nothing to do. The tests of rosters tell
-# of it.
+# Carried out act by act, each an entry of its own; none where there is nothing to do.
 ACT_BY_ACT: Final = frozenset({"audit.RosterService.EndLeavers"})
 # What was asked for is not there, and nobody was told more than that.
 NOTHING_THERE: Final = frozenset(
