@@ -23,6 +23,7 @@ ELSEWHERE = {
     "ListHotLists": "hot_lists/lists/",
     "ListLocalEntries": "hot_lists/local/",
     "ListOwnEntries": "log.jsonl",
+    "ListOwnReviews": "reviews",
     "ListQuarantinedUploads": "hot_lists/quarantined/",
     "ListSignIns": "log.jsonl: each sign-in is an entry, and its end an act",
     "ListSubscriptions": "alerts/subscriptions/",
