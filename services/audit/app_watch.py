@@ -30,7 +30,7 @@ _POLL_SECONDS = 0.5
 _BLIND_SECONDS = 5.0
 _HEARTBEAT_SECONDS = 3.0
 # Each a little different: a thousand streams that began together would otherwise be looked at together, too.
-_LEASE_EVERY_SECONDS = (9.0, 15.0)
+_LEASE_EVERY_SECONDS = (12.0, 18.0)
 LEASE = timedelta(seconds=60)
 _NOTHING = Revisions(-1, -1, -1, -1)
 

@@ -82,8 +82,9 @@ class GroupCommit(Generic[_Item, _Result]):
         while batch := self._next_batch():
             began = time.monotonic()
             await self._flush_batch(batch)
-            if len(batch) > 1 and not self._closed:
-                await asyncio.sleep(max(0.0, began + self._pace_seconds - time.monotonic()))
+            left = began + self._pace_seconds - time.monotonic()
+            if len(batch) > 1 and left > 0 and not self._closed:
+                await asyncio.sleep(left)
 
     def _next_batch(self) -> list[tuple[_Item, asyncio.Future[_Result]]]:
         batch: list[tuple[_Item, asyncio.Future[_Result]]] = []

@@ -225,3 +225,26 @@ async def test_the_worker_has_nothing_of_the_call_that_started_it() -> None:
     await GroupCommit(flush).submit(1)
 
     assert seen == ["nothing"]
+
+
+async def test_what_comes_in_the_pause_after_a_flush_of_several_goes_together() -> None:
+    disk = Disk()
+    commits = GroupCommit(disk.flush, pace_seconds=0.2)
+    await asyncio.gather(*(commits.submit(item) for item in (1, 2, 3)))
+
+    later = []
+    for item in range(4, 9):
+        later.append(asyncio.create_task(commits.submit(item)))
+        await _settle()
+
+    assert len(disk.batches) == 1
+    assert await asyncio.gather(*later) == [8, 10, 12, 14, 16]
+    assert disk.batches == [[1, 2, 3], [4, 5, 6, 7, 8]]
+
+
+async def test_one_who_submits_alone_waits_for_no_pace() -> None:
+    disk = Disk()
+    commits = GroupCommit(disk.flush, pace_seconds=3600)
+
+    assert [await commits.submit(item) for item in (1, 2, 3)] == [2, 4, 6]
+    await commits.close()
