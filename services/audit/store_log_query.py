@@ -38,11 +38,12 @@ _BY_CASE = _FIND.format(
     source=_FROM_FIELD, driven="d.name = 'case_number' AND d.value = $6 AND d.log_index < $1"
 )
 _BY_TIME = _FIND.format(source=_FROM_ALL, driven="true")
-# Questions that name the plate itself come by an index, and so do the few that name more plates than one.
+# Questions have an index; what cannot name the plate is passed over without a closer look.
 _BY_PLATE = _FIND.format(
     source=_FROM_FIELD,
     driven="""d.name = 'question' AND d.log_index < $1
-      AND (audit.plate_of(d.value) = $9 OR audit.names_several(d.value))""",
+      AND (strpos(d.value, $9) > 0 OR d.value LIKE '%plate_form:%pattern%'
+           OR d.value LIKE '%plate_form:%look_alike%' OR d.value LIKE '%plate_form:%one_off%')""",
 )
 # A further page of an answer has a subject too, the first question; an outcome alone ends what it is about.
 _UNFINISHED = """
