@@ -20,10 +20,13 @@ FEEDS: Final = frozenset(
 )
 # Carried out act by act, each an entry of its own; none where there is nothing to do.
 ACT_BY_ACT: Final = frozenset({"audit.RosterService.EndLeavers"})
-# What was asked for is not there, and nobody was told more than that.
+# Where what the call is about may not be there - a car in use, somebody in it, a connector to LEADS - nobody is
+# told more than that, and nothing is done.
 NOTHING_THERE: Final = frozenset(
     {
+        "alerts.AssetService.BoardAsset",
         "alerts.AssetService.ReportAssetPosition",
+        "alerts.VerificationService.AskRecord",
     }
 )
 _LOOKS: Final = ("Get", "List", "Explain")
