@@ -17,11 +17,12 @@ ADVICE = MappingProxyType(
         "III.B.3.f": "This belongs to another agency. Ask that agency.",
         "III.B.3.g": "Nobody grants access to himself, and system administrators grant none. Ask another "
         "coordinator.",
-        "III.B.3.j": "The written approval of your e-mail address has run out. Ask your coordinator for a new "
-        "one, or for an account with a government address.",
+        "III.B.3.j": "The written approval of your e-mail address has run out. Ask your coordinator for a "
+        "new one, or for an account with a government address.",
         "III.B.3.k": "Sign-ins are their person's own. Ask him, or the coordinator of his unit.",
         "III.B.3.l": "None of your roles allows this. Ask your coordinator which role does.",
-        "III.B.3.o/idle": "Nobody has used your account for too long. Ask your coordinator to enable it anew.",
+        "III.B.3.o/idle": "Nobody has used your account for too long. Ask your coordinator to enable it "
+        "anew.",
         "III.B.3.o/over": "Your account has ended. Ask your coordinator if you are to go on.",
         "III.B.3.p": "Support is given under escort only, within its scope and time. Ask your contact at the "
         "agency to begin one, then sign in anew.",
@@ -34,8 +35,8 @@ ADVICE = MappingProxyType(
         "III.E.3": "The Motor Carrier Safety guidelines in force are not acknowledged. Read and "
         "acknowledge them.",
         "III.E.4": _LAPSED.format(what="Motor Carrier Safety training", act="Complete it"),
-        "IV.B.3/out-of-state": "No written declaration of your agency is in force, as 625 ILCS 5/2-130 asks of "
-        "agencies of other states. Have it signed, and ask the agency that shares with you to record it.",
+        "IV.B.3/out-of-state": "No written declaration of your agency is in force, which 625 ILCS 5/2-130 "
+        "asks of agencies of other states. Have it signed, and ask the agency that shares with you to record it.",
         "IV.A.1": "The system may not be used for this purpose, by anybody.",
         "IV.A.2": "Your account is suspended. Speak with your coordinator.",
         "IV.D.1": "This subscription is somebody else's. Nobody but its owner changes it.",
