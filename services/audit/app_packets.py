@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 _LOOK_SECONDS: Final = 60.0
 _WEEKS_BACK: Final = 4
+_SAID: Final = "packet-overdue/"
 
 
 class Packets:
@@ -108,10 +109,10 @@ class PacketsDue:
         newest = week_of(self._clock.now() - WEEK - TIME_TO_SIGN)
         for back in range(_WEEKS_BACK):
             week = newest - back * WEEK
-            for ori, unit in await self._store.unsigned(week):
+            for ori, unit in await self._store.unsigned(week, _SAID):
                 await self._log.append(_overdue(ori, unit, week))
 
 
 def _overdue(ori: str, unit: str, week: date) -> Draft:
     values = {"action": "packet.overdue", "resource": f"{unit}/{week}", "agency": ori}
-    return Draft(EntryKind.EVENT, f"packet-overdue/{ori}/{unit}/{week}", values)
+    return Draft(EntryKind.EVENT, f"{_SAID}{ori}/{unit}/{week}", values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ _ENTRIES = """
 """
 _PEOPLE = """
     SELECT account_id::text, agency_ori, unit, end_time FROM audit.account
-    WHERE account_id::text = ANY($1::text[])
+    WHERE account_id = ANY($1::uuid[])
 """
 _PAST = """
     SELECT account_id::text, log_index, hour, target, case_key, words, offence, thin, barred, leaves
@@ -79,6 +80,7 @@ _TO_NOTE = """
     WHERE NOT flag.noted ORDER BY flag.log_index LIMIT 100
 """
 _NOTED = "UPDATE audit.misuse_flag SET noted = true WHERE flag_id = $1::uuid RETURNING true"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FIELDS = (
     *(
         "kind",
@@ -140,8 +142,8 @@ class Turn:
         return [Entry(row[0], row[1], dict(zip(row[2], row[3], strict=True))) for row in rows]
 
     async def people(self, account_ids: Sequence[str]) -> dict[str, Somebody]:
-        """Those of them that are people's accounts, by id."""
-        rows = await self._connection.fetch(_PEOPLE, list(account_ids))
+        """Those of them that are people's accounts, by id; services have names that are no UUIDs."""
+        rows = await self._connection.fetch(_PEOPLE, [one for one in account_ids if _UUID.fullmatch(one)])
         return {row[0]: Somebody(*row) for row in rows}
 
     async def past(self, account_ids: Sequence[str], since: datetime) -> dict[str, list[Asked]]:

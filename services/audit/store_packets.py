@@ -54,6 +54,8 @@ _UNSIGNED = """
     WHERE who.state = 'ENABLED' AND who.made_time < $2
       AND NOT EXISTS (SELECT FROM audit.packet_signature AS held
                       WHERE held.agency_ori = who.agency_ori AND held.unit = who.unit AND held.week = $1)
+      AND NOT EXISTS (SELECT FROM audit.log_leaf AS said
+                      WHERE said.request_key = $3 || who.agency_ori || '/' || who.unit || '/' || $1::text)
 """
 _CLAIM = "INSERT INTO audit.change (intent_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING true"
 _SIGN = """
@@ -89,9 +91,12 @@ class PacketStore(Reader):
         reviews = await self._fetchval(_OPEN, ori, unit)
         return Packet(ori, unit, week, tuple(lines), reviews, signer, sign_time)
 
-    async def unsigned(self, week: date) -> list[tuple[str, str]]:
-        """Agency and unit of the packets of that week that nobody has signed."""
-        return [tuple(row) for row in await self._fetch(_UNSIGNED, week, begin_of(week) + WEEK)]
+    async def unsigned(self, week: date, said: str) -> list[tuple[str, str]]:
+        """Agency and unit of the packets of that week that nobody has signed, and nobody has said so.
+
+        `said` begins the key of the entry that says so; agency, unit and week follow.
+        """
+        return [tuple(row) for row in await self._fetch(_UNSIGNED, week, begin_of(week) + WEEK, said)]
 
     async def sign(self, intent_id: str, one: Packet, by: str, moment: datetime) -> None:
         """Stores the signature. Raises WrongStateError when there is one."""
