@@ -35,8 +35,8 @@ ADVICE = MappingProxyType(
         "III.E.3": "The Motor Carrier Safety guidelines in force are not acknowledged. Read and "
         "acknowledge them.",
         "III.E.4": _LAPSED.format(what="Motor Carrier Safety training", act="Complete it"),
-        "IV.B.3/out-of-state": "No written declaration of your agency is in force, which 625 ILCS 5/2-130 "
-        "asks of agencies of other states. Have it signed, and ask the agency that shares with you to record it.",
+        "IV.B.3/out-of-state": "No written declaration of your agency is in force; 625 ILCS 5/2-130 asks one "
+        "of agencies of other states. Have it signed, and ask the agency that shares with you to record it.",
         "IV.A.1": "The system may not be used for this purpose, by anybody.",
         "IV.A.2": "Your account is suspended. Speak with your coordinator.",
         "IV.D.1": "This subscription is somebody else's. Nobody but its owner changes it.",
