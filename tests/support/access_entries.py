@@ -20,7 +20,7 @@ FEEDS: Final = frozenset(
 )
 # Carried out act by act, each an entry of its own; none where there is nothing to do.
 ACT_BY_ACT: Final = frozenset({"audit.RosterService.EndLeavers"})
-# Where what the call is about may not be there - a car in use, somebody in it, a connector to LEADS - nothing is
+# What the call is about may not be there - a car in use, somebody in it, a connector to LEADS. Then nothing is
 # done, and nobody is told more than that.
 NOTHING_THERE: Final = frozenset(
     {
