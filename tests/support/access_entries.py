@@ -20,8 +20,8 @@ FEEDS: Final = frozenset(
 )
 # Carried out act by act, each an entry of its own; none where there is nothing to do.
 ACT_BY_ACT: Final = frozenset({"audit.RosterService.EndLeavers"})
-# What the call is about may not be there - a car in use, somebody in it, a connector to LEADS. Then nothing is
-# done, and nobody is told more than that.
+# What the call is about may not be there: a car in use, somebody in it, a connector to LEADS. Then nothing
+# is done, and nobody is told more than that.
 NOTHING_THERE: Final = frozenset(
     {
         "alerts.AssetService.BoardAsset",
