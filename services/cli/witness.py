@@ -21,7 +21,6 @@ from services.common.config import StartError
 from services.common.durable import replace_file
 from services.dev.files import write_secret
 from services.dev.pki import DevelopmentAuthority
-from services.witness.__main__ import main as serve
 from services.witness.config import WitnessSettings
 from services.witness.store import WitnessStore
 
@@ -49,6 +48,8 @@ def witness(
     """Follows the log of the stack in --data-dir; with PW_WITNESS_NAME in the environment, what that says."""
     if context.invoked_subcommand is not None:
         return
+    from services.witness.__main__ import main as serve  # noqa: PLC0415 - brings a web server
+
     try:
         settings = (
             WitnessSettings.from_environment()

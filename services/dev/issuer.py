@@ -29,10 +29,9 @@ from services.common.issuers import (
     DEVELOPMENT_PASSWORD_POLICY,
 )
 from services.dev.files import write_secret
-from services.dev.places import DATABASE_FOLDER
+from services.dev.places import AUDIENCE, DATABASE_FOLDER
 from services.dev.postgres import MARKER
 
-AUDIENCE = "platewarden"
 TOKEN_SECONDS = 600
 # A working day: tokens of one person come from one sign-in for so long.
 _SIGN_IN_SECONDS = 8 * 3600

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 HOST = "127.0.0.1"
 DATABASE_FOLDER = "postgres"
+AUDIENCE = "platewarden"  # of the tokens that the stack's issuer signs
 DEFAULT_BASE_PORT = 7400
 # Number of each service: people's port and metrics port are 10 and 20 above the one of machines.
 NUMBERS: Mapping[str, int] = MappingProxyType({"audit": 1, "matcher": 2, "search": 3, "alerts": 4, "ocr": 5})

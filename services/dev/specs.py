@@ -19,9 +19,8 @@ from services.common.issuers import (
 )
 from services.common.keyfile import read_key
 from services.dev.files import write_secret
-from services.dev.issuer import AUDIENCE
 from services.dev.pki import DevelopmentAuthority
-from services.dev.places import HOST, NUMBERS, Places, Ports, default_model_dir
+from services.dev.places import AUDIENCE, HOST, NUMBERS, Places, Ports, default_model_dir
 
 LOG_ORIGIN = "development.platewarden.invalid/log"
 _SEARCH_LOGINS = (

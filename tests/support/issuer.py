@@ -9,7 +9,8 @@ from services.common.issuers import (
     DEVELOPMENT_ISSUER,
     DEVELOPMENT_PASSWORD_POLICY,
 )
-from services.dev.issuer import AUDIENCE, DevelopmentIssuer
+from services.dev.issuer import DevelopmentIssuer
+from services.dev.places import AUDIENCE
 
 
 @dataclass(frozen=True, slots=True)
