@@ -6,15 +6,22 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from services.audit.core.claims import Identity
 
+# Every call asks for the name of its sign-in.
+_MOST_NAMES = 20_000
 _NAMESPACE = uuid.UUID("5d1f7f0e-7c1b-5e0b-9a53-0f6e1f3a2c47")
 
 
 def sign_in_id(account_id: str, identity: Identity) -> str:
     """The id of the sign-in: the same for every token of it, without the provider's own id in it."""
-    parts = (account_id, identity.session, identity.device)
+    return _name((account_id, identity.session, identity.device))
+
+
+@lru_cache(maxsize=_MOST_NAMES)
+def _name(parts: tuple[str, ...]) -> str:
     return str(uuid.uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
 
 
