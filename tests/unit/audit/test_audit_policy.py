@@ -207,6 +207,7 @@ MATRIX = {
     | READERS
     | {
         "escort.list",
+        "government_request.list",
         "incident.list",
         "support.list",
         "contract.list",
