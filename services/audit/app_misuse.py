@@ -6,7 +6,8 @@ import asyncio
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Final
 
 import structlog
@@ -18,6 +19,7 @@ from services.audit.core.entry import EntryKind
 from services.audit.core.justification import Rules
 from services.audit.core.log_question import REDACTION
 from services.audit.core.misuse import QUIET, REMEMBERED, Conduct, Finding, Limits, Standing
+from services.audit.core.misuse_rules import MOST_A_DAY
 from services.audit.live_settings import LiveSettings
 from services.audit.store_conduct import ConductStore, Entry, Flag, Somebody, Turn
 from services.common.errors import AlprError
@@ -30,6 +32,7 @@ _LOOK_SECONDS: Final = 1.0
 # After a look so many times as long is left to those who wait for answers.
 _REST: Final = 4
 _MOST_ENTRIES: Final = 2000
+_AT_A_TIME: Final = 20
 _INTERLEAVED: Final = "misuse.interleaved"
 
 
@@ -110,23 +113,25 @@ class Misuse:
         devices = [one for one in entries if one.fields.get("action") == _INTERLEAVED]
         named = {who for who, asked in seen if asked} | {_whose(one) for one in devices}
         people = await turn.people(sorted(named))
-        asked = [(people[who], one) for who, one in seen if one and who in people]
         if not people:
             return
         since = entries[0].record_time - REMEMBERED
         past = await turn.past(sorted(people), since)
         raised = await turn.raised(sorted(people), entries[0].record_time - QUIET)
+        asked = _fresh(past, ((people[who], one) for who, one in seen if one and who in people))
         company = await self._company(turn, people, past, asked)
         limits = self._limits()
         conducts = {
             name: Conduct(limits, Standing(who.end_time), past[name], raised[name])
             for name, who in people.items()
         }
-        for who, one in asked:
+        for number, (who, one) in enumerate(asked):
             company.me = who.account_id
             for finding in conducts[who.account_id].see(one, company):
                 await self._flag(turn, who, finding, entries[-1])
             company.join(who.account_id, one)
+            if not number % _AT_A_TIME:
+                await asyncio.sleep(0)  # questions go on meanwhile
         for event in devices:
             somebody = people.get(_whose(event))
             if somebody is None:
@@ -155,6 +160,27 @@ class Misuse:
         name = f"{who.account_id}/{found.rule}/{found.about}/{found.log_index}"
         flag_id, review_id = uuid.uuid5(_NAMESPACE, f"flag/{name}"), uuid.uuid5(_NAMESPACE, f"review/{name}")
         await turn.flag(who, found, str(flag_id), str(review_id), last.record_time)
+
+
+def _fresh(
+    past: Mapping[str, Sequence[Asked]], asked: Iterable[tuple[Somebody, Asked]]
+) -> list[tuple[Somebody, Asked]]:
+    """What is not like something before, as long as the person's day has room for it.
+
+    Who asks more than that in a day has been flagged for it long before; looking on would cost more the more
+    is asked, and nobody shall be able to keep the rules busy.
+    """
+    days: dict[tuple[str, date], set[tuple[object, ...]]] = defaultdict(set)
+    for name, rows in past.items():
+        for row in rows:
+            days[name, row.hour.date()].add(row.key)
+    found = []
+    for who, one in asked:
+        today = days[who.account_id, one.hour.date()]
+        if one.key not in today and len(today) < MOST_A_DAY:
+            today.add(one.key)
+            found.append((who, one))
+    return found
 
 
 def limits_of(live: LiveSettings) -> Limits:

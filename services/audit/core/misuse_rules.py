@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from services.audit.core.misuse import QUIET, REMEMBERED, Limits
 
+MOST_A_DAY = 500
+"""So many different questions of one person in a day are looked at; a spike is flagged long before."""
 _HEAD = """\
 # Rules about misuse
 
@@ -16,7 +18,8 @@ what was found, and a third person signs it; the subject sees that it was closed
 What counts is a question that somebody put, to the archive, to the alerts or to Motor Carrier Safety, a
 plate put on a local list, and a file that leaves. Looking closer (a read, its picture), further pages, and
 what a look-back asks because of an uploaded list, are no questions more. Questions that are alike within an
-hour count once. *Alone* means: nobody else of the agency asked under that case number in the last
+hour count once. Of one person's day {most} different ones are looked at. *Alone* means: nobody else of the
+agency asked under that case number in the last
 {remembered} days. The same thing is not flagged again for {quiet} days.
 
 | rule | flags | why it is no verdict |
@@ -32,7 +35,7 @@ right and what they miss is measured by `make bench NAME=misuse` on a simulated 
 def published(limits: Limits) -> str:
     """The page, in Markdown."""
     rows = "\n".join(f"| `{name}` | {flags} | {why} |" for name, flags, why in _rows(limits))
-    return _HEAD.format(rows=rows, remembered=REMEMBERED.days, quiet=QUIET.days)
+    return _HEAD.format(rows=rows, remembered=REMEMBERED.days, quiet=QUIET.days, most=MOST_A_DAY)
 
 
 def _rows(limits: Limits) -> list[tuple[str, str, str]]:

@@ -17,6 +17,7 @@ from services.audit.bootstrap import found
 from services.audit.config import read_signer
 from services.audit.core.entry import EntryKind
 from services.audit.core.misuse import Rule
+from services.audit.core.misuse_rules import MOST_A_DAY
 from services.audit.policies import load
 from services.audit.store_conduct import ConductStore
 from services.audit.store_log import LogStore
@@ -193,3 +194,16 @@ async def test_an_account_on_two_devices_in_turns_is_flagged_in_the_review_that_
 
         assert sorted(rule for rule, _ in await one.flags()) == [Rule.INTERLEAVED, Rule.REPEAT_TARGET]
         assert reviews[0]["n"] == 1
+
+
+async def test_nobody_keeps_the_rules_busy_by_asking_more_and_more(house: Callable[..., object]) -> None:
+    async with house() as one:  # type: ignore[attr-defined]
+        midnight = one.clock.now().replace(hour=0, minute=0) + timedelta(days=1)
+        one.clock.set(midnight)
+        for start in (0, 300):
+            await asyncio.gather(*(one.asks(f"MA{n}", f"2026-{n:06d}") for n in range(start, start + 300)))
+            await one.misuse().look()
+        kept = await fetch(one.database.admin_url, "SELECT count(*) AS n FROM audit.conduct")
+
+        assert kept[0]["n"] == MOST_A_DAY
+        assert await one.flags() == [(Rule.SPIKE, False)]
