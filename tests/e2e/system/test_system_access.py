@@ -135,10 +135,13 @@ async def world(tmp_path_factory: pytest.TempPathFactory, base_port: int) -> Asy
 async def _furnished(folder: Path, callers: Callers, people: dict[str, Principal]) -> dict[str, str]:
     """People, a camera, another agency, and one of each thing that has an id."""
     async with Session(locate(folder), token_source(folder, cast.COORDINATOR), on_wait=print) as session:
-        made = [word for word in ROLE.words if word != "statewide-coordinator"]
-        ids = {word: await _person(session, people[word].subject, word) for word in made}
+        for word in ROLE.words:
+            if word != "statewide-coordinator":
+                await _person(session, people[word].subject, word)
         await _person(session, "uploader", "hot-list-manager")
         target = await _person(session, "target")
+        # None of the principals: an escort opens things to its vendor, some seconds beyond its stream, too.
+        escorted = await _person(session, "escorted", "vendor-support")
         governance = agency_rpc.GovernanceServiceStub(session.channel("audit"))
         agency = agency_pb.Agency(ori=OTHER_ORI, name="Another", email_domains=["another.illinois.gov"])
         register = agency_pb.RegisterAgencyRequest(request_id=new_request_id(), agency=agency)
@@ -151,7 +154,7 @@ async def _furnished(folder: Path, callers: Callers, people: dict[str, Principal
     async with Session(locate(folder), token_source(folder, "uploader"), on_wait=print) as session:
         hot_list_id, upload_id = await _listed(session, folder)
     facts = {
-        **{"account_id": target, "person_account_id": target, "vendor_id": ids["vendor-support"]},
+        **{"account_id": target, "person_account_id": target, "vendor_id": escorted},
         **{"agency_ori": cast.AGENCY_ORI, "other_ori": OTHER_ORI, "email_domain": cast.EMAIL_DOMAIN},
         **{"sensor_id": CAMERA, "sensor_group": "bridge", "hot_list_id": hot_list_id, "plate": "AB1234"},
         **{"unit": UNIT, "issuer": DEVELOPMENT_ISSUER, "upload_id": upload_id, "asset_id": ""},
