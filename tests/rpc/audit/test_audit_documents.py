@@ -58,7 +58,7 @@ async def nothing_published(audit: RunningAudit) -> AsyncIterator[None]:
 
 async def told(audit: RunningAudit) -> None:
     """The service looks at accounts anew: with triggers off nothing has told it to."""
-    bump = "UPDATE audit.registry_head SET account_revision = account_revision + 1"
+    bump = "UPDATE audit.registry_head SET account_revision = account_revision + 1, revision = revision + 1"
     await fetch(audit.database.admin_url, bump)
 
 
