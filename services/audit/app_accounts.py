@@ -12,6 +12,7 @@ from services.audit.app_gate import Attempt, Gate
 from services.audit.core.email import (
     LONGEST_EXCEPTION,
     EmailException,
+    exception_details,
     is_address,
     is_government_address,
 )
@@ -102,7 +103,7 @@ class Accounts:
             "email": profile.email,
             "unit": profile.unit,
             "issuer": profile.issuer,
-            **_excepted(exception),
+            **exception_details(exception),
         }
         account = Account(
             str(uuid4()), profile, AccountState.PENDING, frozenset(), (), life=Life(end_time=end_time)
@@ -219,7 +220,7 @@ class Accounts:
         return await self._change(
             call,
             account_id,
-            Act("account.except", Thing(), _excepted(exception)),
+            Act("account.except", Thing(), exception_details(exception)),
             lambda intent, _: self._store.except_email(intent, account_id, exception),
             check,
         )
@@ -353,17 +354,6 @@ class Accounts:
             problems.append(FieldViolation("account.issuer", text))
         if problems:
             raise InvalidFieldError("the account cannot be made like this", violations=problems)
-
-
-def _excepted(one: EmailException | None) -> dict[str, str]:
-    if one is None:
-        return {}
-    return {
-        "exception_approver": one.approver,
-        "exception_document_sha256": one.document_sha256.hex(),
-        "exception_reason": one.reason,
-        "exception_until": rfc3339(one.valid_until),
-    }
 
 
 def _wrong_exception(one: EmailException, now: datetime) -> list[FieldViolation]:

@@ -2,8 +2,8 @@
 
 Makes the agency, its statewide coordinator and, if named, the system administrator, their units, and the log
 entry which says by whose appointment, in one transaction on an empty account table. It is entry 0, unless
-somebody came too early: refusals of before stand before it, for nothing is taken out of a log. All the rest is
-the coordinator's.
+somebody came too early: refusals of before stand before it, for nothing is taken out of a log. All the rest
+is the coordinator's.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.audit.core.entry import rfc3339
+
 _LOCAL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _MOST_CHARACTERS = 254
@@ -48,6 +50,18 @@ class EmailException:
 
 LONGEST_EXCEPTION = timedelta(days=366)
 """How long an approval counts at most."""
+
+
+def exception_details(one: EmailException | None) -> dict[str, str]:
+    """What the log says of the approval; nothing of none."""
+    if one is None:
+        return {}
+    return {
+        "exception_approver": one.approver,
+        "exception_document_sha256": one.document_sha256.hex(),
+        "exception_reason": one.reason,
+        "exception_until": rfc3339(one.valid_until),
+    }
 
 
 def is_address(address: str) -> bool:
