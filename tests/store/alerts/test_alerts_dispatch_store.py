@@ -40,9 +40,9 @@ async def app(database: MigratedDatabase) -> AsyncIterator[Pool]:
 class House:
     """A writer, and the things that most tests need."""
 
-    def __init__(self, app: Pool, periods: Periods = Periods()) -> None:
+    def __init__(self, app: Pool, periods: Periods | None = None) -> None:
         self._writer = AlertWriter(
-            app, ManualClock(NOON), passage_window=WINDOW, new_id=uuid4, periods=lambda: periods
+            app, ManualClock(NOON), passage_window=WINDOW, new_id=uuid4, periods=lambda: periods or Periods()
         )
 
     async def write(self, *changes: object) -> list[object]:
