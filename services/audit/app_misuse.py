@@ -6,9 +6,9 @@ import asyncio
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import date
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -27,10 +27,11 @@ from services.common.errors import AlprError
 log = structlog.get_logger()
 
 FLAGS = Counter("audit_misuse_flags", "Flags raised by the rules about misuse.", ["rule"])
+_Item = TypeVar("_Item")
 _NAMESPACE: Final = uuid.UUID("0b5f4f43-6a43-5be5-9a0c-6f6e1f0d2d87")
 _LOOK_SECONDS: Final = 1.0
 # After a look so many times as long is left to those who wait for answers.
-_REST: Final = 4
+_REST: Final = 19
 _MOST_ENTRIES: Final = 2000
 _AT_A_TIME: Final = 20
 _INTERLEAVED: Final = "misuse.interleaved"
@@ -108,7 +109,7 @@ class Misuse:
     async def _judge(self, turn: Turn, entries: Sequence[Entry]) -> None:
         seen = [
             (one.fields.get("actor", ""), asked_in(one.log_index, one.record_time, one.fields, self._rules))
-            for one in entries
+            async for one in _in_pieces(entries)
         ]
         devices = [one for one in entries if one.fields.get("action") == _INTERLEAVED]
         named = {who for who, asked in seen if asked} | {_whose(one) for one in devices}
@@ -118,20 +119,18 @@ class Misuse:
         since = entries[0].record_time - REMEMBERED
         past = await turn.past(sorted(people), since)
         raised = await turn.raised(sorted(people), entries[0].record_time - QUIET)
-        asked = _fresh(past, ((people[who], one) for who, one in seen if one and who in people))
+        asked = _fresh(past, [(people[who], one) for who, one in seen if one and who in people])
         company = await self._company(turn, people, past, asked)
         limits = self._limits()
-        conducts = {
-            name: Conduct(limits, Standing(who.end_time), past[name], raised[name])
-            for name, who in people.items()
-        }
-        for number, (who, one) in enumerate(asked):
+        conducts = {}
+        for name, who in people.items():
+            conducts[name] = Conduct(limits, Standing(who.end_time), past[name], raised[name])
+            await asyncio.sleep(0)  # questions go on meanwhile
+        async for who, one in _in_pieces(asked):
             company.me = who.account_id
             for finding in conducts[who.account_id].see(one, company):
                 await self._flag(turn, who, finding, entries[-1])
             company.join(who.account_id, one)
-            if not number % _AT_A_TIME:
-                await asyncio.sleep(0)  # questions go on meanwhile
         for event in devices:
             somebody = people.get(_whose(event))
             if somebody is None:
@@ -162,8 +161,16 @@ class Misuse:
         await turn.flag(who, found, str(flag_id), str(review_id), last.record_time)
 
 
+async def _in_pieces(items: Sequence[_Item]) -> AsyncIterator[_Item]:
+    """The items, with a pause after some, in which questions go on."""
+    for number, one in enumerate(items, 1):
+        yield one
+        if not number % _AT_A_TIME:
+            await asyncio.sleep(0)
+
+
 def _fresh(
-    past: Mapping[str, Sequence[Asked]], asked: Iterable[tuple[Somebody, Asked]]
+    past: Mapping[str, Sequence[Asked]], asked: Sequence[tuple[Somebody, Asked]]
 ) -> list[tuple[Somebody, Asked]]:
     """What is not like something before, as long as the person's day has room for it.
 
@@ -171,9 +178,11 @@ def _fresh(
     is asked, and nobody shall be able to keep the rules busy.
     """
     days: dict[tuple[str, date], set[tuple[object, ...]]] = defaultdict(set)
+    present = {one.hour.date() for _, one in asked}
     for name, rows in past.items():
         for row in rows:
-            days[name, row.hour.date()].add(row.key)
+            if row.hour.date() in present:
+                days[name, row.hour.date()].add(row.key)
     found = []
     for who, one in asked:
         today = days[who.account_id, one.hour.date()]
