@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -71,6 +72,13 @@ def test_a_sign_in_is_open_until_it_was_quiet_for_as_long_as_the_setting_says() 
     assert not sign_in("a", seen=timedelta(minutes=30)).is_open(LIMITS, NOW)
 
 
+def test_a_sign_in_that_was_ended_is_not_open_however_lately_it_was_used() -> None:
+    used = sign_in("a")
+
+    assert used.is_open(LIMITS, NOW)
+    assert not replace(used, end_time=NOW).is_open(LIMITS, NOW)
+
+
 def test_what_was_ended_is_that_sign_in_or_everything_of_before() -> None:
     one, before = SignedOut(None, frozenset({"a"})), SignedOut(NOW)
 
@@ -87,6 +95,13 @@ def test_devices_that_take_turns_within_minutes_are_noticed(places: str) -> None
 @pytest.mark.parametrize("places", ["A", "AAAAAAAAA", "AB", "AABBB", "ABAB"])
 def test_who_stays_or_changes_a_few_times_is_not(places: str) -> None:
     assert not interleaved(turns(places, 60), RULE)
+
+
+def test_no_more_is_remembered_of_where_somebody_came_from_than_the_rule_looks_at() -> None:
+    seen = turns("ABABABABAB", 60)
+
+    assert "".join(one.place for one in seen) == "BABAB"
+    assert seen[-1].moment == NOW + timedelta(minutes=9)
 
 
 def test_turns_over_a_shift_are_not() -> None:
