@@ -58,7 +58,7 @@ from services.audit.app_probe import Probes
 from services.audit.app_record import Recorder
 from services.audit.app_records import Contracts, Incidents, Means, Support
 from services.audit.app_registry import Agencies, Sensors
-from services.audit.app_reviews import Reviews
+from services.audit.app_reviews import Reviews, ReviewsDue
 from services.audit.app_rosters import Rosters
 from services.audit.app_sensor_certificates import CertificateEnds, SensorCertificates
 from services.audit.app_sensor_desk import SensorDesk
@@ -344,15 +344,17 @@ def _add_records(builder: ServerBuilder, core: _Core, journal: Log, contacts: Co
 
 
 def _add_reviews(builder: ServerBuilder, core: _Core, journal: Log, rules: Rules) -> None:
-    """Adds reviews and weekly packets, and what watches for misuse and for packets that nobody signs."""
-    means, pool = Means(core.gate, core.actor, core.clock), core.pool
-    review = ReviewServicer(Reviews(means, ReviewStore(pool), core.accounts))
+    """Adds reviews and weekly packets, and what watches for misuse and for what nobody concludes or signs."""
+    means, pool, clock = Means(core.gate, core.actor, core.clock), core.pool, core.clock
+    store, period = ReviewStore(pool), partial(core.live.period, "misuse_review_days")
+    review = ReviewServicer(Reviews(means, store, core.accounts, period))
     builder.add("alpr.audit.v1.ReviewService", add_ReviewServiceServicer_to_server, review)
     packets = PacketStore(pool)
     packet = PacketServicer(Packets(means, packets))
     builder.add("alpr.audit.v1.PacketService", add_PacketServiceServicer_to_server, packet)
     misuse = Misuse(journal, ConductStore(pool), rules, lambda: limits_of(core.live))
-    for watch in (misuse.watch(), PacketsDue(journal, packets, core.clock).watch()):
+    due, unsigned = ReviewsDue(journal, store, clock, period), PacketsDue(journal, packets, clock)
+    for watch in (misuse.watch(), due.watch(), unsigned.watch()):
         watching = asyncio.create_task(watch)
         builder.on_stop(lambda task=watching: _ended(task))  # type: ignore[misc]
 

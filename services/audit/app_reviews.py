@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
+
+import structlog
 
 from services.audit.app_act import Act, Call
 from services.audit.app_gate import Attempt, Person
+from services.audit.app_log import Draft, Log
 from services.audit.app_records import Means
+from services.audit.core.entry import EntryKind, rfc3339
 from services.audit.core.person import Role
 from services.audit.core.policy import Thing
 from services.audit.core.review import Conclusion, Review
 from services.audit.errors import AccountNotFoundError, RecordNotFoundError
 from services.audit.store_accounts import AccountStore
 from services.audit.store_reviews import ReviewStore
+from services.common.clock import Clock
+from services.common.errors import AlprError
+
+log = structlog.get_logger()
 
 _NAMESPACE: Final = uuid.UUID("1f0c8f5e-3d5c-5a39-8b30-1b0c4f8e9a61")
 _WIDE: Final = frozenset({Role.STATEWIDE_COORDINATOR, Role.AUDITOR})
+_LOOK_SECONDS: Final = 60.0
+_SAID: Final = "review-overdue/"
 
 
 class Reviews:
     """Keeps reviews. Nobody reviews himself, and nobody signs what he found himself."""
 
-    def __init__(self, means: Means, store: ReviewStore, accounts: AccountStore) -> None:
+    def __init__(
+        self, means: Means, store: ReviewStore, accounts: AccountStore, period: Callable[[], timedelta]
+    ) -> None:
         self._gate = means.gate
         self._actor = means.actor
         self._clock = means.clock
         self._store = store
         self._accounts = accounts
+        self._period = period
+
+    def is_overdue(self, one: Review) -> bool:
+        """True when nothing is found in it although its time is over now."""
+        return one.is_overdue(self._clock.now(), self._period())
 
     async def open(self, call: Call, account_id: str, reason: str) -> Review:
         """The person's open review, which may have been there.
@@ -136,6 +154,45 @@ class Reviews:
         )
         await self._actor.carry_out(act, call, attempt, lambda intent: change(intent, by))
         return await self._store.by_id(review_id)
+
+
+class ReviewsDue:
+    """Says in the log, once each, which review was not concluded in time. Any number of replicas may look."""
+
+    def __init__(
+        self, journal: Log, store: ReviewStore, clock: Clock, period: Callable[[], timedelta]
+    ) -> None:
+        self._log = journal
+        self._store = store
+        self._clock = clock
+        self._period = period
+
+    async def watch(self) -> None:
+        """Looks every minute, without end; what fails now is done at the next look."""
+        while True:
+            try:
+                await self.look()
+            except AlprError:
+                log.warning("reviews_not_looked_at")
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Records what is overdue by now. Raises StorageUnavailableError, AuditUnavailableError."""
+        for one in await self._store.overdue(self._clock.now() - self._period(), _SAID):
+            await self._log.append(_overdue(one))
+
+
+def _overdue(one: Review) -> Draft:
+    values = {
+        "action": "review.overdue",
+        "resource": one.review_id,
+        "agency": one.agency_ori,
+        "clauses": "III.C.2.d",
+        "detail.open_time": rfc3339(one.open_time),
+    }
+    if one.reviewer:
+        values["detail.reviewer"] = one.reviewer
+    return Draft(EntryKind.EVENT, f"{_SAID}{one.review_id}", values)
 
 
 def _agency(person: Person) -> str:

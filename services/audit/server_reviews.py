@@ -11,6 +11,7 @@ from services.audit import wire_reviews as reviews
 from services.audit.app_packets import Packets
 from services.audit.app_reviews import Reviews
 from services.audit.callers import call_of
+from services.audit.core.review import Review
 from services.common.identity import Context
 
 
@@ -23,7 +24,7 @@ class ReviewServicer(rpc.ReviewServiceServicer):
     async def OpenReview(self, request: pb.OpenReviewRequest, context: Context) -> pb.OpenReviewResponse:
         """See review_service.proto."""
         call, given = call_of(context, request.request_id), reviews.parse_open(request)
-        return pb.OpenReviewResponse(review=reviews.review(await self._reviews.open(call, *given)))
+        return pb.OpenReviewResponse(review=self._review(await self._reviews.open(call, *given)))
 
     async def ListReviews(self, request: pb.ListReviewsRequest, context: Context) -> pb.ListReviewsResponse:
         """See review_service.proto."""
@@ -32,7 +33,7 @@ class ReviewServicer(rpc.ReviewServiceServicer):
         found = await self._reviews.page(call_of(context), request.open_only, before, size + 1)
         last = found[size - 1] if len(found) > size else None
         return pb.ListReviewsResponse(
-            reviews=map(reviews.review, found[:size]),
+            reviews=map(self._review, found[:size]),
             next_page_token=wire_records.page_token(last.open_time, last.review_id) if last else "",
         )
 
@@ -40,19 +41,19 @@ class ReviewServicer(rpc.ReviewServiceServicer):
         """See review_service.proto."""
         call = call_of(context, request.request_id)
         taken = await self._reviews.take(call, reviews.parse_review(request))
-        return pb.TakeReviewResponse(review=reviews.review(taken))
+        return pb.TakeReviewResponse(review=self._review(taken))
 
     async def CloseReview(self, request: pb.CloseReviewRequest, context: Context) -> pb.CloseReviewResponse:
         """See review_service.proto."""
         call = call_of(context, request.request_id)
         concluded = await self._reviews.conclude(call, *reviews.parse_close(request))
-        return pb.CloseReviewResponse(review=reviews.review(concluded))
+        return pb.CloseReviewResponse(review=self._review(concluded))
 
     async def SignReview(self, request: pb.SignReviewRequest, context: Context) -> pb.SignReviewResponse:
         """See review_service.proto."""
         call = call_of(context, request.request_id)
         closed = await self._reviews.sign(call, reviews.parse_review(request))
-        return pb.SignReviewResponse(review=reviews.review(closed))
+        return pb.SignReviewResponse(review=self._review(closed))
 
     async def ListOwnReviews(
         self, request: pb.ListOwnReviewsRequest, context: Context
@@ -61,6 +62,9 @@ class ReviewServicer(rpc.ReviewServiceServicer):
         del request
         found = await self._reviews.own(call_of(context))
         return pb.ListOwnReviewsResponse(reviews=map(reviews.own_review, found))
+
+    def _review(self, one: Review) -> pb.Review:
+        return reviews.review(one, overdue=self._reviews.is_overdue(one))
 
 
 class PacketServicer(packet_rpc.PacketServiceServicer):

@@ -32,6 +32,11 @@ _PAGE = _REVIEW + (
     "ORDER BY open_time DESC, review_id DESC LIMIT $7"
 )
 _OWN = _REVIEW + "WHERE account_id = $1::uuid AND close_time IS NOT NULL ORDER BY close_time DESC LIMIT 100"
+_OVERDUE = _REVIEW + (
+    "WHERE finding IS NULL AND open_time < $1 AND NOT EXISTS "
+    "(SELECT FROM audit.log_leaf AS said WHERE said.request_key = $2 || review.review_id::text) "
+    "ORDER BY open_time, review_id LIMIT 1000"
+)
 _CLAIM = "INSERT INTO audit.change (intent_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING RETURNING true"
 _OPEN = """
     INSERT INTO audit.review (review_id, agency_ori, account_id, unit, open_time, reason)
@@ -76,6 +81,13 @@ class ReviewStore(Reader):
     async def own(self, account_id: str) -> list[Review]:
         """The closed reviews of that person, newest first, at most 100."""
         return [_review(row) for row in await self._fetch(_OWN, account_id)]
+
+    async def overdue(self, before: datetime, said: str) -> list[Review]:
+        """Reviews opened before that moment in which nothing is found, and nobody has said so; oldest first.
+
+        `said` begins the key of the entry that says so; the review's id follows. At most 1,000 at a time.
+        """
+        return [_review(row) for row in await self._fetch(_OVERDUE, before, said)]
 
     async def open(self, intent_id: str, one: Review) -> None:
         """Opens the review, unless the person has an open one."""

@@ -68,7 +68,7 @@ def parse_week(
     return unit, week
 
 
-def review(one: Review) -> pb.Review:
+def review(one: Review, *, overdue: bool) -> pb.Review:
     """The message."""
     return pb.Review(
         review_id=one.review_id,
@@ -84,6 +84,7 @@ def review(one: Review) -> pb.Review:
         sanction_reference=one.sanction_reference,
         signer_account_id=one.signer,
         close_time=to_timestamp(one.close_time) if one.close_time else None,
+        overdue=overdue,
     )
 
 

@@ -211,7 +211,8 @@ def _state(one: pb.Review) -> str:
         return f"closed: {REVIEW_FINDING.word(one.finding)}"
     if one.finding:
         return f"to be signed: {REVIEW_FINDING.word(one.finding)}"
-    return "taken" if one.reviewer_account_id else "open"
+    state = "taken" if one.reviewer_account_id else "open"
+    return f"{state}, overdue" if one.overdue else state
 
 
 def _flag(one: pb.MisuseFlag) -> str:

@@ -53,6 +53,10 @@ class Review:
     close_time: datetime | None = None
     flags: tuple[MisuseFlag, ...] = ()
 
+    def is_overdue(self, moment: datetime, period: timedelta) -> bool:
+        """True when by `moment` nothing is found although the review is open for longer than `period`."""
+        return self.finding is None and moment > self.open_time + period
+
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:

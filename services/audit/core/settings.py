@@ -111,6 +111,9 @@ DECLARED: Mapping[str, Declared] = MappingProxyType(
         "misuse_repeat_days": Declared(
             Unit.DAYS, "III.B.3.o", "one plate, alone, on so many days under several case numbers is flagged"
         ),
+        "misuse_review_days": Declared(
+            Unit.DAYS, "III.C.2.d", "a review of what may be misuse is concluded within so many days"
+        ),
         "misuse_spike_plates": Declared(
             Unit.COUNT, "III.B.3.o", "so many plates in a day, alone, are flagged"
         ),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +14,21 @@ import pytest
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
 from alpr.audit.v1 import review_service_pb2 as pb
+from alpr.audit.v1 import settings_service_pb2 as settings_pb
 from alpr.audit.v1.account_service_pb2_grpc import AccountServiceStub
 from alpr.audit.v1.review_service_pb2_grpc import ReviewServiceStub
+from alpr.audit.v1.settings_service_pb2_grpc import SettingsServiceStub
 from alpr.type.v1.error_reason_pb2 import ErrorReason
+from services.audit.app_log import Log
+from services.audit.app_reviews import ReviewsDue
+from services.audit.config import read_signer
+from services.audit.store_log import LogStore
+from services.audit.store_reviews import ReviewStore
+from services.common.clock import SystemClock
+from services.common.pg import open_pool
+from services.dev.pki import DevelopmentAuthority
 from tests.support.audit_kit import (
+    ADMINISTRATOR,
     COORDINATOR,
     Officer,
     RunningAudit,
@@ -23,6 +38,7 @@ from tests.support.audit_kit import (
     plate_request,
     refused,
     request_id,
+    running_audit,
 )
 from tests.support.databases import fetch
 
@@ -80,6 +96,75 @@ def close(audit: RunningAudit, review: pb.Review, by: Any, **fields: Any) -> Any
 def sign(audit: RunningAudit, review: pb.Review, by: Any) -> Any:
     request = pb.SignReviewRequest(request_id=request_id(), review_id=review.review_id)
     return audit.people(ReviewServiceStub).SignReview(request, metadata=by)
+
+
+async def aged(audit: RunningAudit, review: pb.Review, days: int) -> None:
+    """Opens the review so many days earlier; only a superuser can do that."""
+    await fetch(
+        audit.database.admin_url,
+        "UPDATE audit.review SET open_time = open_time - make_interval(days => $2)"
+        " WHERE review_id = $1::uuid",
+        review.review_id,
+        days,
+    )
+
+
+async def another_replica_looks(audit: RunningAudit) -> None:
+    pool = await open_pool(audit.settings.database_url.get_secret_value(), application_name="test")
+    signer = read_signer(audit.settings.log_origin, audit.settings.log_signing_key_file)
+    journal = Log(LogStore(pool), signer, SystemClock())
+    try:
+        await journal.open()
+        due = ReviewsDue(journal, ReviewStore(pool), SystemClock(), lambda: timedelta(days=14))
+        await due.look()
+    finally:
+        await journal.close()
+        await pool.close()
+
+
+async def events_of(audit: RunningAudit, review: pb.Review) -> list[dict[str, str]]:
+    """The entries of the log that say of this review that it is overdue."""
+    rows = await fetch(
+        audit.database.admin_url,
+        "SELECT log_index, said.name, said.value FROM audit.log_field AS said"
+        " JOIN audit.log_field AS act USING (log_index) JOIN audit.log_field AS what USING (log_index)"
+        " WHERE act.name = 'action' AND act.value = 'review.overdue'"
+        " AND what.name = 'resource' AND what.value = $1",
+        review.review_id,
+    )
+    found: dict[int, dict[str, str]] = {}
+    for row in rows:
+        found.setdefault(row["log_index"], {})[row["name"]] = row["value"]
+    return list(found.values())
+
+
+async def lets_it_take(audit: RunningAudit, days: int, before: int) -> None:
+    request = settings_pb.SetSettingRequest(
+        request_id=request_id(),
+        name="misuse_review_days",
+        value=days,
+        value_before=before,
+        reason="order of the coordinator",
+    )
+    await audit.people(SettingsServiceStub).SetSetting(request, metadata=audit.bearer(ADMINISTRATOR))
+
+
+async def state_as_listed(audit: RunningAudit, tls: DevelopmentAuthority, review: pb.Review) -> str:
+    """The line of `platewarden review list` about this review, as the statewide coordinator sees it."""
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("platewarden")),
+        *("review", "list", "--open"),
+        env={
+            **os.environ,
+            "PW_AUDIT_TARGET": audit.user_target,
+            "PW_CA_FILE": str(tls.ca_file),
+            "PW_TOKEN": audit.token(COORDINATOR),
+            "COLUMNS": "300",
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    return next(line for line in output.decode().splitlines() if review.review_id in line)
 
 
 async def own(audit: RunningAudit, who: Officer) -> list[pb.OwnReview]:
@@ -197,3 +282,58 @@ async def test_a_review_is_taken_once_and_concluded_by_who_took_it(audit: Runnin
     assert again.review_id == review.review_id
     assert {error.reason for error in (too_early, taken, not_his)} == {ErrorReason.ERROR_REASON_WRONG_STATE}
     assert [error.violations[0].field for error in (unsaid, needless)] == ["sanction_reference"] * 2
+
+
+@pytest.mark.clause("III.C.2.d")
+async def test_a_review_in_which_nothing_is_found_in_time_is_overdue_and_an_event_once_whoever_looks(
+    audit: RunningAudit,
+) -> None:
+    auditor = await audit.person(audit_pb.ROLE_AUDITOR)
+    untaken, taken, found, recent = [
+        await opened(audit, await audit.person(audit_pb.ROLE_USER)) for _ in range(4)
+    ]
+    for one, days in ((untaken, 15), (taken, 15), (found, 15), (recent, 13)):
+        await aged(audit, one, days)
+    for one in (taken, found):
+        assert (await take(audit, one, auditor.metadata)).review.overdue
+    concluded = (await close(audit, found, auditor.metadata)).review
+
+    await asyncio.gather(*(another_replica_looks(audit) for _ in range(3)))
+    await another_replica_looks(audit)
+    listed = {one.review_id: one.overdue for one in await reviews(audit, auditor.metadata)}
+    events = [await events_of(audit, one) for one in (untaken, taken, found, recent)]
+
+    assert [listed[one.review_id] for one in (untaken, taken, found, recent)] == [True, True, False, False]
+    assert not concluded.overdue
+    assert [len(each) for each in events] == [1, 1, 0, 0]
+    assert (events[0][0]["kind"], events[0][0]["clauses"]) == ("event", "III.C.2.d")
+    assert datetime.fromisoformat(events[0][0]["detail.open_time"]) < datetime.now(UTC) - timedelta(days=14)
+    assert [each[0].get("detail.reviewer") for each in events[:2]] == [None, auditor.account_id]
+
+
+@pytest.mark.clause("III.C.2.d", "IV.E.1.b")
+async def test_how_long_a_review_may_take_is_a_setting_that_list_and_log_go_by(
+    audit: RunningAudit, tls: DevelopmentAuthority
+) -> None:
+    review = await opened(audit, await audit.person(audit_pb.ROLE_USER))
+    await aged(audit, review, 10)
+
+    usual = await state_as_listed(audit, tls, review)
+    await lets_it_take(audit, 9, 14)
+    try:
+        shorter = await state_as_listed(audit, tls, review)
+        # One that starts looks at once.
+        async with (
+            running_audit(audit.settings, audit.database, audit.tls, audit.issuer),
+            asyncio.timeout(20),
+        ):
+            while True:
+                if events := await events_of(audit, review):
+                    break
+                await asyncio.sleep(0.1)
+    finally:
+        await lets_it_take(audit, 14, 9)
+
+    assert "overdue" not in usual
+    assert "open, overdue" in shorter
+    assert len(events) == 1

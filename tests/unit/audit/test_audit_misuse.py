@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from services.audit.core.conduct import Asked, asked_in
 from services.audit.core.misuse import Conduct, Finding, Limits, Rule, Standing
 from services.audit.core.misuse_rules import published
-from services.audit.core.review import PacketLine, packet_digest, week_of
+from services.audit.core.review import PacketLine, Review, ReviewFinding, packet_digest, week_of
 from services.audit.policies import load
 
 ROOT = Path(__file__).parents[3]
@@ -262,3 +262,14 @@ def test_the_usual_settings_are_the_published_limits() -> None:
     bounds = load(ROOT / "services/audit/policy").settings.bounds
 
     assert {name: bounds[f"misuse_{name}"].usual for name in asdict(Limits())} == asdict(Limits())
+
+
+@pytest.mark.clause("III.C.2.d")
+def test_a_review_is_overdue_when_its_time_is_over_and_nothing_is_found() -> None:
+    review, fortnight = Review("r", "IL0000001", "a", "A. Person", "D1", MONDAY), timedelta(days=14)
+    later = MONDAY + fortnight + timedelta(seconds=1)
+
+    assert not review.is_overdue(MONDAY + fortnight, fortnight)
+    assert review.is_overdue(later, fortnight)
+    assert replace(review, reviewer="b").is_overdue(later, fortnight)
+    assert not replace(review, reviewer="b", finding=ReviewFinding.MISTAKE).is_overdue(later, fortnight)
