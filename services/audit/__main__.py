@@ -33,7 +33,7 @@ from alpr.audit.v1.sign_in_service_pb2_grpc import add_SignInServiceServicer_to_
 from alpr.audit.v1.support_service_pb2_grpc import add_SupportServiceServicer_to_server
 from alpr.audit.v1.transparency_service_pb2_grpc import add_TransparencyServiceServicer_to_server
 from alpr.audit.v1.unit_service_pb2_grpc import add_UnitServiceServicer_to_server
-from services.audit import app_accounts
+from services.audit import app_people
 from services.audit.app_accounts import Accounts
 from services.audit.app_act import Actor
 from services.audit.app_admission import Admission
@@ -55,6 +55,7 @@ from services.audit.app_packets import Packets, PacketsDue
 from services.audit.app_placements import Placements
 from services.audit.app_policy import Explainer
 from services.audit.app_probe import Probes
+from services.audit.app_profiles import Profiles
 from services.audit.app_record import Recorder
 from services.audit.app_records import Contracts, Incidents, Means, Support
 from services.audit.app_registry import Agencies, Sensors
@@ -115,6 +116,7 @@ from services.audit.store_office import OfficeStore
 from services.audit.store_packets import PacketStore
 from services.audit.store_placements import PlacementStore
 from services.audit.store_probe import ProbeStore
+from services.audit.store_profiles import ProfileStore
 from services.audit.store_records import ContractStore, IncidentStore, SupportStore
 from services.audit.store_registry import RegistryStore
 from services.audit.store_reviews import ReviewStore
@@ -228,8 +230,10 @@ def _add_people(builder: ServerBuilder, core: _Core, issuer: str) -> None:
     """Adds people and where they belong: accounts, units, the office at their head, who left."""
     gate, actor, accounts, clock = core.gate, core.actor, core.accounts, core.clock
     units = UnitStore(core.pool)
-    kept = Accounts(gate, actor, app_accounts.People(accounts, units), clock, issuer)
-    builder.add("alpr.audit.v1.AccountService", add_AccountServiceServicer_to_server, AccountServicer(kept))
+    people = app_people.People(accounts, units)
+    kept = Accounts(gate, actor, people, clock, issuer)
+    account = AccountServicer(kept, Profiles(gate, actor, people, ProfileStore(core.pool), clock))
+    builder.add("alpr.audit.v1.AccountService", add_AccountServiceServicer_to_server, account)
     unit = UnitServicer(Units(gate, actor, units, accounts, clock))
     builder.add("alpr.audit.v1.UnitService", add_UnitServiceServicer_to_server, unit)
     rosters = Rosters(gate, actor, RosterStore(core.pool), kept, clock)

@@ -9,13 +9,8 @@ from uuid import uuid4
 
 from services.audit.app_act import Act, Actor, Call
 from services.audit.app_gate import Attempt, Gate
-from services.audit.core.email import (
-    LONGEST_EXCEPTION,
-    EmailException,
-    exception_details,
-    is_address,
-    is_government_address,
-)
+from services.audit.app_people import People, unknown_unit, wrong_address, wrong_exception
+from services.audit.core.email import EmailException, exception_details
 from services.audit.core.entry import rfc3339
 from services.audit.core.person import (
     Account,
@@ -29,23 +24,13 @@ from services.audit.core.person import (
 )
 from services.audit.core.policy import Thing
 from services.audit.core.unit import Unit
-from services.audit.errors import AccountNotFoundError, AgencyNotFoundError
-from services.audit.store_accounts import AccountStore
-from services.audit.store_units import UnitStore
+from services.audit.errors import AccountNotFoundError
 from services.common.clock import Clock
 from services.common.errors import FieldViolation, InvalidFieldError, WrongStateError
 from services.common.wire import raise_violations
 
 # How far the caller's clock may be behind.
 _A_MINUTE = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class People:
-    """Where accounts and units are kept."""
-
-    accounts: AccountStore
-    units: UnitStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +49,7 @@ class Accounts:
         self._gate = gate
         self._actor = actor
         self._store = people.accounts
-        self._units = people.units
+        self._people = people
         self._clock = clock
         self._issuer = issuer
 
@@ -89,8 +74,8 @@ class Accounts:
         attempt = Attempt("", "account.create", request_id=call.request_id)
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
-            unit = await self._unit(profile)
-            thing = await self._thing(profile, unit, profile.subject)
+            unit = await self._people.unit_of(profile, self._clock.now())
+            thing = await self._people.thing(profile, unit, profile.subject)
             self._gate.permit(person, "account.create", thing)
             if exception:
                 self._gate.permit(person, "account.except", thing)
@@ -121,7 +106,7 @@ class Accounts:
         attempt = Attempt("", "account.get", resource=account_id)
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
-            account = await self._account(account_id) if account_id else person.account
+            account = await self._people.account(account_id) if account_id else person.account
             self._gate.permit(person, "account.get", await self._thing_of(account))
         return account
 
@@ -215,7 +200,7 @@ class Accounts:
                 raise WrongStateError(
                     "this address is the agency's and needs no exception", resource=account_id
                 )
-            raise_violations(_wrong_exception(exception, case.now))
+            raise_violations(wrong_exception(exception, case.now))
 
         return await self._change(
             call,
@@ -288,9 +273,9 @@ class Accounts:
         attempt = Attempt("", act.action, resource=account_id, request_id=call.request_id)
         async with self._gate.recording(attempt):
             person = await self._gate.person(call.token, attempt)
-            account = await self._account(account_id)
-            unit = await self._unit(account.profile)
-            thing = await self._thing(account.profile, unit, account_id, account_id)
+            account = await self._people.account(account_id)
+            unit = await self._people.unit_of(account.profile, self._clock.now())
+            thing = await self._people.thing(account.profile, unit, account_id, account_id)
             thing = replace(thing, role=act.thing.role, head=Role.STATEWIDE_COORDINATOR in account.roles)
             self._gate.permit(person, act.action, thing)
             check(_Case(account, unit, self._clock.now()))
@@ -298,13 +283,7 @@ class Accounts:
         await self._actor.carry_out(
             replace(act, thing=thing), call, attempt, lambda intent: change(intent, by)
         )
-        return await self._account(account_id)
-
-    async def _account(self, account_id: str) -> Account:
-        account = await self._store.by_id(account_id)
-        if account is None:
-            raise AccountNotFoundError("there is no such account", resource=account_id)
-        return account
+        return await self._people.account(account_id)
 
     async def _stored(self, profile: Profile) -> Account:
         account = await self._store.by_identity(profile.issuer, profile.subject)
@@ -312,55 +291,21 @@ class Accounts:
             raise AccountNotFoundError("there is no such account")
         return account
 
-    async def _unit(self, profile: Profile) -> Unit | None:
-        return await self._units.by_code(profile.agency_ori, profile.unit, self._clock.now())
-
     async def _thing_of(self, account: Account) -> Thing:
-        name = account.account_id
-        return await self._thing(account.profile, await self._unit(account.profile), name, name)
-
-    async def _thing(self, profile: Profile, unit: Unit | None, name: str, person: str = "") -> Thing:
-        return Thing(
-            name,
-            agency=profile.agency_ori,
-            unit=profile.unit,
-            person=person,
-            lonely=not await self._store.has_coordinator(profile.agency_ori),
-            coordinator=unit.coordinator if unit else "",
-        )
+        unit = await self._people.unit_of(account.profile, self._clock.now())
+        return await self._people.thing(account.profile, unit, account.account_id, account.account_id)
 
     async def _check_profile(
         self, profile: Profile, unit: Unit | None, exception: EmailException | None
     ) -> None:
-        agency = await self._store.agency(profile.agency_ori)
-        if agency is None:
-            raise AgencyNotFoundError("this agency is not registered", resource=profile.agency_ori)
-        problems = []
-        if unit is None:
-            text = "The agency has no unit of this code; the statewide coordinator registers it (III.C.1)."
-            problems.append(FieldViolation("account.unit", text))
-        government = is_government_address(profile.email, agency.email_domains)
-        if exception:
-            problems += _wrong_exception(exception, self._clock.now())
-            if government or not is_address(profile.email):
-                text = "needs no exception" if government else "must be an address in plain letters"
-                problems.append(FieldViolation("account.email", text))
-        elif not government:
-            domains = ", ".join(agency.email_domains)
-            text = f"Use an address of the agency: its domains are {domains} (III.B.3.j)."
-            problems.append(FieldViolation("account.email", text))
+        agency = await self._people.agency_of(profile)
+        problems = [] if unit else [unknown_unit("account.unit")]
+        problems += wrong_address("account.email", profile.email, agency, exception, self._clock.now())
         if profile.issuer != self._issuer:
             text = f"Tokens are accepted from {self._issuer} only."
             problems.append(FieldViolation("account.issuer", text))
         if problems:
             raise InvalidFieldError("the account cannot be made like this", violations=problems)
-
-
-def _wrong_exception(one: EmailException, now: datetime) -> list[FieldViolation]:
-    if now < one.valid_until <= now + LONGEST_EXCEPTION:
-        return []
-    text = f"must be ahead, by {LONGEST_EXCEPTION.days} days at most"
-    return [FieldViolation("email_exception.valid_until", text)]
 
 
 def _check_complete(case: _Case) -> None:

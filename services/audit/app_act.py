@@ -32,12 +32,15 @@ class Act:
         thing: What it is done to.
         details: What else must be known to understand it later.
         words: What else makes it this act and no other, and is kept out of the log: people's own words.
+        found: What stood there before. It is in the log, and no part of what makes it this act: sent again,
+            it finds what it has changed itself.
     """
 
     action: str
     thing: Thing
     details: Mapping[str, str]
     words: Mapping[str, str] = field(default_factory=dict)
+    found: Mapping[str, str] = field(default_factory=dict)
 
 
 class Actor:
@@ -70,11 +73,12 @@ class Actor:
             RequestIdReusedError: The request id came before with other content.
             AuditUnavailableError: It could not be recorded; try again with the same request id.
         """
-        details = {f"detail.{name}": value for name, value in act.details.items()}
+        details, found = _named(act.details), _named(act.found)
         content = {"action": act.action, "resource": act.thing.name, "agency": act.thing.agency, **details}
         attempt.note(**content)
         values = {
             **attempt.values(),
+            **found,
             "decision": "allowed",
             REQUEST_DIGEST: digest_of({**content, **act.words}),
         }
@@ -89,6 +93,10 @@ class Actor:
             await self._log.append(_outcome(intent_id, values, FAILED))
             raise
         await self._log.append(_outcome(intent_id, values, DONE))
+
+
+def _named(details: Mapping[str, str]) -> dict[str, str]:
+    return {f"detail.{name}": value for name, value in details.items()}
 
 
 def _outcome(intent_id: str, intent: Mapping[str, str], result: str) -> Draft:

@@ -6,6 +6,7 @@ from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import account_service_pb2_grpc as account_rpc
 from services.audit import wire, wire_registry
 from services.audit.app_accounts import Accounts
+from services.audit.app_profiles import Profiles
 from services.audit.callers import call_of
 from services.audit.core.person import Account
 from services.common.identity import Context
@@ -16,8 +17,9 @@ _FIRST_ACCOUNT = ("", "00000000-0000-0000-0000-000000000000")
 class AccountServicer(account_rpc.AccountServiceServicer):
     """Accounts."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, profiles: Profiles) -> None:
         self._accounts = accounts
+        self._profiles = profiles
 
     async def CreateAccount(
         self, request: account_pb.CreateAccountRequest, context: Context
@@ -128,6 +130,14 @@ class AccountServicer(account_rpc.AccountServiceServicer):
         call, finding = call_of(context, request.request_id), wire_registry.parse_review(request)
         changed = await self._accounts.review(call, request.account_id, finding)
         return account_pb.ReviewAccountResponse(account=self._message(changed))
+
+    async def UpdateProfile(
+        self, request: account_pb.UpdateProfileRequest, context: Context
+    ) -> account_pb.UpdateProfileResponse:
+        """See account_service.proto."""
+        call, given = call_of(context, request.request_id), wire_registry.parse_profile(request)
+        changed = await self._profiles.update(call, request.account_id, given)
+        return account_pb.UpdateProfileResponse(account=self._message(changed))
 
     def _message(self, account: Account) -> account_pb.Account:
         return wire_registry.account(account, self._accounts.now())

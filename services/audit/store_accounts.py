@@ -187,13 +187,13 @@ class AccountStore(Reader):
             if connection:
                 await insert_account(connection, intent_id, account)
                 if exception:
-                    await _except(connection, intent_id, account.account_id, exception)
+                    await insert_exception(connection, intent_id, account.account_id, exception)
 
     async def except_email(self, intent_id: str, account_id: str, exception: EmailException) -> None:
         """Records the approval of the account's address, which counts from now on."""
         async with self._changing(intent_id) as connection:
             if connection:
-                await _except(connection, intent_id, account_id, exception)
+                await insert_exception(connection, intent_id, account_id, exception)
 
     async def set_state(self, intent_id: str, account_id: str, state: AccountState) -> None:
         """Enables or suspends the account."""
@@ -311,7 +311,10 @@ async def insert_account(connection: AnyConnection, intent_id: str, account: Acc
         await insert_certification(connection, intent_id, account.account_id, certification)
 
 
-async def _except(connection: AnyConnection, intent_id: str, account_id: str, one: EmailException) -> None:
+async def insert_exception(
+    connection: AnyConnection, intent_id: str, account_id: str, one: EmailException
+) -> None:
+    """Inserts the approval, by which the address counts from now on, in the caller's transaction."""
     parts = (one.approver, one.document_sha256, one.reason, one.valid_until)
     await connection.execute(_EXCEPT, intent_id, account_id, *parts)
     await connection.execute(_ADDRESS_UNTIL, account_id, one.valid_until)

@@ -10,6 +10,7 @@ from alpr.audit.v1 import authorization_service_pb2 as pb
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
 from services.audit.core.email import EmailException, is_domain
 from services.audit.core.person import Account, Certification, CertificationKind, Profile, Role, Vetting
+from services.audit.core.profile import Correction, ProfileChange
 from services.audit.core.registry import Agency
 from services.audit.wire import Wrong, parse_ori, role_number
 from services.common.errors import FieldViolation
@@ -171,6 +172,23 @@ def parse_review(request: account_pb.ReviewAccountRequest) -> str:
     finding = parse_text("finding", request.finding, wrong, most=_MOST_REASON)
     raise_violations(wrong)
     return finding
+
+
+def parse_profile(request: account_pb.UpdateProfileRequest) -> Correction:
+    """What is to change in a profile, and why."""
+    wrong, given = _change(request.request_id, request.account_id), request
+    texts = {name: getattr(given, name) for name in ("full_name", "badge_number", "email", "unit")}
+    new = {name: parse_text(name, text, wrong, most=_MOST_TEXT) for name, text in texts.items() if text}
+    if not new:
+        wrong.append(FieldViolation("full_name", "one of full_name, badge_number, email, unit must be set"))
+    exception = None
+    if given.HasField("email_exception"):
+        exception = _exception(given.email_exception, wrong)
+        if not given.email:
+            wrong.append(FieldViolation("email", "must be set: it is what the approval is of"))
+    reason = parse_text("reason", given.reason, wrong, most=_MOST_REASON)
+    raise_violations(wrong)
+    return Correction(ProfileChange(**new), reason, exception)
 
 
 def parse_end_time(request: account_pb.CreateAccountRequest) -> datetime | None:

@@ -17,9 +17,21 @@ from services.cli.session import Session
 from services.cli.words import ACCOUNT_STATE, CERTIFICATION, ROLE
 
 app = typer.Typer(
-    no_args_is_help=True, help="Accounts: create, certify, grant, vet, enable, suspend, end, review, list."
+    no_args_is_help=True, help="Accounts: create, update, certify, grant, vet, enable, suspend, review, list."
 )
 AccountId = Annotated[str, typer.Argument(help="Id of the account.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why.")]
+EmailApproval = Annotated[
+    Path | None,
+    typer.Option(
+        "--email-approval",
+        exists=True,
+        dir_okay=False,
+        help="Written approval of an address of no government domain; needs --approver and --reason.",
+    ),
+]
+Approver = Annotated[str, typer.Option("--approver", help="Who approved it, with title.")]
+ApprovalDays = Annotated[int, typer.Option("--days", min=1, max=366, help="Days for which it counts.")]
 
 
 def stamp(moment: datetime) -> Timestamp:
@@ -41,18 +53,10 @@ def create(
     hours: Annotated[
         int, typer.Option("--hours", min=0, max=72, help="For somebody who is here for so long only.")
     ] = 0,
-    approval: Annotated[
-        Path | None,
-        typer.Option(
-            "--email-approval",
-            exists=True,
-            dir_okay=False,
-            help="Written approval of an address of no government domain; needs --approver and --reason.",
-        ),
-    ] = None,
-    approver: Annotated[str, typer.Option("--approver", help="Who approved it, with title.")] = "",
+    approval: EmailApproval = None,
+    approver: Approver = "",
     reason: Annotated[str, typer.Option("--reason", help="Why it was approved.")] = "",
-    days: Annotated[int, typer.Option("--days", min=1, max=366, help="Days for which it counts.")] = 365,
+    days: ApprovalDays = 365,
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -71,8 +75,34 @@ def create(
         )
         if hours:
             account.end_time.CopyFrom(stamp(datetime.now(UTC) + timedelta(hours=hours)))
-        excepted = {"email_exception": exception_for(approval, approver, reason, days)} if approval else {}
-        show(await change(session, "CreateAccount", account=account, **excepted), output)
+        excepted = exception_for(approval, approver, reason, days) if approval else None
+        show(await change(session, "CreateAccount", account=account, email_exception=excepted), output)
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+@app.command()
+def update(
+    account_id: AccountId,
+    reason: Reason,
+    name: Annotated[str, typer.Option("--name", help="Name as on the badge.")] = "",
+    badge: Annotated[str, typer.Option("--badge", help="Badge or employee number.")] = "",
+    email: Annotated[str, typer.Option("--email", help="Government e-mail address.")] = "",
+    unit: Annotated[str, typer.Option("--unit", help="The unit that the person joins.")] = "",
+    approval: EmailApproval = None,
+    approver: Approver = "",
+    days: ApprovalDays = 365,
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Corrects an account, or moves it to another unit; what is left out stays as it is."""
+
+    async def work(session: Session, output: Output) -> None:
+        wanted: dict[str, Any] = {"full_name": name, "badge_number": badge, "email": email, "unit": unit}
+        if approval:
+            wanted["email_exception"] = exception_for(approval, approver, reason, days)
+        show(await change(session, "UpdateProfile", account_id=account_id, reason=reason, **wanted), output)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
@@ -92,11 +122,9 @@ def certify(
     """Records a training, certification or screening with its life."""
 
     async def work(session: Session, output: Output) -> None:
-        certification = certification_for(kind, reference, days)
-        show(
-            await change(session, "RecordCertification", account_id=account_id, certification=certification),
-            output,
-        )
+        held = certification_for(kind, reference, days)
+        changed = await change(session, "RecordCertification", account_id=account_id, certification=held)
+        show(changed, output)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
@@ -163,7 +191,7 @@ def vet(
 @app.command()
 def unvet(
     account_id: AccountId,
-    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    reason: Reason,
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -182,9 +210,9 @@ def except_email(
     approval: Annotated[
         Path, typer.Option("--approval", exists=True, dir_okay=False, help="The written approval.")
     ],
-    approver: Annotated[str, typer.Option("--approver", help="Who approved it, with title.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why.")],
-    days: Annotated[int, typer.Option("--days", min=1, max=366, help="Days for which it counts.")] = 365,
+    approver: Approver,
+    reason: Reason,
+    days: ApprovalDays = 365,
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -193,10 +221,8 @@ def except_email(
 
     async def work(session: Session, output: Output) -> None:
         given = exception_for(approval, approver, reason, days)
-        show(
-            await change(session, "ExtendEmailException", account_id=account_id, email_exception=given),
-            output,
-        )
+        changed = await change(session, "ExtendEmailException", account_id=account_id, email_exception=given)
+        show(changed, output)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
@@ -216,7 +242,7 @@ def enable(
 @app.command()
 def suspend(
     account_id: AccountId,
-    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    reason: Reason,
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -232,7 +258,7 @@ def suspend(
 @app.command()
 def end(
     account_id: AccountId,
-    reason: Annotated[str, typer.Option("--reason", help="Why.")],
+    reason: Reason,
     moment: Annotated[
         str, typer.Option("--at", help="When, as 2026-12-01T00:00Z; left out takes an end back.")
     ] = "",

@@ -111,6 +111,10 @@ def _people(facts: Mapping[str, str], mark: str) -> dict[str, dict[str, Any]]:
         "CloseSupport": {"resolution": "lens replaced"},
         "EndAccount": {"end_time": None, "reason": "goes on"},
         "ReviewAccount": {"finding": "still needed"},
+        "UpdateProfile": {
+            **{"full_name": "N. N.", "badge_number": "", "email": "", "unit": "", "email_exception": None},
+            "reason": "the badge says so",
+        },
         "EndSignIns": {"sign_in_id": str(uuid4()), "reason": "a token was stolen"},
         "ExplainPolicy": {"action": "question.reads", "role": 0},
         "Authorize": {},

@@ -36,7 +36,19 @@ LISTS = {
 ACCOUNTS = {
     f"account.{act}"
     for act in (
-        *("create", "certify", "grant", "revoke", "enable", "suspend", "end", "review", "get", "list"),
+        *(
+            "create",
+            "certify",
+            "grant",
+            "revoke",
+            "enable",
+            "suspend",
+            "end",
+            "review",
+            "update",
+            "get",
+            "list",
+        ),
     )
 } | {"policy.explain"}
 SENSORS = {
@@ -454,7 +466,7 @@ def test_the_statewide_coordinator_keeps_the_accounts_of_an_agency_until_it_has_
 
 
 @pytest.mark.clause("III.B.3.g")
-@pytest.mark.parametrize("act", ["certify", "grant", "revoke", "enable", "suspend"])
+@pytest.mark.parametrize("act", ["certify", "grant", "revoke", "enable", "suspend", "update"])
 def test_nobody_grants_to_himself(act: str) -> None:
     self = replace(OWN, person="account-1")
 
@@ -465,7 +477,7 @@ def test_nobody_grants_to_himself(act: str) -> None:
 def test_a_system_administrator_grants_nothing_even_as_a_coordinator() -> None:
     both = person(Role.STATEWIDE_COORDINATOR, Role.SYSTEM_ADMINISTRATOR)
 
-    for act in ("create", "certify", "grant", "revoke", "enable", "suspend"):
+    for act in ("create", "certify", "grant", "revoke", "enable", "suspend", "update"):
         assert clauses(both, f"account.{act}") == ("III.B.3.g",)
 
 
@@ -473,8 +485,10 @@ def test_a_system_administrator_grants_nothing_even_as_a_coordinator() -> None:
 def test_a_work_unit_coordinator_reaches_the_own_unit_only() -> None:
     other_unit = replace(OWN, unit="D2")
 
-    assert clauses(person(Role.WORK_UNIT_COORDINATOR), "account.enable", other_unit) == ("III.C.2.a",)
-    assert not clauses(person(Role.STATEWIDE_COORDINATOR), "account.enable", other_unit)
+    for act in ("enable", "update"):
+        refusing = clauses(person(Role.WORK_UNIT_COORDINATOR), f"account.{act}", other_unit)
+        assert refusing == ("III.C.2.a",)
+        assert not clauses(person(Role.STATEWIDE_COORDINATOR), f"account.{act}", other_unit)
 
 
 @pytest.mark.clause("III.C.1")
@@ -483,7 +497,9 @@ def test_a_coordinator_keeps_the_accounts_of_the_own_unit_while_its_commanders_a
 
     assert not clauses(coordinator, "account.enable")
     assert clauses(coordinator, "account.enable", replace(OWN, coordinator="")) == ("III.C.1",)
-    assert clauses(coordinator, "account.create", replace(OWN, coordinator="account-2")) == ("III.C.1",)
+    for act in ("create", "update"):
+        served = replace(OWN, coordinator="account-2")
+        assert clauses(coordinator, f"account.{act}", served) == ("III.C.1",)
     assert not clauses(person(Role.STATEWIDE_COORDINATOR), "account.enable", replace(OWN, coordinator=""))
 
 
@@ -531,7 +547,8 @@ def test_when_the_approval_of_an_address_has_run_out_nothing_is_allowed_but_the_
 def test_a_units_coordinator_has_no_power_over_the_statewide_coordinator() -> None:
     head = replace(OWN, head=True)
 
-    assert clauses(person(Role.WORK_UNIT_COORDINATOR), "account.suspend", head) == ("III.A",)
+    for act in ("suspend", "update"):
+        assert clauses(person(Role.WORK_UNIT_COORDINATOR), f"account.{act}", head) == ("III.A",)
     assert not clauses(person(Role.STATEWIDE_COORDINATOR), "account.suspend", head)
 
 
