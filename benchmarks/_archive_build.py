@@ -32,7 +32,7 @@ SERVER: Final = {
     "checkpoint_timeout": "30min",
     "max_locks_per_transaction": "256",
 }
-"""What docs/operations.md recommends for an archive of this size; the rest is PostgreSQL's default."""
+"""What docs/operations/README.md recommends for an archive of this size; the rest is PostgreSQL's default."""
 BUILDING: Final = {
     **SERVER,
     "wal_level": "minimal",
