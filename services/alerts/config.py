@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from services.alerts.core.target import parse_networks
-from services.common.config import Address, ReadableFile
+from services.common.config import Address, ReadableFile, Target
 from services.common.image_store import ImageStoreSettings
 
 
@@ -24,7 +24,7 @@ class AlertsSettings(ImageStoreSettings):
 
     database_url: SecretStr
     """DSN of alerts_app: a direct or session-pooled connection, for LISTEN."""
-    audit_target: str = Field(min_length=1)
+    audit_target: Target
     """host:port of the audit service."""
     token_key_file: ReadableFile
     """Key of resume tokens, 64 hexadecimal digits; the same for every replica."""

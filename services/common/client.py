@@ -70,7 +70,10 @@ class ClientTls:
 
 
 def service_channel(target: str, tls: ClientTls, *, server_name: str) -> grpc.aio.Channel:
-    """A channel with mutual TLS to the service `server_name` at `target` (`host:port` or `dns:///host:port`).
+    """A channel with mutual TLS to the service `server_name` at `target`.
+
+    `target` is `host:port`, and calls are spread over all addresses of the name; or it is the addresses of the
+    replicas themselves, IPv4 with commas between them, where no name has them.
 
     The server must prove the name `server_name`, not that of the host: every service may answer at 127.0.0.1,
     but only one has audit's certificate.
@@ -79,7 +82,9 @@ def service_channel(target: str, tls: ClientTls, *, server_name: str) -> grpc.ai
         tls.ca.read_bytes(), tls.key.read_bytes(), tls.certificate.read_bytes()
     )
     options = (*_OPTIONS, ("grpc.ssl_target_name_override", server_name))
-    return grpc.aio.secure_channel(target, credentials, options=options)
+    return grpc.aio.secure_channel(
+        f"ipv4:{target}" if "," in target else target, credentials, options=options
+    )
 
 
 def user_channel(target: str, ca_file: Path, *, alone: bool = False) -> grpc.aio.Channel:

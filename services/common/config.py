@@ -33,6 +33,12 @@ def _address(text: str) -> str:
     return text
 
 
+def _target(text: str) -> str:
+    for address in text.split(","):
+        _address(address or "nowhere")
+    return text
+
+
 def _readable(path: Path) -> Path:
     try:
         with path.open("rb"):
@@ -43,6 +49,8 @@ def _readable(path: Path) -> Path:
 
 Address = Annotated[str, AfterValidator(_address)]
 """host:port, with brackets round an IPv6 address; port 0 takes a free one."""
+Target = Annotated[str, Field(min_length=1), AfterValidator(_target)]
+"""Where another service answers: host:port of a name, or the addresses of its replicas with commas between them."""
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
 """A file that exists and that this process may read."""
 

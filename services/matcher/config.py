@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.common.config import Address, ServiceSettings
+from services.common.config import ServiceSettings, Target
 from services.matcher.core.budget import Budget
 from services.matcher.core.settings import MatchSettings
 
@@ -17,9 +17,9 @@ class MatcherSettings(ServiceSettings):
 
     database_url: str = Field(min_length=1)
     """DSN of matcher_app."""
-    audit_target: Annotated[Address, Field(min_length=1)]
-    alerts_target: Annotated[Address, Field(min_length=1)]
-    search_target: Annotated[Address, Field(min_length=1)]
+    audit_target: Target
+    alerts_target: Target
+    search_target: Target
     match_minimum_probability: Annotated[float, Field(ge=0.001, le=1)] = 0.01
     """Least probability of a match. Lower finds more misread plates and shows more false ones."""
     match_sounding_per_million: Annotated[float, Field(gt=0, le=1000)] = 1.0

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from services.common.config import Address, ReadableFile
+from services.common.config import Address, ReadableFile, Target
 from services.common.image_store import ImageStoreSettings
 from services.ocr.models import PACKAGED
 
@@ -21,8 +21,8 @@ class OcrSettings(ImageStoreSettings):
     """Key-encryption key of the day keys, 32 bytes as hexadecimal digits."""
     mcs_image_kek_file: ReadableFile
     """The same for images of the Motor Carrier Safety system, another key (ENF-051 III.E.5)."""
-    matcher_target: Annotated[Address, Field(min_length=1)]
-    audit_target: Annotated[Address, Field(min_length=1)]
+    matcher_target: Target
+    audit_target: Target
     matcher_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10
     """Longest time that the matcher gets for the reads of a frame, new connections and resending included."""
     recognition_workers: Annotated[int, Field(ge=1, le=256)] = 1

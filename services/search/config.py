@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from services.common.config import Address, ReadableFile
+from services.common.config import Address, ReadableFile, Target
 from services.common.image_store import ImageStoreSettings
 from services.search.core.notice import is_address
 from services.search.core.time_zones import known_time_zones
@@ -36,7 +36,7 @@ class SearchSettings(ImageStoreSettings):
     """DSN of search_health."""
     health_seconds: Annotated[float, Field(gt=0, le=600)] = 30
     """How often sensors are judged."""
-    audit_target: Annotated[Address, Field(min_length=1)]
+    audit_target: Target
     audit_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 5
     """Longest that audit may take for one answer; later it counts as unreachable, and nothing is shown."""
     case_directory_target: Address = ""

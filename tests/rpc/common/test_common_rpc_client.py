@@ -87,7 +87,7 @@ async def test_calls_are_spread_over_replicas_and_leave_the_one_that_stops_witho
         running(builder_of(tls, replica("a"))) as first,
         running(builder_of(tls, replica("b"))) as second,
     ):
-        target = f"ipv4:127.0.0.1:{first.port},127.0.0.1:{second.port}"
+        target = f"127.0.0.1:{first.port},127.0.0.1:{second.port}"
         async with service_channel(target, own, server_name="audit") as channel:
             caller = Caller(channel)
             await _both_connected(caller, served)

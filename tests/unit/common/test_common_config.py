@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.config import ConfigError, ServiceSettings
+from services.common.config import ConfigError, ServiceSettings, Target
 from services.dev.pki import DevelopmentAuthority
 
 
@@ -14,6 +14,7 @@ class OwnSettings(ServiceSettings):
     """Settings of some service."""
 
     database_url: str
+    audit_target: Target = "audit:7401"
 
 
 @pytest.fixture
@@ -50,6 +51,12 @@ def test_a_complete_environment_gives_the_settings(environment: pytest.MonkeyPat
     assert (settings.client_tls.certificate, settings.client_tls.key) == (settings.tls_cert, settings.tls_key)
 
 
+def test_a_neighbour_is_a_name_or_the_addresses_of_its_replicas(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("PW_AUDIT_TARGET", "10.0.0.1:7401,10.0.0.2:7401")
+
+    assert OwnSettings.from_environment().audit_target == "10.0.0.1:7401,10.0.0.2:7401"
+
+
 def test_every_missing_variable_is_named_in_one_sentence(environment: pytest.MonkeyPatch) -> None:
     for name in ("PW_LISTEN", "PW_TLS_CA", "PW_DATABASE_URL"):
         environment.delenv(name)
@@ -64,6 +71,9 @@ def test_every_missing_variable_is_named_in_one_sentence(environment: pytest.Mon
     ("name", "value", "sentence"),
     [
         ("PW_LISTEN", "7401", "PW_LISTEN: must be host:port"),
+        ("PW_LISTEN", "10.0.0.1:1,10.0.0.2:1", "PW_LISTEN: must be host:port"),
+        ("PW_AUDIT_TARGET", "10.0.0.1:1,", "PW_AUDIT_TARGET: must be host:port"),
+        ("PW_AUDIT_TARGET", "10.0.0.1:1,10.0.0.2", "PW_AUDIT_TARGET: must be host:port"),
         ("PW_LISTEN", "localhost:99999", "PW_LISTEN: must be host:port"),
         ("PW_USER_LISTEN", "a b:1", "PW_USER_LISTEN: must be host:port"),
         (
