@@ -72,8 +72,8 @@ class ClientTls:
 def service_channel(target: str, tls: ClientTls, *, server_name: str) -> grpc.aio.Channel:
     """A channel with mutual TLS to the service `server_name` at `target`.
 
-    `target` is `host:port`, and calls are spread over all addresses of the name; or it is the addresses of the
-    replicas themselves, IPv4 with commas between them, where no name has them.
+    `target` is `host:port`, and calls are spread over all addresses of the name; or it is the replicas'
+    addresses themselves, IPv4 with commas between, where no name has them.
 
     The server must prove the name `server_name`, not that of the host: every service may answer at 127.0.0.1,
     but only one has audit's certificate.

@@ -50,7 +50,7 @@ def _readable(path: Path) -> Path:
 Address = Annotated[str, AfterValidator(_address)]
 """host:port, with brackets round an IPv6 address; port 0 takes a free one."""
 Target = Annotated[str, Field(min_length=1), AfterValidator(_target)]
-"""Where another service answers: host:port of a name, or the addresses of its replicas with commas between them."""
+"""Where another service answers: host:port of a name, or its replicas' addresses with commas between."""
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
 """A file that exists and that this process may read."""
 
