@@ -14,10 +14,18 @@ from typing import Any, Final, TypeAlias
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from services.common import metrics
-from services.common.errors import REQUEST_ID, AlprError, DeadlineError, internal_error, to_status
+from services.common.errors import (
+    REQUEST_ID,
+    AlprError,
+    DeadlineError,
+    InvalidFieldError,
+    internal_error,
+    to_status,
+)
 from services.common.identity import Context, peer_of
 from services.common.stopping import Stopping, stopping_in_calls
 
@@ -75,7 +83,30 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         seconds = None if any(shape) else self._max_call_seconds
         wrapped = _Method(method, _as_coroutine(behaviour), self._stopping, seconds)
         serialize = _unless_encoded(handler.response_serializer)
-        return _MAKERS[shape](wrapped.run, handler.request_deserializer, serialize)
+        deserialize = _typed(handler.request_deserializer, in_stream=handler.request_streaming)
+        return _MAKERS[shape](wrapped.run, deserialize, serialize)
+
+
+def _typed(deserialize: Callable[[bytes], Any] | None, *, in_stream: bool) -> Callable[[bytes], Any] | None:
+    """`deserialize`, which for bytes that are no message raises InvalidFieldError inside of the method.
+
+    gRPC takes the only message of a call apart before the method begins, answers UNKNOWN with a text of the
+    library's, and logs a traceback, whoever sent it. So there the error is handed over as if it were the
+    message, and `_Method` raises it; out of a stream it comes where the method reads.
+    """
+    if deserialize is None:
+        return None
+
+    def run(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            error = InvalidFieldError("the bytes sent are no message of this method")
+            if in_stream:
+                raise error from None
+            return error
+
+    return run
 
 
 def _unless_encoded(serialize: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
@@ -119,10 +150,12 @@ class _Method:
         self._stopping = stopping
         self._seconds = seconds
         self._histogram = metrics.SECONDS.labels(method)
+        self._under_way = metrics.UNDER_WAY.labels(method)
 
     async def run(self, request: Any, context: Context) -> Any:
         """The answer of the method. Errors leave as google.rpc.Status."""
         started = time.perf_counter()
+        self._under_way.inc()
         request_id = _request_id(context)
         code = grpc.StatusCode.OK
         with (
@@ -143,12 +176,15 @@ class _Method:
                 code = answer.code
                 await _abort(context, answer, request_id)
             finally:
+                self._under_way.dec()
                 self._record(code, time.perf_counter() - started, peer_of(context))
 
     async def _answer(self, request: Any, context: Context) -> Any:
         left = context.time_remaining()
         if left is not None and left < _LEAST_SECONDS:
             raise DeadlineError("less than 20 ms were left when the call came; nothing was done")
+        if isinstance(request, AlprError):
+            raise request
         if self._seconds is None:
             return await self._behaviour(request, context)
         try:
