@@ -47,7 +47,7 @@ proto-lint: setup ## style, format and compatibility of the contracts
 	@echo "lint: contracts"
 	@$(BIN)/buf lint
 	@$(BIN)/buf format --diff --exit-code
-	@$(BIN)/python tools/notices.py
+	@$(BIN)/python -m services.cli.conformance.notices
 	@$(BIN)/buf breaking --against $(BASELINE) || { \
 		echo "This breaks the contracts of $(BASELINE). If that is meant and nothing is released, run make proto-baseline." >&2; exit 1; }
 

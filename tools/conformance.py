@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CLAUSES = Path("docs/directive/clauses.toml")
+CLAUSES = Path("services/cli/conformance/clauses.toml")
 REPORT = Path("docs/conformance.md")
 TESTS = Path("tests")
 
 _HEAD = """\
 # Conformance with directive ENF-051
 
-Made by `make conformance` from the tests' `clause` marks and [clauses.toml](directive/clauses.toml); not
+Made by `make conformance` from the tests' `clause` marks and [clauses.toml](../services/cli/conformance/clauses.toml); not
 edited by hand. Kind: T = testable in software, C = configured and enforced, R = record, O = organisational.
 
 """

@@ -6,7 +6,7 @@ from typing import Final
 
 from google.protobuf.descriptor import MethodDescriptor
 
-from tools.notices import NOTICE, has_field, showing
+from services.cli.conformance.notices import NOTICE, has_field, showing
 
 # The one way in which alerts reach somebody without an entry for each: the own live feed, and messages to the
 # own car. That somebody may hear is a lease that is renewed every few seconds, and what was raised or sent is

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from services.audit.department_pages import DEPARTMENT, MOTOR_CARRIER_HOUSE
+from services.cli.conformance.notices import contracts
 from services.cli.export_lists import LISTS
-from tools.notices import contracts
 
 # By what else the export has what such a list shows.
 ELSEWHERE = {

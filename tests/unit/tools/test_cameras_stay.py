@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 
 from services.audit.config import POLICY_FOLDER
-from tools import notices
+from services.cli.conformance import notices
 
 # What the makers of cameras call it: ONVIF PTZ, RTSP SET_PARAMETER, and plain words.
 VERBS = re.compile(

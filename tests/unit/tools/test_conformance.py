@@ -34,7 +34,8 @@ def test_four(): ...
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / "docs/directive").mkdir(parents=True)
+    (tmp_path / conformance.CLAUSES.parent).mkdir(parents=True)
+    (tmp_path / conformance.REPORT.parent).mkdir()
     (tmp_path / conformance.CLAUSES).write_text(CLAUSES)
     (tmp_path / "tests/unit").mkdir(parents=True)
     (tmp_path / "tests/unit/test_it.py").write_text(MARKS)

@@ -10,7 +10,7 @@ from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
 
 from alpr.type.v1 import notice_pb2, read_pb2, receipt_pb2, sensor_pb2
-from tools import notices
+from services.cli.conformance import notices
 
 STRING, BYTES, MESSAGE = Field.TYPE_STRING, Field.TYPE_BYTES, Field.TYPE_MESSAGE
 NOTICE = ("notice", MESSAGE, ".alpr.type.v1.Notice")

@@ -1,6 +1,6 @@
 """Holds the contracts to their notices (ENF-051 III.B.3.r).
 
-    python tools/notices.py
+    python -m services.cli.conformance.notices
 
 Every answer that shows a plate, a place or a picture of a read or hit says, in a field, that it is a lead
 only and how far its verification has come; every answer of search says besides how it is recorded. This
