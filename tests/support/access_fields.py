@@ -10,8 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from alpr.audit.v1 import authorization_service_pb2 as audit_pb
+from services.cli.conformance.requests import JUSTIFICATION
 from services.common.wire import to_timestamp
-from tests.support.access_requests import JUSTIFICATION
 from tests.support.search_every_question import request as question_fields
 
 _QUESTIONS = (

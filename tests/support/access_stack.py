@@ -26,6 +26,7 @@ from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_rpc
 from alpr.type.v1 import read_pb2, sensor_pb2
 from services.cli import account, hotlist, unit
 from services.cli.bootstrap import begin
+from services.cli.conformance.requests import request_for
 from services.cli.demo import cast
 from services.cli.demo.material import leads_file
 from services.cli.locate import locate
@@ -40,7 +41,6 @@ from services.common.issuers import DEVELOPMENT_ISSUER
 from services.dev.pki import DevelopmentAuthority
 from services.dev.supervisor import Options, Supervisor
 from tests.support.access_fields import fields_for
-from tests.support.access_requests import request_for
 from tests.support.access_world import SERVICES, Callers, Principal, machines
 from tests.support.alerts_rig import entry_message, hit_message
 

@@ -11,11 +11,11 @@ import pytest_asyncio
 from google.protobuf.descriptor import MethodDescriptor
 
 from alpr.audit.v1 import log_query_service_pb2 as log_pb
+from services.cli.conformance.requests import request_for
 from services.cli.options import new_request_id
 from services.cli.words import ROLE
 from tests.support.access_entries import ACT_BY_ACT, FEEDS, NOTHING_THERE, is_look
 from tests.support.access_fields import FOLLOWS, fields_for
-from tests.support.access_requests import request_for
 from tests.support.access_stack import World, documented, methods, name_of, running_world, things
 from tests.support.access_world import OPEN, REFUSED, Principal
 from tests.support.ports import free_base_port
