@@ -10,6 +10,7 @@ from services.cli import (
     alert_list,
     audit,
     declaration,
+    deploy,
     dispatch,
     dissemination,
     doctor,
@@ -72,6 +73,7 @@ app = typer.Typer(
 for command in (up, demo, bootstrap, login, logout, token, capture, read, watch, purposes):
     app.command()(command)
 app.add_typer(doctor.app, name="doctor")
+app.add_typer(deploy.app, name="deploy")
 app.add_typer(account.app, name="account")
 app.add_typer(sign_in.app, name="sign-in")
 app.add_typer(unit.app, name="unit")

@@ -1,7 +1,8 @@
 """A certificate authority for one machine: mTLS between services and sensors without anybody's help.
 
-Development only. In production certificates come from the agency's own authority; what they must say is the
-same: the URI names service or sensor (ADR-0007), the DNS names are those that callers connect to.
+Certificates made here are for development. In production they come from cert-manager or the agency's own
+authority; what they must say is the same: the URI names service or sensor (ADR-0007), the DNS names are those
+that callers connect to. The two authorities themselves are also what a deployment may begin with.
 """
 
 import fcntl
@@ -39,13 +40,14 @@ class IssuedCertificate:
 class DevelopmentAuthority:
     """Makes and renews certificates in a folder of mode 0700; what is there and good is used again."""
 
-    def __init__(self, folder: Path) -> None:
-        """Makes the folder and, in a new one, the authority.
+    def __init__(self, folder: Path, *, holder: str = "Platewarden development") -> None:
+        """Makes the folder and, in a new one, the authority, in the name of `holder`.
 
         Raises:
             OSError: The folder cannot be written.
         """
         self._folder = folder
+        self._holder = holder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         with self._alone():
@@ -58,6 +60,11 @@ class DevelopmentAuthority:
     def ca_file(self) -> Path:
         """The authority's own certificate."""
         return self._folder / "ca.pem"
+
+    @property
+    def ca_key_file(self) -> Path:
+        """Its private key."""
+        return self._folder / "ca-key.pem"
 
     @property
     def sensor_ca_file(self) -> Path:
@@ -116,19 +123,19 @@ class DevelopmentAuthority:
 
     def _make_authority(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Platewarden development authority")])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{self._holder} authority")])
         builder = (
             _builder(name, name, key.public_key(), _CA_LIFE)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(authority=True), critical=True)
         )
-        replace_file(self._folder / "ca-key.pem", _pem_key(key), 0o600)
+        replace_file(self.ca_key_file, _pem_key(key), 0o600)
         certificate = builder.sign(key, hashes.SHA256())
         replace_file(self.ca_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
     def _make_sensor_authority(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Platewarden development sensors")])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{self._holder} sensors")])
         bound = x509.NameConstraints([x509.UniformResourceIdentifier(SENSOR_DOMAIN)], None)
         builder = (
             _builder(name, name, key.public_key(), _CA_LIFE)
@@ -141,7 +148,7 @@ class DevelopmentAuthority:
         replace_file(self.sensor_ca_file, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
     def _make_leaf(self, files: IssuedCertificate, uri: str, dns: Sequence[str]) -> None:
-        ca_key = serialization.load_pem_private_key((self._folder / "ca-key.pem").read_bytes(), None)
+        ca_key = serialization.load_pem_private_key(self.ca_key_file.read_bytes(), None)
         if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
             raise TypeError("the authority's key is not of elliptic curves")
         ca, key = _load(self.ca_file), ec.generate_private_key(ec.SECP256R1())

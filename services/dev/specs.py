@@ -199,13 +199,15 @@ def _identity(world: World) -> Mapping[str, str]:
     return {name: os.environ[name] for name in _IDENTITY}
 
 
-def _log_key_file(world: World) -> Path:
-    def make() -> bytes:
-        return Ed25519PrivateKey.generate().private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+def new_signing_key() -> bytes:
+    """A new Ed25519 private key, PEM (PKCS #8): of a log, or of a witness."""
+    return Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
-    return world.secret("log-signing-key.pem", make)
+
+def _log_key_file(world: World) -> Path:
+    return world.secret("log-signing-key.pem", new_signing_key)
 
 
 def _image_store(world: World) -> Mapping[str, str]:
