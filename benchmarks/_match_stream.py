@@ -15,7 +15,7 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -61,10 +61,10 @@ def stream(world: World, entries: int, seconds: float) -> dict[str, Any]:
 
 async def _with_stack(world: World, entries: int, seconds: float, folder: Path) -> dict[str, Any]:
     listed = world.hot_list(entries)
-    captured = await asyncio.to_thread(_captured, world, listed)
+    captured = await asyncio.to_thread(captured_reads, world, listed, _MESSAGES, _LISTED_ONE_IN)
     async with Supervisor(Options(folder / "data", free_ports()), say) as stack:
         issued = stack.sensor_certificate(_SENSOR)
-        await _prepare(folder, listed, issued.cert_file)
+        await prepare(folder / "data", listed, {_SENSOR: issued.cert_file})
         tls = ClientTls(issued.cert_file, issued.key_file, issued.ca_file)
         target = stack.machine_targets["matcher"]
         async with service_channel(target, tls, server_name="matcher") as channel:
@@ -108,10 +108,12 @@ def _stamp(read: read_pb2.Read, captured: datetime, name: str) -> None:
     read.image.day = f"{captured:%Y-%m-%d}"
 
 
-def _captured(world: World, listed: Plates) -> list[read_pb2.CapturedRead]:
-    """Reads as messages, one in _LISTED_ONE_IN of a listed plate."""
-    plates = world.passing_plates(0)[slice(0, _MESSAGES)]
-    rows = np.arange(0, _MESSAGES, _LISTED_ONE_IN)
+def captured_reads(
+    world: World, listed: Plates, count: int, listed_one_in: int
+) -> list[read_pb2.CapturedRead]:
+    """So many reads as messages, the first of every `listed_one_in` of a listed plate."""
+    plates = world.passing_plates(0)[slice(0, count)]
+    rows = np.arange(0, count, listed_one_in)
     plates.classes[rows], plates.states[rows] = listed.classes[: len(rows)], listed.states[: len(rows)]
     characters = world.reads(plates, 0, "stream").characters
     states = world.states_seen(plates, _ACCURACY, 0, "stream")
@@ -150,32 +152,36 @@ def _message(characters: Any, states: Any) -> read_pb2.CapturedRead:
     return read_pb2.CapturedRead(read=read, crop_image=_CROP, overview_image=_OVERVIEW)
 
 
-async def _prepare(folder: Path, listed: Plates, certificate: Path) -> None:
-    """Begins the system, enrols a manager of lists, approves the sensor, uploads and activates the list."""
-    data_dir = folder / "data"
+async def prepare(data_dir: Path, listed: Plates, certificates: Mapping[str, Path]) -> None:
+    """Begins the system, enrols a manager of lists, approves the sensors, uploads and activates the list."""
     with contextlib.redirect_stdout(io.StringIO()):
         if await asyncio.to_thread(begin, data_dir, "", cast.founding()):
             raise SystemExit("the system could not be begun")
     connection = locate(data_dir)
     async with _session(connection, data_dir, cast.COORDINATOR) as coordinator:
         await cast.enrol(coordinator, cast.LIST_MANAGER, DEVELOPMENT_ISSUER)
-        sensor = sensor_pb2.Sensor(
-            sensor_id=_SENSOR,
-            agency_ori=cast.AGENCY_ORI,
-            sensor_group="expressway",
-            deployment_type=sensor_pb2.DEPLOYMENT_TYPE_FIXED,
-            place=read_pb2.Place(latitude=41.98, longitude=-87.87, description="I-90 at mile 79, eastbound"),
-            provenance=sensor_pb2.PROVENANCE_OWN,
-        )
-        await register_sensor(coordinator, sensor)
-        await approve_deployment(coordinator, _SENSOR)
-        await recorded(coordinator, _SENSOR, certificate)
-    file = folder / "list.csv"
+        for sensor_id, certificate in certificates.items():
+            await _approve(coordinator, sensor_id, certificate)
+    file = data_dir / "list.csv"
     file.write_text(_csv(listed), encoding="ascii")
     async with _session(connection, data_dir, cast.LIST_MANAGER.subject) as manager:
         made = await hotlist.create_list(manager, "benchmark", "agency")
         answer = await hotlist.upload_version(manager, made.hot_list_id, file, "csv", _ATTESTATION)
         await hotlist.activate_version(manager, made.hot_list_id, answer.version)
+
+
+async def _approve(coordinator: Session, sensor_id: str, certificate: Path) -> None:
+    sensor = sensor_pb2.Sensor(
+        sensor_id=sensor_id,
+        agency_ori=cast.AGENCY_ORI,
+        sensor_group="expressway",
+        deployment_type=sensor_pb2.DEPLOYMENT_TYPE_FIXED,
+        place=read_pb2.Place(latitude=41.98, longitude=-87.87, description="I-90 at mile 79, eastbound"),
+        provenance=sensor_pb2.PROVENANCE_OWN,
+    )
+    await register_sensor(coordinator, sensor)
+    await approve_deployment(coordinator, sensor_id)
+    await recorded(coordinator, sensor_id, certificate)
 
 
 def _session(connection: Connection, data_dir: Path, subject: str) -> Session:
