@@ -19,6 +19,8 @@ from typing import Final
 import grpc
 
 from services.common.identity import AccessToken
+from services.common.renewing import RenewingChannel
+from services.common.tls_files import TlsFiles, TlsPair
 
 _MOST_MESSAGE_BYTES: Final = 20 << 20
 # Retries are safe for all our RPCs: whatever changes something carries a request id. UNAVAILABLE alone says
@@ -76,15 +78,16 @@ def service_channel(target: str, tls: ClientTls, *, server_name: str) -> grpc.ai
     addresses themselves, IPv4 with commas between, where no name has them.
 
     The server must prove the name `server_name`, not that of the host: every service may answer at 127.0.0.1,
-    but only one has audit's certificate.
+    but only one has audit's certificate. Files that are renewed count for the calls that begin afterwards.
     """
-    credentials = grpc.ssl_channel_credentials(
-        tls.ca.read_bytes(), tls.key.read_bytes(), tls.certificate.read_bytes()
-    )
     options = (*_OPTIONS, ("grpc.ssl_target_name_override", server_name))
-    return grpc.aio.secure_channel(
-        f"ipv4:{target}" if "," in target else target, credentials, options=options
-    )
+    address = f"ipv4:{target}" if "," in target else target
+
+    def make(pair: TlsPair) -> grpc.aio.Channel:
+        credentials = grpc.ssl_channel_credentials(pair.roots, pair.key, pair.chain)
+        return grpc.aio.secure_channel(address, credentials, options=options)
+
+    return RenewingChannel(TlsFiles(tls.certificate, tls.key, [tls.ca]), make)
 
 
 def user_channel(target: str, ca_file: Path, *, alone: bool = False) -> grpc.aio.Channel:

@@ -17,6 +17,7 @@ from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
 from services.common.metrics import serve_metrics
 from services.common.server import PortInUseError, run
+from services.common.tls_files import keep_renewed
 from services.witness.app import Witness
 from services.witness.config import WitnessSettings
 from services.witness.follow import Follower
@@ -46,7 +47,10 @@ async def running(settings: WitnessSettings, clock: Clock) -> AsyncIterator[tupl
         runner = web.AppRunner(Pages(witness, known).application(), access_log=None, handle_signals=False)
         await runner.setup()
         ending.push_async_callback(runner.cleanup)
-        port = await _listen(runner, settings)
+        context = _context(settings)
+        port = await _listen(runner, settings, context)
+        renewing = asyncio.create_task(keep_renewed(context, settings.tls_cert, settings.tls_key))
+        ending.push_async_callback(_ended, renewing)
         if settings.metrics_listen:
             host, _, number = settings.metrics_listen.rpartition(":")
             ending.callback(serve_metrics(host.strip("[]"), int(number)))
@@ -65,10 +69,14 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _listen(runner: web.AppRunner, settings: WitnessSettings) -> int:
+def _context(settings: WitnessSettings) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    return context
+
+
+async def _listen(runner: web.AppRunner, settings: WitnessSettings, context: ssl.SSLContext) -> int:
     host, _, port = settings.listen.rpartition(":")
     site = web.TCPSite(runner, host.strip("[]"), int(port), ssl_context=context)
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -14,6 +16,7 @@ from services.common.clock import Clock
 from services.common.config import ConfigError
 from services.common.sensors import SensorRegistry
 from services.common.server import PortInUseError
+from services.common.tls_files import keep_renewed
 from services.ocr.config import OcrSettings
 from services.ocr.matcher_link import MatcherLink
 from services.ocr.receiver.fetch import PictureFetcher
@@ -58,18 +61,22 @@ async def listen(
         receiver.application(), access_log=None, handle_signals=False, shutdown_timeout=grace
     )
     await runner.setup()
-    await _bind(runner, settings)
+    context = _tls(settings)
+    await _bind(runner, settings, context)
+    renewing = asyncio.create_task(keep_renewed(context, *_pair(settings)))
 
     async def end() -> None:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
         await runner.cleanup()
         await fetcher.close()
 
     return end
 
 
-async def _bind(runner: web.AppRunner, settings: OcrSettings) -> None:
+async def _bind(runner: web.AppRunner, settings: OcrSettings, context: ssl.SSLContext) -> None:
     host, _, port = settings.receiver_listen.rpartition(":")
-    site = web.TCPSite(runner, host.strip("[]"), int(port), ssl_context=_tls(settings))
+    site = web.TCPSite(runner, host.strip("[]"), int(port), ssl_context=context)
     try:
         await site.start()
     except OSError as error:
@@ -83,7 +90,10 @@ async def _bind(runner: web.AppRunner, settings: OcrSettings) -> None:
 def _tls(settings: OcrSettings) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(
-        settings.receiver_tls_cert or settings.tls_cert, settings.receiver_tls_key or settings.tls_key
-    )
+    context.load_cert_chain(*_pair(settings))
     return context
+
+
+def _pair(settings: OcrSettings) -> tuple[Path, Path]:
+    """Certificate and key; settings give both or neither."""
+    return settings.receiver_tls_cert or settings.tls_cert, settings.receiver_tls_key or settings.tls_key
