@@ -18,6 +18,7 @@ from services.alerts.dispatch_parts import Ground, dispatch_parts
 from services.alerts.entitlement import EntitlementTerms
 from services.alerts.feed import Feed
 from services.alerts.live_settings import LiveSettings
+from services.alerts.measures import AlertMeasures
 from services.alerts.outbox import OutboxDrainer
 from services.alerts.people_parts import people_parts
 from services.alerts.pictures import Pictures
@@ -67,7 +68,7 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     live, store = LiveSettings(settings, channel), AlertStore(pool)
     window = timedelta(seconds=settings.passage_window_seconds)
     writer = AlertWriter(pool, clock, passage_window=window, new_id=uuid4, periods=live.periods)
-    writes = GroupCommit[Change, Done](writer.flush)
+    writes = GroupCommit[Change, Done](writer.flush, name="alerts")
     alerts = Alerts(store, writes, audit, pictures, clock)
     book = SubscriptionBook(SubscriptionStore(pool))
     feed = Feed(store, book, ring_size=settings.feed_ring_size)
@@ -83,7 +84,7 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     live.start()
     await background.start()
     await webhooks.start()
-    builder = ServerBuilder(settings, name="alerts")
+    builder = ServerBuilder(settings, name="alerts").measure("alerts", AlertMeasures(pool).take)
     builder.add(SERVICE, rpc.add_AlertServiceServicer_to_server, servicer).health_check(store.check)
     people_parts(pool, writes, audit, token_key, clock).add_to(builder)
     builder.add(EXPORT_SERVICE, export_rpc.add_AlertExportServiceServicer_to_server, exports)

@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.alerts.core.model import EscalationKind, FeedKind
+
 FEED_ITEMS = Counter(
     "platewarden_alerts_feed_items", "Alerts raised and updated: positions of the feed.", ["kind"]
 )
@@ -13,7 +15,23 @@ DELIVERY_LAG = Histogram(
 )
 SUBSCRIBERS = Gauge("platewarden_alerts_subscribers", "Open subscriber streams.")
 OUTBOX_DEPTH = Gauge("platewarden_alerts_outbox_depth", "Items that the audit log has not heard yet.")
+OUTBOX_AGE = Gauge(
+    "platewarden_alerts_outbox_age_seconds",
+    "Age of the oldest item that the audit log has not heard; 0: none.",
+)
+WAITING = Gauge("platewarden_alerts_waiting", "Alerts with something still to be done in time.", ["kind"])
+WAITING_AGE = Gauge(
+    "platewarden_alerts_waiting_age_seconds", "Age of the oldest of them; 0 for none.", ["kind"]
+)
+ESCALATED_OPEN = Gauge(
+    "platewarden_alerts_escalated_open", "Alerts escalated within a day that still wait.", ["kind"]
+)
 WEBHOOK_POSTS = Counter(
     "platewarden_alerts_webhook_posts", "Tries to post to webhooks, by what came of them.", ["result"]
 )
 WEBHOOKS_HELD = Gauge("platewarden_alerts_webhooks_held", "Webhooks that this process posts for.")
+
+for _kind in EscalationKind:
+    ESCALATIONS.labels(_kind.name.lower())
+for _feed_kind in FeedKind:
+    FEED_ITEMS.labels(_feed_kind.name.lower())

@@ -78,6 +78,7 @@ from services.audit.core.policy import Policies
 from services.audit.core.records import Contacts
 from services.audit.deadlines import Deadlines
 from services.audit.live_settings import LiveSettings
+from services.audit.measures import AuditMeasures
 from services.audit.policies import PolicyFolder
 from services.audit.policies import load as load_policies
 from services.audit.remembered import Remembered
@@ -173,8 +174,10 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     authorizer = Authorizer(journal, gate, terms, clock)
     look_backs = LookBacks(journal, gate, terms, agreements, clock)
 
-    builder = ServerBuilder(settings, name="audit").health_check(lambda: _check(pool))
-    builder.on_stop(pool.close).on_stop(journal.close).on_stop(registry.close).on_stop(live.close)
+    builder = ServerBuilder(settings, name="audit").measure("audit", AuditMeasures(pool).take)
+    builder.health_check(lambda: _check(pool)).on_stop(pool.close).on_stop(journal.close).on_stop(
+        registry.close
+    ).on_stop(live.close)
     recorder = Recorder(journal, gate, folder.rules, GovernmentStore(pool))
     authorization = AuthorizationServicer(gate, authorizer, look_backs, recorder, Statements(terms, clock))
     agreement_watch = Watch(registry, sensors.revisions, lambda now: now.agreements, agreements.since)

@@ -16,6 +16,7 @@ from services.audit.core.entry import EntryKind, make_entry, rfc3339
 from services.audit.core.merkle import Tree
 from services.audit.core.numbering import Position
 from services.audit.errors import EntryNotFoundError, RegistryMovedError
+from services.audit.metrics import ENTRIES, LOG_SIZE
 from services.audit.store_log import Appended, LogHead, LogStore, NewEntry, StoredEntry
 from services.common.clock import Clock
 from services.common.config import ConfigError
@@ -86,7 +87,7 @@ class Log:
         self._alone = 0  # batches in a row between which no other replica has appended
         self._following = asyncio.Lock()
         self._commits: GroupCommit[NewEntry, tuple[Position, NewEntry]] = GroupCommit(
-            self._flush, pace_seconds=_PACE_SECONDS
+            self._flush, name="log", pace_seconds=_PACE_SECONDS
         )
 
     async def open(self) -> None:
@@ -158,6 +159,7 @@ class Log:
         if not position.same:
             raise RequestIdReusedError("this request id came before with other content; use a new one")
         if position.fresh:
+            ENTRIES.labels(draft.kind.value).inc()
             return StoredEntry(position.log_index, new.entry, new.record_time)
         return await self.entry(position.log_index)
 
@@ -200,6 +202,7 @@ class Log:
     def _take_head(self, head: LogHead) -> None:
         if head.size > self._head.size:
             self._head = head
+            LOG_SIZE.set(head.size)
             if self._copier is not None:
                 self._copier.offer(head.checkpoint)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
-from prometheus_client import Counter
 
 from services.audit.app_act import Act, Actor, Call
 from services.audit.app_gate import Attempt, Gate, Person
@@ -27,6 +26,7 @@ from services.audit.core.log_question import (
 )
 from services.audit.core.policy import Decision, Thing
 from services.audit.errors import EntryNotFoundError
+from services.audit.metrics import UNFINISHED
 from services.audit.store_log import StoredEntry
 from services.audit.store_log_query import LogQueryStore, Unfinished
 from services.audit.store_witness import WitnessStore
@@ -35,7 +35,6 @@ from services.common.errors import AlprError, FieldViolation, InvalidFieldError
 
 log = structlog.get_logger()
 
-UNFINISHED = Counter("audit_unfinished_acts", "Questions and acts found without outcome after five minutes.")
 OWN = "log.own"
 # How long a question or act may take before it counts as one without outcome.
 GRACE = timedelta(minutes=5)

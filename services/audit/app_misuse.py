@@ -11,7 +11,6 @@ from datetime import date
 from typing import Final, TypeVar
 
 import structlog
-from prometheus_client import Counter
 
 from services.audit.app_log import Draft, Log
 from services.audit.core.conduct import Asked, asked_in
@@ -21,12 +20,12 @@ from services.audit.core.log_question import REDACTION
 from services.audit.core.misuse import QUIET, REMEMBERED, Conduct, Finding, Limits, Standing
 from services.audit.core.misuse_rules import MOST_A_DAY
 from services.audit.live_settings import LiveSettings
+from services.audit.metrics import FLAGS
 from services.audit.store_conduct import ConductStore, Entry, Flag, Somebody, Turn
 from services.common.errors import AlprError
 
 log = structlog.get_logger()
 
-FLAGS = Counter("audit_misuse_flags", "Flags raised by the rules about misuse.", ["rule"])
 _Item = TypeVar("_Item")
 _NAMESPACE: Final = uuid.UUID("0b5f4f43-6a43-5be5-9a0c-6f6e1f0d2d87")
 _LOOK_SECONDS: Final = 1.0

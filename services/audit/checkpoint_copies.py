@@ -14,16 +14,13 @@ from hashlib import sha256
 from pathlib import Path
 
 import structlog
-from prometheus_client import Counter
 
+from services.audit.metrics import CHECKPOINT_COPIED, COPIES_FAILED
 from services.common.durable import replace_file
 from services.common.tlog import Note, NoteError
 
 log = structlog.get_logger()
 
-FAILED = Counter(
-    "audit_checkpoint_copies_failed", "Checkpoints that could not be copied to the second place."
-)
 # Each copy waits for the disk twice, and what happens within a second is in the next one.
 _PAUSE_SECONDS = 1.0
 
@@ -101,7 +98,8 @@ class Copier:
         try:
             await asyncio.shield(asyncio.to_thread(self._folder.keep, text))
         except (OSError, NoteError) as error:
-            FAILED.inc()
+            COPIES_FAILED.inc()
             log.warning("checkpoint_not_copied", error=type(error).__name__)
         else:
             self._copied = text
+            CHECKPOINT_COPIED.set_to_current_time()

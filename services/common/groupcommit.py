@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
+from services.common import metrics
 from services.common.errors import StoppingError, StorageUnavailableError
 
 _Item = TypeVar("_Item")
@@ -29,6 +30,7 @@ class GroupCommit(Generic[_Item, _Result]):
             goes to that item's submitter alone. When it raises, every submitter of the batch gets that error.
         most_in_batch: Items of one flush.
         most_waiting: Items not yet in a flush; one more is refused.
+        name: What metrics call it.
         pace_seconds: After a flush of several items the next begins no sooner than this after it began. For
             flushes that cost the processor more than the disk: there would be many small ones.
     """
@@ -39,12 +41,16 @@ class GroupCommit(Generic[_Item, _Result]):
         *,
         most_in_batch: int = _MOST_IN_BATCH,
         most_waiting: int = _MOST_WAITING,
+        name: str = "writes",
         pace_seconds: float = 0.0,
     ) -> None:
         self._flush = flush
         self._most_in_batch = most_in_batch
         self._most_waiting = most_waiting
         self._pace_seconds = pace_seconds
+        self._items = metrics.COMMIT_ITEMS.labels(name)
+        self._seconds = metrics.COMMIT_SECONDS.labels(name)
+        self._queued = metrics.COMMIT_WAITING.labels(name)
         self._waiting: deque[tuple[_Item, asyncio.Future[_Result]]] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
@@ -81,7 +87,10 @@ class GroupCommit(Generic[_Item, _Result]):
     async def _work(self) -> None:
         while batch := self._next_batch():
             began = time.monotonic()
+            self._queued.set(len(self._waiting))
             await self._flush_batch(batch)
+            self._items.inc(len(batch))
+            self._seconds.observe(time.monotonic() - began)
             left = began + self._pace_seconds - time.monotonic()
             if len(batch) > 1 and left > 0 and not self._closed:
                 await asyncio.sleep(left)

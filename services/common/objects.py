@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from services.common.errors import AlreadyExistsError, NotFoundError, StorageUnavailableError
+from services.common.metrics import timed_object
 
 # No segment begins with a dot, so neither `..` nor an unfinished file is ever a key.
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
@@ -110,12 +111,14 @@ class FileObjectStore:
         if await self.put_new(key, data) != data:
             raise AlreadyExistsError("an object with another content has that key")
 
+    @timed_object("put")
     async def put_new(self, key: str, data: bytes) -> bytes:
         """See ObjectStore."""
         path = self._path(key)
         with _storage_errors():
             return await asyncio.to_thread(_put_new, self._root, path, data)
 
+    @timed_object("get")
     async def get(self, key: str) -> bytes:
         """See ObjectStore."""
         path = self._path(key)
@@ -143,6 +146,7 @@ class FileObjectStore:
         with _storage_errors():
             return await asyncio.to_thread(_usage, path)
 
+    @timed_object("delete")
     async def delete_prefix(self, prefix: str) -> int:
         """See ObjectStore."""
         path = self._path(prefix)

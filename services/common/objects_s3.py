@@ -20,6 +20,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from services.common.errors import AlreadyExistsError, NotFoundError, StorageUnavailableError
+from services.common.metrics import timed_object
 from services.common.objects import KeepsVersionsError, Usage, check_key
 
 log = structlog.get_logger()
@@ -69,6 +70,7 @@ class S3ObjectStore:
         if await self.put_new(key, data) != data:
             raise AlreadyExistsError("an object with another content has that key")
 
+    @timed_object("put")
     async def put_new(self, key: str, data: bytes) -> bytes:
         """See ObjectStore."""
         check_key(key)
@@ -79,6 +81,7 @@ class S3ObjectStore:
                 return await self._content(key)
         return data
 
+    @timed_object("get")
     async def get(self, key: str) -> bytes:
         """See ObjectStore."""
         check_key(key)
@@ -116,6 +119,7 @@ class S3ObjectStore:
                 size += sum(one["size"] for one in some)
         return Usage(objects, size)
 
+    @timed_object("delete")
     async def delete_prefix(self, prefix: str) -> int:
         """See ObjectStore."""
         check_key(prefix)

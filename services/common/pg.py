@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from services.common import metrics
 from services.common.errors import StorageUnavailableError
 
 if TYPE_CHECKING:  # generic to the type checker alone
@@ -83,7 +85,7 @@ async def open_pool(  # noqa: PLR0913 - each is a knob of its own
         **(settings or {}),
     }
     with storage_errors():
-        return await asyncpg.create_pool(
+        pool = await asyncpg.create_pool(
             dsn,
             min_size=min_size,
             max_size=max_size,
@@ -93,6 +95,8 @@ async def open_pool(  # noqa: PLR0913 - each is a knob of its own
             reset=_as_it_is,
             server_settings=server_settings,
         )
+    metrics.count_pool(application_name, pool)
+    return pool
 
 
 async def _as_it_is(_: _Bare) -> None:
@@ -117,6 +121,7 @@ def storage_errors() -> Iterator[None]:
     try:
         yield
     except _PASSING as error:
+        metrics.DATABASE_ERRORS.labels(type(error).__name__).inc()
         raise StorageUnavailableError(_SENTENCE) from error
 
 
@@ -128,7 +133,9 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
         StorageUnavailableError: None became free within five seconds, or as for `storage_errors`.
     """
     with storage_errors():
+        began = time.perf_counter()
         async with pool.acquire(timeout=_ACQUIRE_SECONDS) as held:
+            metrics.ACQUIRE_SECONDS.observe(time.perf_counter() - began)
             yield held
 
 
@@ -151,6 +158,28 @@ async def is_healthy(pool: Pool) -> bool:
     except StorageUnavailableError:
         return False
     return True
+
+
+_CLUSTER = """
+SELECT pg_database_size(current_database()) AS size,
+    CASE WHEN current_setting('archive_mode') <> 'off' THEN last_archived_time END AS archived
+FROM pg_stat_archiver
+"""
+
+
+async def measure_cluster(pool: Pool, cluster: str) -> None:
+    """Takes gauges of the database and its server: its size, and the age of its archive where it has one.
+
+    Raises:
+        StorageUnavailableError: As for `connection`.
+    """
+    async with connection(pool) as held:
+        row = await held.fetchrow(_CLUSTER)
+    if row is None:
+        return
+    metrics.DATABASE_BYTES.labels(cluster).set(row["size"])
+    if row["archived"] is not None:
+        metrics.ARCHIVED.labels(cluster).set(row["archived"].timestamp())
 
 
 class Listener:

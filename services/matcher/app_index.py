@@ -13,7 +13,7 @@ from services.common.clock import Clock
 from services.matcher.core.index import ActiveList, Index
 from services.matcher.core.scope import Scope
 from services.matcher.errors import IndexBehindError
-from services.matcher.metrics import INDEX_ENTRIES, INDEX_REVISION
+from services.matcher.metrics import INDEX_CONFIRMED, INDEX_ENTRIES, INDEX_REVISION, STORED_REVISION
 
 if TYPE_CHECKING:
     import uuid
@@ -102,12 +102,14 @@ class IndexFollower:
         self._woken.clear()
         asked_at = _monotonic()
         revision = await self._lists.revision()
+        STORED_REVISION.set(revision)
         if self._index is None or self._index.revision < revision:
             await self._load()
             # What was loaded is as old as its load was long: ask at once whether it is still the newest.
             self._woken.set()
         else:
             self._newest_at = asked_at
+            INDEX_CONFIRMED.set_to_current_time()
 
     async def _load(self) -> None:
         """Builds the next index aside and swaps it in; the lists that did not change are shared."""
@@ -119,6 +121,7 @@ class IndexFollower:
         index = await asyncio.to_thread(Index, revision, now, lists, scope, self._index, self._home_state)
         async with self._changed:
             self._index, self._newest_at = index, asked_at
+            INDEX_CONFIRMED.set_to_current_time()
             self._changed.notify_all()
         INDEX_REVISION.set(revision)
         INDEX_ENTRIES.set(index.entry_count)

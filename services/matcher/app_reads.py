@@ -10,7 +10,7 @@ from typing import Final, Protocol, cast
 
 from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
 from alpr.search.v1 import archive_service_pb2 as archive_pb
-from alpr.type.v1 import read_pb2, sensor_pb2
+from alpr.type.v1 import hit_pb2, read_pb2, sensor_pb2
 from services.common.clock import Clock
 from services.matcher import wire_hits
 from services.matcher.app_index import IndexFollower
@@ -277,4 +277,7 @@ def _count(answers: Iterable[ReadAnswer], hits: Sequence[alerts_pb.Hit]) -> None
         READS.labels(read_pb2.ReadStatus.Name(answer.status).removeprefix("READ_STATUS_")).inc()
     BATCH_READS.observe(total)
     HITS.inc(len(hits))
-    MATCHES.inc(sum(len(hit.matches) for hit in hits))
+    for match in (match for hit in hits for match in hit.matches):
+        source = hit_pb2.HotListSource.Name(match.entry.source).removeprefix("HOT_LIST_SOURCE_")
+        category = hit_pb2.HotListCategory.Name(match.entry.category).removeprefix("HOT_LIST_CATEGORY_")
+        MATCHES.labels(source.lower(), category.lower()).inc()

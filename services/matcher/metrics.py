@@ -8,11 +8,22 @@ from prometheus_client import Counter, Gauge, Histogram
 
 READS: Final = Counter("platewarden_matcher_reads", "Reads answered, by what became of them.", ["status"])
 HITS: Final = Counter("platewarden_matcher_hits", "Reads that matched at least one entry.")
-MATCHES: Final = Counter("platewarden_matcher_matches", "Entries matched, over all reads.")
+MATCHES: Final = Counter(
+    "platewarden_matcher_matches",
+    "Entries matched, over all reads, by where the list comes from and what it is for.",
+    ["source", "category"],
+)
 BATCH_READS: Final = Histogram(
     "platewarden_matcher_batch_reads", "Reads in a batch.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
 )
 INDEX_REVISION: Final = Gauge("platewarden_matcher_index_revision", "Revision of the hot lists in memory.")
+STORED_REVISION: Final = Gauge(
+    "platewarden_matcher_stored_revision", "Revision of the hot lists in the database."
+)
+INDEX_CONFIRMED: Final = Gauge(
+    "platewarden_matcher_index_confirmed_timestamp_seconds",
+    "When the hot lists in memory were last known to be the newest; after 30 seconds no read is compared.",
+)
 INDEX_ENTRIES: Final = Gauge("platewarden_matcher_index_entries", "Entries of the hot lists in memory.")
 LOCAL_SUSPENDED: Final = Counter(
     "platewarden_matcher_local_suspended", "Entries of local lists suspended for matching too much."

@@ -62,7 +62,7 @@ class MatcherLink:
         self._numbers = count(1)
         self._stream: Any = None
         self._commit: GroupCommit[read_pb2.CapturedRead, Outcome] = GroupCommit(
-            self._flush, most_in_batch=_MOST_READS
+            self._flush, most_in_batch=_MOST_READS, name="matcher"
         )
 
     async def submit(self, reads: Sequence[NewRead]) -> tuple[Outcome, ...]:

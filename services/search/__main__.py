@@ -29,6 +29,7 @@ from services.search.images import ReadImages
 from services.search.leaving import Neighbours, open_leaving
 from services.search.look_back import LookBack
 from services.search.look_back_pictures import LookBackPictures, PictureSources
+from services.search.measures import SearchMeasures
 from services.search.motor_carrier import Asking, open_motor_carrier
 from services.search.retention import House, Houses, RetentionPools, add_retention
 from services.search.road import QuestionRoad
@@ -40,6 +41,7 @@ from services.search.store_append import AppendStore
 from services.search.store_image import ImageKeyStore
 from services.search.store_look_back import LookBackStore
 from services.search.store_look_back_pictures import LookBackKeyStore
+from services.search.store_purge import PurgeStore
 from services.search.store_question import QuestionStore
 from services.search.store_reads import ReadsStore
 from services.search.store_upkeep import UpkeepStore
@@ -130,7 +132,8 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
         House(ARCHIVE, pools, road, leaving.archive.departures, settings.hold_kek_file),
         motor_carrier.house(settings, apart_road, leaving.apart.departures),
     )
-    return add_retention(built, settings, channel, houses)
+    measures = SearchMeasures(PurgeStore(purge_pool, motor_carrier.purge), sensors.store, question_pool)
+    return add_retention(built.measure("search", measures.take), settings, channel, houses)
 
 
 async def main() -> None:

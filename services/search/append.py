@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final, Protocol, TypeAlias
@@ -11,6 +12,7 @@ from services.common.clock import Clock
 from services.common.errors import StorageUnavailableError
 from services.common.groupcommit import GroupCommit
 from services.search.core.reads import AppendResult, JudgedRead, NewRead, shortcoming
+from services.search.metrics import READS
 
 # Of at most 500 reads each: some 100 ms a commit, so that a call that just missed one does not wait long.
 _MOST_CALLS: Final = 8
@@ -29,10 +31,10 @@ class Reads(Protocol):
 class Archive:
     """Stores batches of reads; OK means on disk."""
 
-    def __init__(self, reads: Reads, clock: Clock) -> None:
+    def __init__(self, reads: Reads, clock: Clock, name: str = "archive") -> None:
         self._reads = reads
         self._clock = clock
-        self._commits = GroupCommit(self._flush, most_in_batch=_MOST_CALLS)
+        self._commits = GroupCommit(self._flush, most_in_batch=_MOST_CALLS, name=name)
 
     async def append(self, reads: tuple[NewRead, ...]) -> list[AppendResult]:
         """What became of each read, in order, after COMMIT.
@@ -94,6 +96,8 @@ class DataSets:
         by_part = [iter(next(answers)) if part else iter(()) for part in parts]  # type: ignore[arg-type]
         results = [next(by_part[read.motor_carrier]) for read in reads]
         self._note(reads, results)
+        for status, count in Counter(one.status for one in results).items():
+            READS.labels(status.lower()).inc(count)
         return results
 
     async def close(self) -> None:

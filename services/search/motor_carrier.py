@@ -110,5 +110,5 @@ async def open_motor_carrier(settings: SearchSettings, clock: Clock) -> MotorCar
     )
     upkeep = SteadyUpkeep(UpkeepStore(purge, _SCHEMA))
     await upkeep.start()
-    archive = Archive(AppendStore(append, _SCHEMA), clock)
+    archive = Archive(AppendStore(append, _SCHEMA), clock, name="motor_carrier")
     return MotorCarrier(archive, questions, _SCHEMA, purge, upkeep, (append, questions, purge))

@@ -23,6 +23,7 @@ from services.search.core.case_check import CaseCheck
 from services.search.core.houses import ARCHIVE, HouseNames
 from services.search.errors import BadPageTokenError, PermitRefusedError
 from services.search.failure_reports import FailureReports
+from services.search.metrics import counted
 
 log = structlog.get_logger()
 
@@ -145,8 +146,12 @@ class QuestionRoad:
                 database refuses. Nothing was shown.
             StorageUnavailableError: The archive did not answer. Nothing was shown.
         """
-        checked = await self._cases.check(request.justification)
         request = self._named(request)
+        with counted(request.kind):
+            return await self._ask(request)
+
+    async def _ask(self, request: RoadRequest) -> Answered:
+        checked = await self._cases.check(request.justification)
         authorization = await self._audit.authorize(replace(request, case_check=checked))
         try:
             summary = await self._put(authorization, request)

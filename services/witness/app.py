@@ -17,9 +17,22 @@ from services.witness.store import CopiedEntry, CopyState, Refused, WitnessStore
 
 log = structlog.get_logger()
 
-ANSWERS = Counter("witness_answers", "Checkpoints by what became of them.", ["verdict"])
+ANSWERS = Counter("platewarden_witness_answers", "Checkpoints by what became of them.", ["verdict"])
 ALARM = Gauge(
-    "witness_alarm", "1 once a log has presented what does not belong to what it signed.", ["origin"]
+    "platewarden_witness_alarm",
+    "1 once a log has presented what does not belong to what it signed.",
+    ["origin"],
+)
+SIGNED_SIZE = Gauge(
+    "platewarden_witness_signed_size", "Entries under the last checkpoint signed.", ["origin"]
+)
+SIGNED = Gauge(
+    "platewarden_witness_signed_timestamp_seconds",
+    "When a checkpoint of that log was last signed.",
+    ["origin"],
+)
+FOLLOWED = Gauge(
+    "platewarden_witness_followed_timestamp_seconds", "When a log was last looked at to the end of a turn."
 )
 
 _Result = TypeVar("_Result")
@@ -74,6 +87,9 @@ class Witness:
         )
         if added.fork:
             self._alarm(request.note, added.size)
+        if added.signature:
+            SIGNED_SIZE.labels(head.origin).set(head.size)
+            SIGNED.labels(head.origin).set_to_current_time()
         return Answer(added.verdict, head.size if added.signature else added.size, added.signature)
 
     async def begin(self) -> list[str]:

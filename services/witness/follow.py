@@ -15,7 +15,7 @@ from alpr.audit.v1 import log_witness_service_pb2 as pb
 from alpr.audit.v1.log_service_pb2_grpc import LogServiceStub
 from alpr.audit.v1.log_witness_service_pb2_grpc import LogWitnessServiceStub
 from services.common.tlog import Note, NoteError, VerifierKey
-from services.witness.app import Witness
+from services.witness.app import FOLLOWED, Witness
 from services.witness.core.add_checkpoint import Request, Verdict
 from services.witness.store import CopiedEntry, CopyError
 
@@ -58,6 +58,7 @@ class Follower:
     async def _one_turn(self) -> str:
         try:
             await self.turn()
+            FOLLOWED.set_to_current_time()
         except LogRefusedError as error:
             return f"ALARM: {error}"
         except grpc.aio.AioRpcError as error:

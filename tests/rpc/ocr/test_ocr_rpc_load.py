@@ -42,7 +42,7 @@ async def test_call_whose_time_is_too_short_for_the_queue_is_refused_at_once_wit
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert error.retry_after_ms >= 100
     assert len(answers) == 60
-    assert 'ocr_frames_refused_total{why="late"}' in generate_latest().decode()
+    assert 'platewarden_ocr_frames_refused_total{why="late"}' in generate_latest().decode()
 
 
 async def test_images_under_way_are_bounded_and_frames_beyond_are_told_to_come_again(

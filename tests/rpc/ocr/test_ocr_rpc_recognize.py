@@ -242,7 +242,7 @@ async def test_logs_and_metrics_hold_nothing_of_what_was_read(
 
     logged = "".join(capfd.readouterr())
     said = logged + generate_latest().decode()
-    assert "ocr_plates_total" in said
+    assert "platewarden_ocr_plates_total" in said
     assert "/alpr.ocr.v1.OcrService/Recognize" in logged
     for secret in (plate, "7K-secret", "41.88", "State and Lake"):
         assert secret not in said
