@@ -29,7 +29,14 @@ from services.common.errors import AlprError
 from services.common.health import Health, HealthCheck, check_once
 from services.common.interceptors import CallInterceptor
 from services.common.logs import configure, loop_exception_handler
-from services.common.metrics import serve_metrics
+from services.common.metrics import (
+    SERVING,
+    keep_measuring,
+    name_process,
+    note_certificates,
+    serve_metrics,
+    watch_loop,
+)
 from services.common.stopping import Stopping, stopping_of
 
 __all__ = ["PortInUseError", "Server", "ServerBuilder", "Stopping", "run", "serve", "stopping_of"]
@@ -60,6 +67,7 @@ class ServerBuilder:
         self.checks: list[HealthCheck] = []
 
     def add(self, service_name: str, add_fn: Callable[[_Servicer, Any], None], servicer: _Servicer) -> Self:
+        self.measures: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         """Adds a servicer: full name of its service, the stubs' `add_XServicer_to_server`, the object.
 
         Raises:
@@ -82,6 +90,11 @@ class ServerBuilder:
 
     def build(self) -> Server:
         """The server, not started. Call it on the loop that will serve."""
+    def measure(self, part: str, take: Callable[[], Awaitable[None]]) -> Self:
+        """Adds a measurement of what is no call's, taken every 15 seconds while the server runs."""
+        self.measures.append((part, take))
+        return self
+
         return Server(self)
 
 
@@ -98,7 +111,8 @@ class Server:
         self.user_port = 0
         self.health_port = 0
         self._health = Health(builder.servicers, self.stopping)
-        self._polling: asyncio.Task[None] | None = None
+        self._measures = builder.measures
+        self._beside: list[asyncio.Task[None]] = []
         self._stop_metrics: Callable[[], None] | None = None
         self._grpc = grpc.aio.server(
             interceptors=[CallInterceptor(self.stopping, self._settings.max_call_seconds)],
@@ -134,7 +148,9 @@ class Server:
             await self._probes.start()
         await self._grpc.start()
         await self._check()
-        self._polling = asyncio.create_task(self._poll())
+        name_process(self._name)
+        beside = (self._poll(), watch_loop(), *(keep_measuring(*one) for one in self._measures))
+        self._beside = [asyncio.create_task(one) for one in beside]
         log.info("server_started", port=self.port, user_port=self.user_port, serving=self._health.serving)
 
     async def stop(self) -> None:
@@ -143,11 +159,12 @@ class Server:
         Health goes down before anything else, so that clients look elsewhere, and streams are told; a moment
         later no new call is taken, and calls under way get the grace to end.
         """
-        if self._polling is not None:
-            self._polling.cancel()
+        for one in self._beside:
+            one.cancel()
         self._health.set_serving(False)
         self.stopping.set()
         if self.port:
+        SERVING.set(0)
             # gRPC drops a call that arrives while it shuts down (the client sees CANCELLED), so first let
             # clients that watch our health turn to another replica.
             await asyncio.sleep(_LAME_DUCK_SECONDS)
@@ -184,6 +201,7 @@ class Server:
             self._health.set_serving(all(answers))
 
 
+            SERVING.set(self._health.serving)
 class _Unregistered:
     """A server that takes the handlers of a service all together, and of no method by itself.
 
