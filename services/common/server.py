@@ -9,6 +9,7 @@ No call is served without TLS; `PW_HEALTH_LISTEN` tells probes whether the proce
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -38,6 +39,7 @@ from services.common.metrics import (
     watch_loop,
 )
 from services.common.stopping import Stopping, stopping_of
+from services.common.tls_files import TlsFiles, TlsPair
 
 __all__ = ["PortInUseError", "Server", "ServerBuilder", "Stopping", "run", "serve", "stopping_of"]
 
@@ -65,9 +67,9 @@ class ServerBuilder:
         self.servicers: dict[str, Callable[[grpc.aio.Server], None]] = {}
         self.callbacks: list[Callable[[], Awaitable[None]]] = []
         self.checks: list[HealthCheck] = []
+        self.measures: list[tuple[str, Callable[[], Awaitable[None]]]] = []
 
     def add(self, service_name: str, add_fn: Callable[[_Servicer, Any], None], servicer: _Servicer) -> Self:
-        self.measures: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         """Adds a servicer: full name of its service, the stubs' `add_XServicer_to_server`, the object.
 
         Raises:
@@ -88,13 +90,13 @@ class ServerBuilder:
         self.checks.append(check)
         return self
 
-    def build(self) -> Server:
-        """The server, not started. Call it on the loop that will serve."""
     def measure(self, part: str, take: Callable[[], Awaitable[None]]) -> Self:
         """Adds a measurement of what is no call's, taken every 15 seconds while the server runs."""
         self.measures.append((part, take))
         return self
 
+    def build(self) -> Server:
+        """The server, not started. Call it on the loop that will serve."""
         return Server(self)
 
 
@@ -162,9 +164,9 @@ class Server:
         for one in self._beside:
             one.cancel()
         self._health.set_serving(False)
+        SERVING.set(0)
         self.stopping.set()
         if self.port:
-        SERVING.set(0)
             # gRPC drops a call that arrives while it shuts down (the client sees CANCELLED), so first let
             # clients that watch our health turn to another replica.
             await asyncio.sleep(_LAME_DUCK_SECONDS)
@@ -199,9 +201,9 @@ class Server:
         answers = await asyncio.gather(*(check_once(check, _CHECK_SECONDS) for check in self._checks))
         if not self.stopping.is_set():
             self._health.set_serving(all(answers))
-
-
             SERVING.set(self._health.serving)
+
+
 class _Unregistered:
     """A server that takes the handlers of a service all together, and of no method by itself.
 
@@ -266,11 +268,36 @@ async def _run_on_stop(callback: Callable[[], Awaitable[None]]) -> None:
 
 
 def _credentials(settings: ServiceSettings, *, mutual: bool) -> grpc.ServerCredentials:
-    pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
-    if not mutual:
-        return grpc.ssl_server_credentials([pair])
-    roots = [file.read_bytes() for file in (settings.tls_ca, settings.sensor_ca) if file is not None]
-    return grpc.ssl_server_credentials([pair], b"\n".join(roots), require_client_auth=True)
+    """What connections are made with: looked at anew for each, so that renewing needs no restart."""
+    roots = [file for file in (settings.tls_ca, settings.sensor_ca) if file is not None]
+    files = TlsFiles(
+        settings.tls_cert, settings.tls_key, roots if mutual else [], settings.require_bound_sensors
+    )
+
+    def newest() -> grpc.ServerCertificateConfiguration | None:
+        if (pair := files.renewed()) is None:
+            return None
+        with contextlib.suppress(OSError, ValueError):  # replaced once more, this very moment
+            _note_certificates(settings)
+        return _configuration(pair)
+
+    _note_certificates(settings)
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(files.pair),
+        newest,  # type: ignore[arg-type]  # None leaves it as it is; the types do not know
+        require_client_authentication=mutual,
+    )
+
+
+def _note_certificates(settings: ServiceSettings) -> None:
+    note_certificates("own", settings.tls_cert)
+    note_certificates("authority", settings.tls_ca)
+    if settings.sensor_ca is not None:
+        note_certificates("sensor_authority", settings.sensor_ca)
+
+
+def _configuration(pair: TlsPair) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(pair.key, pair.chain)], pair.roots or None)
 
 
 def _options(settings: ServiceSettings) -> tuple[tuple[str, int], ...]:
