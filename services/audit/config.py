@@ -21,7 +21,7 @@ from services.audit.sensor_authority import SensorAuthority
 from services.common.config import ConfigError, ReadableFile, ServiceSettings
 from services.common.issuers import DEVELOPMENT_ISSUER
 from services.common.keyfile import read_key
-from services.common.sensor_ca import read_sensor_ca
+from services.common.sensor_ca import read_sensor_cas
 
 POLICY_FOLDER: Final = Path(__file__).parent / "policy"
 # Signatures by a key pair only: with a shared secret whoever checks tokens could also make them.
@@ -180,15 +180,12 @@ class AuditSettings(ServiceSettings):
         if self.sensor_ca_key_file is None:
             return None
         try:
-            certificate = read_sensor_ca(self.sensor_ca) if self.sensor_ca else None
+            trusted = read_sensor_cas(self.sensor_ca) if self.sensor_ca else []
             key = load_pem_private_key(self.sensor_ca_key_file.read_bytes(), password=None)
         except (OSError, ValueError, TypeError):
-            certificate, key = None, None
-        if (
-            certificate is None
-            or not isinstance(key, EllipticCurvePrivateKey)
-            or certificate.public_key() != key.public_key()
-        ):
+            trusted, key = [], None
+        certificate = next((one for one in trusted if key and one.public_key() == key.public_key()), None)
+        if certificate is None or not isinstance(key, EllipticCurvePrivateKey):
             raise ConfigError("PW_SENSOR_CA_KEY_FILE must hold the private key (EC, PEM) of PW_SENSOR_CA")
         return SensorAuthority(certificate, key)
 

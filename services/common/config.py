@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.client import ClientTls
-from services.common.sensor_ca import read_sensor_ca
+from services.common.sensor_ca import read_sensor_cas
 
 _PREFIX: Final = "PW_"
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]+):(\d{1,5})")
@@ -72,7 +72,8 @@ class ServiceSettings(BaseSettings):
     tls_ca: ReadableFile
     """Certificates of the authority that both sides of mutual TLS must come from, PEM."""
     sensor_ca: ReadableFile | None = None
-    """Certificate of an authority of sensors alone, PEM; trusted for sensors and for nobody else."""
+    """Certificate of an authority of sensors alone, PEM; trusted for sensors and for nobody else. Two while
+    one takes the other's place."""
     metrics_listen: Address = ""
     """Address of Prometheus metrics over plain HTTP; they name methods and codes only. Empty: none."""
     health_listen: Address = ""
@@ -107,8 +108,16 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def _is_bound(cls, file: Path | None) -> Path | None:
         if file is not None:
-            read_sensor_ca(file)
+            read_sensor_cas(file)
         return file
+
+    def require_bound_sensors(self) -> None:
+        """Returns when the authorities of sensors, as their file is now, can make nothing else.
+
+        Raises:
+            OSError, ValueError: They can, or the file cannot be read.
+        """
+        self._is_bound(self.sensor_ca)
 
     @property
     def client_tls(self) -> ClientTls:

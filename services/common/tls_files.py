@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -37,13 +37,16 @@ class TlsFiles:
     a pair counts once it fits; until then, and when what was written is no certificate, the one before stays.
     """
 
-    def __init__(self, cert: Path, key: Path, roots: Sequence[Path]) -> None:
-        """Reads the files.
+    def __init__(
+        self, cert: Path, key: Path, roots: Sequence[Path], check: Callable[[], object] = lambda: None
+    ) -> None:
+        """Reads the files. `check` raises ValueError while what the files hold may not be trusted.
 
         Raises:
             OSError, ValueError: They cannot be read, or do not fit.
         """
         self._cert, self._key, self._roots = cert, key, tuple(roots)
+        self._check = check
         self._seen = self._stamps()
         self._pair = self._read()
 
@@ -80,6 +83,7 @@ class TlsFiles:
         chain, key = self._cert.read_bytes(), self._key.read_bytes()
         roots = b"\n".join(file.read_bytes() for file in self._roots)
         _require_fit(chain, key, roots)
+        self._check()
         return TlsPair(chain, key, roots)
 
 

@@ -261,3 +261,25 @@ async def test_a_folder_that_is_swapped_as_a_whole_counts_too(authorities, tmp_p
     assert files.renewed() is None
     leaf = x509.load_pem_x509_certificate(renewed.chain)
     assert leaf.not_valid_after_utc > datetime.now(UTC)
+
+
+@pytest.mark.clause("III.B.3.h")
+async def test_an_authority_of_sensors_that_could_make_anything_else_is_not_taken_while_running_either(
+    authorities, server_files: Files, client_files: Files, tmp_path: Path
+) -> None:
+    old, strange = authorities
+    trusted = tmp_path / "sensors.pem"
+    trusted.write_bytes(old.sensor_ca_file.read_bytes())
+    thief = Files(tmp_path / "thief")
+    thief.take(strange, "search")
+    thief.trust(old)
+    async with running(_builder(server_files, sensor_ca=trusted)) as server:
+        trusted.write_bytes(old.sensor_ca_file.read_bytes() + strange.ca_file.read_bytes())
+
+        async with _channel(server, thief) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await channel.unary_unary(_METHOD)(b"x", timeout=5)
+
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        async with _channel(server, client_files) as channel:
+            assert await channel.unary_unary(_METHOD)(b"x", timeout=5) == _serial(client_files)

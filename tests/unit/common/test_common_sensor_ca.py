@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from services.common.config import ConfigError, ServiceSettings
 from services.common.identity import SENSOR_DOMAIN, Peer, PeerKind, peer_from_uri, sensor_uri
-from services.common.sensor_ca import read_sensor_ca
+from services.common.sensor_ca import read_sensor_cas
 from services.dev.pki import DevelopmentAuthority
 
 
@@ -44,8 +44,11 @@ OURS = x509.UniformResourceIdentifier(SENSOR_DOMAIN)
 
 @pytest.mark.clause("III.B.3.h")
 def test_an_authority_bound_to_sensors_is_taken(tmp_path: Path, tls: DevelopmentAuthority) -> None:
-    assert read_sensor_ca(made(tmp_path / "ca.pem", OURS))
-    assert read_sensor_ca(tls.sensor_ca_file)
+    assert read_sensor_cas(made(tmp_path / "ca.pem", OURS))
+    assert read_sensor_cas(tls.sensor_ca_file)
+    both = tmp_path / "both.pem"
+    both.write_bytes((tmp_path / "ca.pem").read_bytes() + tls.sensor_ca_file.read_bytes())
+    assert len(read_sensor_cas(both)) == 2
 
 
 @pytest.mark.clause("III.B.3.h")
@@ -74,7 +77,7 @@ def test_an_authority_that_could_make_anything_else_stops_the_start(
 
     for file in (*unfit, two):
         with pytest.raises(ValueError, match="must"):
-            read_sensor_ca(file)
+            read_sensor_cas(file)
         monkeypatch.setenv("PW_SENSOR_CA", str(file))
         with pytest.raises(ConfigError, match="PW_SENSOR_CA"):
             ServiceSettings.from_environment()
