@@ -2,14 +2,14 @@
 BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup assets demo test lint format check proto-lint proto-baseline conformance bench train lock wheel
-.PHONY: client client-node oidc-provider clean distclean
+.PHONY: help setup assets demo test lint format check proto-lint release rolling conformance bench train lock wheel
+.PHONY: client client-node oidc-provider manifest-tools clean distclean
 
 # What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`. Tests wait for one another's processes and for
 # clocks more than half of their time, so there are twice as many at once as processors, up to eight.
 ARGS ?=
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n < 4 ? n * 2 : 8)))
-# A baseline of the contracts that is a file, not a tag or commit: it is there in a shallow clone and in a
+# The contracts of the last release as a file, not a tag or commit: it is there in a shallow clone and in a
 # source archive too, it really fails when a contract breaks, and renewing it shows up in the change.
 BASELINE := protos/baseline.binpb
 
@@ -25,7 +25,7 @@ assets: setup ## fetch the demo photograph into .assets (once)
 demo: assets ## run the whole system on one machine and show it at work: make demo [PHOTOS=folder]
 	@$(BIN)/platewarden demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: assets client-node oidc-provider ## run the tests: make test [ARGS="tests/unit -x"] [JOBS=4]
+test: assets client-node oidc-provider manifest-tools ## run the tests: make test [ARGS="tests/unit -x"] [JOBS=4]
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: setup ## everything that can be said without running: format, style, types, rooms, contracts, conformance
@@ -34,6 +34,7 @@ lint: setup ## everything that can be said without running: format, style, types
 	@echo "lint: types" && $(BIN)/mypy
 	@echo "lint: rooms" && $(BIN)/lint-imports --no-logo
 	@$(MAKE) --no-print-directory proto-lint
+	@echo "lint: release" && $(BIN)/python tools/release.py
 	@echo "lint: conformance" && $(BIN)/python tools/conformance.py --check
 
 format: setup ## rewrite code and contracts in the project's format
@@ -49,10 +50,14 @@ proto-lint: setup ## style, format and compatibility of the contracts
 	@$(BIN)/buf format --diff --exit-code
 	@$(BIN)/python -m services.cli.conformance.notices
 	@$(BIN)/buf breaking --against $(BASELINE) || { \
-		echo "This breaks the contracts of $(BASELINE). If that is meant and nothing is released, run make proto-baseline." >&2; exit 1; }
+		echo "This breaks the contracts of the last release; see docs/operations/release.md." >&2; exit 1; }
 
-proto-baseline: setup ## make the contracts of now the ones that proto-lint compares with
-	@$(BIN)/buf build --exclude-source-info --output $(BASELINE)
+release: setup ## make the commit of now the last release: make release VERSION=1.2.0 (docs/operations/release.md)
+	@$(BIN)/python tools/release.py record "$(VERSION)"
+
+# Takes some minutes, and once as many for the environment of the release before.
+rolling: setup ## run this version and the last release together, under load: make rolling [PREVIOUS=commit] [SECONDS=10]
+	@$(BIN)/python -m tests.rolling $(if $(PREVIOUS),--previous "$(PREVIOUS)") $(if $(SECONDS),--seconds "$(SECONDS)")
 
 conformance: setup ## write docs/conformance.md: which test proves which clause of the directive
 	@$(BIN)/python tools/conformance.py
@@ -92,6 +97,9 @@ client-node: setup ## build the Node package for other agencies into dist (quick
 oidc-provider: setup ## install the identity provider that tests sign in at (quick when nothing changed)
 	@sh tools/oidc_provider.sh
 
+manifest-tools: setup ## install what tests render and check the Kubernetes manifests with (quick when nothing changed)
+	@sh tools/manifest_tools.sh
+
 images: ## build the container images: make images PYTHON_IMAGE=name@sha256:... [BUILDER=docker] [TAG=x]
 	@deploy/images/build.sh
 
@@ -100,4 +108,4 @@ clean: ## remove what tools and builds left, but not .venv and .assets
 	@find . -name __pycache__ -not -path './.venv/*' -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv and .assets too
-	@rm -rf .venv .assets .setup.lock client/node/node_modules tests/support/oidc/node_modules
+	@rm -rf .venv .assets .rolling .setup.lock client/node/node_modules tests/support/oidc/node_modules tests/support/manifests/node_modules
