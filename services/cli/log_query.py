@@ -6,7 +6,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -220,23 +220,28 @@ def consistency(
 
     async def work(session: Session, output: Output) -> None:
         older = read_first(first)
-        stub = LogServiceStub(session.channel("audit"))
-        request = log_pb.GetConsistencyProofRequest(first_size=older.head.size)
-        answer: log_pb.GetConsistencyProofResponse = await session.call(stub.GetConsistencyProof, request)
-        proof = {
-            "format": CONSISTENCY_FORMAT,
-            "first": older.text(),
-            "second": answer.checkpoint,
-            "hashes": [b64encode(one).decode() for one in answer.hashes],
-        }
+        proof = await proof_since(session, older)
         out.write_text(json.dumps(proof, indent=1) + "\n", encoding="utf-8")
-        size = Note.parse(answer.checkpoint).head.size
+        size = Note.parse(proof["second"]).head.size
         output.result(
             {"first": older.head.size, "second": size, "file": str(out)},
             f"Proof from {older.head.size:,} to {size:,} entries in {out}",
         )
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+async def proof_since(session: Session, older: Note) -> dict[str, Any]:
+    """The proof that the log of now begins with that of `older`, for the verifier. Raises AlprError."""
+    stub = LogServiceStub(session.channel("audit"))
+    request = log_pb.GetConsistencyProofRequest(first_size=older.head.size)
+    answer: log_pb.GetConsistencyProofResponse = await session.call(stub.GetConsistencyProof, request)
+    return {
+        "format": CONSISTENCY_FORMAT,
+        "first": older.text(),
+        "second": answer.checkpoint,
+        "hashes": [b64encode(one).decode() for one in answer.hashes],
+    }
 
 
 def read_first(path: Path) -> Note:

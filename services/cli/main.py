@@ -56,6 +56,7 @@ from services.cli import (
 )
 from services.cli.bootstrap import bootstrap
 from services.cli.capture import capture
+from services.cli.conformance import command as conformance
 from services.cli.demo.command import demo
 from services.cli.login import login, logout
 from services.cli.read import read
@@ -127,6 +128,7 @@ app.add_typer(export.app, name="export")
 app.add_typer(retention.app, name="retention")
 app.add_typer(declaration.app, name="declaration")
 app.add_typer(probe.app, name="probe")
+app.add_typer(conformance.app, name="conformance")
 app.add_typer(government_request.app, name="request")
 app.add_typer(setting.app, name="setting")
 app.add_typer(hold.app, name="hold")

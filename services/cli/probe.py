@@ -1,8 +1,6 @@
 """`platewarden probe`: do people see what agencies agreed on, and nothing else (III.B.1, III.B.3.q)?"""
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,7 +36,7 @@ from services.cli.options import (
 )
 from services.cli.output import Output
 from services.cli.session import Session, TokenSource
-from services.cli.tokens import token_source
+from services.cli.tokens import token_file, token_source
 from services.cli.words import CASE_KIND
 from services.common.wire import to_timestamp
 
@@ -179,17 +177,10 @@ async def _agencies(session: Session) -> set[str]:
 def _sources(subjects: list[str], folder: Path | None, data_dir: Path) -> list[TokenSource]:
     """Where the tokens of each probe come from; files are read at each call, so that they can be renewed."""
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder else []
-    sources = [token_source(data_dir, one) for one in subjects] + [_from_file(path) for path in files]
+    sources = [token_source(data_dir, one) for one in subjects] + [token_file(path) for path in files]
     if not sources:
         raise CommandError("say whose accounts to ask with: --as for each, or a folder with --tokens")
     return sources
-
-
-def _from_file(path: Path) -> Callable[[], Awaitable[str]]:
-    async def give() -> str:
-        return (await asyncio.to_thread(path.read_text, encoding="ascii")).strip()
-
-    return give
 
 
 def _show(result: Result, output: Output) -> None:

@@ -37,6 +37,15 @@ def token_source(data_dir: Path, subject: str) -> TokenSource:
     return DevelopmentTokens(data_dir, subject)
 
 
+def token_file(path: Path) -> TokenSource:
+    """A function that gives what stands in the file, read at each call, so that it can be renewed."""
+
+    async def give() -> str:
+        return (await asyncio.to_thread(path.read_text, encoding="ascii")).strip()
+
+    return give
+
+
 def _constant(token: str) -> TokenSource:
     async def give() -> str:
         return token

@@ -1,1 +1,1 @@
-"""`platewarden conformance`: does the running system keep the directive, clause by clause (ENF-051 III.B.3.q)?"""
+"""`platewarden conformance`: how a running system stands to the directive, clause by clause (III.B.3.q)."""

@@ -59,8 +59,8 @@ def _fill(message: Message, facts: Mapping[str, str], given: frozenset[str]) -> 
                 setattr(message, field.name, value)
 
 
-def _fill_message(part: Message, field: FieldDescriptor, facts: Mapping[str, str]) -> None:
-    name = field.message_type.full_name
+def _fill_message(part: Message, field: Any, facts: Mapping[str, str]) -> None:
+    name = part.DESCRIPTOR.full_name
     if name == "google.protobuf.Timestamp":
         ahead = timedelta(days=1) if field.name.endswith(("until", "_to", "expire_time")) else timedelta(0)
         behind = timedelta(hours=2) if field.name.endswith("from") else timedelta(0)
@@ -72,7 +72,7 @@ def _fill_message(part: Message, field: FieldDescriptor, facts: Mapping[str, str
         _fill(part, facts, frozenset())
 
 
-def _value(field: FieldDescriptor, facts: Mapping[str, str]) -> Any:
+def _value(field: Any, facts: Mapping[str, str]) -> Any:
     name = field.name
     if name in facts:
         return facts[name]
