@@ -16,7 +16,7 @@ from alpr.audit.v1.settings_service_pb2_grpc import SettingsServiceStub
 from alpr.search.v1 import retention_service_pb2
 from alpr.search.v1.retention_service_pb2_grpc import add_RetentionServiceServicer_to_server
 from services.common.clock import SystemClock
-from services.common.errors import AlprError
+from services.common.errors import AlprError, StorageUnavailableError
 from services.common.keyfile import read_key
 from services.common.objects import ObjectStore
 from services.common.pg import Pool
@@ -146,6 +146,26 @@ class DailyPurge:
                 log.exception("purge_failed")
 
 
+class RestoreWatch:
+    """Keeps the service from serving while a declared restore may have brought back what had ended."""
+
+    def __init__(self, store: PurgeStore) -> None:
+        self._store = store
+        self._is_over = False
+
+    async def check(self) -> None:
+        """Returns when nothing of it is left.
+
+        Raises:
+            StorageUnavailableError: The purge of what came back has not ended yet.
+        """
+        if self._is_over:
+            return
+        if await self._store.restore_is_open():
+            raise StorageUnavailableError("what a restore brought back has not ended yet")
+        self._is_over = True
+
+
 def add_retention(
     builder: ServerBuilder, settings: SearchSettings, audit: grpc.aio.Channel, houses: Houses
 ) -> ServerBuilder:
@@ -178,6 +198,7 @@ def add_retention(
     }
     return (
         add_export(builder, acts, exported)
+        .health_check(RestoreWatch(store).check)
         .add(_SERVICE, add_RetentionServiceServicer_to_server, server)
         .on_stop(retention.stop)
         .on_stop(daily.stop)

@@ -19,6 +19,7 @@ from services.search.errors import DayKeptError
 
 _FOLLOW: Final = "SELECT archive.follow_retention($1)"
 _IS_DUE: Final = "SELECT archive.purge_is_due()"
+_RESTORE_IS_OPEN: Final = "SELECT archive.restore_is_open()"
 _WAS_RUN: Final = "SELECT archive.purge_was_run()"
 _LAST_DAY_OVER: Final = "SELECT archive.last_day_over()"
 _DAYS_OVER: Final = "SELECT day FROM archive.days_over() AS t (day)"
@@ -113,6 +114,10 @@ class PurgeStore:
     async def is_due(self) -> bool:
         """Whether today's daily run (UTC) has not been made to the end."""
         return bool(await self._value(_IS_DUE))
+
+    async def restore_is_open(self) -> bool:
+        """Whether a restore may have brought back days that have not ended again."""
+        return bool(await self._value(_RESTORE_IS_OPEN))
 
     async def was_run(self) -> None:
         """Notes that it has."""

@@ -458,6 +458,7 @@ PURGE_FUNCTIONS = {
     "purges_of",
     "purges_under_way",
     "release_hold",
+    "restore_is_open",
     "seal_day",
 }
 
