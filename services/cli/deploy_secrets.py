@@ -224,8 +224,6 @@ def _add_administrators(into: _Folder, layout: Layout) -> None:
     """The login that migrates and, where it is no superuser, the one that lets it in (ADR 0002)."""
     for cluster in _CLUSTERS:
         logins = {cluster: layout.administrator, f"{cluster}-superuser": _SUPERUSER}
-        if layout.administrator == _SUPERUSER:
-            del logins[f"{cluster}-superuser"]
         for key, login in logins.items():
             secret = f"{cluster}-{login}"
             word = into.text(secret, "password", _password)
