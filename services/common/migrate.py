@@ -1,7 +1,8 @@
 """Brings a service's schema up to date: `python -m services.common.migrate` (ADR-0009).
 
 A service's migrations are its files `sql/NNNN_name.sql`, run in the order of their numbers, each once and in
-a transaction of its own, together with its row in `<schema>.alembic_version`. Numbers may leave gaps; a new
+a transaction of its own, together with its row in `<schema>.alembic_version`. They run while services are at
+work (services/common/migration_file.py). Numbers may leave gaps; a new
 file has the highest. There is no way back; a mistake is mended by a further file. A database that other files
 were run on is refused, rather than left without one that has come between. Two runs at once are safe: the
 second waits, and finds nothing to do.
@@ -42,17 +43,17 @@ from services.common.database import (
     set_login,
 )
 from services.common.keyfile import read_key
+from services.common.migration_file import LockedError, MigrationError, first_line, run_file
 from services.common.owners import acting_as
 
 _SERVICES = Path(__file__).parents[1]
 _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 # Roles belong to the whole server, so runs on two of its databases can meet; the one that fails begins again.
 _TRIES = 5
-_PAUSE_SECONDS = 0.2
-
-
-class MigrationError(DatabaseError):
-    """The schema cannot be brought up to date; its text is one sentence for the operator."""
+# Longer than any statement of a service runs, with two seconds of waiting for a lock each.
+_LOCK_TRIES = 30
+_PAUSE_SECONDS = 0.5
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ async def migrate(  # noqa: PLR0913 -- by name, and none of them follows from an
             are done and it left nothing behind.
     """
     files = _files(folder or _SERVICES / service / "sql")
-    for tries_left in reversed(range(_TRIES)):
+    tries = 0
+    while True:
         try:
             async with (
                 admin_connection(admin_url) as admin,
@@ -120,10 +122,17 @@ async def migrate(  # noqa: PLR0913 -- by name, and none of them follows from an
                         await _set_permit_keys(admin, data_set, keys)
             break
         except (MigrationError, asyncpg.PostgresError) as error:
-            if not tries_left or not _is_clash(error):
+            tries += 1
+            if tries >= _most_tries(error):
                 raise
         await asyncio.sleep(_PAUSE_SECONDS)
     return files[-1].name[:4]
+
+
+def _most_tries(error: BaseException) -> int:
+    if isinstance(error, LockedError):
+        return _LOCK_TRIES
+    return _TRIES if _is_clash(error) else 1
 
 
 def _owners(service: str) -> Sequence[str]:
@@ -143,8 +152,13 @@ def _files(folder: Path) -> Sequence[Path]:
 
 @asynccontextmanager
 async def _alone(admin: Connection, service: str) -> AsyncIterator[None]:
-    """Keeps other runs for the same schema out; the server lets go of the lock when the connection ends."""
-    await admin.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", f"platewarden.migrate.{service}")
+    """Keeps other runs for the same schema out; the server lets go of the lock when the connection ends.
+
+    Whoever waits asks again and again: a statement that waited would be one that CREATE INDEX CONCURRENTLY of
+    the other run waits for.
+    """
+    while not await admin.fetchval(_TRY_LOCK, f"platewarden.migrate.{service}"):  # noqa: ASYNC110
+        await asyncio.sleep(_PAUSE_SECONDS)
     yield
 
 
@@ -157,7 +171,7 @@ async def _upgrade(admin_url: str, schema: Schema, files: Sequence[Path]) -> Non
         async with engine.connect() as connection:
             await connection.run_sync(_run_alembic, schema, files)
     except DBAPIError as error:
-        msg = f"the migration of schema {schema.name} failed: {_first_line(error.orig)}"
+        msg = f"the migration of schema {schema.name} failed: {first_line(error.orig)}"
         raise MigrationError(msg) from error.orig
     finally:
         await engine.dispose()
@@ -223,17 +237,8 @@ def _note(files: Sequence[Path]) -> str:
 
 def _runner(schema: Schema, path: Path, ran: Sequence[Path]) -> Callable[[], None]:
     def run() -> None:
-        text = path.read_text(encoding="utf-8")
+        run_file(schema.name, schema.owner, path)
         connection = op.get_bind()
-        # Begins the transaction, which the driver does with its first statement, not with ours below.
-        connection.exec_driver_sql("SELECT 1")
-        driver = connection.connection.dbapi_connection
-        try:
-            # Several statements at a time are the simple protocol's, which only the bare driver speaks.
-            driver.run_async(lambda bare: bare.execute(text))  # type: ignore[union-attr]
-        except asyncpg.PostgresError as error:
-            msg = f"{path.name}{_line(text, error)}: {_first_line(error)}"
-            raise MigrationError(msg) from error
         # The schema is its owner's now; an administrator who is no superuser must reach the version table.
         connection.exec_driver_sql(f"SET LOCAL ROLE {quoted(schema.owner)}")
         connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {quoted(schema.name)} TO SESSION_USER")
@@ -243,16 +248,6 @@ def _runner(schema: Schema, path: Path, ran: Sequence[Path]) -> Callable[[], Non
         )
 
     return run
-
-
-def _line(text: str, error: asyncpg.PostgresError) -> str:
-    position = getattr(error, "position", None)
-    return f", line {text.count(chr(10), 0, int(position)) + 1}" if position else ""
-
-
-def _first_line(error: BaseException | None) -> str:
-    # What follows the first line (DETAIL) can hold rows of the database.
-    return str(error).partition("\n")[0]
 
 
 def _is_clash(error: BaseException) -> bool:
@@ -354,7 +349,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(_main(parsed))
     except (ConfigError, DatabaseError, asyncpg.PostgresError) as error:
-        print(_first_line(error), file=sys.stderr)
+        print(first_line(error), file=sys.stderr)
         return 1
     return 0
 

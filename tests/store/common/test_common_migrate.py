@@ -256,3 +256,97 @@ def test_the_verifier_is_the_one_of_the_standard() -> None:
 def test_a_password_that_would_need_normalising_is_refused(password: str) -> None:
     with pytest.raises(ValueError, match="printable ASCII"):
         scram_verifier(password, b"salt")
+
+
+LATER = "SET LOCAL ROLE matcher_owner;\nALTER TABLE matcher.thing ADD COLUMN size bigint;\n"
+INDEX = """-- outside a transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS thing_by_name ON matcher.thing (name);
+"""
+INDEXES = """
+    SELECT c.relname, i.indisvalid, pg_get_userbyid(c.relowner)
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE c.relname = 'thing_by_name'
+"""
+WAITING = "SELECT true FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
+
+
+async def test_a_migration_that_needs_a_busy_table_lets_others_pass_and_gets_it_in_the_end(
+    url: str, folder: Path
+) -> None:
+    await migrate(url, "matcher", folder=folder)
+    (folder / "0002_size.sql").write_text(LATER)
+    reader, other = await asyncpg.connect(url), await asyncpg.connect(url)
+    try:
+        held = reader.transaction()
+        await held.start()
+        await reader.fetch("SELECT name FROM matcher.thing")
+        migrating = asyncio.create_task(migrate(url, "matcher", folder=folder))
+        async with asyncio.timeout(30):
+            while not await other.fetchval(WAITING):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            # Behind the migration that waits; it is let pass, though the reader goes on.
+            await other.fetch("SELECT name FROM matcher.thing")
+        assert not migrating.done()
+        await held.rollback()
+        assert await migrating == "0002"
+    finally:
+        await reader.close()
+        await other.close()
+
+    assert await fetch(url, "SELECT size FROM matcher.thing") == []
+
+
+async def test_a_table_that_stays_in_use_is_named_and_nothing_is_left(
+    url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await migrate(url, "matcher", folder=folder)
+    (folder / "0002_size.sql").write_text(LATER)
+    monkeypatch.setattr("services.common.migrate._LOCK_TRIES", 1)
+    reader = await asyncpg.connect(url)
+    try:
+        async with reader.transaction():
+            await reader.fetch("SELECT name FROM matcher.thing")
+            with pytest.raises(MigrationError, match=r"0002_size\.sql.*in use for longer"):
+                await migrate(url, "matcher", folder=folder)
+    finally:
+        await reader.close()
+
+    assert (await fetch(url, "SELECT version_num FROM matcher.alembic_version"))[0][0] == "0001"
+
+
+async def test_an_index_is_built_beside_writers_and_is_its_schemas_owners(url: str, folder: Path) -> None:
+    (folder / "0002_index.sql").write_text(INDEX)
+    (folder / "0003_size.sql").write_text(LATER)
+
+    numbers = await asyncio.gather(*(migrate(url, "matcher", folder=folder) for _ in range(3)))
+
+    assert numbers == ["0003"] * 3
+    assert [tuple(row) for row in await fetch(url, INDEXES)] == [("thing_by_name", True, "matcher_owner")]
+
+
+async def test_what_a_crash_left_of_an_index_is_built_anew(url: str, folder: Path) -> None:
+    await migrate(url, "matcher", folder=folder)
+    database = await asyncpg.connect(url)
+    try:
+        await database.execute("CREATE INDEX thing_by_name ON matcher.thing (name)")
+        await database.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'matcher.thing_by_name'::regclass"
+        )
+    finally:
+        await database.close()
+    (folder / "0002_index.sql").write_text(INDEX)
+
+    assert await migrate(url, "matcher", folder=folder) == "0002"
+    assert [tuple(row)[:2] for row in await fetch(url, INDEXES)] == [("thing_by_name", True)]
+
+
+async def test_a_statement_outside_a_transaction_that_fails_is_named_and_can_be_tried_again(
+    url: str, folder: Path
+) -> None:
+    await migrate(url, "matcher", folder=folder)
+    (folder / "0002_index.sql").write_text(INDEX.replace("(name)", "(nothing)"))
+
+    with pytest.raises(MigrationError, match=r"0002_index\.sql: column \"nothing\" does not exist"):
+        await migrate(url, "matcher", folder=folder)
+
+    (folder / "0002_index.sql").write_text(INDEX)
+    assert await migrate(url, "matcher", folder=folder) == "0002"
