@@ -95,6 +95,7 @@ class _Folder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.secrets: dict[str, _Secret] = {}
+        self.trusted = ""  # the file of the authority that the gateway trusts, where there is one
         folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
 
@@ -128,6 +129,9 @@ class _Folder:
             lines += [f"      - {key}={file}" for key, file in sorted(secret.files.items())]
             lines += [f"    type: {secret.type}"] if secret.type else []
             lines += [] if secret.hashed else ["    options:", "      disableNameSuffixHash: true"]
+        if self.trusted:
+            lines += ["configMapGenerator:", "  - name: authority", "    files:"]
+            lines += [f"      - ca.crt={self.trusted}", "    options:", "      disableNameSuffixHash: true"]
         replace_file(self.folder / "kustomization.yaml", ("\n".join(lines) + "\n").encode(), 0o600)
 
 
@@ -203,6 +207,7 @@ def _add_certificates(into: _Folder, layout: Layout) -> None:
         into.name("authority", "tls.crt", authority.ca_file)
         into.name("authority", "tls.key", authority.ca_key_file)
         into.secrets["authority"].hashed = False  # cert-manager's Issuer names it
+        into.trusted = authority.ca_file.relative_to(into.folder).as_posix()
         return
     into.name("database-ca", "ca.crt", authority.ca_file)
     for name in (*_SERVICES, "witness", *_CLUSTERS):
