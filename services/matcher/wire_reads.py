@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import string
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -36,16 +38,19 @@ _MOST_VIOLATIONS: Final = 100
 
 _SENSOR: Final = re.compile(r"[a-z0-9-]{3,63}")
 _PLATE: Final = re.compile(r"[A-Z0-9]{1,12}")
-_CHARACTER: Final = re.compile(r"[A-Z0-9]")
-_STATE: Final = re.compile(r"[A-Z]{2}")
-_COUNTRY: Final = re.compile(r"[A-Z]{2}")
-_NIL: Final = str(uuid.UUID(int=0))
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NIL: Final = "00000000-0000-0000-0000-000000000000"
+# Sets, as every read has dozens of these: one question for all of them instead of a match for each.
+_CHARACTERS: Final = frozenset(string.ascii_uppercase + string.digits)
+_TWO_LETTERS: Final = frozenset(map("".join, product(string.ascii_uppercase, repeat=2)))
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 _MOST_TEXT: Final = {"description": 200, "media_type": 64, "model_version": 100, "sender_read_id": 128}
 
 Report = Callable[[str, str], None]
+_Shares = tuple[tuple[str, float], ...]
 
 
 def captures_of(request: pb.SubmitReadsRequest) -> Iterator[tuple[str, datetime | None]]:
@@ -95,12 +100,17 @@ def parse_batch(request: pb.SubmitReadsRequest, receive_time: datetime | None) -
     elif request.ByteSize() > _MOST_BYTES:
         wrong.append(FieldViolation("reads", "must be at most 4 MiB in all"))
     raise_violations(wrong)
+    received = None if receive_time is None else to_timestamp(receive_time)
+    submitted = []
     for n, captured in enumerate(request.reads):
-        if receive_time is not None:
-            captured.read.receive_time.CopyFrom(to_timestamp(receive_time))
-        _check(captured, f"reads[{n}]", wrong)
+        if received is not None:
+            captured.read.receive_time.CopyFrom(received)
+        said = _said(captured.read)
+        _check(captured, said, f"reads[{n}]", wrong)
+        if not wrong:
+            submitted.append(_submitted(captured, said))
     raise_violations(wrong[:_MOST_VIOLATIONS])
-    return tuple(_submitted(captured) for captured in request.reads)
+    return tuple(submitted)
 
 
 def to_response(batch_number: int, answer: BatchAnswer) -> pb.SubmitReadsResponse:
@@ -119,42 +129,63 @@ def to_response(batch_number: int, answer: BatchAnswer) -> pb.SubmitReadsRespons
     )
 
 
-def _submitted(captured: read_pb2.CapturedRead) -> SubmittedRead:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a read says of its plate, taken out of the message once: each look at a part makes an object."""
+
+    lattice: Lattice
+    states: _Shares
+    plate_types: tuple[tuple[int, float], ...]
+    vehicle: SeenVehicle
+
+
+def _said(read: read_pb2.Read) -> _Said:
+    positions = tuple(
+        tuple([(one.character, one.probability) for one in position.characters])
+        for position in read.lattice.positions
+    )
+    candidates = tuple([(one.plate, one.probability) for one in read.lattice.candidates])
+    return _Said(
+        Lattice(read.plate, positions, candidates),
+        tuple([(one.state, one.probability) for one in read.states]),
+        tuple([(one.plate_type, one.probability) for one in read.plate_types]),
+        SeenVehicle(read.vehicle.make, read.vehicle.color) if read.HasField("vehicle") else SeenVehicle(),
+    )
+
+
+def _submitted(captured: read_pb2.CapturedRead, said: _Said) -> SubmittedRead:
     read = captured.read
     capture_time = to_datetime(read.capture_time) if read.HasField("capture_time") else None
-    sighting = None if capture_time is None else sighting_of(read)
     complete = bool(
         capture_time is not None
         and read.HasField("place")
         and read.image.sha256
-        and read.image.day == f"{capture_time:%Y-%m-%d}"
-        and uuid.UUID(read.read_id).int >> 80 == _milliseconds(capture_time)
+        and read.image.day == capture_time.date().isoformat()
+        and _named_millisecond(read.read_id) == _milliseconds(capture_time)
     )
+    sighting = None if capture_time is None else _sighting(said, capture_time)
     return SubmittedRead(captured, read.sensor_id, capture_time, sighting, complete)
 
 
 def sighting_of(read: read_pb2.Read) -> Sighting:
     """What matching needs of a read that has a capture time and whose form has been checked."""
-    states = tuple((one.state, one.probability) for one in read.states)
-    plate_types = tuple((one.plate_type, one.probability) for one in read.plate_types)
-    vehicle = SeenVehicle(make=read.vehicle.make, color=read.vehicle.color)
-    return Sighting(_lattice(read), states, to_datetime(read.capture_time), plate_types, vehicle)
+    return _sighting(_said(read), to_datetime(read.capture_time))
 
 
-def _lattice(read: read_pb2.Read) -> Lattice:
-    positions = (
-        tuple((one.character, one.probability) for one in position.characters)
-        for position in read.lattice.positions
-    )
-    candidates = tuple((one.plate, one.probability) for one in read.lattice.candidates)
-    return Lattice(read.plate, tuple(positions), candidates)
+def _sighting(said: _Said, capture_time: datetime) -> Sighting:
+    return Sighting(said.lattice, said.states, capture_time, said.plate_types, said.vehicle)
+
+
+def _named_millisecond(read_id: str) -> int:
+    """What the first 48 bits of a UUIDv7 say, since 1970."""
+    return int(read_id[:8] + read_id[9:13], 16)
 
 
 def _milliseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _check(captured: read_pb2.CapturedRead, at: str, wrong: list[FieldViolation]) -> None:
+def _check(captured: read_pb2.CapturedRead, said: _Said, at: str, wrong: list[FieldViolation]) -> None:
     def report(field: str, description: str) -> None:
         wrong.append(FieldViolation(f"{at}.{field}", description))
 
@@ -162,11 +193,10 @@ def _check(captured: read_pb2.CapturedRead, at: str, wrong: list[FieldViolation]
     _check_identity(read, report)
     _check_times(read, report)
     _check_place(read, report)
-    _check_lattice(read, report)
-    _check_states(read, report)
+    _check_lattice(said.lattice, report)
+    _check_states(read, said, report)
     _check_image(read.image, report)
-    for name in ("make", "color"):
-        text = getattr(read.vehicle, name)
+    for name, text in (("make", said.vehicle.make), ("color", said.vehicle.color)):
         if len(text) > _MOST_VEHICLE or not text.isprintable():
             report(f"read.vehicle.{name}", "must be at most 40 printable characters")
     if len(captured.crop_image) > _LARGEST_CROP:
@@ -176,7 +206,7 @@ def _check(captured: read_pb2.CapturedRead, at: str, wrong: list[FieldViolation]
 
 
 def _check_identity(read: read_pb2.Read, report: Report) -> None:
-    if not _is_uuid(read.read_id):
+    if not _UUID.fullmatch(read.read_id) or read.read_id == _NIL:
         report("read.read_id", "must be a UUID in lower case, not nil")
     if not _SENSOR.fullmatch(read.sensor_id):
         report("read.sensor_id", "must be 3 to 63 of a-z, 0-9 and dashes")
@@ -200,58 +230,68 @@ def _check_place(read: read_pb2.Read, report: Report) -> None:
     if not (-90 <= place.latitude <= 90 and -180 <= place.longitude <= 180):  # noqa: PLR2004 - degrees
         report("read.place", "must be degrees of WGS 84")
     _check_text("read.place.description", place.description, _MOST_TEXT["description"], report)
-    box = read.plate_box
-    sides = (box.x, box.y, box.width, box.height)
-    if not all(math.isfinite(side) for side in sides) or box.width < 0 or box.height < 0:
-        report("read.plate_box", "must be a rectangle in pixels")
-    quad = read.plate_corners
-    corners = (quad.upper_left, quad.upper_right, quad.lower_right, quad.lower_left)
-    if not all(math.isfinite(one.x) and math.isfinite(one.y) for one in corners):
-        report("read.plate_corners", "must be points in pixels")
+    if read.HasField("plate_box"):
+        box = read.plate_box
+        sides = (box.x, box.y, box.width, box.height)
+        if not all(map(math.isfinite, sides)) or box.width < 0 or box.height < 0:
+            report("read.plate_box", "must be a rectangle in pixels")
+    if read.HasField("plate_corners"):
+        quad = read.plate_corners
+        corners = (quad.upper_left, quad.upper_right, quad.lower_right, quad.lower_left)
+        if not all(math.isfinite(one.x) and math.isfinite(one.y) for one in corners):
+            report("read.plate_corners", "must be points in pixels")
 
 
-def _check_lattice(read: read_pb2.Read, report: Report) -> None:
-    if not _PLATE.fullmatch(read.plate):
+def _check_lattice(lattice: Lattice, report: Report) -> None:
+    if not _PLATE.fullmatch(lattice.best):
         report("read.plate", "must be 1 to 12 of A-Z and 0-9")
-    positions, candidates = read.lattice.positions, read.lattice.candidates
-    if positions and len(positions) != len(read.plate):
+    positions, candidates = lattice.positions, lattice.candidates
+    if positions and len(positions) != len(lattice.best):
         report("read.lattice.positions", "must be one for each character of the plate")
+    if not all(1 <= len(position) <= _MOST_CHARACTERS for position in positions):
+        report("read.lattice.positions.characters", "must be 1 to 36")
+    if not _CHARACTERS.issuperset([character for position in positions for character, _ in position]):
+        report("read.lattice.positions.characters", "must each match [A-Z0-9]")
     for position in positions:
-        if not 1 <= len(position.characters) <= _MOST_CHARACTERS:
-            report("read.lattice.positions.characters", "must be 1 to 36")
-        characters = [one.character for one in position.characters]
-        _check_names(characters, _CHARACTER, "read.lattice.positions.characters", report)
-        _check_sum((one.probability for one in position.characters), "read.lattice.positions", report)
+        # Most have one character, and nothing to be distinct from.
+        if len(position) > 1 and len({character for character, _ in position}) < len(position):
+            report("read.lattice.positions.characters", "must be distinct")
+        _check_sum([value for _, value in position], "read.lattice.positions", report)
     if len(candidates) > _MOST_CANDIDATES:
         report("read.lattice.candidates", "must be at most 16")
-    _check_names([one.plate for one in candidates], _PLATE, "read.lattice.candidates", report)
-    if not all(0 <= one.probability <= 1 for one in candidates):  # false for NaN
+    if len({plate for plate, _ in candidates}) != len(candidates):
+        report("read.lattice.candidates", "must be distinct")
+    if not all(_PLATE.fullmatch(plate) for plate, _ in candidates):
+        report("read.lattice.candidates", f"must each match {_PLATE.pattern}")
+    if not all(0 <= value <= 1 for _, value in candidates):  # false for NaN
         report("read.lattice.candidates", "must have probabilities from 0 to 1")
 
 
-def _check_states(read: read_pb2.Read, report: Report) -> None:
-    if len(read.states) > _MOST_STATES:
+def _check_states(read: read_pb2.Read, said: _Said, report: Report) -> None:
+    if len(said.states) > _MOST_STATES:
         report("read.states", "must be at most 100")
-    _check_names([one.state for one in read.states if one.state], _STATE, "read.states", report)
-    # Where no state is named, a country is; the index of hot lists knows states only.
-    _check_names([one.country for one in read.states if not one.state], _COUNTRY, "read.states", report)
-    _check_sum((one.probability for one in read.states), "read.states", report)
-    if len(read.plate_types) > _MOST_STATES:
+    named = [state for state, _ in said.states if state]
+    _check_two_letters(named, report)
+    if len(named) != len(said.states):
+        # Where no state is named, a country is; the index of hot lists knows states only.
+        _check_two_letters([one.country for one in read.states if not one.state], report)
+    _check_sum([value for _, value in said.states], "read.states", report)
+    if len(said.plate_types) > _MOST_STATES:
         report("read.plate_types", "must be at most 100")
-    _check_sum((one.probability for one in read.plate_types), "read.plate_types", report)
+    _check_sum([value for _, value in said.plate_types], "read.plate_types", report)
 
 
-def _check_names(names: Sequence[str], form: re.Pattern[str], field: str, report: Report) -> None:
-    if len(set(names)) != len(names):
-        report(field, "must be distinct")
-    if not all(form.fullmatch(name) for name in names):
-        report(field, f"must each match {form.pattern}")
+def _check_two_letters(names: Sequence[str], report: Report) -> None:
+    distinct = set(names)
+    if len(distinct) != len(names):
+        report("read.states", "must be distinct")
+    if not distinct <= _TWO_LETTERS:
+        report("read.states", "must each match [A-Z]{2}")
 
 
-def _check_sum(probabilities: Iterable[float], field: str, report: Report) -> None:
-    values = list(probabilities)
-    # Written so that NaN fails.
-    if not all(0 <= value <= 1 for value in values) or not sum(values) <= _CERTAIN:
+def _check_sum(values: Sequence[float], field: str, report: Report) -> None:
+    # Written so that NaN fails: a sum with one is NaN.
+    if values and not (sum(values) <= _CERTAIN and min(values) >= 0 and max(values) <= 1):
         report(field, "must have probabilities from 0 to 1, together at most 1")
 
 
@@ -269,13 +309,6 @@ def _check_image(image: read_pb2.ImageRef, report: Report) -> None:
 def _check_text(field: str, text: str, most: int, report: Report) -> None:
     if len(text) > most or "\x00" in text:
         report(field, f"must be at most {most} characters, none of them NUL")
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text and text != _NIL
-    except ValueError:
-        return False
 
 
 def _is_moment(stamp: Timestamp) -> bool:

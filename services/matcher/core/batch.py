@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from services.matcher.core import plate_type
 from services.matcher.core.confusion import UNSTATED, choices
-from services.matcher.core.packed import CODE, packed, same_state, short_code
+from services.matcher.core.packed import CODE, SHORT_CODES, packed, same_state, short_code
 from services.matcher.core.sighting import Lattice, Sighting
 
 Floats = npt.NDArray[np.float32]
@@ -66,23 +66,23 @@ def batch_of(sightings: Sequence[Sighting], scopes: Sequence[int]) -> Batch:
     """The batch of `sightings`; `scopes` has the scope of each."""
     spelt = [_positions(one.lattice) for one in sightings]
     places = [choice for positions in spelt for choice in positions]
-    states = [_states(one.states) for one in sightings]
     texts = [[*_texts(one.lattice)] for one in sightings]
     flat = [text for row in texts for text in row]
+    states = _states(sightings)
     return Batch(
         position_start=_starts(spelt),
         choice_start=_starts(places),
         choice_code=np.array([CODE[char] for place in places for char, _ in place], dtype=np.uint8),
-        choice_log=_logs(value for place in places for _, value in place),
+        choice_log=_logs([value for place in places for _, value in place]),
         text_start=_starts(texts),
         text_key=np.array([key for (key, _, _), _ in flat], dtype=np.uint64),
         text_mask=np.array([mask for (_, mask, _), _ in flat], dtype=np.uint16),
         text_pattern=np.array([pattern for (_, _, pattern), _ in flat], dtype=np.int32),
-        text_log=_logs(value for _, value in flat),
-        state_start=_starts([named for named, _ in states]),
-        state_code=np.array([code for named, _ in states for code, _ in named], dtype=np.uint16),
-        state_share=np.array([share for named, _ in states for _, share in named], dtype=np.float32),
-        state_rest=np.array([rest for _, rest in states], dtype=np.float32),
+        text_log=_logs([value for _, value in flat]),
+        state_start=states.start,
+        state_code=states.code,
+        state_share=states.share,
+        state_rest=states.rest,
         type_share=_types(sightings),
         scope=np.array(scopes, dtype=np.int32),
     )
@@ -108,19 +108,42 @@ def _texts(lattice: Lattice) -> Iterable[tuple[tuple[int, int, int], float]]:
     return ((packed(text), value) for text, value in lattice.candidates if value > 0)
 
 
-def _states(states: tuple[tuple[str, float], ...]) -> tuple[list[tuple[int, float]], float]:
+class _States(NamedTuple):
+    """The columns of a batch that are about states."""
+
+    start: Starts
+    code: npt.NDArray[np.uint16]
+    share: Floats
+    rest: Floats
+
+
+def _states(sightings: Sequence[Sighting]) -> _States:
     """The named states with their probability, the most probable first, and that of each other one.
 
-    Where no state is named, a country is: all countries are code 0, which is no entry's state here.
+    Where no state is named, a country is: all countries are code 0, which is no entry's state here. A state
+    that is named twice (by two codes) has the sum.
     """
-    if not states:
-        return [], 0.0
-    named: dict[int, float] = {}
-    for state, share in states:
-        code = same_state(short_code(state))
-        named[code] = named.get(code, 0.0) + share
-    rest = max(0.0, 1.0 - sum(share for _, share in states)) / _OTHER_STATES
-    return sorted(named.items(), key=lambda pair: -pair[1]), max(rest, _LEAST)
+    counts = np.array([len(one.states) for one in sightings], dtype=np.int64)
+    code = np.array([_state_code(state) for one in sightings for state, _ in one.states], dtype=np.int64)
+    share = np.array([share for one in sightings for _, share in one.states], dtype=np.float64)
+    row = np.repeat(np.arange(len(sightings)), counts)
+    named = np.bincount(row, share, minlength=len(sightings))
+    rest = np.maximum(np.maximum(0.0, 1.0 - named) / _OTHER_STATES, _LEAST)
+    rest[counts == 0] = 0.0
+    keys, first, same = np.unique(row * SHORT_CODES + code, return_index=True, return_inverse=True)
+    total = np.bincount(same, share, minlength=len(keys))
+    order = np.lexsort((first, -total, keys // SHORT_CODES))
+    keys = keys[order]
+    start = np.zeros(len(sightings) + 1, np.int32)
+    np.cumsum(np.bincount(keys // SHORT_CODES, minlength=len(sightings)), out=start[1:])
+    codes = (keys % SHORT_CODES).astype(np.uint16)
+    return _States(start, codes, total[order].astype(np.float32), rest.astype(np.float32))
+
+
+@lru_cache(maxsize=SHORT_CODES)
+def _state_code(state: str) -> int:
+    """The number of a state's code; for the texts of two letters that have passed the door, and for none."""
+    return same_state(short_code(state))
 
 
 def _types(sightings: Sequence[Sighting]) -> Floats:
@@ -142,5 +165,5 @@ def _starts(rows: Sequence[Sequence[object]]) -> Starts:
     return starts
 
 
-def _logs(values: Iterable[float]) -> Floats:
-    return np.array([math.log(max(value, _LEAST)) for value in values], dtype=np.float32)
+def _logs(values: Sequence[float]) -> Floats:
+    return np.log(np.maximum(np.array(values, dtype=np.float64), _LEAST)).astype(np.float32)
