@@ -43,6 +43,7 @@ from services.common.logs import configure
 from services.common.paged_export import PagedExport
 from services.common.pg import open_pool
 from services.common.server import ServerBuilder, run, serve
+from services.common.tracing import Remembered
 
 SERVICE = "alpr.alerts.v1.AlertService"
 EXPORT_SERVICE = "alpr.alerts.v1.AlertExportService"
@@ -66,8 +67,10 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     channel = service_channel(settings.audit_target, settings.client_tls, server_name="audit")
     audit = AuditClient(channel, timeout_seconds=settings.audit_timeout_seconds)
     live, store = LiveSettings(settings, channel), AlertStore(pool)
-    window = timedelta(seconds=settings.passage_window_seconds)
-    writer = AlertWriter(pool, clock, passage_window=window, new_id=uuid4, periods=live.periods)
+    traces, window = Remembered(), timedelta(seconds=settings.passage_window_seconds)
+    writer = AlertWriter(
+        pool, clock, passage_window=window, new_id=uuid4, periods=live.periods, traces=traces
+    )
     writes = GroupCommit[Change, Done](writer.flush, name="alerts")
     alerts = Alerts(store, writes, audit, pictures, clock)
     book = SubscriptionBook(SubscriptionStore(pool))
@@ -78,7 +81,7 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     stores = (ExportStore(pool), PartStore(pool))
     exports = AlertExportServicer(AlertExports(_records(settings, channel), stores, pictures))
     dispatch = dispatch_parts(Ground(pool, writes, audit, terms, clock, _pace(settings)))
-    drainer = OutboxDrainer(OutboxStore(pool), audit)
+    drainer = OutboxDrainer(OutboxStore(pool), audit, traces)
     background = Background(database_url, feed, drainer, dispatch.timers, dispatch.bells)
     webhooks = WebhookRoom(settings, pool, writes, terms, feed, clock)
     live.start()

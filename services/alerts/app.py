@@ -21,6 +21,7 @@ from services.alerts.store_withdrawals import Withdrawal
 from services.alerts.store_writer import Change, Done
 from services.alerts.wire import Look
 from services.alerts.wire_hits import ReportedHit
+from services.common import tracing
 from services.common.clock import Clock
 from services.common.errors import AlprError
 from services.common.groupcommit import GroupCommit
@@ -64,7 +65,8 @@ class Alerts:
 
         Idempotent by read, entry and list version: a hit that is stored already changes nothing.
         """
-        hits = await asyncio.gather(*(self._with_pictures(hit) for hit in reported))
+        with tracing.span("alerts.pictures"):
+            hits = await asyncio.gather(*(self._with_pictures(hit) for hit in reported))
         return tuple(await asyncio.gather(*(self._writes.submit(hit) for hit in hits)))
 
     async def withdraw(self, withdrawal: Withdrawal) -> None:

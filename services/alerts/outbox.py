@@ -10,6 +10,8 @@ from alpr.audit.v1.authorization_service_pb2 import OutcomeResult
 from services.alerts import metrics
 from services.alerts.audit import AuditClient
 from services.alerts.store_outbox import OutboxStore, PendingItem
+from services.common import tracing
+from services.common.tracing import Remembered
 
 log = structlog.get_logger()
 
@@ -22,8 +24,9 @@ _LONGEST_PAUSE_SECONDS = 10.0
 class OutboxDrainer:
     """Sends what the outbox holds to audit until it is cancelled; `wake` makes it look at once."""
 
-    def __init__(self, store: OutboxStore, audit: AuditClient) -> None:
+    def __init__(self, store: OutboxStore, audit: AuditClient, traces: Remembered | None = None) -> None:
         self._store = store
+        self._traces = traces or Remembered()
         self._audit = audit
         self._awake = asyncio.Event()
 
@@ -55,7 +58,8 @@ class OutboxDrainer:
         return len(pending) == _BATCH
 
     async def _send_events(self, run: Sequence[PendingItem]) -> None:
-        await self._audit.record_events([pending.item for pending in run])
+        with tracing.joined("alerts.outbox", self._traces.taken(pending.item.item_id for pending in run)):
+            await self._audit.record_events([pending.item for pending in run])
         await self._store.recorded(run[-1].outbox_id)
 
     async def _send_outcomes(self, run: Sequence[PendingItem]) -> None:

@@ -94,6 +94,11 @@ class Batch:
         """The last position given out, by this batch or before; 0 before the first."""
         return self._next_position - 1
 
+    @property
+    def item_ids(self) -> list[UUID]:
+        """Ids of the items that are on their way to the log."""
+        return [item.item_id for item in self._items]
+
     def announce(self, alert_id: UUID, kind: FeedKind) -> None:
         """Gives the change of an alert the next position of the feed."""
         self._mark += 1 + secrets.randbelow(_MARK_STEP)

@@ -19,6 +19,7 @@ from services.alerts.store_withdrawals import Withdrawal, record_withdrawal
 from services.common.clock import Clock
 from services.common.errors import AlprError
 from services.common.pg import Pool, transaction
+from services.common.tracing import Remembered
 
 Change = Hit | StepChange | Withdrawal | OutboxItem | OwnChange
 # The alert that a change belongs to; for a withdrawal its intent, for a log item its id, else what it says.
@@ -28,7 +29,7 @@ Done = UUID
 class AlertWriter:
     """The one way into the schema. `flush` is what the group commit calls."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what each batch is made with
         self,
         pool: Pool,
         clock: Clock,
@@ -36,12 +37,14 @@ class AlertWriter:
         passage_window: timedelta,
         new_id: Callable[[], UUID],
         periods: Callable[[], Periods] = Periods,
+        traces: Remembered | None = None,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._window = passage_window
         self._new_id = new_id
         self._periods = periods
+        self._traces = traces or Remembered()
 
     async def flush(self, changes: Sequence[Change]) -> Sequence[Done | Exception]:
         """What became of each of `changes`, once the batch is on disk.
@@ -65,6 +68,7 @@ class AlertWriter:
                 for change in changes
             ]
             await batch.write()
+            self._traces.note(batch.item_ids)  # before the drainer may see them
         batch.count()
         return done
 

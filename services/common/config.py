@@ -78,6 +78,13 @@ class ServiceSettings(BaseSettings):
     """Address of Prometheus metrics over plain HTTP; they name methods and codes only. Empty: none."""
     health_listen: Address = ""
     """Address of grpc.health.v1 alone, without TLS: probes of Kubernetes know none. Empty: none."""
+    otlp_endpoint: Annotated[str, Field(pattern=r"^(https?://[^\s/@?#]+:\d{1,5})?$")] = ""
+    """Collector of traces that speaks OTLP over gRPC, for instance https://collector:4317; https shows the
+    service's own certificate. Empty: none, and nothing is traced."""
+    otlp_ca: ReadableFile | None = None
+    """Certificates of the authority that the collector's must be of, PEM; without it the machine's own."""
+    trace_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """The part of pictures and questions that is traced."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     shutdown_grace_seconds: Annotated[float, Field(ge=0, le=300)] = 10

@@ -7,13 +7,19 @@ import contextvars
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
-from services.common import metrics
+from services.common import metrics, tracing
 from services.common.errors import StoppingError, StorageUnavailableError
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+# An item, its answer, and the trace that it is a part of.
+_Submitted: TypeAlias = "tuple[_Item, asyncio.Future[_Result], SpanContext | None]"
 
 _MOST_IN_BATCH: Final = 256
 _MOST_WAITING: Final = 8192
@@ -51,7 +57,8 @@ class GroupCommit(Generic[_Item, _Result]):
         self._items = metrics.COMMIT_ITEMS.labels(name)
         self._seconds = metrics.COMMIT_SECONDS.labels(name)
         self._queued = metrics.COMMIT_WAITING.labels(name)
-        self._waiting: deque[tuple[_Item, asyncio.Future[_Result]]] = deque()
+        self._name = f"commit.{name}"
+        self._waiting: deque[_Submitted[_Item, _Result]] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -71,7 +78,7 @@ class GroupCommit(Generic[_Item, _Result]):
         if len(self._waiting) >= self._most_waiting:
             raise StorageUnavailableError("too many writes are waiting; nothing was stored; try again")
         answer: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, answer))
+        self._waiting.append((item, answer, tracing.carrier()))
         if self._worker is None or self._worker.done():
             # In a context of its own: the worker outlives the call that happened to start it.
             self._worker = asyncio.create_task(self._work(), context=contextvars.Context())
@@ -95,18 +102,19 @@ class GroupCommit(Generic[_Item, _Result]):
             if len(batch) > 1 and left > 0 and not self._closed:
                 await asyncio.sleep(left)
 
-    def _next_batch(self) -> list[tuple[_Item, asyncio.Future[_Result]]]:
-        batch: list[tuple[_Item, asyncio.Future[_Result]]] = []
+    def _next_batch(self) -> list[_Submitted[_Item, _Result]]:
+        batch: list[_Submitted[_Item, _Result]] = []
         while self._waiting and len(batch) < self._most_in_batch:
-            item, answer = self._waiting.popleft()
-            if not answer.done():
-                batch.append((item, answer))
+            submitted = self._waiting.popleft()
+            if not submitted[1].done():
+                batch.append(submitted)
         return batch
 
-    async def _flush_batch(self, batch: list[tuple[_Item, asyncio.Future[_Result]]]) -> None:
+    async def _flush_batch(self, batch: list[_Submitted[_Item, _Result]]) -> None:
         results: Sequence[_Result | Exception]
         try:
-            results = await self._flush([item for item, _ in batch])
+            with tracing.joined(self._name, (trace for *_, trace in batch)):
+                results = await self._flush([item for item, *_ in batch])
         except asyncio.CancelledError:
             # Somebody ended the worker or what it waited for. A submitter must neither wait for ever nor take
             # this for a cancellation of its own.
@@ -119,7 +127,7 @@ class GroupCommit(Generic[_Item, _Result]):
         if len(results) != len(batch):
             _answer_all(batch, RuntimeError("the flush gave another number of results"))
             return
-        for (_, answer), result in zip(batch, results, strict=True):
+        for (_, answer, _), result in zip(batch, results, strict=True):
             if answer.done():
                 continue
             if isinstance(result, Exception):
@@ -128,8 +136,8 @@ class GroupCommit(Generic[_Item, _Result]):
                 answer.set_result(result)
 
 
-def _answer_all(batch: Iterable[tuple[_Item, asyncio.Future[_Result]]], error: Exception) -> None:
-    for _, answer in batch:
+def _answer_all(batch: Iterable[_Submitted[_Item, _Result]], error: Exception) -> None:
+    for _, answer, _ in batch:
         if not answer.done():
             answer.set_exception(error)
 

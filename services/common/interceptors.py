@@ -10,6 +10,7 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -17,7 +18,7 @@ import structlog
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
-from services.common import metrics
+from services.common import metrics, tracing
 from services.common.errors import (
     REQUEST_ID,
     AlprError,
@@ -26,7 +27,7 @@ from services.common.errors import (
     internal_error,
     to_status,
 )
-from services.common.identity import Context, peer_of
+from services.common.identity import Context, PeerKind, peer_of
 from services.common.stopping import Stopping, stopping_in_calls
 
 log = structlog.get_logger()
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 _HEADER: Final = "x-request-id"
 # A UUID only: any other text of the caller's could be a plate, and it goes to the log.
 _REQUEST_ID: Final = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+# Open for as long as somebody listens: what goes through them has spans of its own (services.common.tracing).
+_STREAMS_FOR_LONG: Final = re.compile(r"/(Watch|Subscribe|SubmitReads$|RecognizeStream$|EscortVendor$)")
 # Less is not enough to answer and be heard; the work would be for nobody.
 _LEAST_SECONDS: Final = 0.020
 _MAKERS: Final = {
@@ -151,6 +154,7 @@ class _Method:
         self._seconds = seconds
         self._histogram = metrics.SECONDS.labels(method)
         self._under_way = metrics.UNDER_WAY.labels(method)
+        self._is_traced = not method.startswith("/grpc.") and not _STREAMS_FOR_LONG.search(method)
 
     async def run(self, request: Any, context: Context) -> Any:
         """The answer of the method. Errors leave as google.rpc.Status."""
@@ -161,7 +165,10 @@ class _Method:
         with (
             structlog.contextvars.bound_contextvars(**{REQUEST_ID: request_id}),
             stopping_in_calls(self._stopping),
+            self._traced(context) as traced,
         ):
+            if traced.trace_id:
+                structlog.contextvars.bind_contextvars(trace_id=traced.trace_id)
             try:
                 context.set_trailing_metadata(((_HEADER, request_id),))
                 return await self._answer(request, context)
@@ -177,7 +184,14 @@ class _Method:
                 await _abort(context, answer, request_id)
             finally:
                 self._under_way.dec()
+                traced.end(code)
                 self._record(code, time.perf_counter() - started, peer_of(context))
+
+    def _traced(self, context: Context) -> AbstractContextManager[tracing.CallSpan]:
+        if not self._is_traced:
+            return contextlib.nullcontext(tracing.CallSpan(None))
+        from_service = peer_of(context).kind is PeerKind.SERVICE
+        return tracing.call(self._method, context.invocation_metadata() or (), from_service=from_service)
 
     async def _answer(self, request: Any, context: Context) -> Any:
         left = context.time_remaining()

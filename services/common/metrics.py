@@ -147,7 +147,7 @@ class _Pools(Collector):
 _POOLS: Final = _Pools()
 REGISTRY.register(_POOLS)
 # When a counter was made says nothing that Prometheus does not notice by itself, and doubles what it stores.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 def count_pool(name: str, pool: CountedPool) -> None:

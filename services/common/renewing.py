@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import grpc
 
+from services.common import tracing
 from services.common.tls_files import TlsFiles, TlsPair
 
 # Looking at three files costs some microseconds, which not every call need pay.
@@ -126,6 +127,6 @@ class _Calls:
         if generation is not self._of:
             self._of = generation
             self._call = getattr(generation.channel, self._shape)(*self._arguments, **self._options)
-        call = self._call(*arguments, **options)
+        call = self._call(*arguments, **tracing.carried(options))
         generation.began(call)
         return call

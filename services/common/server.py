@@ -25,6 +25,7 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_reflection.v1alpha import reflection
 
+from services.common import tracing
 from services.common.config import ServiceSettings, StartError
 from services.common.errors import AlprError
 from services.common.health import Health, HealthCheck, check_once
@@ -234,6 +235,7 @@ async def serve(builder: ServerBuilder) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
+    stop_tracing = tracing.start(builder.name, settings)
     server = builder.build()
     try:
         await server.start()
@@ -244,6 +246,7 @@ async def serve(builder: ServerBuilder) -> None:
         await told.wait()
     finally:
         await server.stop()
+        await asyncio.to_thread(stop_tracing)
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Protocol, cast
 from alpr.alerts.v1 import alert_service_pb2 as alerts_pb
 from alpr.search.v1 import archive_service_pb2 as archive_pb
 from alpr.type.v1 import hit_pb2, read_pb2, sensor_pb2
+from services.common import tracing
 from services.common.clock import Clock
 from services.matcher import wire_hits
 from services.matcher.app_index import IndexFollower
@@ -191,7 +192,8 @@ class ReadIntake:
         now: datetime,
     ) -> BatchAnswer:
         self._agreements.require_heard((one.agency_ori for one in sensors.values()), index.scope, now)
-        hits = await asyncio.to_thread(self._compare, checked, index, now)
+        with tracing.span("matcher.compare"):
+            hits = await asyncio.to_thread(self._compare, checked, index, now)
         archived = [_archived(one, index.revision) for one in checked]
         prompt = [hit for n, hit in hits.items() if _is_prompt(checked[n].read, now)]
         answers = await _both(self._archive.append(archived), self._alerts.raise_alerts(prompt))

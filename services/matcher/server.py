@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 
 from alpr.matcher.v1 import hot_list_service_pb2 as lists_pb
 from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
 from alpr.matcher.v1 import match_service_pb2 as match_pb
 from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
+from services.common import tracing
 from services.common.clock import Clock
 from services.common.errors import NotPermittedError, StoppingError
 from services.common.identity import AccessToken, Context, PeerKind, caller_of, require_service, require_token
@@ -171,7 +173,9 @@ class MatchServicer(match_grpc.MatchServiceServicer):
                 )
             sensors = self._intake.admit(wire_reads.captures_of(request))
             reads = wire_reads.parse_batch(request, self._clock.now() if sensor_id else None)
-            return wire_reads.to_response(request.batch_number, await self._intake.submit(reads, sensors))
+            with _traced(request, from_sensor=bool(sensor_id)):
+                answered = await self._intake.submit(reads, sensors)
+            return wire_reads.to_response(request.batch_number, answered)
 
         answers = Pipeline(self._depth, stopping).run(request_iterator, answer)
         async with contextlib.aclosing(answers):
@@ -223,3 +227,10 @@ def _token(context: Context) -> AccessToken:
     token = require_token(context).access_token
     assert token is not None  # noqa: S101 - that is what require_token promises
     return token
+
+
+def _traced(request: match_pb.SubmitReadsRequest, *, from_sensor: bool) -> AbstractContextManager[None]:
+    """The span of a batch: of ocr's trace, or where a sensor sends it, one that may begin here."""
+    if from_sensor:
+        return tracing.beginning("matcher.batch", reads=len(request.reads))
+    return tracing.going_on("matcher.batch", request.traceparent, reads=len(request.reads))

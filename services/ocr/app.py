@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 
 from alpr.type.v1 import sensor_pb2
 from alpr.type.v1.read_pb2 import READ_STATUS_OUT_OF_RETENTION, ReadStatus
+from services.common import tracing
 from services.common.clock import Clock
 from services.common.errors import FieldViolation, InvalidFieldError
 from services.common.readid import read_id_of_frame
@@ -80,7 +81,10 @@ class FrameIntake:
             DependencyUnavailableError: The matcher did not answer; send the frame again.
         """
         admitted = self._allowed(frame, sensor_id)
-        with self._load.admitted(len(frame.image), seconds_left) as ticket:
+        with (
+            tracing.beginning("ocr.frame"),
+            self._load.admitted(len(frame.image), seconds_left) as ticket,
+        ):
             async with self._slots:
                 looked = await self._look(frame, ticket, admitted)
                 found = looked.found
@@ -132,12 +136,13 @@ class FrameIntake:
             StorageUnavailableError: The image is not stored, and no read was sent on.
             DependencyUnavailableError: The matcher did not answer; sending the reads again is safe.
         """
-        image = await self._stored_image(looked, reads[0].capture_time.astimezone(UTC).date())
-        stored = tuple(replace(read, image=image) for read in reads)
-        if image is None:
-            outcomes = (Outcome(READ_STATUS_OUT_OF_RETENTION, ""),) * len(stored)
-        else:
-            outcomes = await self._matcher.submit(stored)
+        with tracing.beginning("ocr.keep", reads=len(reads)):
+            image = await self._stored_image(looked, reads[0].capture_time.astimezone(UTC).date())
+            stored = tuple(replace(read, image=image) for read in reads)
+            if image is None:
+                outcomes = (Outcome(READ_STATUS_OUT_OF_RETENTION, ""),) * len(stored)
+            else:
+                outcomes = await self._matcher.submit(stored)
         for outcome in outcomes:
             PLATES.labels(ReadStatus.Name(outcome.status)).inc()
         return tuple(zip(stored, outcomes, strict=True))
@@ -149,7 +154,8 @@ class FrameIntake:
         return _Admitted(sensor, frame.place or _known_place(sensor, frame.capture_time), received)
 
     async def _look(self, frame: Frame, ticket: Ticket, admitted: _Admitted) -> Looked:
-        found = await self._recognizer.recognize(frame.image, admitted.sensor.sensor_id)
+        with tracing.span("ocr.recognise"):
+            found = await self._recognizer.recognize(frame.image, admitted.sensor.sensor_id)
         ticket.recognised(found.seconds)
         outcome = "plates" if found.plates else "unreadable" if found.unreadable else "empty"
         FRAMES.labels(outcome).inc()
@@ -163,7 +169,8 @@ class FrameIntake:
             return None
         frame = looked.frame
         apart = looked.motor_carrier
-        key = await self._vault.store(day, looked.sha256, frame.image, motor_carrier=apart)
+        with tracing.span("ocr.image"):
+            key = await self._vault.store(day, looked.sha256, frame.image, motor_carrier=apart)
         return StoredImage(looked.sha256, day, frame.kind.media_type, len(frame.image), key)
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from alpr.matcher.v1 import match_service_pb2 as pb
 from alpr.type.v1 import read_pb2
+from services.common import tracing
 from services.common.errors import (
     AlprError,
     DependencyUnavailableError,
@@ -146,7 +147,8 @@ class MatcherLink:
             self._stream = self._stub.SubmitReads()
         # Over already since the last batch: reading then tells why.
         with contextlib.suppress(asyncio.InvalidStateError):
-            await self._stream.write(pb.SubmitReadsRequest(batch_number=number, reads=batch))
+            request = pb.SubmitReadsRequest(batch_number=number, reads=batch, traceparent=tracing.header())
+            await self._stream.write(request)
         answer = await self._stream.read()
         if answer is grpc.aio.EOF:
             raise _StreamEndedError

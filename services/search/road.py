@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 import structlog
 
 from alpr.type.v1.justification_pb2 import Justification
+from services.common import tracing
 from services.common.canonical import ArchiveQuestion
 from services.common.errors import AuditUnavailableError, StorageUnavailableError
 from services.common.identity import AccessToken
@@ -154,7 +155,8 @@ class QuestionRoad:
         checked = await self._cases.check(request.justification)
         authorization = await self._audit.authorize(replace(request, case_check=checked))
         try:
-            summary = await self._put(authorization, request)
+            with tracing.span("search.archive"):
+                summary = await self._put(authorization, request)
             receipts = await self._audit.record_outcome(authorization, summary)
         except BaseException:
             # Also when the caller goes away. The question stands in the log; its end shall too.
@@ -168,14 +170,16 @@ class QuestionRoad:
         Raises:
             StorageUnavailableError: The archive did not answer, or not with those, or the permit has ended.
         """
-        reads = await taken(self._questions.reads(answered.authorization, answered.kind))
+        with tracing.span("search.rows"):
+            reads = await taken(self._questions.reads(answered.authorization, answered.kind))
         if rows_digest(read.read_id for read in reads) != answered.summary.rows_digest:
             raise StorageUnavailableError(_CHANGED)
         return reads
 
     async def computed(self, answered: Answered) -> Any:
         """The JSON value that the archive computed. Errors as for `reads`."""
-        text = await taken(self._questions.computed(answered.authorization, answered.kind))
+        with tracing.span("search.rows"):
+            text = await taken(self._questions.computed(answered.authorization, answered.kind))
         if text is None or sha256(text.encode()).digest() != answered.summary.rows_digest:
             raise StorageUnavailableError(_CHANGED)
         return json.loads(text)

@@ -14,6 +14,7 @@ import structlog
 from aiohttp import BodyPartReader, MultipartReader, hdrs, web
 
 from alpr.type.v1 import read_pb2
+from services.common import tracing
 from services.common.clock import Clock
 from services.common.errors import (
     AlprError,
@@ -138,7 +139,8 @@ class Receiver:
             reads = _parsed(layout, body, picture)
             sensors = self._intake.admit(reads, sensor_id, signed=bool(signature))
             fetched = await self._with_pictures(reads)
-            return await self._intake.take(fetched, sensors) if fetched else ()
+            with tracing.beginning("ocr.push", reads=len(fetched)):
+                return await self._intake.take(fetched, sensors) if fetched else ()
 
     async def _received(self, request: web.Request) -> tuple[bytes, bytes]:
         """The JSON and the picture that came beside it, empty when none did."""
