@@ -35,6 +35,7 @@ lint: setup ## everything that can be said without running: format, style, types
 	@echo "lint: rooms" && $(BIN)/lint-imports --no-logo
 	@$(MAKE) --no-print-directory proto-lint
 	@echo "lint: release" && $(BIN)/python tools/release.py
+	@echo "lint: migrations" && $(BIN)/python tools/migrations.py
 	@echo "lint: conformance" && $(BIN)/python tools/conformance.py --check
 
 format: setup ## rewrite code and contracts in the project's format
