@@ -56,7 +56,9 @@ _OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     # A replica that comes back is found again within seconds; the default is two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 3_000),
-    ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+    # Where replicas are replaced one after the other, a client has to hear of the second new one as soon as
+    # the second old one goes. It asks only when it loses a connection.
+    ("grpc.dns_min_time_between_resolutions_ms", 500),
     ("grpc.max_send_message_length", _MOST_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", _MOST_MESSAGE_BYTES),
 )
