@@ -3,6 +3,7 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.alerts.core.model import EscalationKind, FeedKind
+from services.alerts.core.webhook import Failure
 
 FEED_ITEMS = Counter(
     "platewarden_alerts_feed_items", "Alerts raised and updated: positions of the feed.", ["kind"]
@@ -35,3 +36,7 @@ for _kind in EscalationKind:
     ESCALATIONS.labels(_kind.name.lower())
 for _feed_kind in FeedKind:
     FEED_ITEMS.labels(_feed_kind.name.lower())
+WEBHOOK_POSTS.labels("taken")
+for _failure in Failure:
+    if _failure is not Failure.NONE:
+        WEBHOOK_POSTS.labels(_failure.name.lower())

@@ -42,7 +42,7 @@ SECONDS: Final = Histogram(
     ["method"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 3600),
 )
-BUILD: Final = Gauge("platewarden_build_info", "1, for the version that runs.", ["service", "version"])
+BUILD: Final = Gauge("platewarden_build_info", "1, for the version that runs.", ["version"])
 SERVING: Final = Gauge("platewarden_serving", "1 while the process takes new calls, else 0.")
 LOOP_LAG: Final = Histogram(
     "platewarden_event_loop_lag_seconds",
@@ -155,9 +155,9 @@ def count_pool(name: str, pool: CountedPool) -> None:
     _POOLS.add(name, pool)
 
 
-def name_process(service: str) -> None:
-    """Says which service this is, in which version."""
-    BUILD.labels(service, importlib.metadata.version("platewarden")).set(1)
+def note_version() -> None:
+    """Says which version runs."""
+    BUILD.labels(importlib.metadata.version("platewarden")).set(1)
 
 
 def note_certificates(use: str, file: Path) -> None:

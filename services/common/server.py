@@ -34,8 +34,8 @@ from services.common.logs import configure, loop_exception_handler
 from services.common.metrics import (
     SERVING,
     keep_measuring,
-    name_process,
     note_certificates,
+    note_version,
     serve_metrics,
     watch_loop,
 )
@@ -151,7 +151,7 @@ class Server:
             await self._probes.start()
         await self._grpc.start()
         await self._check()
-        name_process(self._name)
+        note_version()
         beside = (self._poll(), watch_loop(), *(keep_measuring(*one) for one in self._measures))
         self._beside = [asyncio.create_task(one) for one in beside]
         log.info("server_started", port=self.port, user_port=self.user_port, serving=self._health.serving)

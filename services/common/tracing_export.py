@@ -21,6 +21,8 @@ from services.common.config import ServiceSettings
 from services.common.tracing import NAMES
 
 SPANS: Final = Counter("platewarden_spans", "Spans of traces, by what became of them.", ["result"])
+for _result in ("sent", "lost"):
+    SPANS.labels(_result)
 
 _METHOD: Final = re.compile(r"(alpr\.[a-z]{2,20}\.v1|grpc\.[a-z0-9.]{2,40})\.[A-Za-z]{2,60}/[A-Za-z]{2,60}")
 _MOST_COUNT: Final = 1_000_000

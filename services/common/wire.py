@@ -12,6 +12,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from alpr.type.v1.read_pb2 import ReadStatus
 from services.common.errors import FieldViolation, InvalidFieldError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +25,15 @@ _BETWEEN_CHARACTERS: Final = re.compile("[\\s.\u00b7\u2022\\-\u2010-\u2015]+")
 # Not str.upper: that makes SS of a sharp s.
 _CAPITALS: Final = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 _PLATE: Final = re.compile(r"[A-Z0-9]{1,12}")
+
+_STATUS_LABELS: Final[dict[int, str]] = {
+    int(number): name.removeprefix("READ_STATUS_").lower() for name, number in ReadStatus.items()
+}
+
+
+def status_label(status: int) -> str:
+    """What metrics call the status of a read, for instance `stored`; `other` for one of a newer contract."""
+    return _STATUS_LABELS.get(status, "other")
 
 
 def to_timestamp(moment: datetime) -> Timestamp:

@@ -13,6 +13,7 @@ from alpr.search.v1 import archive_service_pb2 as archive_pb
 from alpr.type.v1 import hit_pb2, read_pb2, sensor_pb2
 from services.common import tracing
 from services.common.clock import Clock
+from services.common.wire import status_label
 from services.matcher import wire_hits
 from services.matcher.app_index import IndexFollower
 from services.matcher.app_replica import RevisionsInUse
@@ -276,7 +277,7 @@ def _count(answers: Iterable[ReadAnswer], hits: Sequence[alerts_pb.Hit]) -> None
     total = 0
     for answer in answers:
         total += 1
-        READS.labels(read_pb2.ReadStatus.Name(answer.status).removeprefix("READ_STATUS_")).inc()
+        READS.labels(status_label(answer.status)).inc()
     BATCH_READS.observe(total)
     HITS.inc(len(hits))
     for match in (match for hit in hits for match in hit.matches):

@@ -43,3 +43,8 @@ LOOK_BACK_WITHOUT_PICTURE: Final = Counter(
     "platewarden_matcher_look_back_without_picture", "Hits of look-backs whose image could not be had."
 )
 LOOK_BACK_OPEN: Final = Gauge("platewarden_matcher_look_back_open", "Changes not looked back from yet.")
+
+for _status in ("stored", "duplicate", "out_of_retention", "conflict", "quarantined"):
+    READS.labels(_status)
+for _end in ("done", "refused"):
+    LOOK_BACKS.labels(_end)

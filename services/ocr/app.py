@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from alpr.type.v1 import sensor_pb2
-from alpr.type.v1.read_pb2 import READ_STATUS_OUT_OF_RETENTION, ReadStatus
+from alpr.type.v1.read_pb2 import READ_STATUS_OUT_OF_RETENTION
 from services.common import tracing
 from services.common.clock import Clock
 from services.common.errors import FieldViolation, InvalidFieldError
 from services.common.readid import read_id_of_frame
 from services.common.sensors import SensorRegistry, place_at
+from services.common.wire import status_label
 from services.ocr.frames import Frame, FrameAnswer, Looked, NewRead, Outcome, Position, StoredImage
 from services.ocr.limits import Load, Ticket
 from services.ocr.matcher_link import MatcherLink
@@ -144,7 +145,7 @@ class FrameIntake:
             else:
                 outcomes = await self._matcher.submit(stored)
         for outcome in outcomes:
-            PLATES.labels(ReadStatus.Name(outcome.status)).inc()
+            PLATES.labels(status_label(outcome.status)).inc()
         return tuple(zip(stored, outcomes, strict=True))
 
     def _allowed(self, frame: Frame, sensor_id: str) -> _Admitted:

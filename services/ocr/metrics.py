@@ -37,3 +37,8 @@ BATCH_READS: Final = Histogram(
     "Reads of a batch sent to the matcher.",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
 )
+
+for _outcome in ("plates", "unreadable", "empty", "failed"):
+    FRAMES.labels(_outcome)
+for _why in ("late", "memory"):
+    FRAMES_REFUSED.labels(_why)

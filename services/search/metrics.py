@@ -64,3 +64,5 @@ def counted(kind: str) -> Iterator[None]:
 
 for _kind in Kind:
     MAINTENANCE.labels(_kind.value.lower()).set(0)
+for _status in ("stored", "duplicate", "out_of_retention", "conflict", "quarantined"):
+    READS.labels(_status)

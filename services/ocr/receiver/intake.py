@@ -14,6 +14,7 @@ from alpr.type.v1 import read_pb2, sensor_pb2
 from services.common.clock import Clock
 from services.common.errors import NotPermittedError
 from services.common.sensors import SensorRegistry
+from services.common.wire import status_label
 from services.ocr.core.pushed.model import PushedRead
 from services.ocr.frames import Outcome, StoredImage
 from services.ocr.matcher_link import MatcherLink
@@ -107,7 +108,7 @@ class PushIntake:
         too_old = Outcome(read_pb2.READ_STATUS_OUT_OF_RETENTION, "")
         outcomes = [answers.get(n, too_old) for n in range(len(reads))]
         for outcome in outcomes:
-            PLATES.labels(read_pb2.ReadStatus.Name(outcome.status)).inc()
+            PLATES.labels(status_label(outcome.status)).inc()
         return tuple(
             PushedOutcome(wire.read_id_of(read, sensor.sensor_id), outcome)
             for read, sensor, outcome in zip(reads, sensors, outcomes, strict=True)
