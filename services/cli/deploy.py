@@ -2,13 +2,14 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from services.cli.deploy_secrets import DEVELOPMENT, PRODUCTION, make_secrets
+from services.cli.deploy_secrets import DEVELOPMENT, PRODUCTION, make_secrets, make_witness_secrets
 from services.cli.locate import CommandError
 from services.cli.options import EXIT_COMMAND, Json
 from services.cli.output import Output
@@ -22,6 +23,7 @@ class Kind(StrEnum):
 
     DEV = "dev"
     PRODUCTION = "production"
+    WITNESS = "witness"
 
 
 @app.callback()
@@ -35,7 +37,7 @@ def secrets_of(
         Path, typer.Argument(file_okay=False, exists=True, help="Folder of the overlay, with its audit.env.")
     ],
     kind: Annotated[
-        Kind | None, typer.Option("--kind", help="dev or production; the overlay's own name says it, too.")
+        Kind | None, typer.Option("--kind", help="What it is like, where its name does not say it.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -48,8 +50,7 @@ def secrets_of(
     """
     output = Output(as_json=as_json)
     try:
-        layout = {Kind.DEV: DEVELOPMENT, Kind.PRODUCTION: PRODUCTION}[kind or _kind_of(overlay)]
-        made = make_secrets(overlay, layout, os.environ)
+        made = _made(overlay, kind or _kind_of(overlay))
     except (CommandError, ConfigError, OSError) as error:
         output.sentence_error(str(error))
         sys.exit(EXIT_COMMAND)
@@ -57,8 +58,15 @@ def secrets_of(
     output.result({"folder": str(folder), "secrets": list(made)}, f"{len(made)} secrets are in {folder}.")
 
 
+def _made(overlay: Path, kind: Kind) -> Sequence[str]:
+    if kind is Kind.WITNESS:
+        return make_witness_secrets(overlay)
+    return make_secrets(overlay, DEVELOPMENT if kind is Kind.DEV else PRODUCTION, os.environ)
+
+
 def _kind_of(overlay: Path) -> Kind:
     try:
         return Kind(overlay.resolve().name)
     except ValueError:
-        raise CommandError("say what the overlay is like: --kind dev or --kind production") from None
+        kinds = ", ".join(f"--kind {one.value}" for one in Kind)
+        raise CommandError(f"say what the overlay is like: {kinds}") from None

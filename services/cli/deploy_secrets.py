@@ -33,9 +33,8 @@ _KEYS: Final = MappingProxyType(
         "ocr-keys": ("image-kek", "mcs-image-kek"),
     }
 )
-_SIGNING_KEYS: Final = MappingProxyType(
-    {"audit-keys": "log-signing-key.pem", "witness-keys": "witness-key.pem"}
-)
+_LOG_KEY: Final = "log-signing-key.pem"
+_WITNESS_KEY: Final = "witness-key.pem"
 _VERIFIED: Final = "?sslmode=verify-full&sslrootcert=/database-ca/ca.crt"
 _MIGRATION_LOGIN: Final = "migrate"
 _SUPERUSER: Final = "postgres"
@@ -50,18 +49,20 @@ class Layout:
         owns_certificates: True where the certificates of services are made here, not by cert-manager.
         given: Secrets whose keys come from the environment: variable by key.
         administrator: Login that migrates; a superuser lets it in where it is none itself.
+        with_witness: True where the witness runs beside the system.
     """
 
     host: str
     owns_certificates: bool
     given: Mapping[str, Mapping[str, str]]
     administrator: str
+    with_witness: bool
 
 
 _IMAGE_STORE: Final = MappingProxyType(
     {"AWS_ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY"}
 )
-DEVELOPMENT: Final = Layout("{}", True, MappingProxyType({}), _SUPERUSER)
+DEVELOPMENT: Final = Layout("{}", True, MappingProxyType({}), _SUPERUSER, with_witness=True)
 PRODUCTION: Final = Layout(
     "{}-rw",
     False,
@@ -77,6 +78,11 @@ PRODUCTION: Final = Layout(
         }
     ),
     _MIGRATION_LOGIN,
+    with_witness=False,
+)
+# What an overlay of the witness alone gets from where the system runs: files by Secret.
+_CARRIED: Final = MappingProxyType(
+    {"witness-tls": ("tls.crt", "tls.key", "ca.crt"), "witness-keys": ("log-keys",)}
 )
 
 
@@ -150,7 +156,7 @@ def make_secrets(overlay: Path, layout: Layout, given: Mapping[str, str]) -> Seq
     origin = _origin(overlay)
     _check_given(overlay / "secrets", layout, given)
     into = _Folder(overlay / "secrets")
-    _add_keys(into, origin)
+    _add_keys(into, origin, layout)
     _add_certificates(into, layout)
     _add_logins(into, layout)
     _add_administrators(into, layout)
@@ -186,17 +192,36 @@ def _check_given(folder: Path, layout: Layout, given: Mapping[str, str]) -> None
         )
 
 
-def _add_keys(into: _Folder, origin: str) -> None:
+def make_witness_secrets(overlay: Path) -> Sequence[str]:
+    """The same for an overlay of the witness alone, whose key is made here; the rest was carried here.
+
+    Raises:
+        CommandError: What comes from the system is not there yet.
+        OSError: The folder cannot be written.
+    """
+    into = _Folder(overlay / "secrets")
+    for secret, keys in _CARRIED.items():
+        for key in keys:
+            file = into.folder / secret / key
+            if not file.is_file():
+                raise CommandError(f"put {file} there first; it comes from where the system runs")
+            into.name(secret, key, file)
+    into.add("witness-keys", _WITNESS_KEY, new_signing_key)
+    into.write_kustomization()
+    return sorted(into.secrets)
+
+
+def _add_keys(into: _Folder, origin: str, layout: Layout) -> None:
     for secret, keys in _KEYS.items():
         for key in keys:
             into.add(secret, key, lambda: secrets.token_hex(32).encode())
-    for secret, key in _SIGNING_KEYS.items():
-        into.add(secret, key, new_signing_key)
-    signer = read_signer(origin, into.folder / "audit-keys" / _SIGNING_KEYS["audit-keys"])
+    signer = read_signer(origin, into.add("audit-keys", _LOG_KEY, new_signing_key))
     # It follows from the key, so it is written each time: the log's name may have been put right.
-    file = into.folder / "witness-keys" / "log-keys"
-    replace_file(file, f"{signer.verifier_key()}\n".encode(), 0o600)
-    into.name("witness-keys", "log-keys", file)
+    public = into.folder / "log-keys"
+    replace_file(public, f"{signer.verifier_key()}\n".encode(), 0o600)
+    if layout.with_witness:
+        into.add("witness-keys", _WITNESS_KEY, new_signing_key)
+        into.name("witness-keys", "log-keys", public)
 
 
 def _add_certificates(into: _Folder, layout: Layout) -> None:
@@ -210,7 +235,7 @@ def _add_certificates(into: _Folder, layout: Layout) -> None:
         into.trusted = authority.ca_file.relative_to(into.folder).as_posix()
         return
     into.name("database-ca", "ca.crt", authority.ca_file)
-    for name in (*_SERVICES, "witness", *_CLUSTERS):
+    for name in (*_SERVICES, *(("witness",) if layout.with_witness else ()), *_CLUSTERS):
         issued = authority.service(name)
         into.name(f"{name}-tls", "tls.crt", issued.cert_file)
         into.name(f"{name}-tls", "tls.key", issued.key_file)
