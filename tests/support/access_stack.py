@@ -110,17 +110,17 @@ async def _furnished(folder: Path, callers: Callers, people: dict[str, Principal
     async with Session(locate(folder), token_source(folder, cast.COORDINATOR), on_wait=print) as session:
         for word in ROLE.words:
             if word != "statewide-coordinator":
-                await _person(session, people[word].subject, word)
-        await _person(session, "uploader", "hot-list-manager")
-        target = await _person(session, "target")
+                await person(session, people[word].subject, word)
+        await person(session, "uploader", "hot-list-manager")
+        target = await person(session, "target")
         # None of the principals: an escort opens things to its vendor, some seconds beyond its stream, too.
-        escorted = await _person(session, "escorted", "vendor-support")
+        escorted = await person(session, "escorted", "vendor-support")
         governance = agency_rpc.GovernanceServiceStub(session.channel("audit"))
         agency = agency_pb.Agency(ori=OTHER_ORI, name="Another", email_domains=["another.illinois.gov"])
         register = agency_pb.RegisterAgencyRequest(request_id=new_request_id(), agency=agency)
         await session.call(governance.RegisterAgency, register)
         await unit.registered(session, OTHER_ORI, UNIT, "All of it", "specialty")
-        await _person(session, "other-head", "statewide-coordinator", OTHER_ORI, "another.illinois.gov")
+        await person(session, "other-head", "statewide-coordinator", OTHER_ORI, "another.illinois.gov")
         await register_sensor(session, _camera())
         await approve_deployment(session, CAMERA)
         await recorded(session, CAMERA, DevelopmentAuthority(folder / "pki").sensor(CAMERA).cert_file)
@@ -165,7 +165,7 @@ async def _listed(manager: Session, folder: Path) -> tuple[str, str]:
     return made.hot_list_id, refused.uploads[0].upload_id
 
 
-async def _person(
+async def person(
     coordinator: Session,
     subject: str,
     role: str = "",
@@ -177,7 +177,8 @@ async def _person(
         coordinator,
         "CreateAccount",
         account=account_pb.Account(
-            **{"subject": subject, "issuer": DEVELOPMENT_ISSUER, "full_name": subject, "badge_number": "1"},
+            **{"subject": subject, "issuer": DEVELOPMENT_ISSUER, "full_name": subject},
+            **{"badge_number": subject},
             **{"email": f"{subject}@{domain}", "agency_ori": ori, "unit": UNIT},
         ),
     )

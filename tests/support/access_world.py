@@ -73,7 +73,7 @@ class Callers:
         ways = (method.client_streaming, method.server_streaming)
         kind = "_".join("stream" if way else "unary" for way in ways)
         answer = message_factory.GetMessageClass(method.output_type)
-        make = getattr(self._channel(who, service.split(".")[1]), kind)(
+        make = getattr(self.channel(who, service.split(".")[1]), kind)(
             f"/{service}/{method.name}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=answer.FromString,
@@ -83,7 +83,8 @@ class Callers:
             return make(metadata=metadata, timeout=_SECONDS)
         return make(request, metadata=metadata, timeout=None if method.server_streaming else _SECONDS)
 
-    def _channel(self, who: Principal, service: str) -> grpc.aio.Channel:
+    def channel(self, who: Principal, service: str) -> grpc.aio.Channel:
+        """The open channel to the service, with the principal's certificate if it has one."""
         key = ("" if who.tls is None else who.name, service)
         if key not in self._channels:
             self._channels[key] = (
