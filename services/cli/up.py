@@ -31,6 +31,12 @@ def up(
             help="s3://bucket/prefix for pictures, with the AWS_... variables, instead of the data folder.",
         ),
     ] = "",
+    reads_apart: Annotated[
+        bool,
+        typer.Option(
+            "--reads-apart", help="Give the archive an embedded PostgreSQL of its own, as in production."
+        ),
+    ] = False,
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
 ) -> None:
@@ -43,7 +49,9 @@ def up(
             f"Everything serves; data in {data_dir}. Ctrl-C stops it.",
         )
 
-    options = Options(data_dir, base_port, database_url or None, image_store_url=image_store)
+    options = Options(
+        data_dir, base_port, database_url or None, image_store_url=image_store, reads_apart=reads_apart
+    )
     try:
         asyncio.run(run_until_stopped(options, output.note, ready))
     except StartError as error:

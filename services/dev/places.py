@@ -14,6 +14,7 @@ DEFAULT_BASE_PORT = 7400
 NUMBERS: Mapping[str, int] = MappingProxyType({"audit": 1, "matcher": 2, "search": 3, "alerts": 4, "ocr": 5})
 _ISSUER = 6
 _RECEIVER = 7
+_POSTGRES_OF_READS = 9
 _POSTGRES = 10
 _PEOPLE = 10
 _METRICS = 20
@@ -40,6 +41,11 @@ class Places:
     def postgres(self) -> Path:
         """The embedded database."""
         return self.data_dir / DATABASE_FOLDER
+
+    @property
+    def postgres_of_reads(self) -> Path:
+        """The archive's embedded database, where it has one of its own."""
+        return self.data_dir / f"{DATABASE_FOLDER}-reads"
 
     @property
     def pki(self) -> Path:
@@ -136,6 +142,11 @@ class Ports:
     def postgres(self) -> int:
         """Embedded PostgreSQL."""
         return self.base + _POSTGRES
+
+    @property
+    def postgres_of_reads(self) -> int:
+        """Embedded PostgreSQL of the archive, where it has one of its own."""
+        return self.base + _POSTGRES_OF_READS
 
     def machines(self, number: int) -> int:
         """Mutual TLS: services, sensors, agencies."""

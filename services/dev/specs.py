@@ -46,7 +46,8 @@ _IDENTITY = (
 @dataclass(frozen=True, slots=True)
 class World:
     """What all services of one stack share; `database_url` is of its database's administrator, and
-    `image_store_url` is empty while pictures are kept in the stack's own folder.
+    `image_store_url` is empty while pictures are kept in the stack's own folder. `reads_url` is of the archive's
+    own database, where it has one.
     """
 
     places: Places
@@ -55,6 +56,7 @@ class World:
     database_url: str
     embedded: bool
     image_store_url: str = ""
+    reads_url: str = ""
 
     def secret(self, name: str, make: Callable[[], bytes]) -> Path:
         """The file of a secret, made with `make` at its first use and kept."""
@@ -71,9 +73,19 @@ class World:
         file = self.secret(f"{login}.password", lambda: secrets.token_urlsafe(24).encode())
         return file.read_text(encoding="ascii")
 
+    def url_of(self, service: str) -> str:
+        """URL of the database of `service` for its administrator."""
+        return (self.reads_url if service == "search" else "") or self.database_url
+
     def login_url(self, login: str) -> str:
-        """URL of the stack's database for `login`."""
-        return with_login(self.database_url, login, self.password(login))
+        """URL of its service's database for `login`."""
+        return with_login(self.url_of(login.partition("_")[0]), login, self.password(login))
+
+    @property
+    def log_origin(self) -> str:
+        """The log's name; whoever closed a log writes another one into the file (services.audit.restore)."""
+        file = self.secret("log-origin", LOG_ORIGIN.encode)
+        return file.read_text(encoding="ascii").strip()
 
     @property
     def permit_key_file(self) -> Path:
@@ -147,7 +159,7 @@ def founding_environment(world: World) -> dict[str, str]:
     """What `platewarden bootstrap` needs to write the log's first entry as audit would."""
     return {
         "PW_OIDC_ISSUER": _identity(world)["PW_OIDC_ISSUER"],
-        "PW_LOG_ORIGIN": LOG_ORIGIN,
+        "PW_LOG_ORIGIN": world.log_origin,
         "PW_LOG_SIGNING_KEY_FILE": str(_log_key_file(world)),
     }
 

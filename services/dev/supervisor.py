@@ -23,7 +23,7 @@ from services.common.durable import replace_file
 from services.dev.child import Child, LogFile
 from services.dev.datadir import require_ports, taken
 from services.dev.pki import DevelopmentAuthority, IssuedCertificate
-from services.dev.places import DEFAULT_BASE_PORT, HOST, Places, Ports
+from services.dev.places import DATABASE_FOLDER, DEFAULT_BASE_PORT, HOST, Places, Ports
 from services.dev.postgres import EmbeddedPostgres, PostgresError
 from services.dev.probe import is_listening, is_serving, probe_channel
 from services.dev.specs import (
@@ -62,6 +62,7 @@ class Options:
         stages: The services, by the order in which they start.
         database_settings: Of the embedded database, over its usual ones.
         image_store_url: `s3://bucket/prefix` for pictures; empty keeps them in `data_dir`.
+        reads_apart: Whether the archive has an embedded database of its own, as in production.
     """
 
     data_dir: Path
@@ -70,6 +71,7 @@ class Options:
     stages: Stages = field(default_factory=platewarden_stages)
     database_settings: Mapping[str, str] = field(default_factory=dict)
     image_store_url: str = ""
+    reads_apart: bool = False
 
 
 class Supervisor:
@@ -88,7 +90,7 @@ class Supervisor:
         self._ports = Ports(options.base_port)
         self._specs = [spec for stage in options.stages for spec in stage]
         self._children: dict[str, Child] = {}
-        self._postgres: EmbeddedPostgres | None = None
+        self._postgres: dict[str, EmbeddedPostgres] = {}
         self._issuer: DevelopmentIssuer | None = None
         self._exit = AsyncExitStack()
 
@@ -121,8 +123,8 @@ class Supervisor:
     def pids(self) -> Mapping[str, int]:
         """Process ids of services, issuer and embedded database; 0 for one that is just being restarted."""
         pids = {name: child.pid for name, child in self._children.items()}
-        if self._postgres is not None:
-            pids["postgres"] = self._postgres.pid if self._postgres.is_running() else 0
+        for name, server in self._postgres.items():
+            pids[name] = server.pid if server.is_running() else 0
         return pids
 
     def token(self, subject: str) -> str:
@@ -169,14 +171,19 @@ class Supervisor:
         self._log = _logger(log_file)
         await asyncio.to_thread(require_ports, self._ports_used())
         authority = await asyncio.to_thread(DevelopmentAuthority, self._places.pki)
-        url = self._options.database_url or await self._start_postgres()
+        places, ports = self._places, self._ports
+        url = self._options.database_url or await self._start_postgres(
+            places.postgres, ports.postgres, DATABASE_FOLDER
+        )
+        reads = places.postgres_of_reads, ports.postgres_of_reads, places.postgres_of_reads.name
         self._world = World(
-            self._places,
-            self._ports,
+            places,
+            ports,
             authority,
             url,
             embedded=self._options.database_url is None,
             image_store_url=self._options.image_store_url,
+            reads_url=await self._start_postgres(*reads) if self._options.reads_apart else "",
         )
         await self._prepare_database()
         if self._world.embedded:
@@ -198,16 +205,16 @@ class Supervisor:
         }
         if self._options.database_url is None:
             used |= {self._ports.issuer: "development issuer", self._ports.postgres: "PostgreSQL"}
+        if self._options.reads_apart:
+            used |= {self._ports.postgres_of_reads: "PostgreSQL of the archive"}
         return used
 
-    async def _start_postgres(self) -> str:
-        server = EmbeddedPostgres(
-            self._places.postgres, port=self._ports.postgres, settings=self._options.database_settings
-        )
+    async def _start_postgres(self, folder: Path, port: int, name: str) -> str:
+        server = EmbeddedPostgres(folder, port=port, settings=self._options.database_settings)
         self._on_progress("Starting PostgreSQL")
         await asyncio.to_thread(server.prepare)
         server.launch()  # on this thread: the server ends with the thread that started it
-        self._postgres = server
+        self._postgres[name] = server
         self._exit.callback(server.stop)
         await _until(server.is_ready)
         keeper = asyncio.create_task(self._keep_postgres(server))
@@ -232,12 +239,12 @@ class Supervisor:
         from services.common.migrate import migrate  # noqa: PLC0415 - slow, and few commands need it
 
         self._on_progress("Bringing the schemas up to date")
-        url = self._world.database_url
-        if not database_of(url):
+        if not database_of(self._world.database_url):
             raise StartError("the database URL names no database")
-        await create_database(url)
         for spec in self._specs:
             if spec.logins:
+                url = self._world.url_of(spec.name)
+                await create_database(url)
                 logins = {login: self._world.password(login) for login in spec.logins}
                 keys = permit_keys(self._world) if spec.name == "search" else None
                 await migrate(url, spec.name, logins=logins, permit_keys=keys)
@@ -313,6 +320,7 @@ class Supervisor:
             "receiver_target": f"{HOST}:{self._ports.receiver}",
             "ca_file": str(self.ca_file),
             "admin_url": self.admin_url,
+            "reads_admin_url": self._world.url_of("search"),
             "bootstrap_environment": founding_environment(self._world),
             "pids": dict(self.pids),
         }
