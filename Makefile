@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup assets demo test lint format check proto-lint release rolling conformance bench train lock wheel
-.PHONY: client client-node oidc-provider manifest-tools clean distclean
+.PHONY: client client-node oidc-provider manifest-tools images k8s-smoke clean distclean
 
 # What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`. Tests wait for one another's processes and for
 # clocks more than half of their time, so there are twice as many at once as processors, up to eight.
@@ -104,9 +104,13 @@ manifest-tools: setup ## install what tests render and check the Kubernetes mani
 images: ## build the container images: make images PYTHON_IMAGE=name@sha256:... [BUILDER=docker] [TAG=x]
 	@deploy/images/build.sh
 
+k8s-smoke: setup oidc-provider manifest-tools ## play the manifests with podman and tell a story against them, as root: make k8s-smoke [PYTHON_IMAGE=name@sha256:...] [ARGS=--keep]
+	@test -z "$(PYTHON_IMAGE)" || { deploy/images/build.sh && deploy/smoke/images/build.sh; }
+	@$(BIN)/python -m deploy.smoke $(if $(TAG),--tag "$(TAG)") $(ARGS)
+
 clean: ## remove what tools and builds left, but not .venv and .assets
 	@rm -rf gen dist client/node/dist client/node/src/gen .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -not -path './.venv/*' -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv and .assets too
-	@rm -rf .venv .assets .rolling .setup.lock client/node/node_modules tests/support/oidc/node_modules tests/support/manifests/node_modules
+	@rm -rf .venv .assets .rolling .setup.lock client/node/node_modules tests/support/oidc/node_modules deploy/smoke/images/node_modules tests/support/manifests/node_modules

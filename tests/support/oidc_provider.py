@@ -13,6 +13,7 @@ import json
 import re
 import secrets
 import signal
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class OidcProvider:
     issuer: str = ""
     _process: asyncio.subprocess.Process | None = None
     keys: list[RSAKey] = field(default_factory=list)
+    ca_file: Path | None = None  # of the provider's certificate, where it has one
 
     @property
     def jwks_url(self) -> str:
@@ -143,8 +145,11 @@ class Browser:
         self._person, self._code = person, code
 
     async def __aenter__(self) -> Browser:
+        trusted = ssl.create_default_context(cafile=self._provider.ca_file)
         # The provider is at an address, and cookies of addresses are not kept unless told to.
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        self._session = aiohttp.ClientSession(
+            cookie_jar=aiohttp.CookieJar(unsafe=True), connector=aiohttp.TCPConnector(ssl=trusted)
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:

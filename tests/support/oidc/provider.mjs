@@ -1,7 +1,9 @@
 // An agency's identity provider as tests need one: the certified server oidc-provider, with people, passwords and second
-// factors from a file. `node provider.mjs CONFIG.json` listens on 127.0.0.1 and prints one line of JSON when it does.
+// factors from a file. `node provider.mjs CONFIG.json` listens on 127.0.0.1 and prints one line of JSON when it does. With
+// `issuer` and `tls` (files `key` and `cert`) in the file it is that issuer, over HTTPS, at every address of the machine.
 // On SIGHUP it reads the file anew, for other keys, and prints another; who has signed in stays signed in.
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { readFileSync } from "node:fs";
 import { Provider } from "oidc-provider";
 import { createMemoryAdapter } from "./node_modules/oidc-provider/lib/adapters/memory_adapter.js";
@@ -100,9 +102,11 @@ function serve(issuer) {
       : callback(request, response);
 }
 
-const listener = createServer((request, response) => answer(request, response));
-listener.listen(now.port ?? 0, "127.0.0.1", () => {
-  const issuer = `http://127.0.0.1:${listener.address().port}`;
+const handle = (request, response) => answer(request, response);
+const secure = () => createSecureServer({ key: readFileSync(now.tls.key), cert: readFileSync(now.tls.cert) }, handle);
+const listener = now.tls ? secure() : createServer(handle);
+listener.listen(now.port ?? 0, now.tls ? "0.0.0.0" : "127.0.0.1", () => {
+  const issuer = now.issuer ?? `http://127.0.0.1:${listener.address().port}`;
   const begin = () => {
     now = config();
     serve(issuer);

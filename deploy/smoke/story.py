@@ -1,0 +1,182 @@
+"""The story, told from outside of the pods: people, a sensor, a hot list, an alert, a question, its proof."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deploy.smoke.terminal import StoryError, Terminals
+from services.cli.demo.material import leads_file
+from services.cli.scenes import draw_scene
+
+AGENCY, DOMAIN, UNIT, SENSOR = "ILISP0000", "isp.illinois.gov", "Zone 1", "i90-mile-79"
+COORDINATOR, ADMINISTRATOR = "coordinator", "administrator"
+OFFICER, DISPATCHER, LIST_MANAGER, AUDITOR = "officer", "dispatcher", "list-manager", "auditor"
+ROLES = {OFFICER: "user", DISPATCHER: "telecom-center", LIST_MANAGER: "hot-list-manager", AUDITOR: "auditor"}
+PEOPLE = (COORDINATOR, ADMINISTRATOR, *ROLES)
+_CERTIFICATIONS = ("alpr-training", "leads", "security-awareness", "background-check")
+CASE, PURPOSE = (
+    "2026-004711",
+    "Stolen vehicle seen on the expressway, looking for where it was before the stop",
+)
+WHY = ("--case-kind", "cad", "--offence", "STOLEN_VEHICLE")
+_ALERT_S = 60.0
+_RECEIPTS = 2  # of a question and of its outcome
+Kill = Callable[[str], Awaitable[None]]
+
+
+def _appointed(office: str, badge: str) -> str:
+    return json.dumps(
+        {
+            "office": office,
+            "subject": office,
+            "full_name": f"{office.title()} Smoke",
+            "badge_number": badge,
+            "email": f"{office}@{DOMAIN}",
+            "unit": "Statewide",
+        }
+    )
+
+
+# What the operator puts into the Secret that the founding waits for.
+FOUNDING = {
+    "AGENCY_ORI": AGENCY,
+    "AGENCY_NAME": "Illinois State Police",
+    "EMAIL_DOMAIN": DOMAIN,
+    "OFFICIAL": "Deputy Director, Division of Patrol",
+    "DOCUMENT_SHA256": hashlib.sha256(b"appointment").hexdigest(),
+    "COORDINATOR": _appointed(COORDINATOR, "1"),
+    "ADMINISTRATOR": _appointed(ADMINISTRATOR, "2"),
+}
+
+
+@dataclass
+class Story:
+    """The story on a system that was founded; `kill` kills a replica of a service and returns at once."""
+
+    terminals: Terminals
+    issuer: str
+    log_key: str
+    kill: Kill
+    folder: Path
+    say: Callable[[str], None]
+    plates: list[str] = field(default_factory=list)
+    alert: Any = None
+
+    async def tell(self) -> None:
+        """Tells it.
+
+        Raises:
+            StoryError: Something did not happen that must, or happened that must not.
+        """
+        await self._enrol()
+        await self._connect_a_camera()
+        await self._upload_a_list()
+        await self._photograph()
+        await self._verify_and_dispose()
+        await self._ask()
+        await self._prove()
+
+    async def _enrol(self) -> None:
+        one, who = self.terminals.one, COORDINATOR
+        own = await one(who, "account", "show")
+        (self.folder / "appointment.pdf").write_bytes(b"appointment")
+        await one(who, "unit", "register", UNIT, "--agency", AGENCY, "--name", UNIT, "--kind", "zone")
+        appointed = ("--agency", AGENCY, "--commander", "Captain A. Hill", "--document", "appointment.pdf")
+        await one(who, "unit", "appoint", UNIT, own["account_id"], *appointed)
+        for badge, (person, role) in enumerate(ROLES.items(), start=1001):
+            profile = ("--issuer", self.issuer, "--name", f"{person.title()} Smoke", "--badge", str(badge))
+            where = ("--email", f"{person}@{DOMAIN}", "--agency", AGENCY, "--unit", UNIT)
+            made = await one(who, "account", "create", person, *profile, *where)
+            for kind in _CERTIFICATIONS:
+                await one(who, "account", "certify", made["account_id"], kind, "--reference", "T-1")
+            await one(who, "account", "grant", made["account_id"], role)
+            await one(who, "account", "enable", made["account_id"])
+        self.say(f"{len(ROLES)} people have accounts and sign in at the agency's provider")
+
+    async def _connect_a_camera(self) -> None:
+        one, who = self.terminals.one, COORDINATOR
+        place = ("--latitude", "41.98", "--longitude", "-87.87", "--place", "mile 79")
+        await one(who, "sensor", "register", SENSOR, "--agency", AGENCY, "--group", "expressway", *place)
+        await one(who, "sensor", "approve", SENSOR)
+        await one(who, "sensor", "certify", SENSOR, "--out", ".")
+        self.say("a camera is approved and has a certificate of audit's authority")
+
+    async def _upload_a_list(self) -> None:
+        one, who = self.terminals.one, LIST_MANAGER
+        (self.folder / "list.txt").write_bytes(leads_file([draw_scene(0).plate]))
+        made = await one(who, "hotlist", "create", "LEADS stolen", "--source", "leads")
+        file = ("list.txt", "--format", "il-leads", "--attest", "Invented rows.", "--activate")
+        await self.terminals.run(who, "hotlist", "upload", made["hot_list_id"], *file)
+        self.say("a hot list of 1,000 entries is active")
+
+    async def _photograph(self) -> None:
+        """Photographs while a replica of every service is killed in turn; none of them may be lost."""
+        async with self.terminals.following(DISPATCHER, "watch") as events:
+            for name in ("ocr", "matcher", "search", "alerts", "audit"):
+                await self._send(len(self.plates), 2, killed=name)
+            self.alert = await self._next_alert(events)
+        self.say(
+            f"{len(self.plates)} photographs sent while a replica of each service was killed: all are read"
+        )
+        self.say("the alert of the listed plate came to the dispatcher")
+
+    async def _send(self, first: int, count: int, *, killed: str) -> None:
+        scenes = [draw_scene(first + number) for number in range(count)]
+        folder = self.folder / f"pictures-{first}"
+        folder.mkdir()
+        for number, scene in enumerate(scenes):
+            (folder / f"{number}.jpg").write_bytes(scene.image)
+        camera = ("--sensor", SENSOR, "--cert", f"{SENSOR}.pem", "--key", f"{SENSOR}-key.pem")
+        sending = asyncio.create_task(self.terminals.run("", "capture", folder.name, *camera))
+        await self.kill(killed)
+        for line, scene in zip(await sending, scenes, strict=True):
+            read = [plate["text"] for plate in line["plates"]]
+            if scene.plate not in read:
+                raise StoryError(f"a photograph sent while {killed} was killed gave {line}")
+        self.plates += [scene.plate for scene in scenes]
+
+    async def _next_alert(self, events: asyncio.Queue[Any]) -> Any:
+        try:
+            async with asyncio.timeout(_ALERT_S):
+                while True:
+                    event = await events.get()
+                    if event.get("alert", {}).get("plate") == self.plates[0]:
+                        return event["alert"]
+        except TimeoutError:
+            raise StoryError("no alert came for the listed plate") from None
+
+    async def _verify_and_dispose(self) -> None:
+        run, alert_id = self.terminals.run, self.alert["alert_id"]
+        await run(OFFICER, "alert", "dispose", alert_id, "stopped", refused=True)
+        await run(OFFICER, "alert", "verify", alert_id, "verifying")
+        answered = ("--system", "LEADS", "--response", "R-1")
+        await run(OFFICER, "alert", "verify", alert_id, "confirmed", *answered)
+        await run(OFFICER, "alert", "dispose", alert_id, "stopped", "--report", "SMOKE-1")
+        self.say("no disposition before the verification; then verified and disposed")
+
+    async def _ask(self) -> None:
+        run, plate = self.terminals.run, self.plates[0]
+        without = await run(OFFICER, "search", "plate", plate, *WHY, "--purpose", PURPOSE, refused=True)
+        why = (*WHY, "--case", CASE, "--purpose", PURPOSE, "--receipts", "receipts")
+        (answer,) = await run(OFFICER, "search", "plate", plate, *why)
+        if "error" not in without[-1] or not answer["reads"]:
+            raise StoryError("a question without a case number was answered, or one with it was not")
+        self.say("no answer without a case number; with it and a purpose, reads and receipts")
+
+    async def _prove(self) -> None:
+        (self.folder / "log.pub").write_text(f"{self.log_key}\n", encoding="ascii")
+        await self.terminals.run(AUDITOR, "audit", "export", "--out", "log.jsonl")
+        given = [
+            part for one in sorted((self.folder / "receipts").iterdir()) for part in ("--receipt", str(one))
+        ]
+        proof = ("audit", "verify", "log.jsonl", "--public-key", "log.pub", *given)
+        said = await self.terminals.prove(*proof)
+        if len(given) != 2 * _RECEIPTS or said.count("good: receipt") != _RECEIPTS:
+            raise StoryError(f"the receipts do not hold: {said}")
+        self.say("the exported log and both receipts hold offline, with the log's public key alone")
