@@ -33,7 +33,7 @@ _SOCKET_FOLDER_BYTES = 90
 
 # PostgreSQL's own log shall hold no plate, name or case number. Error messages can quote values, so errors
 # stay out of it altogether (`log` is above `error`); whoever caused one has it from the client.
-_QUIET_LOG = {
+QUIET_LOG = {
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
@@ -79,7 +79,7 @@ class EmbeddedPostgres:
         """
         self._folder = folder.absolute()
         self._port = port
-        self._settings = {**_BASIC, **_QUIET_LOG, **(settings or {})}
+        self._settings = {**_BASIC, **QUIET_LOG, **(settings or {})}
         self._account = OWN_ACCOUNT
         self._process: subprocess.Popen[bytes] | None = None
         self._socket_folder = self._folder / "s"
