@@ -82,7 +82,8 @@ FROM alerts.webhook_message m LEFT JOIN LATERAL (
     ON e.webhook_id = m.webhook_id AND e.sequence = m.sequence AND e.retry_number = r.retry_number
 WHERE m.webhook_id = $1 AND m.outcome = 2
 """
-_PAGE = f"{LETTERS} AND ($2 = 0 OR m.sequence < $2) ORDER BY m.sequence DESC LIMIT $3"
+# Said to be a bigint: from the 0 PostgreSQL would take it for an integer, and refuse what is larger.
+_PAGE = f"{LETTERS} AND ($2::bigint = 0 OR m.sequence < $2) ORDER BY m.sequence DESC LIMIT $3"
 # Asked for every second, and letters are kept for ever: it begins with the retries, which are few.
 _WAITING = f"""{LETTERS} AND e.outcome IS NULL AND m.sequence = ANY (ARRAY (
     SELECT sequence FROM alerts.webhook_retry w WHERE w.webhook_id = $1 AND NOT EXISTS (

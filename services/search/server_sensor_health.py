@@ -25,8 +25,8 @@ class SensorHealthServer(SensorHealthServiceServicer):
     ) -> pb.GetSensorHealthResponse:
         """See sensor_health_service.proto."""
         viewer, size = _viewer(context, request.partition), wire.parse_size(request.page_size)
-        after = wire.parse_sensor_after(request.page_token)
-        return wire.build_health(await self._health.health(viewer, request.sensor_id, after, size + 1), size)
+        sensor_id, after = wire.parse_sensor(request.sensor_id), wire.parse_sensor_after(request.page_token)
+        return wire.build_health(await self._health.health(viewer, sensor_id, after, size + 1), size)
 
     async def CountActiveSensors(
         self, request: pb.CountActiveSensorsRequest, context: Context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ _LONGEST_PERIOD: Final = timedelta(days=400)
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _LONGEST_SENSOR_ID: Final = 63
+_SENSOR_ID: Final = re.compile(r"[a-z0-9-]{3,63}")
 _FIRST: Final = (datetime(9000, 1, 1, tzinfo=UTC), UUID(int=(1 << 128) - 1))
 
 
@@ -51,6 +53,17 @@ def parse_size(size: int) -> int:
         text = f"must be 1 to {_MOST_ROWS}, or 0 for {_USUAL_ROWS}"
         raise_violations([FieldViolation("page_size", text)])
     return size or _USUAL_ROWS
+
+
+def parse_sensor(sensor_id: str) -> str:
+    """The sensor that is asked for; empty for all.
+
+    Raises:
+        InvalidFieldError: It is no sensor's id. It would stand in the log, where a plate does not belong.
+    """
+    if sensor_id and not _SENSOR_ID.fullmatch(sensor_id):
+        raise_violations([FieldViolation("sensor_id", "must be 3 to 63 of a-z, 0-9 and dashes")])
+    return sensor_id
 
 
 def parse_sensor_after(page_token: str) -> str:

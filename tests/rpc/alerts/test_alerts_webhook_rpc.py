@@ -285,7 +285,9 @@ async def test_what_the_receiver_refuses_again_and_again_is_a_dead_letter_and_do
     await post.receiver.until(lambda r: r.taken, 30)
     (letter,) = await dead_letters(post, webhook_id)
     hook = await once(post, lambda hook: hook.health.delivered)
+    below = [(await post.centre.letters(webhook_id, before_sequence=n)).letters for n in (1, 2, 2**63 - 1)]
 
+    assert [list(letters) for letters in below] == [[], [letter], [letter]]
     assert [got.plate for got in post.receiver.taken] == ["NEXT001"]
     assert (letter.alert_id, letter.sequence, letter.tries) == (dead_id, 1, 3)
     assert (letter.failure, letter.status) == (pb.DELIVERY_FAILURE_REFUSED, 422)

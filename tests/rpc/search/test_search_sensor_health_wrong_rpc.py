@@ -62,6 +62,7 @@ async def ended(call: Any) -> AlprError:
         ("GetSensorHealth", pb.GetSensorHealthRequest(page_size=-1), "page_size"),
         ("GetSensorHealth", pb.GetSensorHealthRequest(page_token="?"), "page_token"),  # noqa: S106
         ("GetSensorHealth", pb.GetSensorHealthRequest(partition=7), "partition"),
+        ("GetSensorHealth", pb.GetSensorHealthRequest(sensor_id="AB 1234"), "sensor_id"),
         ("ListMaintenance", pb.ListMaintenanceRequest(page_token="bm9uc2Vuc2U="), "page_token"),  # noqa: S106
         ("ListMaintenance", pb.ListMaintenanceRequest(page_size=1000), "page_size"),
         ("CountActiveSensors", pb.CountActiveSensorsRequest(), "from"),
