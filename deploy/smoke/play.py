@@ -143,7 +143,7 @@ class Play:
         await told.tell()
         await checks.replicas_came_back(kubelet, SERVICES, _READY_S)
         self._say("every killed replica was started again and is ready")
-        await checks.logs_are_silent(kubelet, [*told.plates, story.CASE, story.DOMAIN, "eyJ"])
+        await checks.logs_are_silent(kubelet, [*told.plates.values(), story.CASE, story.DOMAIN, "eyJ"])
         self._say("no plate, case number, address or token is in any log")
 
 

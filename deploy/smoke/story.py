@@ -26,6 +26,7 @@ CASE, PURPOSE = (
 )
 WHY = ("--case-kind", "cad", "--offence", "STOLEN_VEHICLE")
 _ALERT_S = 60.0
+_KEPT = ("stored", "duplicate")
 _RECEIPTS = 2  # of a question and of its outcome
 Kill = Callable[[str], Awaitable[None]]
 
@@ -65,7 +66,8 @@ class Story:
     kill: Kill
     folder: Path
     say: Callable[[str], None]
-    plates: list[str] = field(default_factory=list)
+    plates: dict[str, str] = field(default_factory=dict)
+    """Plate by the id of its read."""
     alert: Any = None
 
     async def tell(self) -> None:
@@ -121,10 +123,15 @@ class Story:
             for name in ("ocr", "matcher", "search", "alerts", "audit"):
                 await self._send(len(self.plates), 2, killed=name)
             self.alert = await self._next_alert(events)
-        self.say(
-            f"{len(self.plates)} photographs sent while a replica of each service was killed: all are read"
-        )
-        self.say("the alert of the listed plate came to the dispatcher")
+        listed = await self.terminals.one(DISPATCHER, "alert", "list", "--plate", self._listed)
+        if len(listed["alerts"]) != 1:
+            raise StoryError("the listed plate was photographed once and has not exactly one alert")
+        self.say(f"{len(self.plates)} photographs, a replica of each service killed meanwhile: all stored")
+        self.say("the alert of the listed plate came to the dispatcher, once")
+
+    @property
+    def _listed(self) -> str:
+        return draw_scene(0).plate
 
     async def _send(self, first: int, count: int, *, killed: str) -> None:
         scenes = [draw_scene(first + number) for number in range(count)]
@@ -136,17 +143,17 @@ class Story:
         sending = asyncio.create_task(self.terminals.run("", "capture", folder.name, *camera))
         await self.kill(killed)
         for line, scene in zip(await sending, scenes, strict=True):
-            read = [plate["text"] for plate in line["plates"]]
-            if scene.plate not in read:
-                raise StoryError(f"a photograph sent while {killed} was killed gave {line}")
-        self.plates += [scene.plate for scene in scenes]
+            kept = {one["read_id"]: one["text"] for one in line["plates"] if one["status"] in _KEPT}
+            if scene.plate not in kept.values():
+                raise StoryError(f"a photograph that was sent while {killed} was killed is not stored")
+            self.plates |= kept
 
     async def _next_alert(self, events: asyncio.Queue[Any]) -> Any:
         try:
             async with asyncio.timeout(_ALERT_S):
                 while True:
                     event = await events.get()
-                    if event.get("alert", {}).get("plate") == self.plates[0]:
+                    if event.get("alert", {}).get("plate") == self._listed:
                         return event["alert"]
         except TimeoutError:
             raise StoryError("no alert came for the listed plate") from None
@@ -161,13 +168,19 @@ class Story:
         self.say("no disposition before the verification; then verified and disposed")
 
     async def _ask(self) -> None:
-        run, plate = self.terminals.run, self.plates[0]
+        run, plate = self.terminals.run, self._listed
         without = await run(OFFICER, "search", "plate", plate, *WHY, "--purpose", PURPOSE, refused=True)
-        why = (*WHY, "--case", CASE, "--purpose", PURPOSE, "--receipts", "receipts")
-        (answer,) = await run(OFFICER, "search", "plate", plate, *why)
-        if "error" not in without[-1] or not answer["reads"]:
-            raise StoryError("a question without a case number was answered, or one with it was not")
-        self.say("no answer without a case number; with it and a purpose, reads and receipts")
+        if "error" not in without[-1]:
+            raise StoryError("a question without a case number was not refused by the service")
+        why = (*WHY, "--case", CASE, "--purpose", PURPOSE)
+        (answer,) = await run(OFFICER, "search", "plate", plate, *why, "--receipts", "receipts")
+        found = {one["read"]["read_id"] for one in answer["reads"]}
+        for other in set(self.plates.values()) - {plate}:
+            (answer,) = await run(OFFICER, "search", "plate", other, *why)
+            found |= {one["read"]["read_id"] for one in answer["reads"]}
+        if lost := self.plates.keys() - found:
+            raise StoryError(f"{len(lost)} of {len(self.plates)} stored reads are not found")
+        self.say(f"no answer without a case number; with one, receipts and all {len(self.plates)} reads")
 
     async def _prove(self) -> None:
         (self.folder / "log.pub").write_text(f"{self.log_key}\n", encoding="ascii")
