@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import date, datetime
 from typing import Final
-
-import structlog
 
 from services.audit.app_act import Act, Call
 from services.audit.app_gate import Attempt, Person
@@ -16,12 +13,11 @@ from services.audit.core.entry import EntryKind
 from services.audit.core.policy import Thing
 from services.audit.core.review import TIME_TO_SIGN, WEEK, Packet, begin_of, week_of
 from services.audit.errors import RecordNotFoundError
+from services.audit.looking import look_every
 from services.audit.store_packets import PacketStore
 from services.common.clock import Clock
-from services.common.errors import AlprError, FieldViolation
+from services.common.errors import FieldViolation
 from services.common.wire import raise_violations
-
-log = structlog.get_logger()
 
 _LOOK_SECONDS: Final = 60.0
 _WEEKS_BACK: Final = 4
@@ -97,12 +93,7 @@ class PacketsDue:
 
     async def watch(self) -> None:
         """Looks every minute, without end; what fails now is done at the next look."""
-        while True:
-            try:
-                await self.look()
-            except AlprError:
-                log.warning("packets_not_looked_for")
-            await asyncio.sleep(_LOOK_SECONDS)
+        await look_every(_LOOK_SECONDS, self.look, warning="packets_not_looked_for")
 
     async def look(self) -> None:
         """Records what is missing by now. Raises StorageUnavailableError, AuditUnavailableError."""

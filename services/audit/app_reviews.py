@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
-
-import structlog
 
 from services.audit.app_act import Act, Call
 from services.audit.app_gate import Attempt, Person
@@ -19,12 +16,10 @@ from services.audit.core.person import Role
 from services.audit.core.policy import Thing
 from services.audit.core.review import Conclusion, Review
 from services.audit.errors import AccountNotFoundError, RecordNotFoundError
+from services.audit.looking import look_every
 from services.audit.store_accounts import AccountStore
 from services.audit.store_reviews import ReviewStore
 from services.common.clock import Clock
-from services.common.errors import AlprError
-
-log = structlog.get_logger()
 
 _NAMESPACE: Final = uuid.UUID("1f0c8f5e-3d5c-5a39-8b30-1b0c4f8e9a61")
 _WIDE: Final = frozenset({Role.STATEWIDE_COORDINATOR, Role.AUDITOR})
@@ -169,12 +164,7 @@ class ReviewsDue:
 
     async def watch(self) -> None:
         """Looks every minute, without end; what fails now is done at the next look."""
-        while True:
-            try:
-                await self.look()
-            except AlprError:
-                log.warning("reviews_not_looked_at")
-            await asyncio.sleep(_LOOK_SECONDS)
+        await look_every(_LOOK_SECONDS, self.look, warning="reviews_not_looked_at")
 
     async def look(self) -> None:
         """Records what is overdue by now. Raises StorageUnavailableError, AuditUnavailableError."""

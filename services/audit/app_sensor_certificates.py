@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-import structlog
-
 from services.audit.app_act import Call
 from services.audit.app_log import Draft, Log
 from services.audit.app_sensor_desk import Permitted, SensorDesk
 from services.audit.core.entry import EntryKind, rfc3339
 from services.audit.core.sensor_certificate import SensorCertificate
+from services.audit.looking import look_every
 from services.audit.sensor_authority import (
     PublicKey,
     SensorAuthority,
@@ -27,9 +25,7 @@ from services.audit.sensor_authority import (
 )
 from services.audit.store_sensor_certificates import SensorCertificateStore
 from services.common.clock import Clock
-from services.common.errors import AlprError, FieldViolation, InvalidFieldError, WrongStateError
-
-log = structlog.get_logger()
+from services.common.errors import FieldViolation, InvalidFieldError, WrongStateError
 
 _EVERY_SECONDS: Final = 60.0
 _NAMESPACE: Final = uuid.UUID("4d1f7d0e-55f5-5c2e-9c39-8a4b1f0f6a57")
@@ -147,12 +143,7 @@ class CertificateEnds:
 
     async def watch(self) -> None:
         """Looks every minute, without end; what fails now is done at the next look."""
-        while True:
-            try:
-                await self.look()
-            except AlprError:
-                log.warning("certificate_ends_not_looked_at")
-            await asyncio.sleep(_EVERY_SECONDS)
+        await look_every(_EVERY_SECONDS, self.look, warning="certificate_ends_not_looked_at")
 
     async def look(self) -> None:
         """Records what ends soon by now. Any number of replicas may: an event has a key, and is there once.

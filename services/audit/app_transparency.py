@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import uuid
 from collections.abc import Mapping
@@ -10,8 +9,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
-
-import structlog
 
 from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.audit.app_act import Act, Call
@@ -25,12 +22,11 @@ from services.audit.core.question_kinds import KINDS, action_of_kind
 from services.audit.core.transparency import FIXED_ROWS, Tally, Terms
 from services.audit.core.transparency_pages import Head, json_of, report_of
 from services.audit.errors import RecordNotFoundError
+from services.audit.looking import look_every
 from services.audit.store_transparency import PublishedReport, TransparencyStore
 from services.common.clock import Clock
-from services.common.errors import AlprError, FieldViolation
+from services.common.errors import FieldViolation
 from services.common.wire import raise_violations
-
-log = structlog.get_logger()
 
 _NAMESPACE: Final = uuid.UUID("7a6a1a0a-1c3f-5d0d-8a2e-6d0c7f4f2b51")
 # What was asked in the last moments of a period may be on its way into the log.
@@ -224,12 +220,7 @@ class ReportsDue:
 
     async def watch(self) -> None:
         """Looks every hour, without end; what fails now is done at the next look."""
-        while True:
-            try:
-                await self.look()
-            except AlprError:
-                log.warning("reports_due_not_looked_at")
-            await asyncio.sleep(_LOOK_SECONDS)
+        await look_every(_LOOK_SECONDS, self.look, warning="reports_due_not_looked_at")
 
     async def look(self) -> None:
         """Records which agencies' next reports are due by now.

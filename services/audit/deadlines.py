@@ -6,24 +6,19 @@ is open after a day once (CJIS AC-2).
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Final
-
-import structlog
 
 from services.audit.app_log import Draft, Log
 from services.audit.core.entry import EntryKind, rfc3339
 from services.audit.core.records import Contract, Incident
 from services.audit.core.roster import TIME_TO_END, Leaver
 from services.audit.core.unit import Vacancy
+from services.audit.looking import look_every
 from services.audit.store_records import ContractStore, IncidentStore
 from services.audit.store_rosters import RosterStore
 from services.audit.store_units import UnitStore
 from services.common.clock import Clock
-from services.common.errors import AlprError
-
-log = structlog.get_logger()
 
 _EVERY_SECONDS: Final = 30.0
 
@@ -47,12 +42,7 @@ class Deadlines:
 
     async def watch(self) -> None:
         """Looks every half minute, without end; what fails now is done at the next look."""
-        while True:
-            try:
-                await self.look()
-            except AlprError:
-                log.warning("deadlines_not_looked_at")
-            await asyncio.sleep(_EVERY_SECONDS)
+        await look_every(_EVERY_SECONDS, self.look, warning="deadlines_not_looked_at")
 
     async def look(self) -> None:
         """Records what has run out by now.
