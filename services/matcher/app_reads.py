@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -91,8 +92,8 @@ class Agreements(Protocol):
 class Archive(Protocol):
     """Where reads are kept."""
 
-    async def append(self, reads: Sequence[archive_pb.ArchivedRead]) -> tuple[ReadAnswer, ...]:
-        """What became of each, once that is on disk. Raises DependencyUnavailableError."""
+    async def append(self, request: archive_pb.AppendReadsRequest) -> tuple[ReadAnswer, ...]:
+        """What became of each of its reads, once that is on disk. Raises DependencyUnavailableError."""
 
 
 class AlertFeed(Protocol):
@@ -195,7 +196,7 @@ class ReadIntake:
         self._agreements.require_heard((one.agency_ori for one in sensors.values()), index.scope, now)
         with tracing.span("matcher.compare"):
             hits = await asyncio.to_thread(self._compare, checked, index, now)
-        archived = [_archived(one, index.revision) for one in checked]
+        archived = _archived(checked, index.revision)
         prompt = [hit for n, hit in hits.items() if _is_prompt(checked[n].read, now)]
         answers = await _both(self._archive.append(archived), self._alerts.raise_alerts(prompt))
         later = [
@@ -248,15 +249,18 @@ def _is_prompt(read: SubmittedRead, now: datetime) -> bool:
     return _PROMPT_FROM <= now - read.capture_time <= _PROMPT_UNTIL
 
 
-def _archived(one: _Checked, revision: int) -> archive_pb.ArchivedRead:
-    return archive_pb.ArchivedRead(
-        read=one.read.message.read,
-        agency_ori=one.sensor.agency_ori,
-        sensor_group=one.sensor.sensor_group,
-        provenance=one.sensor.provenance,
-        match_revision=revision,
-        partition=one.sensor.partition,
-    )
+def _archived(checked: Sequence[_Checked], revision: int) -> archive_pb.AppendReadsRequest:
+    """What goes to the archive, put together where it goes from: a message in a message is copied again."""
+    request = archive_pb.AppendReadsRequest()
+    for one in checked:
+        request.reads.add(
+            agency_ori=one.sensor.agency_ori,
+            sensor_group=one.sensor.sensor_group,
+            provenance=one.sensor.provenance,
+            match_revision=revision,
+            partition=one.sensor.partition,
+        ).read.CopyFrom(one.read.message.read)
+    return request
 
 
 async def _both(
@@ -273,12 +277,10 @@ async def _both(
     return cast("tuple[ReadAnswer, ...]", answers)
 
 
-def _count(answers: Iterable[ReadAnswer], hits: Sequence[alerts_pb.Hit]) -> None:
-    total = 0
-    for answer in answers:
-        total += 1
-        READS.labels(status_label(answer.status)).inc()
-    BATCH_READS.observe(total)
+def _count(answers: Sequence[ReadAnswer], hits: Sequence[alerts_pb.Hit]) -> None:
+    for status, times in Counter(answer.status for answer in answers).items():
+        READS.labels(status_label(status)).inc(times)
+    BATCH_READS.observe(len(answers))
     HITS.inc(len(hits))
     for match in (match for hit in hits for match in hit.matches):
         source = hit_pb2.HotListSource.Name(match.entry.source).removeprefix("HOT_LIST_SOURCE_")

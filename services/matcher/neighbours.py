@@ -176,17 +176,16 @@ class ArchiveClient:
                 raise from_rpc_error(error) from None
             raise _dependency_error("search", error) from None
 
-    async def append(self, reads: Sequence[archive_pb.ArchivedRead]) -> tuple[ReadAnswer, ...]:
-        """What became of each read, in their order. Raises DependencyUnavailableError."""
+    async def append(self, request: archive_pb.AppendReadsRequest) -> tuple[ReadAnswer, ...]:
+        """What became of each of its reads, in their order. Raises DependencyUnavailableError."""
         results: list[archive_pb.AppendResult] = []
         try:
-            for part in _parts(reads, _READS_A_CALL):
-                request = archive_pb.AppendReadsRequest(reads=part)
-                answer = await self._stub.AppendReads(request, timeout=_STORE_DEADLINE_S)
+            for part in _requests(request):
+                answer = await self._stub.AppendReads(part, timeout=_STORE_DEADLINE_S)
                 results.extend(answer.results)
         except grpc.aio.AioRpcError as error:
             raise _dependency_error("search", error) from None
-        if [result.read_id for result in results] != [one.read.read_id for one in reads]:
+        if [result.read_id for result in results] != [one.read.read_id for one in request.reads]:
             raise DependencyUnavailableError("search answered for other reads", resource="search")
         return tuple(ReadAnswer(result.read_id, result.status, result.status_reason) for result in results)
 
@@ -199,6 +198,15 @@ def _justification(grounds: Grounds) -> justification_pb2.Justification:
         purpose=grounds.purpose,
         offence_code=grounds.offence_code,
     )
+
+
+def _requests(whole: archive_pb.AppendReadsRequest) -> Iterator[archive_pb.AppendReadsRequest]:
+    """`whole` itself where one call can carry it, as nearly always; else requests with a part of it each."""
+    if len(whole.reads) <= _READS_A_CALL and whole.ByteSize() <= _BYTES_A_CALL:
+        yield whole
+        return
+    for part in _parts(whole.reads, _READS_A_CALL):
+        yield archive_pb.AppendReadsRequest(reads=part)
 
 
 def _parts(messages: Iterable[_Message], most: int) -> Iterator[list[_Message]]:

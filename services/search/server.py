@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from alpr.search.v1 import archive_service_pb2 as archive_pb
@@ -9,6 +10,7 @@ from alpr.search.v1.archive_service_pb2_grpc import ArchiveServiceServicer
 from services.common.identity import Context, require_service
 from services.search import wire_append, wire_look_back, wire_look_back_pictures, wire_sensor_health
 from services.search.append import DataSets
+from services.search.core.reads import NewRead
 from services.search.look_back import LookBack
 from services.search.look_back_pictures import LookBackPictures
 from services.search.store_sensor_health import SensorHealthStore
@@ -28,14 +30,20 @@ class ArchiveServer(ArchiveServiceServicer):
         self._sensors = sensors
         self._look_back = look_back
         self._pictures = pictures
+        self._parsing = asyncio.Lock()
 
     async def AppendReads(
         self, request: archive_pb.AppendReadsRequest, context: Context
     ) -> archive_pb.AppendReadsResponse:
         """See archive_service.proto."""
         require_service(context, "matcher")
-        results = await self._archive.append(wire_append.parse_append(request))
-        return wire_append.build_response(results)
+        reads: list[NewRead] = []
+        # Whoever asks a question waits for a part of one batch at most, not for all batches that are here.
+        async with self._parsing:
+            for part in wire_append.parse_in_parts(request):
+                reads.extend(part)
+                await asyncio.sleep(0)
+        return wire_append.build_response(await self._archive.append(tuple(reads)))
 
     async def RecordSensorStatus(
         self, request: archive_pb.RecordSensorStatusRequest, context: Context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,8 @@ from services.common.wire import parse_plate, parse_uuid, raise_violations, to_d
 from services.search.core.reads import AppendResult, Image, NewRead
 
 MOST_READS: Final = 500
+# A millisecond's work.
+_READS_A_PART: Final = 25
 _MOST_POSITIONS: Final = 64
 _KEY_BYTES: Final = 32
 _LONGEST_TEXT: Final = 200
@@ -22,6 +25,7 @@ _RECOGNITION: Final = {"lattice", "states", "plate_box", "plate_corners", "plate
 _STORED_APART: Final = tuple(
     field.name for field in read_pb2.Read.DESCRIPTOR.fields if field.name not in _RECOGNITION
 )
+_PARTITIONS: Final = frozenset(Partition.values())
 _PROVENANCES: Final = {
     Provenance.PROVENANCE_OWN: "OWN",
     Provenance.PROVENANCE_PARTNER: "PARTNER",
@@ -35,16 +39,27 @@ def parse_append(request: pb.AppendReadsRequest) -> tuple[NewRead, ...]:
     Raises:
         InvalidFieldError: The batch is empty or too large, or a read cannot even be kept apart.
     """
+    return tuple(read for part in parse_in_parts(request) for read in part)
+
+
+def parse_in_parts(request: pb.AppendReadsRequest) -> Iterator[list[NewRead]]:
+    """The same, some reads at a time, so that whoever takes them can see to others in between.
+
+    Raises:
+        InvalidFieldError: As `parse_append`, at the start or instead of an end; then none of them counts.
+    """
     if not 1 <= len(request.reads) <= MOST_READS:
         raise_violations([FieldViolation("reads", f"must have 1 to {MOST_READS} elements")])
-    raise_violations(
-        [
-            violation
-            for number, archived in enumerate(request.reads)
-            for violation in _violations(f"reads[{number}]", archived)
-        ]
-    )
-    return tuple(_new_read(archived) for archived in request.reads)
+    wrong, part = list[FieldViolation](), list[NewRead]()
+    for number, archived in enumerate(request.reads):
+        read_id = _checked(f"reads[{number}]", archived, wrong)
+        if not wrong:
+            part.append(_new_read(archived, read_id))
+        if len(part) == _READS_A_PART:
+            yield part
+            part = []
+    raise_violations(wrong)
+    yield part
 
 
 def build_response(results: list[AppendResult]) -> pb.AppendReadsResponse:
@@ -61,27 +76,32 @@ def build_response(results: list[AppendResult]) -> pb.AppendReadsResponse:
     )
 
 
-def _violations(path: str, archived: pb.ArchivedRead) -> list[FieldViolation]:
-    """What the archive cannot do without, and the matcher never sends otherwise."""
-    read, wrong = archived.read, list[FieldViolation]()
-    parse_uuid(f"{path}.read.read_id", read.read_id, wrong)
+def _checked(path: str, archived: pb.ArchivedRead, wrong: list[FieldViolation]) -> UUID:
+    """The read's id. Adds to `wrong` what the archive cannot do without, and the matcher never forgets."""
+    read, known = archived.read, len(wrong)
+    read_id = parse_uuid(f"{path}.read.read_id", read.read_id, wrong)
     plate = parse_plate(f"{path}.read.plate", read.plate, wrong)
-    checks = (
-        (bool(read.sensor_id), "read.sensor_id", "must not be empty"),
-        (
-            plate == read.plate or bool(wrong),
-            "read.plate",
-            "must be in capitals, without blanks and dashes",
-        ),
-        (bool(archived.agency_ori), "agency_ori", "must not be empty"),
-        (bool(archived.sensor_group), "sensor_group", "must not be empty"),
-        (archived.provenance in _PROVENANCES, "provenance", "must be set"),
-        (archived.partition in Partition.values(), "partition", "must be GENERAL or MOTOR_CARRIER"),
-        (all(_is_short_text(text) for text in _texts(archived)), "read", "has a text too long, or with NUL"),
-        (len(read.lattice.positions) <= _MOST_POSITIONS, "read.lattice", "has too many positions"),
-        (len(read.image.image_key) in (0, _KEY_BYTES), "read.image.image_key", "must have 32 bytes or none"),
-    )
-    return [*wrong, *(FieldViolation(f"{path}.{name}", text) for holds, name, text in checks if not holds)]
+    if plate != read.plate and len(wrong) == known:
+        text = "must be in capitals, without blanks and dashes"
+        wrong.append(FieldViolation(f"{path}.read.plate", text))
+    for text, name in (
+        (read.sensor_id, "read.sensor_id"),
+        (archived.agency_ori, "agency_ori"),
+        (archived.sensor_group, "sensor_group"),
+    ):
+        if not text:
+            wrong.append(FieldViolation(f"{path}.{name}", "must not be empty"))
+    if archived.provenance not in _PROVENANCES:
+        wrong.append(FieldViolation(f"{path}.provenance", "must be set"))
+    if archived.partition not in _PARTITIONS:
+        wrong.append(FieldViolation(f"{path}.partition", "must be GENERAL or MOTOR_CARRIER"))
+    if not all(map(_is_short_text, _texts(archived))):
+        wrong.append(FieldViolation(f"{path}.read", "has a text too long, or with NUL"))
+    if len(read.lattice.positions) > _MOST_POSITIONS:
+        wrong.append(FieldViolation(f"{path}.read.lattice", "has too many positions"))
+    if len(read.image.image_key) not in (0, _KEY_BYTES):
+        wrong.append(FieldViolation(f"{path}.read.image.image_key", "must have 32 bytes or none"))
+    return read_id
 
 
 def _texts(archived: pb.ArchivedRead) -> tuple[str, ...]:
@@ -103,10 +123,10 @@ def _is_short_text(text: str) -> bool:
     return len(text) <= _LONGEST_TEXT and "\x00" not in text
 
 
-def _new_read(archived: pb.ArchivedRead) -> NewRead:
+def _new_read(archived: pb.ArchivedRead, read_id: UUID) -> NewRead:
     read = archived.read
     return NewRead(
-        read_id=UUID(read.read_id),
+        read_id=read_id,
         capture_time=_moment(read, "capture_time"),
         receive_time=_moment(read, "receive_time"),
         plate=read.plate,

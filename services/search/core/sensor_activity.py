@@ -88,7 +88,11 @@ class Activity:
             arrived.far += drift > FAR_METRES
 
     def _hour(self, sensor_id: str, moment: datetime) -> HourCount:
-        return self.hours.setdefault((sensor_id, hour_of(moment)), HourCount())
+        key = (sensor_id, hour_of(moment))
+        found = self.hours.get(key)
+        if found is None:
+            found = self.hours[key] = HourCount()
+        return found
 
     def _newer(self, sensor_id: str, seen: Newest) -> None:
         known = self.newest.setdefault(sensor_id, seen)

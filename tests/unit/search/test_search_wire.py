@@ -14,7 +14,7 @@ from services.common.errors import InvalidFieldError
 from services.common.identity import AccessToken
 from services.search.core.answer import FoundRead
 from services.search.core.pattern import PlateForm, WantedPlate
-from services.search.wire_append import parse_append
+from services.search.wire_append import parse_append, parse_in_parts
 from services.search.wire_search import parse_search
 from tests.support.search_kit import archived_read, now
 
@@ -65,6 +65,29 @@ def test_a_read_that_cannot_even_be_kept_apart_is_named(field: str, change) -> N
         parse_append(archive_pb.AppendReadsRequest(reads=[archived_read(), bad]))
 
     assert fields(error) == {f"reads[1].{field}"}
+
+
+def test_a_large_batch_comes_in_short_parts_that_are_the_whole_batch_in_its_order() -> None:
+    request = archive_pb.AppendReadsRequest(reads=[archived_read() for _ in range(110)])
+
+    parts = list(parse_in_parts(request))
+
+    assert max(map(len, parts)) <= 25
+    assert [str(read.read_id) for part in parts for read in part] == [
+        one.read.read_id for one in request.reads
+    ]
+
+
+def test_a_batch_with_a_wrong_read_in_a_later_part_is_refused_as_a_whole() -> None:
+    request = archive_pb.AppendReadsRequest(reads=[archived_read() for _ in range(60)])
+    request.reads[40].read.plate = ""
+    request.reads[59].agency_ori = ""
+
+    with pytest.raises(InvalidFieldError) as error:
+        for _ in parse_in_parts(request):
+            pass
+
+    assert fields(error) == {"reads[40].read.plate", "reads[59].agency_ori"}
 
 
 def test_the_kept_recognition_holds_no_image_key_and_no_place() -> None:
