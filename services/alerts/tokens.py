@@ -9,6 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.alerts.errors import BadTokenError
+from services.common.keyring import opened
 
 # The purpose is authenticated with every token, so that a sealed text of another service, or of another
 # version of this one under the same key, does not open here.
@@ -34,6 +35,7 @@ class Seal:
     """Closes bytes and opens them with AES-256-GCM, for one purpose."""
 
     def __init__(self, key: bytes, purpose: bytes) -> None:
+        self._key = key
         self._cipher = AESGCM(key)
         self._purpose = purpose
 
@@ -49,7 +51,8 @@ class Seal:
             ValueError, InvalidTag: `text` was not made by `close` with this key and purpose.
         """
         sealed = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
-        return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], self._purpose)
+        nonce, hidden = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        return opened(self._key, lambda one: AESGCM(one).decrypt(nonce, hidden, self._purpose), InvalidTag)
 
 
 class TokenSealer:

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from uuid import uuid4
 
 import structlog
@@ -101,7 +102,7 @@ class Log:
             msg = f"the database's guards of the log are off: {', '.join(sorted(missing))}"
             raise ConfigError(msg)
         head = await self._store.head()
-        if head.size and self._signer.checkpoint(head.size, head.frontier.root()).text != head.checkpoint:
+        if head.size and not self._signer.signed(head.checkpoint, head.size, head.frontier.root()):
             raise ConfigError(
                 "PW_LOG_ORIGIN or PW_LOG_SIGNING_KEY_FILE is not the one that this log was signed with"
             )
@@ -112,6 +113,17 @@ class Log:
             if head.size:
                 self._copier.offer(head.checkpoint)
         log.info("log_opened", size=head.size)
+        if self._signer.public.others:
+            await self._tell_keys()
+
+    async def _tell_keys(self) -> None:
+        """Says in the log which keys sign it and signed it: so each vouches for the next one."""
+        keys = self._signer.verifier_key().split("\n")
+        named = {f"detail.key_{number}": key for number, key in enumerate(keys, start=1)}
+        signing = {"detail.signing": str(1 + len(self._signer.others))}
+        values = {"action": "log.keys", "service": "audit", "clauses": "IV.E.2", **signing, **named}
+        digest = sha256("\n".join((signing["detail.signing"], *keys)).encode()).hexdigest()
+        await self.append(Draft(EntryKind.EVENT, f"log-keys/{digest}", values))
 
     async def _check_copies(self, folder: CheckpointFolder) -> None:
         try:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.audit.core.checkpoint import Signer, is_origin
@@ -28,7 +30,7 @@ POLICY_FOLDER: Final = Path(__file__).parent / "policy"
 _ALGORITHMS: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"}
 )
-_PERMIT_KEY_BYTES: Final = 32
+_PEM_BLOCK: Final = re.compile(rb"-----BEGIN [A-Z ]+-----.+?-----END [A-Z ]+-----\n?", re.DOTALL)
 _Text = Annotated[str, Field(min_length=1)]
 
 
@@ -65,7 +67,7 @@ class AuditSettings(ServiceSettings):
     log_origin: _Text
     """The log's name, for instance "audit.example.gov/platewarden"; never changed."""
     log_signing_key_file: ReadableFile
-    """Ed25519 private key, PEM (PKCS #8)."""
+    """Ed25519 private key, PEM (PKCS #8); while keys change several, and public keys of former ones."""
     permit_key_file: ReadableFile
     """32 random bytes in hexadecimal, shared with the archive's migration alone."""
     mcs_permit_key_file: ReadableFile
@@ -212,27 +214,31 @@ class AuditSettings(ServiceSettings):
 def read_signer(origin: str, file: Path) -> Signer:
     """The log's identity from its origin and key file.
 
+    The first private key signs first, further ones sign, too; public keys are of former ones.
+
     Raises:
-        ConfigError: The file holds no Ed25519 key.
+        ConfigError: The file holds no Ed25519 private key, or anything else.
     """
     try:
-        key = load_pem_private_key(file.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError):
-        raise ConfigError("PW_LOG_SIGNING_KEY_FILE must hold an Ed25519 private key in PEM") from None
-    if not isinstance(key, Ed25519PrivateKey):
+        blocks = _PEM_BLOCK.findall(file.read_bytes())
+        private = [load_pem_private_key(one, None) for one in blocks if b"PRIVATE KEY" in one]
+        public = [load_pem_public_key(one) for one in blocks if b"PUBLIC KEY" in one]
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        blocks, private, public = [], [], []
+    signing = [one for one in private if isinstance(one, Ed25519PrivateKey)]
+    former = [one for one in public if isinstance(one, Ed25519PublicKey)]
+    if not signing or len(signing) + len(former) != len(blocks):
         raise ConfigError("PW_LOG_SIGNING_KEY_FILE must hold an Ed25519 private key in PEM")
-    return Signer(origin, key)
+    return Signer(origin, signing[0], tuple(signing[1:]), tuple(former))
 
 
 def _permit_key(file: Path, variable: str) -> bytes:
     try:
-        key = bytes.fromhex(file.read_text(encoding="ascii").strip())
-    except (OSError, ValueError):
-        key = b""
-    if len(key) != _PERMIT_KEY_BYTES:
+        # What stands behind it is the archive's, which believes both while keys change.
+        return bytes(read_key(file, variable))
+    except ConfigError:
         msg = f"{variable} must hold 32 bytes in hexadecimal"
-        raise ConfigError(msg)
-    return key
+        raise ConfigError(msg) from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -89,10 +89,14 @@ class VerificationError(Exception):
 
 @dataclass(frozen=True)
 class PublicKey:
-    """The log's public key; `origin` is "" when the file did not say whose it is."""
+    """The log's public key; `origin` is "" when the file did not say whose it is.
+
+    `others` are further keys of the same log, which sign beside it or signed before it.
+    """
 
     origin: str
     key: bytes
+    others: tuple[PublicKey, ...] = ()
 
     def key_id(self, origin: str) -> bytes:
         """The key's id under that name, 4 bytes (c2sp.org/signed-note)."""
@@ -200,8 +204,13 @@ def read_witness_key(text: str) -> PublicKey:
 
 
 def read_public_key(text: str) -> PublicKey:
-    """The key of a "origin+id+key" line or of a PEM file."""
+    """The key of a "origin+id+key" line or of a PEM file; of several lines the first, with the others."""
     text = text.strip()
+    if "\n" in text and not text.startswith("-----BEGIN"):
+        first, *others = [read_public_key(line) for line in text.splitlines()]
+        if {one.origin for one in others} != {first.origin}:
+            raise VerificationError("the public keys are of different logs")
+        return PublicKey(first.origin, first.key, tuple(others))
     if text.startswith("-----BEGIN PUBLIC KEY-----"):
         der = _base64("".join(text.splitlines()[1:-1]), "the public key")
         if not der.startswith(_PEM_PREFIX) or len(der) != len(_PEM_PREFIX) + _HASH_BYTES:
@@ -224,10 +233,11 @@ def open_checkpoint(text: str, key: PublicKey) -> Checkpoint:
         raise VerificationError(
             f"the checkpoint is of the log {checkpoint.origin}, the public key of {key.origin}"
         )
-    for raw in _signatures(text, checkpoint.origin, key.key_id(checkpoint.origin)):
-        if not ed25519_holds(key.key, body, raw):
-            raise VerificationError("the checkpoint's signature does not hold")
-        return checkpoint
+    for one in (key, *key.others):
+        for raw in _signatures(text, checkpoint.origin, one.key_id(checkpoint.origin)):
+            if not ed25519_holds(one.key, body, raw):
+                raise VerificationError("the checkpoint's signature does not hold")
+            return checkpoint
     raise VerificationError("the checkpoint has no signature by this public key")
 
 
@@ -587,7 +597,8 @@ class Exports:
         if set(header) != parts or header["format"] != EXPORT_FORMAT or header["type"] != "header":
             raise VerificationError(f"line {number} is not the header of an export {EXPORT_FORMAT}")
         origin, size = str(header["origin"]), self._tree.size
-        if header["key_id"] != self._key.key_id(origin).hex() or self._key.origin not in {"", origin}:
+        known = {one.key_id(origin).hex() for one in (self._key, *self._key.others)}
+        if header["key_id"] not in known or self._key.origin not in {"", origin}:
             raise VerificationError("the export's header names another log or key than the public key")
         if header["first_index"] != size or type(header["first_index"]) is not int:
             begins = header["first_index"]

@@ -16,6 +16,8 @@ from datetime import date
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from services.common.keyring import opened
+
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 _IMAGE_NONCE = bytes(_NONCE_BYTES)
@@ -50,7 +52,8 @@ def unwrap_day_key(kek: bytes, day: date, wrapped: bytes) -> bytes:
     Raises:
         SealError: Another key-encryption key, another day, or changed bytes.
     """
-    return _opened(kek, wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _DAY_KEY_LABEL + _text(day))
+    nonce, sealed, context = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _DAY_KEY_LABEL + _text(day)
+    return opened(kek, lambda one: _opened(one, nonce, sealed, context), SealError)
 
 
 def image_key(day_key: bytes, image_sha256: bytes) -> bytes:

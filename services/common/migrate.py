@@ -43,6 +43,7 @@ from services.common.database import (
     set_login,
 )
 from services.common.keyfile import read_key
+from services.common.keyring import every
 from services.common.migration_file import LockedError, MigrationError, first_line, run_file
 from services.common.owners import acting_as
 
@@ -323,10 +324,15 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parsed
 
 
+def _keys(paths: Sequence[Path], option: str) -> list[bytes]:
+    """All keys of the files, also those that stand behind the first: while keys change both count."""
+    return list(dict.fromkeys(one for path in paths for one in every(read_key(path, option))))
+
+
 async def _main(arguments: argparse.Namespace) -> None:
     keys = {
-        "archive": [read_key(path, "--permit-key-file") for path in arguments.permit_key_file],
-        "motor_carrier": [read_key(path, "--mcs-permit-key-file") for path in arguments.mcs_permit_key_file],
+        "archive": _keys(arguments.permit_key_file, "--permit-key-file"),
+        "motor_carrier": _keys(arguments.mcs_permit_key_file, "--mcs-permit-key-file"),
     }
     if arguments.create_database:
         await create_database(arguments.admin_url)

@@ -31,11 +31,16 @@ class NoteError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """Somebody's public key: a log's (`ED25519`) or a witness's (`COSIGNATURE`)."""
+    """Somebody's public key: a log's (`ED25519`) or a witness's (`COSIGNATURE`).
+
+    `others` are keys of the same name that sign beside it or signed before it: a log's key is replaced by
+    another one step by step.
+    """
 
     name: str
     algorithm: bytes
     key: bytes
+    others: tuple[VerifierKey, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> VerifierKey:
@@ -116,14 +121,15 @@ class Note:
         return Note(self.body, self.head, tuple(signatures))
 
     def signature_of(self, key: VerifierKey) -> Signature:
-        """The signature of a log's key, which holds.
+        """The signature of a log's key, or of one of its `others`, which holds.
 
         Raises:
             NoteError: There is none, or it does not hold.
         """
-        for one in self._by(key):
-            if _holds(key, self.body.encode(), one.signature):
-                return one
+        for mine in (key, *key.others):
+            for one in self._by(mine):
+                if _holds(mine, self.body.encode(), one.signature):
+                    return one
         raise NoteError("the checkpoint has no signature of that key that holds")
 
     def cosigned_at(self, key: VerifierKey) -> int:

@@ -18,6 +18,7 @@ from services.common.issuers import (
     DEVELOPMENT_PASSWORD_POLICY,
 )
 from services.common.keyfile import read_key
+from services.common.keyring import every
 from services.dev.files import write_secret
 from services.dev.pki import DevelopmentAuthority
 from services.dev.places import AUDIENCE, HOST, NUMBERS, Places, Ports, default_model_dir
@@ -46,8 +47,8 @@ _IDENTITY = (
 @dataclass(frozen=True, slots=True)
 class World:
     """What all services of one stack share; `database_url` is of its database's administrator, and
-    `image_store_url` is empty while pictures are kept in the stack's own folder. `reads_url` is of the archive's
-    own database, where it has one.
+    `image_store_url` is empty while pictures are kept in the stack's own folder. `reads_url` is of the
+    archive's own database, where it has one.
     """
 
     places: Places
@@ -167,7 +168,7 @@ def founding_environment(world: World) -> dict[str, str]:
 def permit_keys(world: World) -> Mapping[str, Sequence[bytes]]:
     """The keys of permits by data set, as the migration of search takes them."""
     files = {"archive": world.permit_key_file, "motor_carrier": world.mcs_permit_key_file}
-    return {data_set: [read_key(file, "permit key")] for data_set, file in files.items()}
+    return {data_set: every(read_key(file, "permit key")) for data_set, file in files.items()}
 
 
 def _spec(

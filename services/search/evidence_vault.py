@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.common.errors import AlprError, NotFoundError, StorageUnavailableError
+from services.common.keyring import opened
 from services.common.objects import ObjectStore
 from services.search.core.houses import ARCHIVE
 
@@ -45,7 +46,7 @@ class EvidenceVault:
     def __init__(self, objects: ObjectStore, kek: bytes, folder: str = ARCHIVE.evidence) -> None:
         self._objects = objects
         self._folder = folder
-        self._kek = AESGCM(kek)
+        self._kek = kek
 
     async def put(self, evidence_id: UUID, package: bytes) -> Sealed:
         """Where the package is, once it is durably stored.
@@ -61,7 +62,7 @@ class EvidenceVault:
             AESGCM(key).encrypt, _PACKAGE_NONCE, package, _PACKAGE_LABEL + evidence_id.bytes
         )
         await self._objects.put(name, sealed)
-        return Sealed(name, nonce + self._kek.encrypt(nonce, key, _KEY_LABEL + evidence_id.bytes))
+        return Sealed(name, nonce + AESGCM(self._kek).encrypt(nonce, key, _KEY_LABEL + evidence_id.bytes))
 
     async def drop(self, sealed: Sealed) -> None:
         """Returns when the object is gone, or cannot be removed now: nobody has its key."""
@@ -79,7 +80,8 @@ class EvidenceVault:
         try:
             stored = await self._objects.get(sealed.name)
             nonce, wrapped = sealed.wrapped_key[:_NONCE_BYTES], sealed.wrapped_key[_NONCE_BYTES:]
-            key = self._kek.decrypt(nonce, wrapped, _KEY_LABEL + evidence_id.bytes)
+            label = _KEY_LABEL + evidence_id.bytes
+            key = opened(self._kek, lambda one: AESGCM(one).decrypt(nonce, wrapped, label), InvalidTag)
             return await asyncio.to_thread(
                 AESGCM(key).decrypt, _PACKAGE_NONCE, stored, _PACKAGE_LABEL + evidence_id.bytes
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ class WitnessSettings(ServiceSettings):
     witness_dir: Path
     """Folder of its store."""
     witness_log_keys_file: ReadableFile
-    """Public keys of the logs it signs for, a line origin+id+key each."""
+    """Public keys of the logs it signs for, a line origin+id+key each; while a log's key changes several."""
     audit_target: Address = ""
     """Where audit is, to follow its log. Empty: it only answers those who submit."""
     witness_every_seconds: Annotated[float, Field(gt=0, le=3600)] = 5
@@ -56,7 +57,7 @@ class WitnessSettings(ServiceSettings):
         """The logs that it signs for, by origin.
 
         Raises:
-            ConfigError: A line is no public key of a log, a log comes twice, or there is none.
+            ConfigError: A line is no public key of a log, a key comes twice, or there is none.
         """
         lines = self.witness_log_keys_file.read_text(encoding="utf-8").split()
         try:
@@ -64,8 +65,12 @@ class WitnessSettings(ServiceSettings):
         except NoteError as error:
             msg = f"PW_WITNESS_LOG_KEYS_FILE: {error}"
             raise ConfigError(msg) from None
-        found = {key.name: key for key in keys}
-        if not keys or len(found) != len(keys) or any(key.algorithm != ED25519 for key in keys):
+        found: dict[str, VerifierKey] = {}
+        for key in keys:
+            # Further lines of a log are keys that sign beside the first one, or signed before it.
+            first = found.get(key.name)
+            found[key.name] = replace(first, others=(*first.others, key)) if first else key
+        if not keys or len({*keys}) != len(keys) or any(key.algorithm != ED25519 for key in keys):
             raise ConfigError("PW_WITNESS_LOG_KEYS_FILE must hold a line origin+id+key for each log")
         if self.audit_target and len(found) != 1:
             raise ConfigError("a witness that follows a log (PW_AUDIT_TARGET) knows just that one")

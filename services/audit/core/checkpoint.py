@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from services.common.tlog import ED25519, VerifierKey, is_name
+from services.common.tlog import ED25519, Note, NoteError, TreeHead, VerifierKey, is_name
 from services.common.tlog import Signature as NoteSignature
 
 
@@ -24,30 +24,60 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Signer:
-    """The log's identity: its origin and its key."""
+    """The log's identity: its origin and its key.
+
+    While one key takes another's place both sign, so that whoever knows either can check.
+
+    Attributes:
+        others: Keys that sign, too.
+        former: Keys that signed once; what they signed is the log's still.
+    """
 
     origin: str
     key: Ed25519PrivateKey
+    others: tuple[Ed25519PrivateKey, ...] = ()
+    former: tuple[Ed25519PublicKey, ...] = ()
 
     def checkpoint(self, size: int, root: bytes) -> Checkpoint:
         """The signed checkpoint of a tree. Ed25519 is deterministic: the same tree gives the same text.
 
-        The only place where the log signs; another algorithm would be added here as a second signature line.
+        The only place where the log signs; another algorithm would be added here as a further signature line.
         """
         body = f"{self.origin}\n{size}\n{b64encode(root).decode()}\n"
-        own = self.public
-        signature = NoteSignature(self.origin, own.key_id, self.key.sign(body.encode()))
-        return Checkpoint(size, f"{body}\n{signature.line()}")
+        lines = [
+            NoteSignature(self.origin, public.key_id, key.sign(body.encode())).line()
+            for key, public in zip((self.key, *self.others), self._signing, strict=True)
+        ]
+        return Checkpoint(size, f"{body}\n{''.join(lines)}")
+
+    def signed(self, text: str, size: int, root: bytes) -> bool:
+        """Whether `text` is the checkpoint of that tree, signed by a key of this log, also a former one."""
+        try:
+            note = Note.parse(text)
+            note.signature_of(self.public)
+        except NoteError:
+            return False
+        return note.head == TreeHead(self.origin, size, root)
+
+    @cached_property
+    def _signing(self) -> tuple[VerifierKey, ...]:
+        return tuple(self._public_of(one.public_key()) for one in (self.key, *self.others))
 
     @cached_property
     def public(self) -> VerifierKey:
-        """The public key."""
-        raw = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        return VerifierKey(self.origin, ED25519, raw)
+        """The public key, with all others of the log."""
+        first, *others = self._signing
+        return replace(first, others=(*others, *map(self._public_of, self.former)))
+
+    def _public_of(self, key: Ed25519PublicKey) -> VerifierKey:
+        return VerifierKey(self.origin, ED25519, key.public_bytes(Encoding.Raw, PublicFormat.Raw))
 
     def verifier_key(self) -> str:
-        """The public key as text, "origin+id+key" of the signed-note specification, for those who verify."""
-        return self.public.text()
+        """The public key as text, "origin+id+key" of the signed-note specification, for those who verify.
+
+        A line for each key of the log; the first is the one that signs first.
+        """
+        return "\n".join(one.text() for one in (self.public, *self.public.others))
 
 
 def is_origin(text: str) -> bool:

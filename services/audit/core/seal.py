@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.audit.core.entry import Entry, Field
+from services.common.keyring import opened
 from services.common.merkle import leaf_hash
 
 _NONCE_BYTES = 12
@@ -60,8 +61,10 @@ class Sealer:
             SealError: It was sealed with another key, for another place or leaf, or was changed.
         """
         nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        bound = self._bound(log_index, leaf)
         try:
-            parts = json.loads(AESGCM(self.key).decrypt(nonce, rest, self._bound(log_index, leaf)))
+            text = opened(self.key, lambda one: AESGCM(one).decrypt(nonce, rest, bound), InvalidTag)
+            parts = json.loads(text)
         except (InvalidTag, ValueError):
             msg = f"entry {log_index} of the copy does not open"
             raise SealError(msg) from None

@@ -17,6 +17,8 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from services.common.keyring import opened
+
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _KEY_LABEL: Final = b"platewarden/hold-key/v1/"
@@ -47,7 +49,7 @@ def wrap_hold_key(kek: bytes, hold_id: UUID, key: bytes) -> bytes:
 
 def unwrap_hold_key(kek: bytes, hold_id: UUID, wrapped: bytes) -> bytes:
     """The key that `wrap_hold_key` sealed. Raises HoldSealError."""
-    return _opened(kek, wrapped, _KEY_LABEL + hold_id.bytes)
+    return opened(kek, lambda one: _opened(one, wrapped, _KEY_LABEL + hold_id.bytes), HoldSealError)
 
 
 def seal_held(key: bytes, hold_id: UUID, image_sha256: bytes, sealed_image: bytes) -> bytes:
