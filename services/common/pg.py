@@ -28,6 +28,7 @@ _ACQUIRE_SECONDS = 5.0
 _IDLE_IN_TRANSACTION_SECONDS = 30
 # The server gives up a little before the client does, so that no statement runs on without anybody waiting.
 _SERVER_MARGIN = 0.9
+_CLIENT_CHECK_SECONDS = 5
 _ALIVE_SECONDS = 15.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -81,6 +82,8 @@ async def open_pool(  # noqa: PLR0913 - each is a knob of its own
         "application_name": application_name,
         "statement_timeout": str(int(command_timeout * 1000 * _SERVER_MARGIN)),
         "idle_in_transaction_session_timeout": str(_IDLE_IN_TRANSACTION_SECONDS * 1000),
+        # What runs on for a client that has gone, ends (see `_Dropped`).
+        "client_connection_check_interval": str(_CLIENT_CHECK_SECONDS * 1000),
         "TimeZone": "UTC",
         **(settings or {}),
     }
@@ -93,10 +96,24 @@ async def open_pool(  # noqa: PLR0913 - each is a knob of its own
             command_timeout=command_timeout,
             max_inactive_connection_lifetime=0,  # a kept connection keeps its plans
             reset=_as_it_is,
+            connection_class=_Dropped,
             server_settings=server_settings,
         )
     metrics.count_pool(application_name, pool)
     return pool
+
+
+class _Dropped(_Bare):
+    """A connection that is dropped when nobody waits for its statement; the driver would cancel that.
+
+    A COMMIT that waits for a synchronous standby and is cancelled stands at once on this server alone, for
+    everybody to see: the same request sent again would find its effect and be answered OK, and the effect
+    would be gone with the server's disk. Without a word from its client the COMMIT goes on waiting, unseen,
+    until the standby has it. All else that runs for nobody ends within seconds.
+    """
+
+    def _cancel_current_command(self, *_: object) -> None:
+        asyncio.get_running_loop().call_soon(self.terminate)
 
 
 async def _as_it_is(_: _Bare) -> None:

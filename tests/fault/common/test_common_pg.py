@@ -199,3 +199,67 @@ async def notify(url: str, payload: str) -> None:
     bare = await asyncpg.connect(url)
     await bare.execute("SELECT pg_notify('things', $1)", payload)
     await bare.close()
+
+
+async def _wait_for_standby(server: EmbeddedPostgres, names: str) -> None:
+    admin = await asyncpg.connect(server.admin_url)
+    await admin.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+    await admin.execute("SELECT pg_reload_conf()")
+    await admin.close()
+
+
+@pytest.mark.clause("IV.E.2")
+@pytest.mark.parametrize("way", ["timeout", "cancelled"])
+async def test_what_waits_for_the_standby_is_seen_by_nobody_when_its_client_gives_up(
+    server: EmbeddedPostgres, way: str
+) -> None:
+    patience = 1.0 if way == "timeout" else 30.0
+    pool = await open_pool(
+        server.admin_url, application_name="test", min_size=2, max_size=4, command_timeout=patience
+    )
+    async with connection(pool) as held:
+        await held.execute("CREATE TABLE thing (a int UNIQUE)")
+    await _wait_for_standby(server, "away")
+    await asyncio.sleep(0.5)
+
+    async def store() -> None:
+        async with transaction(pool) as held:
+            await held.execute("INSERT INTO thing VALUES (1) ON CONFLICT DO NOTHING")
+
+    async def count() -> int:
+        async with connection(pool) as held:
+            return int(await held.fetchval("SELECT count(*) FROM thing"))
+
+    with pytest.raises((StorageUnavailableError, TimeoutError)):
+        await asyncio.wait_for(store(), 1.5)
+    assert await count() == 0
+    with pytest.raises((StorageUnavailableError, TimeoutError)):  # sent again: it must not seem to be stored
+        await asyncio.wait_for(store(), 1.5)
+    assert await count() == 0
+    await _wait_for_standby(server, "")
+    async with asyncio.timeout(10):
+        while await count() == 0:  # noqa: ASYNC110 - another process changes it
+            await asyncio.sleep(0.05)
+    await store()
+
+    assert await count() == 1
+    await pool.close()
+
+
+async def test_a_statement_that_runs_for_nobody_ends_on_the_server(server: EmbeddedPostgres) -> None:
+    pool = await open_pool(server.admin_url, application_name="test", min_size=1, max_size=2)
+    async with pool:
+        async with connection(pool) as held:
+            with pytest.raises(TimeoutError):
+                await held.execute("SELECT pg_sleep(60)", timeout=0.2)
+        async with asyncio.timeout(20):
+            while await _running(server):  # noqa: ASYNC110 - another process changes it
+                await asyncio.sleep(0.1)
+
+
+async def _running(server: EmbeddedPostgres) -> int:
+    admin = await asyncpg.connect(server.admin_url)
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
+    found = int(await admin.fetchval(sql))
+    await admin.close()
+    return found
