@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup assets demo test lint format check proto-lint release rolling conformance bench train lock wheel
-.PHONY: client client-node oidc-provider manifest-tools images k8s-smoke clean distclean
+.PHONY: client client-node oidc-provider manifest-tools images k8s-smoke chaos clean distclean
 
 # What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`. Tests wait for one another's processes and for
 # clocks more than half of their time, so there are twice as many at once as processors, up to eight.
@@ -107,6 +107,12 @@ images: ## build the container images: make images PYTHON_IMAGE=name@sha256:... 
 k8s-smoke: setup oidc-provider manifest-tools ## play the manifests with podman and tell a story against them, as root: make k8s-smoke [PYTHON_IMAGE=name@sha256:...] [ARGS=--keep]
 	@test -z "$(PYTHON_IMAGE)" || { deploy/images/build.sh && deploy/smoke/images/build.sh; }
 	@$(BIN)/python -m deploy.smoke $(if $(TAG),--tag "$(TAG)") $(ARGS)
+
+# In a mount namespace of its own it has disks that can be filled; where that is not allowed the ledger says so.
+chaos: setup ## the system under load and faults: make chaos [MINUTES=30] [SEED=n] [LEDGER=chaos-ledger.json]
+	@alone="unshare --user --map-root-user --mount"; $$alone true 2>/dev/null || alone=; \
+		PYTHONPATH=.:client/src $$alone $(BIN)/python -m tests.chaos --minutes "$(or $(MINUTES),30)" \
+		--seed "$(or $(SEED),0)" --ledger "$(or $(LEDGER),chaos-ledger.json)"
 
 clean: ## remove what tools and builds left, but not .venv and .assets
 	@rm -rf gen dist client/node/dist client/node/src/gen .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
