@@ -24,6 +24,7 @@ from services.cli import (
     hotlist,
     hotlist_history,
     hotlist_show,
+    key,
     local,
     log_query,
     model,
@@ -132,6 +133,7 @@ app.add_typer(conformance.app, name="conformance")
 app.add_typer(government_request.app, name="request")
 app.add_typer(setting.app, name="setting")
 app.add_typer(hold.app, name="hold")
+app.add_typer(key.app, name="key")
 
 
 def main() -> None:
