@@ -15,7 +15,16 @@ from alpr.audit.v1 import policy_service_pb2 as policy_pb
 from alpr.audit.v1 import policy_service_pb2_grpc as policy_rpc
 from alpr.audit.v1 import settings_service_pb2 as settings_pb
 from alpr.audit.v1 import settings_service_pb2_grpc as settings_rpc
-from services.cli.conformance.asker import Asker, Check, Checked, failed, method_of, passed, said
+from services.cli.conformance.asker import (
+    Asker,
+    Check,
+    Checked,
+    failed,
+    for_a_person,
+    method_of,
+    passed,
+    said,
+)
 from services.cli.conformance.sound import sound
 from services.cli.options import new_request_id
 
@@ -23,6 +32,8 @@ _USER: Final = "user"
 _HEAD: Final = "statewide-coordinator"
 _ADMINISTRATOR: Final = "system-administrator"
 _AUDITOR: Final = "auditor"
+_UNIT: Final = "work-unit-coordinator"
+_MOTOR_CARRIER: Final = frozenset({role_pb.ROLE_CVEO, role_pb.ROLE_CVEO_SUPERVISOR})
 _DENIED: Final = grpc.StatusCode.PERMISSION_DENIED
 _MOST_EXPLAINED: Final = 25
 _CERTIFICATIONS: Final = (
@@ -146,6 +157,38 @@ async def _training(asker: Asker) -> Checked:
     return passed("nobody asks without training, LEADS certification and screening in force", *lines)
 
 
+async def _motor_carrier_training(asker: Asker) -> Checked:
+    stub = account_rpc.AccountServiceStub
+    accounts = await asker.pages(_AUDITOR, stub, "ListAccounts", account_pb.ListAccountsRequest(), "accounts")
+    own = [one for one in accounts if _MOTOR_CARRIER.intersection(one.roles)]
+    if not own:
+        return for_a_person("nobody has a role of Motor Carrier Safety")
+    course = account_pb.CERTIFICATION_KIND_MOTOR_CARRIER_TRAINING
+    lacking = [
+        one.account_id
+        for one in own
+        if one.state == account_pb.ACCOUNT_STATE_ENABLED
+        and course not in {c.kind for c in one.certifications}
+    ]
+    if lacking:
+        return failed("people of Motor Carrier Safety are enabled without its course", *lacking)
+    return passed("nobody of Motor Carrier Safety is enabled without its own course", f"{len(own)} accounts")
+
+
+async def _exports(asker: Asker) -> Checked:
+    """The agency's head may take everything out."""
+    head, lines = await _head(asker), []
+    for action in ("dissemination.everything", "alert.export", "hot_list.export"):
+        request = policy_pb.ExplainPolicyRequest(
+            account_id=head.account_id, action=action, agency_ori=head.agency_ori, unit=head.unit
+        )
+        answer = await asker.answer(_AUDITOR, policy_rpc.PolicyServiceStub, "ExplainPolicy", request)
+        lines.append(f"{action}: {'allowed' if answer.allowed else 'refused'}")
+        if not answer.allowed:
+            return failed("the agency's head may not take out all that is the agency's", *lines)
+    return passed("the agency's head may take out reads, alerts and hot lists", *lines)
+
+
 def _is_certified(account: account_pb.Account) -> bool:
     now = datetime.now(UTC)
     counting = {
@@ -204,6 +247,14 @@ CHECKS: Final = (
     Check("settings", ("IV.E.1.b", "III.B.3.o"), (_USER, _HEAD), _settings),
     Check("nobody grants to himself", ("III.B.3.g",), (_HEAD,), _grants_himself),
     Check("addresses", ("III.B.3.j",), (_HEAD,), _addresses),
+    Check(
+        "own unit only",
+        ("III.C.2.a", "III.B.3.g"),
+        (_UNIT, _HEAD),
+        _role((_UNIT, "AccountService.GrantRole")),
+    ),
+    Check("the agency's own data", ("IV.A.3",), (_AUDITOR, _HEAD), _exports),
+    Check("Motor Carrier training", ("III.E.4",), (_AUDITOR,), _motor_carrier_training),
     Check(
         "certifications", ("III.B.3.a", "III.B.3.b", "III.C.2.c", "III.D.1", "IV.A.4"), (_AUDITOR,), _training
     ),

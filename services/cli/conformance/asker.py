@@ -173,7 +173,7 @@ async def _ended(asker: Asker, check: Check) -> Checked:
     try:
         return await check.run(asker)
     except AlprError as error:
-        return failed("a call that must be answered was not", said(check.name, error))
+        return failed(f"a call that must be answered was not: {error.message}", said(check.name, error))
 
 
 @cache

@@ -107,6 +107,7 @@ async def conform(
 
     Raises:
         CommandError: Nobody said where it is.
+        AlprError: The case number and purpose would justify no question, so nothing was asked.
     """
     connection = locate(data_dir)
     async with AsyncExitStack() as stack:
@@ -116,6 +117,7 @@ async def conform(
         }
         asker = Asker(connection, sessions, why, key)
         stack.push_async_callback(asker.close)
+        await questions.require_lawful(asker)
         findings = await find_out(asker, CHECKS)
         values = await _values(asker)
     when = datetime.now(UTC).isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
@@ -173,7 +175,7 @@ def _show(result: Result, output: Output) -> None:
 def _clauses_table(result: Result) -> Table:
     table = Table(*folded("clause", "stands", "what was found"), box=None, pad_edge=False)
     for one in result.judged:
-        own = [found.sentence for found in one.findings if found.verdict is one.verdict]
+        own = dict.fromkeys(found.sentence for found in one.findings if found.verdict is one.verdict)
         style = _STYLE[one.verdict]
         told = "; ".join(own) or one.clause.person
         table.add_row(one.clause.id, f"[{style}]{one.verdict.value}[/]", escape(told))

@@ -350,7 +350,7 @@ async def _evidence(asker: Asker) -> Checked:
 
 
 CHECKS: Final = (
-    Check("the log", ("IV.E.2", "IV.A.3"), (_AUDITOR,), _log),
+    Check("the log", ("IV.E.2",), (_AUDITOR,), _log),
     Check("the witness", ("IV.E.2",), (_AUDITOR,), _witness),
     Check("acts without outcome", ("IV.E.2", "III.B.3.q"), (_AUDITOR,), _unfinished),
     Check("access between agencies", ("III.B.1", "III.B.3.f", "III.B.3.q"), (_AUDITOR,), _probe),

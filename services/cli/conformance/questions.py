@@ -152,6 +152,21 @@ async def _summary(asker: Asker, start: datetime, end: datetime, *dimensions: An
     return await asker.answer(_USER, rpc.AnalysisServiceStub, "Summarize", request)
 
 
+async def require_lawful(asker: Asker) -> None:
+    """Returns when the run's own case number and purpose justify a question, or nobody lent a user's account.
+
+    Raises:
+        AlprError: They do not; the violations say what to change.
+    """
+    if _USER in asker.sessions:
+        now = datetime.now(UTC)
+        try:
+            await _summary(asker, now - timedelta(minutes=1), now)
+        except AlprError as error:
+            if error.code is grpc.StatusCode.INVALID_ARGUMENT:
+                raise
+
+
 async def _answered(asker: Asker) -> Checked:
     now = datetime.now(UTC)
     answer = await _summary(asker, now - timedelta(hours=1), now)

@@ -311,7 +311,7 @@ async def _reports(asker: Asker) -> Checked:
 
 CHECKS: Final = (
     Check("the office", ("III.A",), (_AUDITOR,), _office),
-    Check("units", ("III.C.1", "III.C.2.a"), (_AUDITOR,), _units),
+    Check("units", ("III.C.1",), (_AUDITOR,), _units),
     Check("profiles", ("III.C.2.b", "III.B.3.a"), (_AUDITOR,), _profiles),
     Check("no shared accounts", ("III.B.3.k",), (_AUDITOR,), _shared),
     Check("bounds of settings", ("III.B.3.o", "IV.E.1.b"), (_AUDITOR,), _bounds),

@@ -56,14 +56,14 @@ class Judged:
     findings: tuple[Finding, ...]
 
 
-_NOTHING_LOOKS: Final = "nothing of it shows from outside"
+NOTHING_SHOWS: Final = "nothing of it shows from outside"
 
 
 def clauses() -> tuple[Clause, ...]:
     """The clauses of the directive, in its order."""
     text = resources.files(__package__).joinpath("clauses.toml").read_text(encoding="utf-8")
     return tuple(
-        Clause(name, one["kind"], one["text"], one.get("person", _NOTHING_LOOKS))
+        Clause(name, one["kind"], one["text"], one.get("person", NOTHING_SHOWS))
         for name, one in tomllib.loads(text).items()
     )
 
