@@ -13,11 +13,33 @@ for builder in ${BUILDER:-docker podman buildah ''}; do
 done
 [ -n "$builder" ] || { echo "docker, podman or buildah is needed" >&2 && exit 2; }
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+revision=${REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}
+beside=dist/images
+mkdir -p "$beside"
+
+# The list of what is in an image lies in it, and beside it for whoever has to look before it runs.
+take_sbom() {
+    case $builder in
+    buildah)
+        made=$(buildah from --pull-never "$2")
+        cp "$(buildah mount "$made")/sbom.cdx.json" "$beside/$1.cdx.json"
+        buildah rm "$made" >/dev/null
+        ;;
+    *)
+        made=$("$builder" create "$2")
+        "$builder" cp "$made:/sbom.cdx.json" "$beside/$1.cdx.json"
+        "$builder" rm "$made" >/dev/null
+        ;;
+    esac
+}
+
 for image in ${*:-audit alerts matcher search ocr witness admin}; do
     extras=$image
     [ "$image" != admin ] || extras="migrate audit"
+    tag="platewarden/$image:${TAG:-$version}"
     # shellcheck disable=SC2086 # arguments, not one
     "$builder" build ${BUILD_ARGS:-} --build-arg PYTHON_IMAGE="$PYTHON_IMAGE" --build-arg IMAGE="$image" \
-        --build-arg EXTRAS="$extras" --target "$image" --file deploy/images/Containerfile \
-        --tag "platewarden/$image:${TAG:-$version}" .
+        --build-arg EXTRAS="$extras" --build-arg VERSION="$version" --build-arg REVISION="$revision" \
+        --target "$image" --file deploy/images/Containerfile --tag "$tag" .
+    take_sbom "$image" "$tag"
 done

@@ -1,4 +1,4 @@
-"""Leaves of an installed platewarden what one image runs: `prune.py FOLDER audit`.
+"""Leaves of an installed platewarden, and of packages beside it, what an image runs: `prune.py FOLDER audit`.
 
 The development services are in no image, least of all the issuer that takes anybody's word. `admin` migrates
 every schema and founds a system, so it keeps audit and everybody's SQL.
@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 
 _SERVICES = {"ocr", "matcher", "search", "audit", "alerts", "witness"}
+
+
+# Sources, headers and tests of packages: what is compiled stays as the package has it.
+_SOURCES = {".a", ".c", ".cpp", ".h", ".hpp", ".pxd", ".pyi", ".pyx"}
 
 
 def kept(image: str) -> set[str]:
@@ -37,5 +41,16 @@ def prune(folder: Path, image: str) -> None:
             one.rmdir()
 
 
+def prune_packages(folder: Path) -> None:
+    """Removes what runs nothing from packages in a folder: programs, tests, sources of what is compiled."""
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    for tests in [one for one in folder.rglob("tests") if one.is_dir()]:
+        shutil.rmtree(tests, ignore_errors=True)
+    for file in folder.rglob("*"):
+        if file.is_file() and file.suffix in _SOURCES:
+            file.unlink()
+
+
 if __name__ == "__main__":
     prune(Path(sys.argv[1]), sys.argv[2])
+    prune_packages(Path(sys.argv[1]))

@@ -2,14 +2,14 @@
 
 import ast
 import importlib.metadata
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.unit.deploy.image_scripts import script
 
 ROOT = Path(__file__).parents[3]
 IMAGES = ROOT / "deploy" / "images"
@@ -22,17 +22,6 @@ STARTS = {
     "matcher": ("services.matcher.__main__", "services.matcher.warm_up"),
     "admin": ("services.common.migrate", "services.audit.bootstrap", "services.audit.restore"),
 }
-
-
-def script(name: str) -> ModuleType:
-    """A program of the images' folder, as a module."""
-    spec = importlib.util.spec_from_file_location(f"images_{name}", IMAGES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def requirements(image: str) -> str:
