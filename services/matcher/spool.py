@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -40,9 +41,12 @@ class Spool:
                 file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed below
             except OSError:
                 raise StorageUnavailableError("the upload could not be spooled") from None
-            with file:
+            try:
                 await _fill(file, header, chunks)
                 yield file
+            finally:
+                with contextlib.suppress(OSError):  # a full disk takes not even what a file has left to write
+                    file.close()
 
 
 async def _fill(file: BinaryIO, header: UploadHeader, chunks: AsyncIterator[bytes]) -> None:
@@ -56,14 +60,20 @@ async def _fill(file: BinaryIO, header: UploadHeader, chunks: AsyncIterator[byte
         size += len(chunk)
         if size > header.size_bytes:
             break
-        try:
-            await asyncio.to_thread(keep, chunk)
-        except OSError:
-            raise StorageUnavailableError("the upload could not be spooled") from None
+        await _in_thread(partial(keep, chunk))
+    # Now, not when it is read: a file of which the disk had no room for the end would count as a broken one.
+    await _in_thread(file.flush)
     if size != header.size_bytes:
         raise _wrong("header.size_bytes", "the file has another size")
     if digest.digest() != header.sha256:
         raise _wrong("header.sha256", "the file has another SHA-256")
+
+
+async def _in_thread(write: Callable[[], None]) -> None:
+    try:
+        await asyncio.to_thread(write)
+    except OSError:
+        raise StorageUnavailableError("the upload could not be spooled") from None
 
 
 def _wrong(field: str, description: str) -> InvalidFieldError:
