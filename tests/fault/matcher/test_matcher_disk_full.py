@@ -18,7 +18,7 @@ from services.common.errors import StorageUnavailableError
 from services.matcher.core.hot_list import FileFormat, UploadHeader
 from services.matcher.spool import Spool
 folder = Path(sys.argv[1])
-data = gzip.compress(os.urandom(6000)) if sys.argv[2] == "packed" else b"plate,state\\n" * 500
+data = gzip.compress(os.urandom(3000)) if sys.argv[2] == "packed" else b"plate,state\\n" * 250
 ids = uuid.uuid4(), uuid.uuid4()
 header = UploadHeader(*ids, FileFormat.CSV, hashlib.sha256(data).digest(), len(data), "It is lawful.")
 async def chunks():
