@@ -311,6 +311,8 @@ def _options(settings: ServiceSettings) -> tuple[tuple[str, int], ...]:
         ("grpc.max_send_message_length", settings.max_message_bytes),
         # Streams that are open then stay; only new calls go to a new connection.
         ("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)),
+        # The default lets whoever connects say nothing for two minutes.
+        ("grpc.server_handshake_timeout_ms", 10_000),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
