@@ -106,6 +106,16 @@ async def running_house(
     await begin(audit_settings, database, issuer)
     async with AsyncExitStack() as stack:
         audit = await stack.enter_async_context(running_audit(audit_settings, database, tls, issuer))
+        house = await stack.enter_async_context(running_search(audit, database, tls, folder, **settings))
+        yield house
+
+
+@asynccontextmanager
+async def running_search(
+    audit: RunningAudit, database: MigratedDatabase, tls: DevelopmentAuthority, folder: Path, **settings: str
+) -> AsyncIterator[House]:
+    """Search beside an audit service that runs already; `settings` are more PW_... of search."""
+    async with AsyncExitStack() as stack:
         port = int(audit.target.rpartition(":")[2])
         values = {
             **environment(tls, database, folder, port),
