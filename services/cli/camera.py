@@ -30,8 +30,9 @@ _NOT_APPROVED = ErrorReason.Name(ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED)
 _NOT_VALID = ErrorReason.ERROR_REASON_CERTIFICATE_NOT_VALID
 _NOT_YET = {ErrorReason.ERROR_REASON_SENSOR_NOT_APPROVED, _NOT_VALID}
 _COME_AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
-# What the transport says of a stream whose process was killed; a service that says it adds its reason.
-_BROKEN_OFF = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL}
+# What the transport says of a stream whose process was killed, or was just ending as it began; a service that
+# says it adds its reason.
+_BROKEN_OFF = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED}
 _REASON = "grpc-status-details-bin"
 
 Sent = tuple[pb.Frame, pb.RecognizeStreamResponse]

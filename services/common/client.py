@@ -23,8 +23,9 @@ from services.common.renewing import RenewingChannel
 from services.common.tls_files import TlsFiles, TlsPair
 
 _MOST_MESSAGE_BYTES: Final = 20 << 20
-# Retries are safe for all our RPCs: whatever changes something carries a request id. UNAVAILABLE alone says
-# that another try may go better; a stream is tried again only while nothing of its answer has come.
+# Retries are safe for all our RPCs: whatever changes something carries a request id. UNAVAILABLE says that
+# another try may go better, and CANCELLED, to who did not cancel, that the call met a server that was just
+# ending; a stream is tried again only while nothing of its answer has come.
 _SERVICE_CONFIG: Final = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -37,7 +38,7 @@ _SERVICE_CONFIG: Final = json.dumps(
                     "initialBackoff": "0.1s",
                     "maxBackoff": "2s",
                     "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
                 },
             }
         ],

@@ -33,6 +33,7 @@ from services.common.stopping import Stopping, stopping_in_calls
 log = structlog.get_logger()
 
 _HEADER: Final = "x-request-id"
+_PROBES: Final = "/grpc.health."
 # A UUID only: any other text of the caller's could be a plate, and it goes to the log.
 _REQUEST_ID: Final = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
 # Open for as long as somebody listens: what goes through them has spans of its own (services.common.tracing).
@@ -63,6 +64,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._stopping = stopping
         self._max_call_seconds = max_call_seconds
         self._wrapped: dict[str, _Handler] = {}
+        self.begun = 0
+        """How many calls have come, without probes."""
 
     async def intercept_service(
         self,
@@ -71,6 +74,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> _Handler | None:
         """The handler of the method, wrapped; None for a method that there is not."""
         method = str(handler_call_details.method)
+        self.begun += not method.startswith(_PROBES)
         if method not in self._wrapped:
             handler = await continuation(handler_call_details)
             if handler is None:
@@ -222,7 +226,7 @@ class _Method:
             metrics.HANDLED.labels(self._method, code.name).inc()
             self._histogram.observe(seconds)
         # Probes come every few seconds and say nothing.
-        level = logging.DEBUG if self._method.startswith("/grpc.health.") else logging.INFO
+        level = logging.DEBUG if self._method.startswith(_PROBES) else logging.INFO
         fields = {"code": code.name, "duration_ms": round(1000 * seconds, 1), "peer": str(peer)}
         log.log(level, "call", method=self._method, **fields)
 

@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Self, TypeVar
 
@@ -51,7 +52,10 @@ _Servicer = TypeVar("_Servicer")
 _CHECK_EVERY_SECONDS: Final = 5.0
 _CHECK_SECONDS: Final = 2.0
 _ON_STOP_SECONDS: Final = 10.0
-_LAME_DUCK_SECONDS: Final = 0.1
+# Without a new call for so long, clients have turned elsewhere. Those that do not look at our health never do
+# so; for them, the second time is the longest.
+_QUIET_SECONDS: Final = 0.1
+_LAME_DUCK_SECONDS: Final = 3.0
 _MOST_PROBES: Final = 16
 
 
@@ -117,8 +121,9 @@ class Server:
         self._measures = builder.measures
         self._beside: list[asyncio.Task[None]] = []
         self._stop_metrics: Callable[[], None] | None = None
+        self._calls = CallInterceptor(self.stopping, self._settings.max_call_seconds)
         self._grpc = grpc.aio.server(
-            interceptors=[CallInterceptor(self.stopping, self._settings.max_call_seconds)],
+            interceptors=[self._calls],
             options=_options(self._settings),
             maximum_concurrent_rpcs=self._settings.max_concurrent_calls,
         )
@@ -159,8 +164,8 @@ class Server:
     async def stop(self) -> None:
         """Returns when all calls have ended, within the grace, and every `on_stop` callback has run.
 
-        Health goes down before anything else, so that clients look elsewhere, and streams are told; a moment
-        later no new call is taken, and calls under way get the grace to end.
+        Health goes down before anything else, so that clients look elsewhere, and streams are told; when no
+        new call comes any more, none is taken, and calls under way get the grace to end.
         """
         for one in self._beside:
             one.cancel()
@@ -168,9 +173,7 @@ class Server:
         SERVING.set(0)
         self.stopping.set()
         if self.port:
-            # gRPC drops a call that arrives while it shuts down (the client sees CANCELLED), so first let
-            # clients that watch our health turn to another replica.
-            await asyncio.sleep(_LAME_DUCK_SECONDS)
+            await self._turned_away()
         await self._grpc.stop(self._settings.shutdown_grace_seconds)
         for callback in reversed(self._callbacks):
             await _run_on_stop(callback)
@@ -178,6 +181,19 @@ class Server:
         if self._stop_metrics is not None:
             await asyncio.to_thread(self._stop_metrics)
         log.info("server_stopped")
+
+    async def _turned_away(self) -> None:
+        """Returns when clients that watch our health have turned to another replica, or after 3 seconds.
+
+        gRPC drops a call that arrives while it shuts down; the client sees CANCELLED. How long a client takes
+        to turn depends on how busy it is, so this waits for quiet rather than for a time.
+        """
+        give_up = time.monotonic() + _LAME_DUCK_SECONDS
+        while time.monotonic() < give_up:
+            before = self._calls.begun
+            await asyncio.sleep(_QUIET_SECONDS)
+            if self._calls.begun == before:
+                return
 
     def _listen(self, variable: str, address: str, *, mutual: bool) -> int:
         _require_free(variable, address)

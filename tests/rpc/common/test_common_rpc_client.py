@@ -51,6 +51,72 @@ async def test_a_call_that_is_unavailable_is_tried_again(tls: DevelopmentAuthori
     assert failing.calls == 3
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_call_that_met_a_server_as_it_ended_is_tried_again(
+    tls: DevelopmentAuthority, shape: str
+) -> None:
+    """gRPC answers CANCELLED for what arrives while it shuts down."""
+    calls = 0
+
+    async def dropped_once(request: bytes, context: Context) -> bytes:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await context.abort(grpc.StatusCode.CANCELLED)
+        return request
+
+    async with (
+        running(builder_of(tls, Shapes(dropped_once))) as server,
+        service_caller(tls, server) as caller,
+    ):
+        assert await caller.call(b"again", shape=shape) == b"again"
+
+    assert calls == 2
+
+
+async def test_what_the_caller_gives_up_is_not_tried_again(tls: DevelopmentAuthority) -> None:
+    begun, calls = asyncio.Event(), 0
+
+    async def long(request: bytes, _context: Context) -> bytes:
+        nonlocal calls
+        calls += 1
+        begun.set()
+        await asyncio.sleep(60)
+        return request
+
+    async with running(builder_of(tls, Shapes(long))) as server, service_caller(tls, server) as caller:
+        call = caller.start()
+        await begun.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await asyncio.sleep(0.5)
+
+    assert calls == 1
+
+
+async def test_a_server_that_ends_answers_those_who_have_not_turned_away_yet(
+    tls: DevelopmentAuthority,
+) -> None:
+    """A client of another make, which does not look at health and tries nothing again."""
+    made = tls.service("search")
+    credentials = grpc.ssl_channel_credentials(
+        made.ca_file.read_bytes(), made.key_file.read_bytes(), made.cert_file.read_bytes()
+    )
+    options = (("grpc.ssl_target_name_override", "audit"), ("grpc.enable_retries", 0))
+    async with running(builder_of(tls, Shapes())) as server:
+        target = f"127.0.0.1:{server.port}"
+        async with grpc.aio.secure_channel(target, credentials, options=options) as channel:
+            caller = Caller(channel)
+            await caller.call()
+            stopping = asyncio.create_task(server.stop())
+            for _ in range(50):
+                assert await caller.call(b"still") == b"still"
+                await asyncio.sleep(0.01)
+            assert not stopping.done()
+        await stopping
+
+
 async def test_after_four_tries_the_typed_error_comes_through(tls: DevelopmentAuthority) -> None:
     failing = _Failing(99, StorageUnavailableError("full"))
     async with running(builder_of(tls, Shapes(failing))) as server, service_caller(tls, server) as caller:
