@@ -63,13 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _roll(parsed: argparse.Namespace) -> dict[str, Any]:
     places, ports = Places(parsed.folder / "data"), Ports(parsed.base_port)
     tree = previous_tree(parsed.previous)
+    python = previous_tree(parsed.now) / ".venv" / "bin" / "python" if parsed.now else Path(sys.executable)
     founding = await asyncio.to_thread(_found, tree, places, ports)
     ledger, began = Ledger(), time.monotonic()
     async with Fleet(places, ports, Names()) as fleet:
         before = version_before(places, tree / ".venv" / "bin" / "python")
-        now = version_of_now(fleet.world, Path(sys.executable))
+        now = version_of_now(fleet.world, python)
         for service in ORDER:
             await asyncio.gather(*(fleet.start(service, before) for _ in range(REPLICAS)))
+        fleet.dns_seconds, fleet.min_ready_seconds = parsed.dns, parsed.min_ready
         fleet.write_stack_file(founding)
         world, connection = World(fleet, parsed.folder), locate(places.data_dir)
         await world.set(connection)
@@ -170,7 +172,10 @@ def _say(text: str) -> None:
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.rolling", description=__doc__)
     parser.add_argument("--previous", default="", help="commit of the version before (of the last release)")
+    parser.add_argument("--now", default="", help="commit of this version (the tree as it is)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each stretch between the steps")
+    parser.add_argument("--dns", type=float, default=5.0, help="seconds that answers of the DNS are kept")
+    parser.add_argument("--min-ready", type=float, default=10.0, help="seconds as in deploy/k8s")
     parser.add_argument("--base-port", type=int, default=7400)
     parser.add_argument("--keep", action="store_true", help="leave the data directory and its logs")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +78,10 @@ class Fleet:
     names: Names
     replicas: dict[str, list[Replica]] = field(default_factory=lambda: {name: [] for name in NUMBERS})
     stop_seconds: dict[str, float] = field(default_factory=dict)
+    dns_seconds: float = 0.0
+    """So long an answer of the DNS is kept by those who asked: CoreDNS's own TTL is 5."""
+    min_ready_seconds: float = 0.0
+    """`minReadySeconds` of deploy/k8s: so long a new replica serves before the next one is ended."""
     _started: int = 0
     _exit: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -118,12 +122,12 @@ class Fleet:
         await child.start()
         self.replicas[service].append(replica)
         await self._until_serving(replica, log)
-        self.names.add(service, address)
+        self._later(self.names.add, replica)
         return replica
 
     async def stop(self, replica: Replica) -> None:
         """Takes a replica from its name and ends it, as Kubernetes does: both at the same time."""
-        self.names.remove(replica.service, replica.address)
+        self._later(self.names.remove, replica)
         began = time.monotonic()
         await replica.child.stop(GRACE_SECONDS)
         took = time.monotonic() - began
@@ -140,12 +144,12 @@ class Fleet:
         With `surge` the new one serves before the old one ends (a Deployment), else after it (a StatefulSet).
         """
         for old in [one for one in self.replicas[service] if one.version is not version]:
+            if not surge:
+                await self.stop(old)
+            await self.start(service, version)
+            await asyncio.sleep(self.min_ready_seconds)
             if surge:
-                await self.start(service, version)
                 await self.stop(old)
-            else:
-                await self.stop(old)
-                await self.start(service, version)
 
     def names_target(self, service: str) -> str:
         """Where machines find `service`."""
@@ -174,6 +178,13 @@ class Fleet:
             "issuer_secret_file": str(self.places.issuer / "secret"),
         }
         replace_file(self.places.stack_file, json.dumps(stack, indent=1).encode(), 0o600)
+
+    def _later(self, change: Callable[[str, str], None], replica: Replica) -> None:
+        if self.dns_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.dns_seconds, change, replica.service, replica.address)
+        else:
+            change(replica.service, replica.address)
 
     def _environment(self, service: str, version: Version, address: str) -> dict[str, str]:
         told = dict(version.environments[service])

@@ -6,7 +6,6 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from services.cli.locate import Connection
 from services.cli.options import new_request_id
 from services.cli.scenes import draw_scene
 from services.cli.sensor_channel import sensor_channel
-from services.cli.session import Session
+from services.cli.session import Session, TokenSource
 from services.cli.tokens import token_source
 from services.cli.watch.feed import alert_stream
 from services.common.client import ClientTls, service_channel
@@ -50,6 +49,18 @@ _LIST_EVERY_SECONDS = 4.0
 _ALERTS_PER_SECOND = 1.0
 _PAUSE_SECONDS = 0.2
 _SETTLED = {read_pb2.READ_STATUS_STORED, read_pb2.READ_STATUS_DUPLICATE}
+
+
+class Impatient(Session):
+    """A person's session that sends nothing again by itself: the transport's retries must do."""
+
+    def __init__(self, connection: Connection, source: TokenSource) -> None:
+        super().__init__(connection, source, on_wait=lambda _: None)
+
+    async def call(self, method: Any, request: Any, *, deadline: float = 30.0) -> Any:
+        """The response of one call. Raises AioRpcError."""
+        body = request() if callable(request) else request
+        return await method(body, metadata=await self.metadata(), timeout=deadline)
 
 
 @dataclass
@@ -285,16 +296,8 @@ class Load:
         self.ledger.answered(what, time.monotonic() - began)
         return answer
 
-    @asynccontextmanager
-    async def _person(self, subject: str) -> AsyncIterator[Session]:
-        """A session that counts what it has to send again as failed: the transport's retries must do."""
-        source = token_source(self.world.fleet.places.data_dir, subject)
-        async with AsyncExitStack() as held:
-            yield await held.enter_async_context(
-                Session(
-                    self.connection, source, on_wait=lambda _: self.ledger.failed(subject, "had to try again")
-                )
-            )
+    def _person(self, subject: str) -> Session:
+        return Impatient(self.connection, token_source(self.world.fleet.places.data_dir, subject))
 
     async def _pause(self, seconds: float) -> None:
         """Waits so long, or until the load is to end."""
