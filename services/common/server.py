@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -269,6 +270,8 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     """Runs `main` on uvloop. What keeps it from starting ends the process: one sentence, exit code 1."""
     # Before anything can fail: structlog's own settings print local variables.
     configure("platewarden")
+    # What a process has in memory are plates and keys; a crash must not write them to a disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.get_loop().set_exception_handler(loop_exception_handler)
