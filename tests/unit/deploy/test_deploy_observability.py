@@ -20,6 +20,10 @@ ROOT = Path(__file__).parents[3]
 OBSERVABILITY = ROOT / "deploy" / "observability"
 # What Prometheus makes by itself, with the labels that it has.
 OF_PROMETHEUS = {"up": frozenset[str](), "ALERTS": frozenset({"alertstate", "alertname", "severity"})}
+OF_CLOUDNATIVE_PG = {
+    "cnpg_pg_replication_streaming_replicas": frozenset[str](),
+    "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp": frozenset[str](),
+}
 BY_SCRAPING = frozenset({"job", "instance", "le"})
 QUERIES = {**promql.panel_queries(), **promql.rule_queries()}
 LINES = re.compile(r"`((?:platewarden|kubectl|python -m) [^`]+)`")
@@ -32,7 +36,7 @@ def known() -> dict[str, frozenset[str]]:
     recorded = {
         rule["record"]: frozenset[str]() for group in groups() for rule in group["rules"] if "record" in rule
     }
-    return {**found, **recorded, **OF_PROMETHEUS}
+    return {**found, **recorded, **OF_PROMETHEUS, **OF_CLOUDNATIVE_PG}
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
@@ -99,6 +103,16 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
         assert rule["labels"]["severity"] in {"page", "ticket", "note"}, rule["alert"]
         assert rule["annotations"]["runbook"] == f"docs/operations/runbooks/{rule['alert']}.md"
         assert rule["annotations"]["summary"]
+
+
+def test_every_alert_is_seen_to_fire_by_promtools_tests() -> None:
+    tests = yaml.safe_load((OBSERVABILITY / "rules_test.yaml").read_text(encoding="utf-8"))["tests"]
+
+    assert [one["name"] for one in tests] == ["Healthy", *(rule["alert"] for rule in rules())]
+    for one in tests[1:]:
+        (asked,) = one["promql_expr_test"]
+        assert asked["expr"] == f'count(ALERTS{{alertname="{one["name"]}",alertstate="firing"}})'
+        assert asked["exp_samples"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
