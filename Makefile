@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup assets demo test lint format check proto-lint release rolling conformance bench train lock wheel
-.PHONY: client client-node oidc-provider manifest-tools images k8s-smoke chaos clean distclean
+.PHONY: client client-node oidc-provider manifest-tools observability images k8s-smoke chaos clean distclean
 
 # What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`. Tests wait for one another's processes and for
 # clocks more than half of their time, so there are twice as many at once as processors, up to eight.
@@ -100,6 +100,9 @@ oidc-provider: setup ## install the identity provider that tests sign in at (qui
 
 manifest-tools: setup ## install what tests render and check the Kubernetes manifests with (quick when nothing changed)
 	@sh tools/manifest_tools.sh
+
+observability: setup ## try dashboards and alert rules on a running system with a real Prometheus: make observability [MINUTES=2] [OUT=observability-report]
+	@folder=$$(sh tools/prometheus.sh) && $(BIN)/python -m tools.observability "$$folder" "$(or $(OUT),observability-report)" "$(or $(MINUTES),2)"
 
 images: ## build the container images: make images PYTHON_IMAGE=name@sha256:... [BUILDER=docker] [TAG=x]
 	@deploy/images/build.sh
