@@ -59,8 +59,9 @@ def _part_of(session: int) -> str:
 
 
 def _children(parent: int) -> Iterator[int]:
+    """None of 0: that is a process which is just being started again."""
     for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and int(_fields(int(folder.name))[_PARENT]) == parent:
+        if parent and folder.name.isdigit() and int(_fields(int(folder.name))[_PARENT]) == parent:
             yield int(folder.name)
 
 
