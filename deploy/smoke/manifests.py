@@ -25,6 +25,7 @@ _NO_API = "there is no API server to have an account at"
 _NO_OPERATOR = "its operator is not here"
 _ONE_MACHINE = "there is one machine"
 UNPLAYED_KINDS: Mapping[str, str] = {
+    "BackendTLSPolicy": _NO_OPERATOR,
     "Certificate": _NO_OPERATOR,
     "Cluster": _NO_OPERATOR,
     "CronJob": "its hour does not come while this runs",
@@ -33,6 +34,7 @@ UNPLAYED_KINDS: Mapping[str, str] = {
     "HorizontalPodAutoscaler": "nothing measures load here: replicas are as many as the manifest says",
     "Issuer": _NO_OPERATOR,
     "Namespace": "there is one",
+    "ObjectStore": _NO_OPERATOR,
     "PodDisruptionBudget": _ONE_MACHINE,
     "PodMonitor": _NO_OPERATOR,
     "PrometheusRule": _NO_OPERATOR,

@@ -25,9 +25,10 @@ class Overlay:
     """A folder with a copy of the manifests."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Copies them; what is in the secrets folder of an overlay stays behind."""
+        """Copies them with what they include; what is in the secrets folder of an overlay stays behind."""
         self._k8s = folder / "k8s"
         shutil.copytree(MANIFESTS, self._k8s, ignore=shutil.ignore_patterns("secrets"))
+        shutil.copytree(MANIFESTS.with_name("observability"), folder / "observability")
         self._overlay = self._k8s / "overlays" / name
 
     @property
