@@ -37,6 +37,7 @@ from services.alerts.tokens import TokenSealer
 from services.alerts.webhook_room import WebhookRoom
 from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
+from services.common.clock_check import clock_check
 from services.common.groupcommit import GroupCommit
 from services.common.keyfile import read_key
 from services.common.logs import configure
@@ -89,6 +90,7 @@ async def build(settings: AlertsSettings, clock: Clock) -> ServerBuilder:
     await webhooks.start()
     builder = ServerBuilder(settings, name="alerts").measure("alerts", AlertMeasures(pool).take)
     builder.add(SERVICE, rpc.add_AlertServiceServicer_to_server, servicer).health_check(store.check)
+    builder.health_check(clock_check(pool))
     people_parts(pool, writes, audit, token_key, clock).add_to(builder)
     builder.add(EXPORT_SERVICE, export_rpc.add_AlertExportServiceServicer_to_server, exports)
     dispatch.add_to(builder)

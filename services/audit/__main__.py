@@ -135,6 +135,7 @@ from services.audit.tokens import ProviderKeys, TokenVerifier
 from services.audit.vendor_calls import VendorCalls
 from services.common import logs
 from services.common.clock import Clock, SystemClock
+from services.common.clock_check import clock_check
 from services.common.config import ConfigError
 from services.common.errors import StorageUnavailableError
 from services.common.pg import Pool, is_healthy, open_pool
@@ -175,9 +176,9 @@ async def assemble(settings: AuditSettings, clock: Clock) -> ServerBuilder:
     look_backs = LookBacks(journal, gate, terms, agreements, clock)
 
     builder = ServerBuilder(settings, name="audit").measure("audit", AuditMeasures(pool).take)
-    builder.health_check(lambda: _check(pool)).on_stop(pool.close).on_stop(journal.close).on_stop(
-        registry.close
-    ).on_stop(live.close)
+    builder.health_check(clock_check(pool)).health_check(lambda: _check(pool)).on_stop(pool.close).on_stop(
+        journal.close
+    ).on_stop(registry.close).on_stop(live.close)
     recorder = Recorder(journal, gate, folder.rules, GovernmentStore(pool))
     authorization = AuthorizationServicer(gate, authorizer, look_backs, recorder, Statements(terms, clock))
     agreement_watch = Watch(registry, sensors.revisions, lambda now: now.agreements, agreements.since)

@@ -22,6 +22,7 @@ from alpr.matcher.v1 import tuning_service_pb2_grpc as tuning_grpc
 from services.common import logs
 from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
+from services.common.clock_check import clock_check
 from services.common.errors import AlprError
 from services.common.paged_export import PagedExport
 from services.common.pg import Listener, Pool, open_pool
@@ -109,7 +110,7 @@ async def build(settings: MatcherSettings, clock: Clock) -> ServerBuilder:
     builder.add("alpr.matcher.v1.HotListService", add_lists, HotListServicer(hot_lists, uploads, history))
     _add_export(builder, audit, pool)
     builder.add("alpr.matcher.v1.MatchService", match_grpc.add_MatchServiceServicer_to_server, matching)
-    return builder.health_check(index.check)
+    return builder.health_check(index.check).health_check(clock_check(pool))
 
 
 @dataclass(frozen=True, slots=True)

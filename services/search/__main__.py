@@ -12,6 +12,7 @@ from alpr.search.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_
 from services.common import logs
 from services.common.client import service_channel
 from services.common.clock import SystemClock
+from services.common.clock_check import clock_check
 from services.common.config import StartError
 from services.common.keyfile import read_key
 from services.common.pg import open_pool
@@ -118,6 +119,7 @@ async def assemble(settings: SearchSettings) -> ServerBuilder:
             AnalysisServer(analysis, settings.time_zone),
         )
         .health_check(questions.check)
+        .health_check(clock_check(question_pool))
         .on_stop(purge_pool.close)
         .on_stop(question_pool.close)
         .on_stop(append_pool.close)

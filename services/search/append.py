@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Final, Protocol, TypeAlias
 
 from services.common.clock import Clock
 from services.common.errors import StorageUnavailableError
 from services.common.groupcommit import GroupCommit
-from services.search.core.reads import AppendResult, JudgedRead, NewRead, shortcoming
+from services.search.core.reads import AppendResult, JudgedRead, NewRead, is_ahead, shortcoming
 from services.search.metrics import READS
 
 # Of at most 500 reads each: some 100 ms a commit, so that a call that just missed one does not wait long.
@@ -26,6 +27,9 @@ class Reads(Protocol):
 
     async def append(self, reads: Sequence[JudgedRead]) -> list[AppendResult]:
         """What became of each read, once it is on disk."""
+
+    async def now(self) -> datetime:
+        """What time it is for all replicas. Raises StorageUnavailableError."""
 
 
 class Archive:
@@ -43,6 +47,9 @@ class Archive:
             StorageUnavailableError: Not stored, or not known to be; sending again is safe.
         """
         now = self._clock.now()
+        if any(read.capture_time is not None and is_ahead(read.capture_time, now) for read in reads):
+            # The camera's clock is wrong, or this one. Set apart is for good: the clock of all decides.
+            now = max(now, await self._reads.now())
         return await self._commits.submit(tuple(JudgedRead(read, shortcoming(read, now)) for read in reads))
 
     async def close(self) -> None:

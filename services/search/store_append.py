@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, Literal
 
@@ -62,6 +63,12 @@ class AppendStore:
             )
             for judged, row in zip(reads, rows, strict=True)
         ]
+
+    async def now(self) -> datetime:
+        """The database's time. Raises StorageUnavailableError."""
+        async with connection(self._pool) as held:
+            moment: datetime = await held.fetchval("SELECT clock_timestamp()")
+        return moment
 
 
 def _row(judged: JudgedRead) -> tuple[Any, ...]:

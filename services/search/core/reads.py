@@ -67,7 +67,7 @@ def shortcoming(read: NewRead, now: datetime) -> str | None:
     image = read.image
     reasons = (
         (read.capture_time is None, "no capture time"),
-        (_is_after(read.capture_time, now + _FAST_CLOCK), "capture time lies in the future"),
+        (_is_ahead(read.capture_time, now), "capture time lies in the future"),
         (not _is_named_by(read.read_id, read.capture_time), "read id does not name the capture time"),
         (read.receive_time is None, "no receive time"),
         (not _is_on_earth(read.latitude, read.longitude), "no place"),
@@ -87,8 +87,13 @@ def _is_on_earth(latitude: float | None, longitude: float | None) -> bool:
     return -90 <= latitude <= 90 and -180 <= longitude <= 180  # noqa: PLR2004 -- degrees
 
 
-def _is_after(moment: datetime | None, limit: datetime) -> bool:
-    return moment is not None and moment > limit
+def _is_ahead(captured: datetime | None, now: datetime) -> bool:
+    return captured is not None and is_ahead(captured, now)
+
+
+def is_ahead(captured: datetime, now: datetime) -> bool:
+    """Whether `captured` lies further in the future than a fast clock of a camera explains."""
+    return captured > now + _FAST_CLOCK
 
 
 def _is_named_by(read_id: UUID, capture_time: datetime | None) -> bool:

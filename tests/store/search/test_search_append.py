@@ -9,6 +9,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from alpr.search.v1 import archive_service_pb2 as archive_pb
+from services.search.append import Archive
+from services.search.store_append import AppendStore
+from services.search.wire_append import parse_append
+from tests.support.clock import ManualClock
 from tests.support.search_kit import archived_read, now, uuid7
 
 
@@ -173,3 +178,16 @@ async def test_append_login_can_do_nothing_but_append(connect) -> None:
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await login.execute(statement)
+
+
+async def test_a_replica_whose_clock_is_behind_sets_no_read_of_now_apart(archive_database) -> None:
+    clock = ManualClock(now() - timedelta(hours=1))
+    early, late = archive_pb.AppendReadsRequest(reads=[archived_read(now(), seed="behind")]), now()
+    ahead = archive_pb.AppendReadsRequest(reads=[archived_read(late + timedelta(hours=1), seed="ahead")])
+
+    async with asyncpg.create_pool(archive_database.database.url("search_append"), min_size=1) as pool:
+        archive = Archive(AppendStore(pool), clock)
+        results = [*await archive.append(parse_append(early)), *await archive.append(parse_append(ahead))]
+        await archive.close()
+
+    assert statuses(results) == ["STORED", "QUARANTINED"]
