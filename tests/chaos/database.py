@@ -70,7 +70,7 @@ class Server(EmbeddedPostgres):
             shutil.rmtree(left, ignore_errors=True)
         shutil.copy(primary.folder / "password", self._folder / "password")
         address = urlsplit(primary.admin_url)
-        command = [
+        command: list[str | Path] = [
             *(_programs() / "pg_basebackup", "-D", self._folder / "copy", "-R", "-X", "stream", "-c", "fast"),
             *("-d", f"host=127.0.0.1 port={address.port} user={address.username} application_name=standby"),
         ]

@@ -39,6 +39,7 @@ WEIGHTS: Final = {
     "expire certificate": 4,
     "skew clock": 10,
     "lose primary": 3,
+    "lose primary that is ahead": 3,
 }
 NEEDS_DISKS: Final = frozenset({"fill disk"})
 _SKEWS: Final = (-86_400.0, -900.0, -20.0, -2.0, 2.0, 20.0, 900.0, 86_400.0, 100 * 86_400.0)
@@ -70,6 +71,7 @@ def draw(chance: random.Random, stack: Stack, kinds: Sequence[str]) -> Fault:
         "kill database and service": ("primary", one.name),
         "pause database": ("primary",),
         "lose primary": ("primary",),
+        "lose primary that is ahead": ("primary",),
         "kill standby": ("standby",),
         "pause standby": ("standby",),
         "fill disk": (chance.choice(_DISKS),),
@@ -101,6 +103,8 @@ class Hand:
                 undo = await self._fill(name)
             case "lose primary":
                 undo = await self._lose_primary()
+            case "lose primary that is ahead":
+                undo = await self._lose_primary_ahead(fault.seconds)
             case _:
                 undo = await self._replica(fault)
         return undo
@@ -114,6 +118,16 @@ class Hand:
         if fault.kind == "skew clock":
             return self._skew(replica, fault.value)
         return self._pause(replica) if fault.kind == "pause" else self._isolate(replica)
+
+    async def _lose_primary_ahead(self, seconds: float) -> Undo:
+        """The standby stops, work goes on at the primary as far as it may, and then the primary is lost."""
+        go_on = self._pause_database(self._stack.database.standby)
+        try:
+            await asyncio.sleep(seconds)
+            self._kill_database(self._stack.database.primary)
+        finally:
+            await go_on()
+        return await self._lose_primary()
 
     async def _lose_primary(self) -> Undo:
         await self._stack.database.lose_primary()

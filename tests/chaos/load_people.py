@@ -39,6 +39,7 @@ REASON: Final = justification_pb2.Justification(
     purpose="Stolen vehicle seen on I-90, looking for where it was before",
 )
 _CHUNK: Final = 1 << 16
+_LOOK_ONE_IN: Final = 4
 _WATCH_HOURS: Final = 2
 _PAUSE_SECONDS: Final = 1.0
 
@@ -72,8 +73,9 @@ class Officer(Person):
             if kept:
                 one = self.chance.choice(kept)
                 await self._ask(one.plate)
-                if one.image:
-                    await self._look(one.read_id)
+                pictured = [one for one in kept if one.image]
+                if pictured and self.chance.randrange(_LOOK_ONE_IN) == 0:
+                    await self._look(self.chance.choice(pictured).read_id)
             await _pause(stop, self.every_seconds)
 
     async def _ask(self, plate: str) -> None:
