@@ -15,7 +15,7 @@ from aiohttp import web
 from services.common import logs
 from services.common.client import service_channel
 from services.common.clock import Clock, SystemClock
-from services.common.metrics import note_version, serve_metrics
+from services.common.metrics import SERVING, note_version, serve_metrics
 from services.common.server import PortInUseError, run
 from services.common.tls_files import keep_renewed
 from services.witness.app import Witness
@@ -52,6 +52,7 @@ async def running(settings: WitnessSettings, clock: Clock) -> AsyncIterator[tupl
         renewing = asyncio.create_task(keep_renewed(context, settings.tls_cert, settings.tls_key))
         ending.push_async_callback(_ended, renewing)
         note_version()
+        SERVING.set(1)
         if settings.metrics_listen:
             host, _, number = settings.metrics_listen.rpartition(":")
             ending.callback(serve_metrics(host.strip("[]"), int(number)))
