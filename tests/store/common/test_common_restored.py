@@ -146,6 +146,32 @@ async def test_search_waits_for_the_purge_and_takes_audits_next_word_whatever_it
     assert not await _value(database, "SELECT archive.purge_is_due()")
 
 
+@pytest.mark.clause("IV.E.1", "IV.E.3")
+async def test_a_day_that_came_back_ends_by_a_purge_that_the_log_does_not_have_yet(
+    databases: Databases,
+) -> None:
+    """The drill found it: under an id that the log knows, no purge could be recorded, and none ever again."""
+    database = await databases.make("search")
+    url, day = database.admin_url, RESTORED_TO.date()
+    before = await _value(database, "SELECT archive.purges_of($1)", day)
+    await fetch(
+        url,
+        "INSERT INTO archive.purge (purge_id, intent_id, day, begun_at) VALUES ($1::uuid, $2::uuid, $3, now())",
+        _ACTS[0],
+        _ACTS[1],
+        day,
+    )
+
+    await after_restore(url, "search", RESTORED_TO)
+
+    assert await _value(database, "SELECT result FROM archive.purge") == "FAILED"
+    numbers = {before, await _value(database, "SELECT archive.purges_of($1)", day)}
+    await after_restore(url, "search", RESTORED_TO)
+    numbers.add(await _value(database, "SELECT archive.purges_of($1)", day))
+    assert len(numbers) == 3
+    assert before == 0
+
+
 @pytest.mark.parametrize("moment", ["yesterday", "2026-11-20T12:00", "2999-01-01T00:00Z"])
 def test_a_moment_without_time_zone_or_in_the_future_is_refused(
     moment: str, capsys: pytest.CaptureFixture[str]
