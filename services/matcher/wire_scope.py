@@ -49,6 +49,8 @@ def parse_list(request: pb.ListSensorGroupsRequest) -> tuple[str, int]:
         after = base64.urlsafe_b64decode(request.page_token.encode()).decode()
     except (binascii.Error, UnicodeError):
         wrong.append(FieldViolation("page_token", "must be one from the page before"))
+    if "\0" in after:  # which no text of PostgreSQL may hold
+        wrong.append(FieldViolation("page_token", "must be one from the page before"))
     raise_violations(wrong)
     return after, request.page_size or _DEFAULT_PAGE
 
