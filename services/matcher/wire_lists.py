@@ -150,7 +150,7 @@ def parse_list(request: pb.ListHotListsRequest) -> tuple[str, int]:
         wrong.append(FieldViolation("page_size", "must be 0 to 200"))
     after = ""
     try:
-        after = base64.urlsafe_b64decode(request.page_token.encode()).decode()
+        after = base64.b64decode(request.page_token.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError):
         wrong.append(FieldViolation("page_token", "must be one from the page before"))
     if "\0" in after:  # which no text of PostgreSQL may hold
