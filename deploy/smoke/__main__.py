@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import importlib.metadata
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -25,7 +26,9 @@ async def _main(options: Options, *, keep: bool) -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - began:6.1f} s] {text}", flush=True)
 
-    play = Play(options, say)
+    play, task = Play(options, say), asyncio.current_task()
+    if task:  # as Ctrl-C: what was made is removed
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         await play.tell()
     except (EngineError, ManifestError, StoryError) as error:
@@ -48,13 +51,14 @@ def main() -> int:
     ours = importlib.metadata.version("platewarden")
     parser.add_argument("--tag", default=ours, help=f"of the images platewarden/...; {ours} if not given")
     parser.add_argument("--keep", action="store_true", help="wait for Enter before everything is removed")
+    parser.add_argument("--logs", type=Path, help="folder for the logs of all containers")
     given = parser.parse_args()
     if os.geteuid() != 0:
         print("this needs root: it makes networks and packet filters", file=sys.stderr)
         return 2
     folder = Path(tempfile.mkdtemp(prefix="platewarden-smoke-"))
     folder.chmod(0o711)  # users of containers go through it to their volumes
-    return asyncio.run(_main(Options(given.overlay, given.tag, folder), keep=given.keep))
+    return asyncio.run(_main(Options(given.overlay, given.tag, folder, given.logs), keep=given.keep))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from deploy.smoke.door import connected
-from deploy.smoke.engine import podman
+from deploy.smoke.engine import logs_of, podman
 from deploy.smoke.kubelet import Kubelet
 from deploy.smoke.network import Network
 from deploy.smoke.terminal import StoryError
@@ -77,17 +77,21 @@ async def images_hold(kubelet: Kubelet, services: Sequence[str]) -> None:
 
 
 async def replicas_came_back(kubelet: Kubelet, services: Sequence[str], seconds: float) -> None:
-    """Returns when every killed replica is ready again.
+    """Returns when every killed replica is ready again, and nobody else was ever started again.
 
     Raises:
         EngineError: One is not after so many seconds.
-        StoryError: One was never started again.
+        StoryError: One was never started again, or one that nobody had killed was: out of memory, or a probe.
     """
     names = [f"{name}-0" for name in services]
     await kubelet.all_ready(names, seconds)
-    still = [name for name in names if not kubelet.pods[name].restarts]
-    if still:
-        raise StoryError(f"{', '.join(still)} were killed and never started again")
+    wrong = [
+        f"{name} was started again {one.restarts} times"
+        for name, one in kubelet.pods.items()
+        if one.restarts != (name in names)
+    ]
+    if wrong:
+        raise StoryError("; ".join(wrong))
 
 
 async def logs_are_silent(kubelet: Kubelet, words: Sequence[str]) -> None:
@@ -98,7 +102,7 @@ async def logs_are_silent(kubelet: Kubelet, words: Sequence[str]) -> None:
     """
     for running in kubelet.pods.values():
         for container in running.containers:
-            text = await podman("logs", container)
+            text = await logs_of(container)
             found = [number for number, word in enumerate(words) if word in text]
             if found:
                 raise StoryError(f"the log of {container} has content (words {found} of {len(words)})")

@@ -16,7 +16,11 @@ class EngineError(Exception):
 
 
 async def run(
-    *command: str, given: str = "", folder: Path | None = None, environment: Mapping[str, str] | None = None
+    *command: str,
+    given: str = "",
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    both: bool = False,
 ) -> str:
     """What the command prints.
 
@@ -25,6 +29,7 @@ async def run(
         given: Its standard input.
         folder: Where it runs; here if not given.
         environment: Its variables; ours if not given.
+        both: Whether what it says of errors is part of what it prints.
 
     Raises:
         EngineError: It ends with another code than 0, or is not here.
@@ -34,13 +39,14 @@ async def run(
             *command,
             stdin=asyncio.subprocess.PIPE if given else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT if both else asyncio.subprocess.PIPE,
             cwd=folder,
             env=environment,
         )
     except FileNotFoundError:
         raise EngineError(f"{command[0]} is needed and is not on this machine") from None
     out, errors = await process.communicate(given.encode() if given else None)
+    errors = errors or b""
     if process.returncode != 0:
         said = errors.decode(errors="replace").strip() or out.decode(errors="replace").strip()
         raise EngineError(f"{command[0]} {' '.join(command[1:3])}: {said[-2000:]}")
@@ -50,6 +56,11 @@ async def run(
 async def podman(*arguments: str) -> str:
     """What podman prints. Raises EngineError."""
     return await run("podman", *arguments)
+
+
+async def logs_of(container: str, *, last: int = -1) -> str:
+    """What a container wrote, on both of its ways out; the last lines alone if so many are wanted."""
+    return await run("podman", "logs", f"--tail={last}", container, both=True)
 
 
 @dataclass(frozen=True)
@@ -93,12 +104,23 @@ async def filter_packets(pod_process: int, rules: str) -> None:
     await run("nsenter", f"--target={pod_process}", "--net", "iptables-restore", given=rules)
 
 
+async def _containers(run: str) -> list[str]:
+    return (await podman("ps", "--all", f"--filter=name={run}-", "--format={{.Names}}")).split()
+
+
+async def keep_logs(run: str, folder: Path) -> None:
+    """Writes the log of every container of a run into a file of its name. Raises EngineError."""
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    for name in await _containers(run):
+        file = folder / f"{name.removeprefix(run + '-')}.log"
+        await asyncio.to_thread(file.write_text, await logs_of(name), encoding="utf-8")
+
+
 async def remove(run: str) -> None:
     """Removes the pods, containers and the network whose names begin with that of a run."""
     names = (await podman("pod", "ls", f"--filter=name={run}-", "--format={{.Name}}")).split()
     if names:
         await podman("pod", "rm", "--force", "--time=5", *names)
-    names = (await podman("ps", "--all", f"--filter=name={run}-", "--format={{.Names}}")).split()
-    if names:
+    if names := await _containers(run):
         await podman("rm", "--force", "--time=1", *names)
     await podman("network", "rm", "--force", run)

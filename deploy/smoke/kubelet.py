@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from deploy.smoke.containers import arguments, command_of, environment_of
-from deploy.smoke.engine import EngineError, ended, filter_packets, podman, state_of
+from deploy.smoke.engine import EngineError, ended, filter_packets, logs_of, podman, state_of
 from deploy.smoke.manifests import ManifestError, Manifests, Pod, selects
 from deploy.smoke.network import Network, Placed, port_of
 from deploy.smoke.probes import holds
 from deploy.smoke.volumes import make_volumes
 
 _LONGEST_BACKOFF = 10.0
+_TAIL = 15  # lines of a log that say why
 _JOB_TRIES = 6  # of the kubelet's many: here nothing that a job needs is still on its way
 
 
@@ -81,7 +82,7 @@ class Kubelet:
         running = await self.start(placed)
         (container,) = running.containers
         await self._finish(container, tries=_JOB_TRIES)
-        return await podman("logs", container)
+        return await logs_of(container)
 
     async def all_ready(self, names: Sequence[str], seconds: float) -> None:
         """Returns when the pods are ready.
@@ -98,7 +99,7 @@ class Kubelet:
                         await asyncio.wait_for(self._changed.wait(), 1)
         except TimeoutError:
             late = next(self.pods[name] for name in names if not self.pods[name].ready)
-            logs = [await podman("logs", "--tail=15", one) for one in late.containers]
+            logs = [await logs_of(one, last=_TAIL) for one in late.containers]
             raise EngineError(f"{late.placed.pod.name} is not ready; it said\n{''.join(logs)}") from None
 
     def ready(self, service: str) -> Callable[[], list[int]]:
@@ -195,7 +196,7 @@ class Kubelet:
             if code == 0:
                 return
             if not left:
-                log = await podman("logs", "--tail=15", container)
+                log = await logs_of(container, last=_TAIL)
                 raise EngineError(f"{container} ended with code {code} and said\n{log}")
             await asyncio.sleep(2)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from deploy.smoke import checks, story
 from deploy.smoke.containers import check_pod
 from deploy.smoke.door import door
-from deploy.smoke.engine import make_network, remove
+from deploy.smoke.engine import keep_logs, make_network, remove
 from deploy.smoke.identity import start_identity, write_config
 from deploy.smoke.kubelet import Kubelet
 from deploy.smoke.network import Network, Placed
@@ -38,6 +38,8 @@ class Options:
     overlay: str
     tag: str
     folder: Path
+    logs: Path | None = None
+    """Folder that gets the logs of all containers at the end, if any."""
 
 
 class Play:
@@ -79,6 +81,8 @@ class Play:
     async def close(self) -> None:
         """Removes what the run made."""
         await self._stack.aclose()
+        if self._options.logs:
+            await keep_logs(self._run, self._options.logs)
         await remove(self._run)
         await asyncio.to_thread(shutil.rmtree, self._options.folder)
 

@@ -26,6 +26,7 @@ CASE, PURPOSE = (
 )
 WHY = ("--case-kind", "cad", "--offence", "STOLEN_VEHICLE")
 _ALERT_S = 60.0
+_KILLED, _AT_ONCE = ("ocr", "matcher", "search", "alerts", "audit"), 2
 _KEPT = ("stored", "duplicate")
 _RECEIPTS = 2  # of a question and of its outcome
 Kill = Callable[[str], Awaitable[None]]
@@ -54,6 +55,11 @@ FOUNDING = {
     "COORDINATOR": _appointed(COORDINATOR, "1"),
     "ADMINISTRATOR": _appointed(ADMINISTRATOR, "2"),
 }
+
+
+def _listed() -> list[str]:
+    """Plates of the first photograph and of the last."""
+    return [draw_scene(number).plate for number in (0, len(_KILLED) * _AT_ONCE - 1)]
 
 
 @dataclass
@@ -111,7 +117,7 @@ class Story:
 
     async def _upload_a_list(self) -> None:
         one, who = self.terminals.one, LIST_MANAGER
-        (self.folder / "list.txt").write_bytes(leads_file([draw_scene(0).plate]))
+        (self.folder / "list.txt").write_bytes(leads_file(_listed()))
         made = await one(who, "hotlist", "create", "LEADS stolen", "--source", "leads")
         file = ("list.txt", "--format", "il-leads", "--attest", "Invented rows.", "--activate")
         await self.terminals.run(who, "hotlist", "upload", made["hot_list_id"], *file)
@@ -120,21 +126,21 @@ class Story:
     async def _photograph(self) -> None:
         """Photographs while a replica of every service is killed in turn; none of them may be lost."""
         async with self.terminals.following(DISPATCHER, "watch") as events:
-            for name in ("ocr", "matcher", "search", "alerts", "audit"):
-                await self._send(len(self.plates), 2, killed=name)
-            self.alert = await self._next_alert(events)
-        listed = await self.terminals.one(DISPATCHER, "alert", "list", "--plate", self._listed)
-        if len(listed["alerts"]) != 1:
-            raise StoryError("the listed plate was photographed once and has not exactly one alert")
+            for number, name in enumerate(_KILLED):
+                await self._send(number * _AT_ONCE, killed=name)
+            first, last = [await self._next_alert(events, plate) for plate in _listed()]
+        self.alert = first
+        for plate, raised in zip(_listed(), (first, last), strict=True):
+            found = await self.terminals.one(DISPATCHER, "alert", "list", "--plate", plate)
+            if [one["alert_id"] for one in found["alerts"]] != [raised["alert_id"]]:
+                raise StoryError("a listed plate was photographed once and has not exactly one alert")
         self.say(f"{len(self.plates)} photographs, a replica of each service killed meanwhile: all stored")
-        self.say("the alert of the listed plate came to the dispatcher, once")
+        self.say(
+            "alerts of both listed plates, before and after the kills, came to the dispatcher, once each"
+        )
 
-    @property
-    def _listed(self) -> str:
-        return draw_scene(0).plate
-
-    async def _send(self, first: int, count: int, *, killed: str) -> None:
-        scenes = [draw_scene(first + number) for number in range(count)]
+    async def _send(self, first: int, *, killed: str) -> None:
+        scenes = [draw_scene(first + number) for number in range(_AT_ONCE)]
         folder = self.folder / f"pictures-{first}"
         folder.mkdir()
         for number, scene in enumerate(scenes):
@@ -148,15 +154,15 @@ class Story:
                 raise StoryError(f"a photograph that was sent while {killed} was killed is not stored")
             self.plates |= kept
 
-    async def _next_alert(self, events: asyncio.Queue[Any]) -> Any:
+    async def _next_alert(self, events: asyncio.Queue[Any], plate: str) -> Any:
         try:
             async with asyncio.timeout(_ALERT_S):
                 while True:
                     event = await events.get()
-                    if event.get("alert", {}).get("plate") == self._listed:
+                    if event.get("alert", {}).get("plate") == plate:
                         return event["alert"]
         except TimeoutError:
-            raise StoryError("no alert came for the listed plate") from None
+            raise StoryError("no alert came for a listed plate") from None
 
     async def _verify_and_dispose(self) -> None:
         run, alert_id = self.terminals.run, self.alert["alert_id"]
@@ -168,7 +174,7 @@ class Story:
         self.say("no disposition before the verification; then verified and disposed")
 
     async def _ask(self) -> None:
-        run, plate = self.terminals.run, self._listed
+        run, plate = self.terminals.run, _listed()[0]
         without = await run(OFFICER, "search", "plate", plate, *WHY, "--purpose", PURPOSE, refused=True)
         if "error" not in without[-1]:
             raise StoryError("a question without a case number was not refused by the service")
