@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,10 +42,10 @@ def dashboard(name: str) -> dict[str, Any]:
     }
 
 
-def _placed(panels: tuple[Panel, ...] | Any) -> list[dict[str, Any]]:
-    """The panels from left to right; the small ones take half a row of the large ones."""
+def _placed(panels: Sequence[Panel]) -> list[dict[str, Any]]:
+    """The panels from left to right, first the small ones: six of them take a row, or three large ones."""
     placed, x, y, height = [], 0, 0, 0
-    for number, panel in enumerate(panels, start=1):
+    for number, panel in enumerate(sorted(panels, key=lambda one: not one.now), start=1):
         width, tall = _SMALL if panel.now else _LARGE
         if x + width > _WIDTH or (x and tall != height):
             x, y = 0, y + height

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -53,6 +54,7 @@ def _lines(target: Mapping[str, Any], answers: Answers) -> list[Line]:
         legend = target["legendFormat"]
         for label, value in series["metric"].items():
             legend = legend.replace("{{" + label + "}}", value)
+        legend = re.sub(r"{{\w+}}", "", legend)
         points = [(float(x), float(y)) for x, y in series["values"]]
         found.append((legend, [(x, y) for x, y in points if math.isfinite(y)]))
     return found
@@ -76,7 +78,7 @@ def _chart(lines: Sequence[Line], unit: str, width: int, height: int) -> str:
     if not points:
         return "<div class=value>no data</div>"
     top, bottom, left = 6, height - 64, 56
-    most = max(*(y for _, y in points), 1e-9) * 1.1
+    most = 1.1 * (max(y for _, y in points) or 1.0)
     start, end = min(x for x, _ in points), max(x for x, _ in points)
 
     def at(x: float, y: float) -> str:

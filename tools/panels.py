@@ -230,7 +230,7 @@ LOG: Final = (
     ),
     Panel(
         "A witness signed",
-        {"time() - max(platewarden_audit_witnessed_timestamp_seconds)": "ago"},
+        {"time() - (max(platewarden_audit_witnessed_timestamp_seconds) > 0)": "ago"},
         "s",
         "Seconds ago. Grows while nothing is appended, too.",
     ),
@@ -248,7 +248,11 @@ LOG: Final = (
         now=True,
         red=1,
     ),
-    Panel("The witness looked", {"time() - max(platewarden_witness_followed_timestamp_seconds)": "ago"}, "s"),
+    Panel(
+        "The witness looked",
+        {"time() - (max(platewarden_witness_followed_timestamp_seconds) > 0)": "ago"},
+        "s",
+    ),
     Panel(
         "Signed by the witness",
         {"max by (origin) (platewarden_witness_signed_size)": "{{origin}}"},
@@ -256,7 +260,7 @@ LOG: Final = (
     ),
     Panel(
         "A checkpoint was copied",
-        {"time() - max(platewarden_audit_checkpoint_copied_timestamp_seconds)": "ago"},
+        {"time() - (max(platewarden_audit_checkpoint_copied_timestamp_seconds) > 0)": "ago"},
         "s",
         "To the second place, seconds ago. Grows while nothing is appended, too.",
     ),
@@ -323,7 +327,7 @@ SEARCH: Final = (
     Panel("Purges under way", {"max(platewarden_search_purges_open)": "purges"}, now=True),
     Panel(
         "A purge ended",
-        {"(time() - max(platewarden_search_purged_timestamp_seconds)) or vector(0)": "ago"},
+        {"(time() - (max(platewarden_search_purged_timestamp_seconds) > 0)) or vector(0)": "ago"},
         "s",
         "Seconds ago; 0 while none ever has.",
     ),
@@ -403,9 +407,10 @@ PROCESSES: Final = (
     Panel(
         "Certificates end",
         {
-            "min by (job, use) (platewarden_certificate_not_after_timestamp_seconds) - time()": "{{job}} {{use}}"
+            "clamp_max(min by (job, use) (platewarden_certificate_not_after_timestamp_seconds) - time(), 200 * 86400)": "{{job}} {{use}}"
         },
         "s",
+        "From now; what is more than 200 days is drawn as 200.",
     ),
     Panel(
         "Spans of traces",
