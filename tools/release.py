@@ -16,6 +16,8 @@ import json
 import re
 import subprocess
 import sys
+import sysconfig
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,18 +112,20 @@ def record(root: Path, version: str) -> Release:
     """Makes the commit that is checked out in `root` the last release.
 
     Raises:
-        ReleaseError: The version is none, or there are changes that no commit has.
+        ReleaseError: The version is none or not pyproject.toml's, or there are changes that no commit has.
     """
     if not _VERSION.fullmatch(version):
         msg = f"'{version}' is no version; write it like 1.2.0 or 1.2.0rc1"
         raise ReleaseError(msg)
+    said = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    if said != version:
+        msg = f"pyproject.toml says {said}; the release before and this one must be told apart"
+        raise ReleaseError(msg)
     if _git(root, "status", "--porcelain"):
         raise ReleaseError("a release is made from a commit, and there are changes that no commit has")
-    subprocess.run(  # noqa: S603
-        [root / ".venv" / "bin" / "buf", "build", "--exclude-source-info", "--output", BASELINE],
-        cwd=root,
-        check=True,
-    )
+    buf = str(Path(sysconfig.get_path("scripts")) / "buf")
+    build = [buf, "build", "--exclude-source-info", "--output", str(BASELINE)]
+    subprocess.run(build, cwd=root, check=True)  # noqa: S603
     release = of_tree(root, version, _git(root, "rev-parse", "HEAD"))
     save(root, release)
     return release

@@ -38,7 +38,7 @@ REPLICAS = 2
 # meets the other version of each of its neighbours from both sides.
 ORDER = ("audit", "alerts", "search", "matcher", "ocr")
 _STATEFUL = {"audit"}
-_UP_SECONDS = 120.0
+_UP_SECONDS = 300.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,7 +23,7 @@ from services.dev.specs import World, environment_of, platewarden_stages
 from services.dev.supervisor import DATABASE
 from tests.rolling.names import Names
 
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0
 # terminationGracePeriodSeconds of deploy/k8s.
 GRACE_SECONDS = 45.0
 _POLL_SECONDS = 0.1

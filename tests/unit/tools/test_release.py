@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,6 +88,48 @@ def test_all_that_is_wrong_is_said_at_once(tree: Path) -> None:
         check(tree)
 
     assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.fixture
+def repository(tree: Path) -> Path:
+    """The tree as a git repository, with contracts, about to be released as 1.3.0."""
+    (tree / "pyproject.toml").write_text('[project]\nversion = "1.3.0"\n')
+    shutil.copy(ROOT / "buf.yaml", tree / "buf.yaml")
+    folder = tree / "protos" / "alpr" / "one" / "v1"
+    folder.mkdir(parents=True)
+    (folder / "one.proto").write_text('syntax = "proto3";\npackage alpr.one.v1;\nmessage One {}\n')
+    (tree / "services" / "audit" / "sql" / "0008_more.sql").write_text("SELECT 2;\n")
+    git(tree, "init", "--quiet")
+    git(tree, "add", ".")
+    git(tree, "-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "--quiet", "-m", "One")
+    return tree
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+
+
+def test_a_commit_becomes_the_last_release_with_its_migrations_and_contracts(repository: Path) -> None:
+    record(repository, "1.3.0")
+
+    release = load(repository)
+    assert (release.version, release.commit) == ("1.3.0", git(repository, "rev-parse", "HEAD"))
+    assert release.last("audit") == "0008"
+    assert (repository / BASELINE).read_bytes() != b"contracts"
+    check(repository)
+
+
+def test_changes_that_no_commit_has_are_not_released(repository: Path) -> None:
+    (repository / "services" / "audit" / "sql" / "0009_late.sql").write_text("SELECT 3;\n")
+
+    with pytest.raises(ReleaseError, match="changes that no commit has"):
+        record(repository, "1.3.0")
+
+
+def test_a_release_has_the_version_of_its_project_file(repository: Path) -> None:
+    with pytest.raises(ReleaseError, match=r"pyproject\.toml says 1\.3\.0"):
+        record(repository, "1.4.0")
 
 
 @pytest.mark.parametrize("version", ["", "1.2", "v1.2.0", "1.2.0-rc1", "next"])
