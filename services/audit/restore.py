@@ -230,6 +230,11 @@ def _replay(given: argparse.Namespace, signer: Signer, folder: CheckpointFolder)
     sealer = Sealer(signer.origin, key)
     restored = asyncio.run(replay(given.admin_url, copy, signer, sealer, folder.newest()))
     print(f"restored {restored.entries} entries; the log has {len(copy.entries) + 1}")
+    if restored.hits:
+        print(
+            f"{restored.hits} hits of the lost time are on record; `python -m services.common.restored` has "
+            "matcher look for them in the archive"
+        )
     for act in restored.undone:
         print(f"on record and not in the tables; do it again: {act}")
 

@@ -22,15 +22,33 @@ _FIELDS = """
 """
 _SET_HEAD = "UPDATE audit.log_head SET size = $1, frontier = $2, checkpoint = $3"
 _REOPEN = "DELETE FROM audit.log_closed"
-# Acts of people on audit's own records, which a restored database has forgotten.
+# What people change in matcher and alerts, whose tables are in the same database as the log: a restored one
+# has forgotten all of it that was recorded since. Looks are acts, too, and need not be done again.
+_CHANGES_BESIDE = (
+    *(f"hot_list.{word}" for word in ("create", "upload", "approve", "activate", "deactivate")),
+    *("hot_list.immigration_file", "local_list.add", "local_list.remove", "scope.set"),
+    *(f"{kind}alert.{word}" for kind in ("", "mcs_") for word in ("acknowledge", "verify", "dispose")),
+    *(f"{kind}subscription.{word}" for kind in ("", "mcs_") for word in ("create", "change", "end")),
+    *(f"asset.{word}" for word in ("register", "retire", "board", "leave")),
+    *("dispatch.broadcast", "dispatch.cancel", "dispatch.acknowledge"),
+    *(f"webhook.{word}" for word in ("create", "approve", "end", "rotate", "retry")),
+)
+# Of hits the log knows that they were raised; matcher finds them again in the archive.
+_RAISED = """
+    SELECT count(*) FROM audit.log_leaf AS l
+    JOIN audit.log_field AS action ON action.log_index = l.log_index AND action.name = 'action'
+    WHERE l.log_index >= $1 AND action.value IN ('hit.raised', 'hit.added')
+"""
+# Acts of people on records of audit and of its neighbours which a restored database has forgotten.
 _UNDONE = """
     SELECT l.log_index, action.value AS action, l.entry_id
     FROM audit.log_leaf AS l
     JOIN audit.log_field AS kind ON kind.log_index = l.log_index AND kind.name = 'kind'
     JOIN audit.log_field AS action ON action.log_index = l.log_index AND action.name = 'action'
     WHERE l.log_index >= $1 AND kind.value = 'intent'
-      AND NOT EXISTS (SELECT FROM audit.log_field AS s
-                      WHERE s.log_index = l.log_index AND s.name = 'service' AND s.value <> '')
+      AND (action.value = ANY ($2)
+           OR NOT EXISTS (SELECT FROM audit.log_field AS s
+                          WHERE s.log_index = l.log_index AND s.name = 'service' AND s.value <> ''))
       AND action.value NOT LIKE 'log.%'
       AND NOT EXISTS (SELECT FROM audit.change AS c WHERE c.intent_id = l.entry_id)
     ORDER BY l.log_index
@@ -75,10 +93,11 @@ _GUARDS = (
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """How many entries came back, and which acts among them the tables know nothing of."""
+    """How many entries came back, which acts among them the tables know nothing of, and how many hits."""
 
     entries: int
     undone: tuple[str, ...]
+    hits: int = 0
 
 
 async def locked_head(connection: Connection) -> Frontier:
@@ -119,10 +138,11 @@ async def replay_in(
     for intent_id in [entry.entry_id for _, entry, _ in lost if _is_redaction(entry)]:
         # An older state of the database has what was taken out since.
         await connection.execute("SELECT audit.redact($1::uuid)", intent_id)
-    rows = await connection.fetch(_UNDONE, lost[0][0]) if lost else []
-    return Restored(
-        len(lost), tuple(f"{row['action']} (entry {row['log_index']}, {row['entry_id']})" for row in rows)
-    )
+    if not lost:
+        return Restored(0, ())
+    rows = await connection.fetch(_UNDONE, lost[0][0], _CHANGES_BESIDE)
+    undone = tuple(f"{row['action']} (entry {row['log_index']}, {row['entry_id']})" for row in rows)
+    return Restored(len(lost), undone, await connection.fetchval(_RAISED, lost[0][0]))
 
 
 def _is_redaction(entry: Entry) -> bool:

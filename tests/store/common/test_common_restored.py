@@ -156,7 +156,8 @@ async def test_a_day_that_came_back_ends_by_a_purge_that_the_log_does_not_have_y
     before = await _value(database, "SELECT archive.purges_of($1)", day)
     await fetch(
         url,
-        "INSERT INTO archive.purge (purge_id, intent_id, day, begun_at) VALUES ($1::uuid, $2::uuid, $3, now())",
+        "INSERT INTO archive.purge (purge_id, intent_id, day, begun_at)"
+        " VALUES ($1::uuid, $2::uuid, $3, now())",
         _ACTS[0],
         _ACTS[1],
         day,
