@@ -1,7 +1,7 @@
 """Leaves of an installed platewarden, and of packages beside it, what an image runs: `prune.py FOLDER audit`.
 
 The development services are in no image, least of all the issuer that takes anybody's word. `admin` migrates
-every schema and founds a system, so it keeps audit and everybody's SQL.
+every schema and founds a system, so it keeps audit and everybody's SQL; `probe` is a command of the command line.
 """
 
 import shutil
@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 _SERVICES = {"ocr", "matcher", "search", "audit", "alerts", "witness"}
+# Images that run something else than a service, and whose room that is in.
+_OTHERS = {"admin": "audit", "probe": "cli"}
 
 
 # Sources, headers and tests of packages: what is compiled stays as the package has it.
@@ -21,9 +23,9 @@ def kept(image: str) -> set[str]:
     Raises:
         ValueError: There is no such image.
     """
-    if image not in _SERVICES | {"admin"}:
+    if image not in _SERVICES | _OTHERS.keys():
         raise ValueError(f"there is no image {image}")
-    return {"common", "audit" if image == "admin" else image}
+    return {"common", _OTHERS.get(image, image)}
 
 
 def prune(folder: Path, image: str) -> None:

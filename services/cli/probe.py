@@ -203,3 +203,7 @@ def _row(one: tuple[Looked, pb.ReportProbeResponse]) -> tuple[str, ...]:
     )
     shown, wanted = ", ".join(looked.seen) or "-", ", ".join(answer.expected_agency_oris)
     return looked.agency_ori, "yes" if looked.vetted else "no", shown, wanted, ", ".join(differs) or "-"
+
+
+if __name__ == "__main__":
+    app()
