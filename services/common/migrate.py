@@ -53,7 +53,7 @@ _FILE_NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _TRIES = 5
 # Longer than any statement of a service runs, with two seconds of waiting for a lock each.
 _LOCK_TRIES = 30
-_PAUSE_SECONDS = 0.5
+_PAUSE_SECONDS = 0.2
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
 
 
