@@ -6,17 +6,22 @@ import asyncio
 import shutil
 import ssl
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from services.audit.sensor_authority import SensorAuthority, Term
 from services.common.client import ClientTls, service_channel
 from services.common.config import ServiceSettings
 from services.common.identity import Context
+from services.common.sensor_ca import read_sensor_cas
 from services.common.server import Server, ServerBuilder, stopping_of
 from services.common.tls_files import TlsFiles, keep_renewed
 from services.dev.pki import DevelopmentAuthority
@@ -283,3 +288,46 @@ async def test_an_authority_of_sensors_that_could_make_anything_else_is_not_take
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
         async with _channel(server, client_files) as channel:
             assert await channel.unary_unary(_METHOD)(b"x", timeout=5) == _serial(client_files)
+
+
+def _sensor_of(authority: DevelopmentAuthority, files: Files, trusted: DevelopmentAuthority) -> None:
+    """A sensor's certificate as audit signs it, by the sensors' authority of `authority`."""
+    certificates = read_sensor_cas(authority.sensor_ca_file)
+    signing = serialization.load_pem_private_key(authority.sensor_ca_key_file.read_bytes(), None)
+    assert isinstance(signing, ec.EllipticCurvePrivateKey)
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    term = Term(str(uuid4()), "bridge-1", now - timedelta(minutes=1), now + timedelta(hours=1))
+    made = SensorAuthority(certificates[0], signing).sign(key.public_key(), term)
+    files.trust(trusted)
+    files.cert.write_text(made.pem, encoding="ascii")
+    files.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+
+
+@pytest.mark.clause("III.B.3.h")
+async def test_one_authority_of_sensors_takes_the_others_place_while_sensors_send(
+    authorities, server_files: Files, tmp_path: Path
+) -> None:
+    old, new = authorities
+    trusted = tmp_path / "sensors.pem"
+    sensors = {one: Files(tmp_path / f"sensor-{number}") for number, one in enumerate(authorities)}
+    for authority, files in sensors.items():
+        _sensor_of(authority, files, old)
+    trusted.write_bytes(old.sensor_ca_file.read_bytes())
+
+    async def let_in(authority: DevelopmentAuthority) -> bool:
+        async with _channel(server, sensors[authority]) as channel:
+            try:
+                return bool(await channel.unary_unary(_METHOD)(b"x", timeout=5))
+            except grpc.aio.AioRpcError:
+                return False
+
+    async with running(_builder(server_files, sensor_ca=trusted)) as server:
+        assert [await let_in(old), await let_in(new)] == [True, False]
+        trusted.write_bytes(old.sensor_ca_file.read_bytes() + new.sensor_ca_file.read_bytes())
+        assert [await let_in(old), await let_in(new)] == [True, True]
+        trusted.write_bytes(new.sensor_ca_file.read_bytes())
+        assert [await let_in(old), await let_in(new)] == [False, True]

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from services.audit.config import AuditSettings
 from services.common.config import ConfigError
 from services.common.issuers import DEVELOPMENT_ISSUER
+from services.common.sensor_ca import read_sensor_cas
 from services.dev.pki import DevelopmentAuthority
 from tests.support.audit_kit import write_keys
 
@@ -179,3 +180,20 @@ def test_the_key_of_the_sensor_authority_is_its_own_or_the_service_does_not_star
     environment.setenv("PW_SENSOR_CA_KEY_FILE", str(tls.sensor_ca_key_file))
 
     assert AuditSettings.from_environment().sensor_authority() is not None
+
+
+@pytest.mark.clause("III.B.3.h")
+def test_of_two_authorities_of_sensors_the_one_signs_whose_key_is_given(
+    environment: pytest.MonkeyPatch, tls: DevelopmentAuthority, tmp_path: Path
+) -> None:
+    other = DevelopmentAuthority(tmp_path / "other")
+    both = tmp_path / "both.pem"
+    both.write_bytes(tls.sensor_ca_file.read_bytes() + other.sensor_ca_file.read_bytes())
+    environment.setenv("PW_SENSOR_CA", str(both))
+
+    for authority in (tls, other):
+        environment.setenv("PW_SENSOR_CA_KEY_FILE", str(authority.sensor_ca_key_file))
+        made = AuditSettings.from_environment().sensor_authority()
+        (certificate,) = read_sensor_cas(authority.sensor_ca_file)
+        assert made
+        assert made.end_time == certificate.not_valid_after_utc
