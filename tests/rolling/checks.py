@@ -1,7 +1,12 @@
 """Holds what the load was told against what is stored in the end."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import asyncpg
 
+from services.cli.demo import cast
 from tests.rolling.ledger import Ledger
 
 _READS = """SELECT read_id::text AS id, plate, count(*) AS times FROM archive.read
@@ -28,3 +33,24 @@ async def compare(ledger: Ledger, admin_url: str) -> dict[str, int]:
         "deliveries_lost": sum(len(ledger.listed - count.keys()) for count in ledger.delivered.values()),
         "deliveries_double": sum(count[plate] - 1 for count in ledger.delivered.values() for plate in count),
     }
+
+
+def log_holds(data_dir: Path, folder: Path) -> tuple[bool, int]:
+    """Whether the log is whole and bears out every receipt that was given, and how many those are.
+
+    The public key lies in `folder`/log.pub, the receipts in `folder`/receipts.
+    """
+    receipts = sorted((folder / "receipts").glob("*.json"))
+    out = folder / "log.jsonl"
+    export = ("export", "--out", str(out), "--as", cast.AUDITOR.subject, "--data-dir", str(data_dir))
+    proofs = [argument for path in receipts for argument in ("--receipt", str(path))]
+    verify = ("verify", str(out), "--public-key", str(folder / "log.pub"), *proofs)
+    return all(_platewarden("audit", *words) for words in (export, verify)), len(receipts)
+
+
+def _platewarden(*arguments: str) -> bool:
+    command = [str(Path(sys.executable).with_name("platewarden")), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        print(done.stdout[-2000:], done.stderr[-2000:], file=sys.stderr)
+    return done.returncode == 0

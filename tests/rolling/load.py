@@ -7,6 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ import grpc
 
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import account_service_pb2_grpc as account_rpc
+from alpr.matcher.v1 import local_list_service_pb2 as local_pb
+from alpr.matcher.v1 import local_list_service_pb2_grpc as local_rpc
 from alpr.matcher.v1 import match_service_pb2 as match_pb
 from alpr.matcher.v1 import match_service_pb2_grpc as match_rpc
 from alpr.ocr.v1 import ocr_service_pb2 as ocr_pb
 from alpr.ocr.v1 import ocr_service_pb2_grpc as ocr_rpc
 from alpr.search.v1 import search_service_pb2 as search_pb
 from alpr.search.v1 import search_service_pb2_grpc as search_rpc
-from alpr.type.v1 import justification_pb2, read_pb2
+from alpr.type.v1 import hit_pb2, justification_pb2, read_pb2
 from platewarden_client import AlertEvent, EventKind, LinkState
 from services.cli import alert, hotlist
 from services.cli.camera import Camera
@@ -28,6 +31,7 @@ from services.cli.demo import cast
 from services.cli.frames import Picture
 from services.cli.locate import Connection
 from services.cli.options import new_request_id
+from services.cli.question import write_receipts
 from services.cli.scenes import draw_scene
 from services.cli.sensor_channel import sensor_channel
 from services.cli.session import Session, TokenSource
@@ -35,6 +39,7 @@ from services.cli.tokens import token_source
 from services.cli.watch.feed import alert_stream
 from services.common.client import ClientTls, service_channel
 from services.common.errors import AlprError
+from services.common.wire import to_timestamp
 from tests.rolling.cars import listed_plates, passing
 from tests.rolling.ledger import Ledger
 from tests.rolling.scene import CAMERA, SENSORS, World
@@ -88,6 +93,7 @@ class Load:
                 work.create_task(self._questions())
                 work.create_task(self._looks())
                 work.create_task(self._lists())
+                work.create_task(self._local_entries())
                 work.create_task(self._alert_work())
             await self._all_delivered()
             for task in following:
@@ -204,7 +210,10 @@ class Load:
                     request_id=new_request_id(), plate=plate, justification=_why()
                 )
                 answer = await self._call("SearchReads", officer.call(stub.SearchReads, request))
-                if answer is not None and read_id not in {found.read.read_id for found in answer.reads}:
+                if answer is None:
+                    continue
+                write_receipts(answer, self.world.folder / "receipts")
+                if read_id not in {found.read.read_id for found in answer.reads}:
                     self.ledger.failed("SearchReads", "a read that was stored is not found")
 
     async def _looks(self) -> None:
@@ -234,6 +243,27 @@ class Load:
                         hotlist.activate_version(manager, self.world.moving_list, made.version),
                     )
                 await self._pause(_LIST_EVERY_SECONDS)
+
+    async def _local_entries(self) -> None:
+        """Watches for a plate that nobody drives, and stops watching."""
+        async with self._person(cast.OFFICER.subject) as officer:
+            stub = local_rpc.LocalListServiceStub(officer.channel("matcher"))
+            while not self.end.is_set():
+                request = local_pb.AddLocalEntryRequest(
+                    request_id=new_request_id(),
+                    owner_kind=local_pb.LOCAL_LIST_OWNER_KIND_USER,
+                    pattern="WW99999",
+                    category=hit_pb2.HOT_LIST_CATEGORY_OTHER,
+                    justification=_why(),
+                    expire_time=to_timestamp(datetime.now(UTC) + timedelta(hours=1)),
+                )
+                made = await self._call("AddLocalEntry", officer.call(stub.AddLocalEntry, request))
+                await self._pause(_LIST_EVERY_SECONDS)
+                if made is not None:
+                    over = local_pb.RemoveLocalEntryRequest(
+                        request_id=new_request_id(), entry_id=made.entry.entry_id
+                    )
+                    await self._call("RemoveLocalEntry", officer.call(stub.RemoveLocalEntry, over))
 
     def _upload(self, manager: Session, file: Path) -> Awaitable[Any]:
         return hotlist.upload_version(
