@@ -58,7 +58,8 @@ def to_datetime(stamp: Timestamp) -> datetime:
     if not 0 <= stamp.nanos < _NANOS:
         raise ValueError("nanoseconds outside of a second")
     try:
-        return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
+        # Days, seconds, microseconds: by their names it takes half as long again, several times a read.
+        return _EPOCH + timedelta(0, stamp.seconds, stamp.nanos // 1000)
     except OverflowError:
         raise ValueError("a moment outside of the calendar") from None
 

@@ -56,9 +56,7 @@ _Shares = tuple[tuple[str, float], ...]
 def captures_of(request: pb.SubmitReadsRequest) -> Iterator[tuple[str, datetime | None]]:
     """Sensor id and capture time of each read, unchecked but for their type; None for a time that is none."""
     for captured in request.reads:
-        read = captured.read
-        is_timed = read.HasField("capture_time") and _is_moment(read.capture_time)
-        yield read.sensor_id, to_datetime(read.capture_time) if is_timed else None
+        yield captured.read.sensor_id, _capture_time(captured.read)
 
 
 def parse_status(
@@ -133,6 +131,7 @@ def to_response(batch_number: int, answer: BatchAnswer) -> pb.SubmitReadsRespons
 class _Said:
     """What a read says of its plate, taken out of the message once: each look at a part makes an object."""
 
+    capture_time: datetime | None
     lattice: Lattice
     states: _Shares
     plate_types: tuple[tuple[int, float], ...]
@@ -146,6 +145,7 @@ def _said(read: read_pb2.Read) -> _Said:
     )
     candidates = tuple([(one.plate, one.probability) for one in read.lattice.candidates])
     return _Said(
+        _capture_time(read),
         Lattice(read.plate, positions, candidates),
         tuple([(one.state, one.probability) for one in read.states]),
         tuple([(one.plate_type, one.probability) for one in read.plate_types]),
@@ -155,7 +155,7 @@ def _said(read: read_pb2.Read) -> _Said:
 
 def _submitted(captured: read_pb2.CapturedRead, said: _Said) -> SubmittedRead:
     read = captured.read
-    capture_time = to_datetime(read.capture_time) if read.HasField("capture_time") else None
+    capture_time = said.capture_time
     complete = bool(
         capture_time is not None
         and read.HasField("place")
@@ -169,7 +169,9 @@ def _submitted(captured: read_pb2.CapturedRead, said: _Said) -> SubmittedRead:
 
 def sighting_of(read: read_pb2.Read) -> Sighting:
     """What matching needs of a read that has a capture time and whose form has been checked."""
-    return _sighting(_said(read), to_datetime(read.capture_time))
+    said = _said(read)
+    assert said.capture_time is not None  # noqa: S101 - as the reads that are asked for have
+    return _sighting(said, said.capture_time)
 
 
 def _sighting(said: _Said, capture_time: datetime) -> Sighting:
@@ -191,7 +193,7 @@ def _check(captured: read_pb2.CapturedRead, said: _Said, at: str, wrong: list[Fi
 
     read = captured.read
     _check_identity(read, report)
-    _check_times(read, report)
+    _check_times(read, said, report)
     _check_place(read, report)
     _check_lattice(said.lattice, report)
     _check_states(read, said, report)
@@ -214,14 +216,14 @@ def _check_identity(read: read_pb2.Read, report: Report) -> None:
         _check_text(f"read.{name}", getattr(read, name), _MOST_TEXT[name], report)
 
 
-def _check_times(read: read_pb2.Read, report: Report) -> None:
+def _check_times(read: read_pb2.Read, said: _Said, report: Report) -> None:
     # A camera that has lost its clock is no broken sender: the archive says read by read what becomes of it.
-    if read.HasField("capture_time") and not _is_moment(read.capture_time):
+    if read.HasField("capture_time") and said.capture_time is None:
         report("read.capture_time", "must be a moment of the years 1 to 9999")
-    if read.HasField("receive_time") and not _is_time(read.receive_time):
-        report("read.receive_time", "must lie between the years 2000 and 2100")
     if not read.HasField("receive_time"):
         report("read.receive_time", "must be set by the service that received the read")
+    elif not _is_time(read.receive_time):
+        report("read.receive_time", "must lie between the years 2000 and 2100")
 
 
 def _check_place(read: read_pb2.Read, report: Report) -> None:
@@ -311,12 +313,14 @@ def _check_text(field: str, text: str, most: int, report: Report) -> None:
         report(field, f"must be at most {most} characters, none of them NUL")
 
 
-def _is_moment(stamp: Timestamp) -> bool:
+def _capture_time(read: read_pb2.Read) -> datetime | None:
+    """None where there is none, or one that is no moment of the calendar."""
+    if not read.HasField("capture_time"):
+        return None
     try:
-        to_datetime(stamp)
+        return to_datetime(read.capture_time)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _is_time(stamp: Timestamp) -> bool:
