@@ -124,20 +124,21 @@ def _is_short_text(text: str) -> bool:
 
 
 def _new_read(archived: pb.ArchivedRead, read_id: UUID) -> NewRead:
-    read = archived.read
+    read, states = archived.read, archived.read.states
+    place = read.place if read.HasField("place") else None
     return NewRead(
         read_id=read_id,
         capture_time=_moment(read, "capture_time"),
         receive_time=_moment(read, "receive_time"),
         plate=read.plate,
-        state=read.states[0].state or None if read.states else None,
+        state=states[0].state or None if states else None,
         sensor_id=read.sensor_id,
         agency_ori=archived.agency_ori,
         sensor_group=archived.sensor_group,
         provenance=_PROVENANCES[archived.provenance],
-        latitude=read.place.latitude if read.HasField("place") else None,
-        longitude=read.place.longitude if read.HasField("place") else None,
-        place=read.place.description,
+        latitude=place.latitude if place is not None else None,
+        longitude=place.longitude if place is not None else None,
+        place=place.description if place is not None else "",
         confidence=_confidence(read),
         recognition=_recognition(read),
         model_version=read.model_version,
