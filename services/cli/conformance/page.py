@@ -76,7 +76,8 @@ def _clause(one: Judged) -> str:
 def _finding(one: Finding) -> str:
     lines = "".join(f"<li>{escape(line)}</li>" for line in one.evidence)
     head = f"<summary>{_mark(one.verdict)} {escape(one.check)}: {escape(one.sentence)}</summary>"
-    return f"<details>{head}<ul>{lines}</ul></details>"
+    opened = " open" if one.verdict is Verdict.FAILED else ""
+    return f"<details{opened}>{head}<ul>{lines}</ul></details>"
 
 
 def _rule(one: Held) -> str:

@@ -362,9 +362,7 @@ CHECKS: Final = (
     Check("declarations", ("III.B.1", "IV.B.2"), (_AUDITOR,), _declarations),
     Check("government requests", ("IV.B.3",), (_AUDITOR,), _requests),
     Check("incidents", ("III.B.3.c",), (_AUDITOR,), _incidents),
-    Check(
-        "contacts", ("III.B.3", "IV.F.1", "IV.F.2", "IV.F.2.a", "IV.F.2.b", "IV.F.2.c"), (_HEAD,), _contacts
-    ),
+    Check("contacts", ("IV.F.1", "IV.F.2", "IV.F.2.a", "IV.F.2.b", "IV.F.2.c"), (_HEAD,), _contacts),
     Check("reviews", ("IV.A.2",), (_AUDITOR,), _reviews),
     Check("weekly packets", ("III.C.2.d",), (_AUDITOR,), _packets),
     Check("escorts", ("III.B.3.p",), (_AUDITOR,), _escorts),
