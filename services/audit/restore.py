@@ -194,6 +194,9 @@ def _arguments() -> argparse.ArgumentParser:
         else:
             way.add_argument("--signed", type=Path, help="the newest checkpoint that is known to have left")
             way.add_argument("--new-origin", required=True, help="then also PW_LOG_ORIGIN")
+            way.add_argument(
+                "--new-key", type=Path, help="then also PW_LOG_SIGNING_KEY_FILE; for a key that was stolen"
+            )
             way.add_argument("--reason", required=True, help="what was lost, and how")
     return parser
 
@@ -249,7 +252,11 @@ def _close(given: argparse.Namespace, signer: Signer, folder: CheckpointFolder) 
         known.append(signed)
     heads = [note.head for note in known if note is not None]
     lost = max(heads, key=lambda one: one.size, default=TreeHead(signer.origin, 0, Frontier().root()))
-    new = Signer(given.new_origin, signer.key)
+    new = (
+        read_signer(given.new_origin, given.new_key)
+        if given.new_key
+        else Signer(given.new_origin, signer.key)
+    )
     entry_id = asyncio.run(close(given.admin_url, signer, new, lost, given.reason))
     print(f"the log {signer.origin} is closed; {new.origin} begins with entry {entry_id}")
     print(f"verifier-key {new.verifier_key()}")

@@ -19,6 +19,7 @@ from services.audit.verifier import main as verify
 from services.common.config import ConfigError
 from services.common.tlog import Note
 from services.dev.pki import DevelopmentAuthority
+from services.dev.specs import new_signing_key
 from services.witness.store import WitnessStore
 from tests.support.audit_kit import COORDINATOR, authorizations, log_size, plate_request, refused, request_id
 from tests.support.databases import fetch
@@ -246,6 +247,33 @@ async def test_a_log_without_a_copy_is_closed_and_the_new_one_names_the_loss(
         await fetch(place.database.admin_url, "DELETE FROM audit.closed1_log_leaf")
     with pytest.raises(Exception, match="never changed"):
         await fetch(place.database.admin_url, "DELETE FROM audit.log_field")
+
+
+@pytest.mark.clause("IV.E.2", "III.E.5")
+async def test_a_log_whose_key_was_stolen_is_closed_and_the_new_one_has_a_new_key(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    environment(place, monkeypatch)
+    old, new_key = place.settings.signer(), tmp_path / "new.pem"
+    new_key.write_bytes(new_signing_key())
+    arguments = ["close", "--admin-url", place.database.admin_url, "--new-origin", "audit.test/second"]
+
+    code = await asyncio.to_thread(
+        restore, [*arguments, "--new-key", str(new_key), "--reason", "the signing key was stolen"]
+    )
+
+    said = capsys.readouterr().out
+    changed = {"log_origin": "audit.test/second", "log_signing_key_file": new_key}
+    place.settings = AuditSettings(**{**place.settings.model_dump(), **changed})
+    assert code == 0
+    assert place.settings.signer().verifier_key() in said
+    async with place.audit() as audit:
+        await ask(audit, place.officer)
+        export = await place.export(audit)
+    log_key, _ = place.keys()
+    assert verify(["--public-key", str(log_key), "--complete", str(export)]) == 0
+    log_key.write_text(old.verifier_key(), encoding="utf-8")
+    assert verify(["--public-key", str(log_key), "--complete", str(export)]) == 1
 
 
 async def test_the_new_log_has_another_origin(place: Place) -> None:
