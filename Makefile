@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup assets demo test lint format check proto-lint release rolling conformance bench train lock wheel
-.PHONY: client client-node oidc-provider manifest-tools observability images k8s-smoke chaos clean distclean
+.PHONY: client client-node oidc-provider manifest-tools observability images k8s-smoke chaos fuzz scan clean distclean
 
 # What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`. Tests wait for one another's processes and for
 # clocks more than half of their time, so there are twice as many at once as processors, up to eight.
@@ -41,8 +41,9 @@ lint: setup ## everything that can be said without running: format, style, types
 format: setup ## rewrite code and contracts in the project's format
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format . && $(BIN)/buf format --write
 
-check: ## lint and test: what a change must pass
+check: ## lint, scan and test: what a change must pass
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory scan SCAN=--if-reachable
 	@$(MAKE) --no-print-directory test
 
 proto-lint: setup ## style, format and compatibility of the contracts
@@ -59,6 +60,17 @@ release: setup ## make the commit of now the last release: make release VERSION=
 # Takes some minutes, and once as many for the environment of the release before.
 rolling: setup ## run this version and the last release together, under load: make rolling [PREVIOUS=commit] [SECONDS=10]
 	@$(BIN)/python -m tests.rolling $(if $(PREVIOUS),--previous "$(PREVIOUS)") $(if $(SECONDS),--seconds "$(SECONDS)")
+
+# Takes an hour or so on two processors that nobody else uses; the tests have a short form.
+fuzz: setup ## hostile messages to every RPC, as everybody, one JSON line on stdout: make fuzz [MESSAGES=1000000] [SEED=n]
+	@$(BIN)/python -m tests.attack.fuzz $(if $(MESSAGES),--messages $(MESSAGES)) $(if $(SEED),--seed $(SEED))
+
+scan: setup client-node ## look for secrets in the files and for known vulnerabilities in what is used: make scan
+	@echo "scan: secrets" && $(BIN)/python tools/scan_secrets.py
+	@echo "scan: dependencies"
+	@test -d .venv-scan || python3 -m venv .venv-scan
+	@.venv-scan/bin/python -m pip install --quiet --require-hashes -r requirements-scan.lock
+	@$(BIN)/python tools/scan_dependencies.py $(SCAN)
 
 conformance: setup ## write docs/conformance.md: which test proves which clause of the directive
 	@$(BIN)/python tools/conformance.py
@@ -85,6 +97,9 @@ lock: setup ## compile requirements.lock from pyproject.toml
 	@UV_SYSTEM_CERTS=1 UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml \
 		--quiet --no-config --universal --python-version 3.11 --extra bench --constraint requirements.lock \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --output-file requirements-bench.lock
+	@UV_SYSTEM_CERTS=1 UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --group pyproject.toml:scan \
+		--quiet --no-config --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --output-file requirements-scan.lock
 
 wheel: setup ## build the wheel into dist
 	@$(BIN)/hatchling build --target wheel
@@ -122,4 +137,4 @@ clean: ## remove what tools and builds left, but not .venv and .assets
 	@find . -name __pycache__ -not -path './.venv/*' -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv and .assets too
-	@rm -rf .venv .assets .rolling .setup.lock client/node/node_modules tests/support/oidc/node_modules deploy/smoke/images/node_modules tests/support/manifests/node_modules
+	@rm -rf .venv .venv-scan .assets .rolling .setup.lock client/node/node_modules tests/support/oidc/node_modules deploy/smoke/images/node_modules tests/support/manifests/node_modules
