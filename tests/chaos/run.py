@@ -95,6 +95,7 @@ class Storm:
         self._hand = Hand(stack)
         self._chance = random.Random(f"faults {plan.seed}")
         self._seen: list[Seen] = []
+        self._in_place = 0
         self._start = time.monotonic()
         # A promotion or a full disk of the database is an emergency of its own: no second one beside it.
         self._database = asyncio.Lock()
@@ -108,8 +109,8 @@ class Storm:
         begun = time.monotonic()
         while time.monotonic() < begun + self._plan.seconds:
             fault = first.pop() if first else draw(self._chance, self._stack, kinds)
-            running = [task for task in watching if not task.done()]
-            if len(running) < self._plan.at_once:
+            if self._in_place < self._plan.at_once:
+                self._in_place += 1
                 watching.append(asyncio.create_task(self._one(fault)))
             await asyncio.sleep(gap * self._chance.uniform(0.4, 1.2))
         await asyncio.gather(*watching)
@@ -128,6 +129,8 @@ class Storm:
                 await self._in_and_out(fault)
         except Exception as error:  # the ledger tells; the run goes on
             seen.problem = repr(error)
+        finally:
+            self._in_place -= 1  # the next one does not wait until all have recovered from this one
         seen.took_seconds = round(time.monotonic() - begun, 1)
         recovered = await _all_answered(self._answers, self._load, time.monotonic(), _RECOVER_SECONDS)
         seen.recovered_seconds = recovered
