@@ -136,6 +136,7 @@ class Play:
             for variable, port in _WAYS_IN.get(name, {f"PW_{name.upper()}_TARGET": _PEOPLE}).items():
                 opened = await self._stack.enter_async_context(door(kubelet.ready(name), port))
                 environment[variable] = f"localhost:{opened}"
+        witness = await self._stack.enter_async_context(door(kubelet.ready("witness"), _PEOPLE))
         folder = self._options.folder / "outside"
         folder.mkdir()
         terminals = Terminals(provider, dict.fromkeys(story.PEOPLE, _CODE), environment, folder)
@@ -143,7 +144,8 @@ class Play:
         async def kill(name: str) -> None:
             await kubelet.kill(f"{name}-0")
 
-        told = story.Story(terminals, provider.issuer, log_key, kill, folder, self._say)
+        witnessed = f"https://localhost:{witness}"
+        told = story.Story(terminals, provider.issuer, log_key, witnessed, kill, folder, self._say)
         await told.tell()
         await checks.replicas_came_back(kubelet, SERVICES, _READY_S)
         self._say("every killed replica was started again and is ready")

@@ -69,6 +69,8 @@ class Story:
     terminals: Terminals
     issuer: str
     log_key: str
+    witness: str
+    """Its address, https://..."""
     kill: Kill
     folder: Path
     say: Callable[[str], None]
@@ -190,12 +192,18 @@ class Story:
 
     async def _prove(self) -> None:
         (self.folder / "log.pub").write_text(f"{self.log_key}\n", encoding="ascii")
+        (self.folder / "witness.pub").write_text(await self.terminals.page(f"{self.witness}/public-key"))
+        signed = (await self.terminals.page(f"{self.witness}/checkpoints")).splitlines()
+        (self.folder / "checkpoint").write_text(json.loads(signed[-1])["checkpoint"], encoding="utf-8")
         await self.terminals.run(AUDITOR, "audit", "export", "--out", "log.jsonl")
-        given = [
-            part for one in sorted((self.folder / "receipts").iterdir()) for part in ("--receipt", str(one))
-        ]
-        proof = ("audit", "verify", "log.jsonl", "--public-key", "log.pub", *given)
-        said = await self.terminals.prove(*proof)
-        if len(given) != 2 * _RECEIPTS or said.count("good: receipt") != _RECEIPTS:
+        receipts = sorted((self.folder / "receipts").iterdir())
+        given = [part for one in receipts for part in ("--receipt", str(one))]
+        keys = ("--public-key", "log.pub", "--witness-key", "witness.pub")
+        said = await self.terminals.prove(
+            "audit", "verify", "log.jsonl", *keys, "--checkpoint", "checkpoint", *given
+        )
+        if len(receipts) != _RECEIPTS or said.count("good: receipt") != _RECEIPTS:
             raise StoryError(f"the receipts do not hold: {said}")
-        self.say("the exported log and both receipts hold offline, with the log's public key alone")
+        self.say(
+            "the exported log, both receipts and what the witness signed hold offline, by public keys alone"
+        )

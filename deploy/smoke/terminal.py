@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import aiohttp
 
 from deploy.smoke.engine import EngineError, run
 from deploy.smoke.overlay import COMMAND
@@ -69,6 +72,20 @@ class Terminals:
             return await run(str(COMMAND), *arguments, folder=self.folder, environment=outside)
         except EngineError as error:
             raise StoryError(str(error)) from None
+
+    async def page(self, address: str) -> str:
+        """What a page over HTTPS says, for somebody who trusts the system's authority.
+
+        Raises:
+            StoryError: There is none.
+        """
+        trusted = ssl.create_default_context(cafile=self.environment["PW_CA_FILE"])
+        try:
+            async with aiohttp.ClientSession() as session, session.get(address, ssl=trusted) as answer:
+                answer.raise_for_status()
+                return await answer.text()
+        except aiohttp.ClientError as error:
+            raise StoryError(f"{address}: {error}") from None
 
     @asynccontextmanager
     async def following(self, person: str, *arguments: str) -> AsyncIterator[asyncio.Queue[Any]]:
