@@ -4,13 +4,25 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.cli.deploy_secrets import PRODUCTION
+from services.cli.deploy_secrets import PRODUCTION, make_secrets
 from services.common.health import LIVE
-from tests.support.manifests_kit import ROOT, Document, Rendered, complaints, own_complaint, pods, rendered
+from tests.support.manifests_kit import (
+    CREDENTIALS,
+    ROOT,
+    Document,
+    Rendered,
+    complaints,
+    copied,
+    own_complaint,
+    pods,
+    render,
+    rendered,
+)
 
 OVERLAYS = ("dev", "production", "witness")
 EACH = pytest.mark.parametrize("overlay", OVERLAYS)
@@ -199,6 +211,19 @@ def test_images_are_those_that_are_built_in_the_version_of_the_project(overlay: 
         if name.startswith("platewarden/"):
             assert name.removeprefix("platewarden/") in built
             assert tag == project["version"]
+
+
+def test_a_key_that_changes_replaces_the_pods_that_read_it_and_no_others(tmp_path: Path) -> None:
+    overlay = copied(tmp_path, "production")
+    make_secrets(overlay, PRODUCTION, CREDENTIALS)
+    before = render(overlay)
+    with (overlay / "secrets" / "audit-keys" / "permit-key").open("a") as file:
+        file.write("\n" + "ab" * 32)
+
+    after = render(overlay)
+
+    changed = {name for name in before.workloads if before.template(name) != after.template(name)}
+    assert changed == {"audit", "migrate-reads", "found"}
 
 
 def test_in_production_replicas_stand_apart_and_the_autoscaler_says_how_many() -> None:
