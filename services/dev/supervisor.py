@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from services.dev.issuer import DevelopmentIssuer
 
 DATABASE = "platewarden"
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0  # after a restore search first ends what came back
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 _DATABASE_POLL_SECONDS = 0.5

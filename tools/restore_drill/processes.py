@@ -20,7 +20,7 @@ from tools.restore_drill.clusters import DrillError
 
 PLATEWARDEN = ("-c", "from services.cli.main import main; main()")
 """The `platewarden` command, for an interpreter."""
-_READY_SECONDS = 180.0
+_READY_SECONDS = 300.0
 _POLL_SECONDS = 0.1
 
 

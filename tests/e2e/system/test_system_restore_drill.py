@@ -11,7 +11,7 @@ from tools.restore_drill.drill import Drill, Plan
 
 
 @pytest.mark.clause("IV.A.3", "IV.D.3", "IV.E.1", "IV.E.2")
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_a_system_that_lost_both_databases_and_its_pictures_is_whole_after_the_restore(
     tmp_path: Path,
 ) -> None:
