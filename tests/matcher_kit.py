@@ -269,6 +269,7 @@ class Archive(archive_grpc.ArchiveServiceServicer):
         self.pictures = Neighbour()
         self.pictures_asked: list[archive_pb.GetLookBackPicturesRequest] = []
         self.without_picture: set[str] = set()
+        self.refused_plates: set[str] = set()
 
     async def FindForLookBack(
         self, request: archive_pb.FindForLookBackRequest, context: Any
@@ -303,6 +304,8 @@ class Archive(archive_grpc.ArchiveServiceServicer):
 
     async def AppendReads(self, request: archive_pb.AppendReadsRequest, context: Any) -> Any:
         await self.door.enter(context)
+        if self.refused_plates & {one.read.plate for one in request.reads}:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "a field is wrong")
         results = [
             archive_pb.AppendResult(read_id=one.read.read_id, status=status, status_reason=reason)
             for one in request.reads

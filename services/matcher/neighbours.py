@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, TypeVar
 
 import grpc
@@ -22,6 +23,7 @@ from services.common.errors import (
     DependencyUnavailableError,
     from_rpc_error,
 )
+from services.common.groupcommit import GroupCommit
 from services.common.identity import AccessToken
 from services.matcher.app_acts import Intent, Plan
 from services.matcher.app_reads import ReadAnswer
@@ -34,6 +36,7 @@ _STORE_DEADLINE_S: Final = 20.0
 _LOOK_BACK_DEADLINE_S: Final = 120.0
 _HITS_A_CALL: Final = 100
 _READS_A_CALL: Final = 500
+_SMALL_BATCH: Final = 20
 # Under the 4 MiB that a gRPC server takes by default, with room for what wraps the parts.
 _BYTES_A_CALL: Final = 3_900_000
 
@@ -127,10 +130,18 @@ class AlertsClient:
 
 
 class ArchiveClient:
-    """Where reads are kept."""
+    """Where reads are kept.
+
+    A call costs as much as dozens of reads, and most cameras send theirs one by one. So a small batch that
+    comes while another is on its way waits for the next call, with all others that wait.
+    """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub: archive_grpc.ArchiveServiceAsyncStub = archive_grpc.ArchiveServiceStub(channel)
+        self._alone = 0
+        self._small = GroupCommit(
+            self._append_together, most_in_batch=_READS_A_CALL // _SMALL_BATCH, name="to_archive"
+        )
 
     async def find_for_look_back(
         self, request: archive_pb.FindForLookBackRequest
@@ -177,14 +188,50 @@ class ArchiveClient:
             raise _dependency_error("search", error) from None
 
     async def append(self, request: archive_pb.AppendReadsRequest) -> tuple[ReadAnswer, ...]:
-        """What became of each of its reads, in their order. Raises DependencyUnavailableError."""
-        results: list[archive_pb.AppendResult] = []
+        """What became of each of its reads, in their order.
+
+        Raises:
+            DependencyUnavailableError: Not all are known to be stored; sending them again is safe.
+            StorageUnavailableError: Likewise; too many batches wait.
+        """
+        if self._alone and len(request.reads) <= _SMALL_BATCH:
+            return await self._small.submit(request)
+        self._alone += 1
         try:
-            for part in _requests(request):
-                answer = await self._stub.AppendReads(part, timeout=_STORE_DEADLINE_S)
-                results.extend(answer.results)
+            return await self._append(request)
         except grpc.aio.AioRpcError as error:
             raise _dependency_error("search", error) from None
+        finally:
+            self._alone -= 1
+
+    async def _append_together(
+        self, requests: Sequence[archive_pb.AppendReadsRequest]
+    ) -> Sequence[tuple[ReadAnswer, ...] | Exception]:
+        whole = archive_pb.AppendReadsRequest()
+        for one in requests:
+            whole.MergeFrom(one)
+        try:
+            answers = iter(await self._append(whole))
+        except grpc.aio.AioRpcError as error:
+            if len(requests) == 1 or error.code() in _NO_ANSWER - {grpc.StatusCode.INTERNAL}:
+                raise _dependency_error("search", error) from None
+            # What search does not take must not keep the other senders' reads from it.
+            return [result for one in requests for result in await self._apart(one)]
+        return [tuple(islice(answers, len(one.reads))) for one in requests]
+
+    async def _apart(
+        self, request: archive_pb.AppendReadsRequest
+    ) -> Sequence[tuple[ReadAnswer, ...] | Exception]:
+        try:
+            return await self._append_together([request])
+        except DependencyUnavailableError as error:
+            return [error]
+
+    async def _append(self, request: archive_pb.AppendReadsRequest) -> tuple[ReadAnswer, ...]:
+        results: list[archive_pb.AppendResult] = []
+        for part in _requests(request):
+            answer = await self._stub.AppendReads(part, timeout=_STORE_DEADLINE_S)
+            results.extend(answer.results)
         if [result.read_id for result in results] != [one.read.read_id for one in request.reads]:
             raise DependencyUnavailableError("search answered for other reads", resource="search")
         return tuple(ReadAnswer(result.read_id, result.status, result.status_reason) for result in results)

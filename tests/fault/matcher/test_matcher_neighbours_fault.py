@@ -99,6 +99,67 @@ async def test_batches_before_the_failed_one_keep_their_answers(world: World) ->
     assert error.code is grpc.StatusCode.INVALID_ARGUMENT
 
 
+async def _statuses(matcher: Matcher, read: read_pb2.CapturedRead) -> list[Any]:
+    """What became of a read that a stream of its own sends; the code of a stream that ended unanswered."""
+    async with matcher.reads_of("ocr") as stub:
+        try:
+            return [one.status for answer in await submit(stub, batch(1, read)) for one in answer.results]
+        except grpc.aio.AioRpcError as error:
+            return [error.code()]
+
+
+async def _sent_behind_one(world: World, matcher: Matcher, plates: Sequence[str]) -> list[list[Any]]:
+    """What became of reads, of which the first two were on their way when all others came."""
+    door = world.archive.door
+    door.open.clear()
+    before, sent = door.calls, []
+    for number, plate in enumerate(plates):
+        sent.append(asyncio.create_task(_statuses(matcher, a_read(plate))))
+        # The third and all after it wait for the second.
+        await (door.called(before + number + 1) if number < 2 else asyncio.sleep(0.1))
+    await asyncio.sleep(0.5)
+    door.open.set()
+    return await asyncio.gather(*sent)
+
+
+async def test_reads_that_come_while_others_are_on_their_way_share_the_next_call(world: World) -> None:
+    before = world.archive.door.calls
+
+    async with a_matcher(world) as matcher:
+        found = await _sent_behind_one(world, matcher, [f"SH{number}" for number in range(7)])
+
+    assert found == [[read_pb2.READ_STATUS_STORED]] * 7
+    # Three, unless the machine is so slow that the last ones come when the way is free again.
+    assert world.archive.door.calls - before < 7
+
+
+async def test_a_read_that_the_archive_refuses_keeps_no_other_from_it(world: World) -> None:
+    world.archive.refused_plates = {"BAD4"}
+
+    async with a_matcher(world) as matcher:
+        plates = ["OK0", "OK1", "OK2", "OK3", "BAD4", "OK5"]
+        found = await _sent_behind_one(world, matcher, plates)
+
+    refused = found.pop(4)
+    assert found == [[read_pb2.READ_STATUS_STORED]] * 5
+    assert refused == [grpc.StatusCode.UNAVAILABLE]
+    stored = {one.read.plate for one in world.archive.reads.values()}
+    assert stored >= set(plates) - {"BAD4"}
+    assert "BAD4" not in stored
+
+
+async def test_reads_that_wait_for_an_archive_that_goes_away_are_not_answered(world: World) -> None:
+    async with a_matcher(world) as matcher:
+        sent = asyncio.create_task(_sent_behind_one(world, matcher, ["AW0", "AW1", "AW2", "AW3"]))
+        await world.archive.door.called(world.archive.door.calls + 2)
+        world.archive.door.down = True
+        found = await sent
+        world.archive.door.down = False
+
+    assert found[:2] == [[read_pb2.READ_STATUS_STORED]] * 2
+    assert found[2:] == [[grpc.StatusCode.UNAVAILABLE]] * 2
+
+
 async def test_a_matcher_that_stops_answers_what_is_under_way_and_says_so(world: World) -> None:
     door = world.archive.door
     door.open.clear()
