@@ -22,6 +22,8 @@ from uuid import UUID
 import asyncpg
 import grpc
 import uvloop
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import aio
 
 from alpr.matcher.v1 import match_service_pb2 as pb
 from alpr.matcher.v1 import match_service_pb2_grpc as rpc
@@ -116,6 +118,8 @@ async def _serve(folder: Path, admin_url: str, pipe: Connection) -> None:
     async with asyncpg.create_pool(admin_url, min_size=_CONNECTIONS, max_size=_CONNECTIONS) as pool:
         server = grpc.aio.server(options=[("grpc.max_receive_message_length", 20 << 20)])
         rpc.add_MatchServiceServicer_to_server(_Plain(pool), server)
+        # Our channels ask for it.
+        health_pb2_grpc.add_HealthServicer_to_server(aio.HealthServicer(), server)
         port = server.add_secure_port("127.0.0.1:0", credentials)
         await server.start()
         pipe.send(port)
