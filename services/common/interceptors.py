@@ -89,18 +89,41 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
         seconds = None if any(shape) else self._max_call_seconds
         wrapped = _Method(method, _as_coroutine(behaviour), self._stopping, seconds)
+        run = wrapped.run if handler.request_streaming else _of_one(wrapped.run, self._max_call_seconds)
         serialize = _unless_encoded(handler.response_serializer)
-        deserialize = _typed(handler.request_deserializer, in_stream=handler.request_streaming)
-        return _MAKERS[shape](wrapped.run, deserialize, serialize)
+        # To gRPC every request is a stream: see `_of_one`. On the wire there is no difference.
+        make = _MAKERS[(True, handler.response_streaming)]
+        return make(run, _typed(handler.request_deserializer), serialize)
 
 
-def _typed(deserialize: Callable[[bytes], Any] | None, *, in_stream: bool) -> Callable[[bytes], Any] | None:
-    """`deserialize`, which for bytes that are no message raises InvalidFieldError inside of the method.
+def _of_one(run: _Behaviour, seconds: float) -> _Behaviour:
+    """`run`, which takes one message, for a stream of them.
 
-    gRPC takes the only message of a call apart before the method begins, answers UNKNOWN with a text of the
-    library's, and logs a traceback, whoever sent it. So there the error is handed over as if it were the
-    message, and `_Method` raises it; out of a stream it comes where the method reads.
+    gRPC waits for the only message of a call before the method begins, without end: whoever opens calls and
+    sends nothing would take all the places that there are, and needs no token for it. What is wrong with the
+    message is handed over in its place, and `_Method` raises it.
     """
+
+    async def run_with_first(_requests: Any, context: Context) -> Any:
+        return await run(await _message_of(context, seconds), context)
+
+    return run_with_first
+
+
+async def _message_of(context: Context, seconds: float) -> Any:
+    """The only message of a call, or the error that it is."""
+    try:
+        async with asyncio.timeout(seconds):
+            message = await context.read()
+    except TimeoutError:
+        return DeadlineError("the call was opened, and its message did not come")
+    except InvalidFieldError as error:
+        return error
+    return InvalidFieldError("the call came without a message") if message is grpc.aio.EOF else message
+
+
+def _typed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    """`deserialize`, which for bytes that are no message raises InvalidFieldError."""
     if deserialize is None:
         return None
 
@@ -108,10 +131,7 @@ def _typed(deserialize: Callable[[bytes], Any] | None, *, in_stream: bool) -> Ca
         try:
             return deserialize(data)
         except DecodeError:
-            error = InvalidFieldError("the bytes sent are no message of this method")
-            if in_stream:
-                raise error from None
-            return error
+            raise InvalidFieldError("the bytes sent are no message of this method") from None
 
     return run
 
