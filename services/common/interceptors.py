@@ -27,7 +27,7 @@ from services.common.errors import (
     internal_error,
     to_status,
 )
-from services.common.identity import Context, PeerKind, peer_of
+from services.common.identity import Context, Peer, PeerKind, peer_of
 from services.common.stopping import Stopping, stopping_in_calls
 
 log = structlog.get_logger()
@@ -40,6 +40,7 @@ _REQUEST_ID: Final = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
 _STREAMS_FOR_LONG: Final = re.compile(r"/(Watch|Subscribe|SubmitReads$|RecognizeStream$|EscortVendor$)")
 # Less is not enough to answer and be heard; the work would be for nobody.
 _LEAST_SECONDS: Final = 0.020
+_UNTRACED: Final = contextlib.nullcontext(tracing.CallSpan(None))
 _MAKERS: Final = {
     (False, False): grpc.unary_unary_rpc_method_handler,
     (False, True): grpc.unary_stream_rpc_method_handler,
@@ -185,11 +186,12 @@ class _Method:
         started = time.perf_counter()
         self._under_way.inc()
         request_id = _request_id(context)
+        peer = peer_of(context)
         code = grpc.StatusCode.OK
         with (
             structlog.contextvars.bound_contextvars(**{REQUEST_ID: request_id}),
             stopping_in_calls(self._stopping),
-            self._traced(context) as traced,
+            self._traced(context, peer) as traced,
         ):
             if traced.trace_id:
                 structlog.contextvars.bind_contextvars(trace_id=traced.trace_id)
@@ -209,12 +211,12 @@ class _Method:
             finally:
                 self._under_way.dec()
                 traced.end(code)
-                self._record(code, time.perf_counter() - started, peer_of(context))
+                self._record(code, time.perf_counter() - started, peer)
 
-    def _traced(self, context: Context) -> AbstractContextManager[tracing.CallSpan]:
-        if not self._is_traced:
-            return contextlib.nullcontext(tracing.CallSpan(None))
-        from_service = peer_of(context).kind is PeerKind.SERVICE
+    def _traced(self, context: Context, peer: Peer) -> AbstractContextManager[tracing.CallSpan]:
+        if not (self._is_traced and tracing.is_on()):
+            return _UNTRACED
+        from_service = peer.kind is PeerKind.SERVICE
         return tracing.call(self._method, context.invocation_metadata() or (), from_service=from_service)
 
     async def _answer(self, request: Any, context: Context) -> Any:

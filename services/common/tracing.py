@@ -13,8 +13,9 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
 
@@ -60,6 +61,8 @@ class _State:
 
 
 _STATE: Final = _State()
+Traced: TypeAlias = AbstractContextManager[object]
+_NOTHING: Final[Traced] = nullcontext()
 
 
 def start(service: str, settings: ServiceSettings) -> Callable[[], None]:
@@ -82,50 +85,43 @@ def use(provider: TracerProvider, share: float) -> Callable[[], None]:
     return stop
 
 
-@contextmanager
-def span(name: str, **numbers: int) -> Iterator[None]:
+def is_on() -> bool:
+    """Whether anything is traced."""
+    return _STATE.tracer is not None
+
+
+def span(name: str, **numbers: int) -> Traced:
     """A part of what is traced; nothing where nothing is."""
     tracer = _STATE.tracer
     if tracer is None or not _current().is_valid:
-        yield
-        return
-    with _open(tracer, name, None, (), numbers):
-        yield
+        return _NOTHING
+    return _open(tracer, name, numbers=numbers)
 
 
-@contextmanager
-def beginning(name: str, **numbers: int) -> Iterator[None]:
+def beginning(name: str, **numbers: int) -> Traced:
     """Where a trace may begin: a part of what is traced, else in the share of cases one of its own."""
     tracer = _STATE.tracer
-    if tracer is None or not (_current().is_valid or random.random() < _STATE.share):  # noqa: S311 - no secret
-        yield
-        return
-    with _open(tracer, name, None, (), numbers):
-        yield
+    if tracer is None or not (_current().is_valid or _is_drawn()):
+        return _NOTHING
+    return _open(tracer, name, numbers=numbers)
 
 
-@contextmanager
-def going_on(name: str, header: str, **numbers: int) -> Iterator[None]:
+def going_on(name: str, header: str, **numbers: int) -> Traced:
     """A part of the trace that another service's `traceparent` names; nothing without one."""
     tracer = _STATE.tracer
     parent = parsed(header) if tracer and header else None
     if tracer is None or parent is None:
-        yield
-        return
-    with _open(tracer, name, parent, (), numbers):
-        yield
+        return _NOTHING
+    return _open(tracer, name, parent, numbers=numbers)
 
 
-@contextmanager
-def joined(name: str, parents: Iterable[SpanContext | None]) -> Iterator[None]:
+def joined(name: str, parents: Iterable[SpanContext | None]) -> Traced:
     """What several did together: a part of the first one's trace, with links to the others; or of none."""
     tracer = _STATE.tracer
     found = [one for one in parents if one is not None] if tracer else []
     if tracer is None or not found:
-        yield
-        return
-    with _open(tracer, name, found[0], found[1 : _MOST_LINKS + 1], {}):
-        yield
+        return _NOTHING
+    return _open(tracer, name, found[0], found[1 : _MOST_LINKS + 1])
 
 
 class CallSpan:
@@ -152,16 +148,13 @@ class CallSpan:
 def call(method: str, metadata: Iterable[tuple[str, Any]], *, from_service: bool) -> Iterator[CallSpan]:
     """The span of a call of a method: of the service's trace that called, else as `beginning`."""
     tracer = _STATE.tracer
-    if tracer is None:
-        yield CallSpan(None)
-        return
     parent = None
-    if from_service:
+    if tracer and from_service:
         parent = parsed(next((str(value) for key, value in metadata if key == HEADER), ""))
-    if parent is None and (from_service or random.random() >= _STATE.share):  # noqa: S311 - no secret
+    if tracer is None or (parent is None and (from_service or not _is_drawn())):
         yield CallSpan(None)
         return
-    with _open(tracer, method.lstrip("/"), parent, (), {}, is_call=True) as opened:
+    with _open(tracer, method.lstrip("/"), parent, is_call=True) as opened:
         yield CallSpan(opened)
 
 
@@ -229,13 +222,18 @@ def _current() -> SpanContext:
     return trace.get_current_span().get_span_context()
 
 
+def _is_drawn() -> bool:
+    return random.random() < _STATE.share  # noqa: S311 - no secret
+
+
 @contextmanager
-def _open(  # noqa: PLR0913, PLR0917 - what a span has
+def _open(  # noqa: PLR0913 - what a span has
     tracer: Tracer,
     name: str,
-    parent: SpanContext | None,
-    links: Iterable[SpanContext],
-    numbers: Mapping[str, int],
+    parent: SpanContext | None = None,
+    links: Iterable[SpanContext] = (),
+    *,
+    numbers: Mapping[str, int] = MappingProxyType({}),
     is_call: bool = False,
 ) -> Iterator[Span]:
     from opentelemetry import trace  # noqa: PLC0415 - not loaded where it is off

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager
 
 from alpr.matcher.v1 import hot_list_service_pb2 as lists_pb
 from alpr.matcher.v1 import hot_list_service_pb2_grpc as lists_grpc
@@ -229,7 +228,7 @@ def _token(context: Context) -> AccessToken:
     return token
 
 
-def _traced(request: match_pb.SubmitReadsRequest, *, from_sensor: bool) -> AbstractContextManager[None]:
+def _traced(request: match_pb.SubmitReadsRequest, *, from_sensor: bool) -> tracing.Traced:
     """The span of a batch: of ocr's trace, or where a sensor sends it, one that may begin here."""
     if from_sensor:
         return tracing.beginning("matcher.batch", reads=len(request.reads))
