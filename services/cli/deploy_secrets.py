@@ -38,6 +38,7 @@ _WITNESS_KEY: Final = "witness-key.pem"
 _VERIFIED: Final = "?sslmode=verify-full&sslrootcert=/database-ca/ca.crt"
 _MIGRATION_LOGIN: Final = "migrate"
 _SUPERUSER: Final = "postgres"
+_LOGIN_TYPE: Final = "kubernetes.io/basic-auth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,8 @@ class _Folder:
             lines += [f"      - {key}={file}" for key, file in sorted(secret.files.items())]
             lines += [f"    type: {secret.type}"] if secret.type else []
             lines += [] if secret.hashed else ["    options:", "      disableNameSuffixHash: true"]
+            # CloudNativePG takes a password that was changed when its Secret has this label.
+            lines += ["      labels:", "        cnpg.io/reload: 'true'"] if secret.type == _LOGIN_TYPE else []
         if self.trusted:
             lines += ["configMapGenerator:", "  - name: authority", "    files:"]
             lines += [f"      - ca.crt={self.trusted}", "    options:", "      disableNameSuffixHash: true"]
@@ -258,7 +261,7 @@ def _add_administrators(into: _Folder, layout: Layout) -> None:
             secret = f"{cluster}-{login}"
             word = into.text(secret, "password", _password)
             into.add(secret, "username", login.encode)
-            into.secrets[secret].type = "kubernetes.io/basic-auth"
+            into.secrets[secret].type = _LOGIN_TYPE
             into.secrets[secret].hashed = False  # the database cluster names it
             into.add("database-admin", key, _url(layout, cluster, login, word).encode)
 

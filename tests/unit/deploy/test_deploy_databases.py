@@ -48,6 +48,7 @@ def test_the_login_that_migrates_owns_the_database_makes_roles_and_is_no_superus
         )
         urls = whole.data("Secret", administrators).values()
         assert held["username"] == login
+        assert whole.one("Secret", secret["name"])["metadata"]["labels"]["cnpg.io/reload"] == "true"
         assert any(f"//{login}:{held['password']}@{cluster}-rw:5432/{cluster}?" in url for url in urls)
 
 
