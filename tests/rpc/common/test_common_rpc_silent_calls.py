@@ -28,7 +28,7 @@ async def test_calls_that_send_no_message_end_and_take_nobodys_place(
         silent = [nobody.channel.stream_stream(f"/{SERVICE}/{shape}")() for _ in range(MOST)]
         await asyncio.sleep(0.3)
 
-        answer = await other.call(b"hello", timeout=60)
+        answer = await other.call(b"hello", timeout=60, wait_for_ready=True)
         ends = []
         for call in silent:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
