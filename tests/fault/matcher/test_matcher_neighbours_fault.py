@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -17,11 +18,14 @@ import pytest_asyncio
 
 from alpr.matcher.v1 import match_service_pb2 as match_pb
 from alpr.matcher.v1 import match_service_pb2_grpc as match_grpc
+from alpr.search.v1 import archive_service_pb2 as archive_pb
 from alpr.type.v1 import read_pb2
 from alpr.type.v1.error_reason_pb2 import ErrorReason
-from services.common.errors import from_rpc_error
+from services.common.client import ClientTls, service_channel
+from services.common.errors import DependencyUnavailableError, from_rpc_error
 from services.dev.pki import DevelopmentAuthority
 from services.matcher import app_index
+from services.matcher.neighbours import ArchiveClient
 from tests.matcher_kit import (
     Matcher,
     World,
@@ -99,65 +103,65 @@ async def test_batches_before_the_failed_one_keep_their_answers(world: World) ->
     assert error.code is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def _statuses(matcher: Matcher, read: read_pb2.CapturedRead) -> list[Any]:
-    """What became of a read that a stream of its own sends; the code of a stream that ended unanswered."""
-    async with matcher.reads_of("ocr") as stub:
-        try:
-            return [one.status for answer in await submit(stub, batch(1, read)) for one in answer.results]
-        except grpc.aio.AioRpcError as error:
-            return [error.code()]
+@contextlib.asynccontextmanager
+async def _archive_client(world: World) -> AsyncIterator[ArchiveClient]:
+    """What the matcher calls the archive with."""
+    issued = world.tls.service("matcher")
+    tls = ClientTls(issued.cert_file, issued.key_file, issued.ca_file)
+    async with service_channel(world.targets["search"], tls, server_name="search") as channel:
+        yield ArchiveClient(channel)
 
 
-async def _sent_behind_one(world: World, matcher: Matcher, plates: Sequence[str]) -> list[list[Any]]:
-    """What became of reads, of which the first two were on their way when all others came."""
+async def _appended(world: World, client: ArchiveClient, plates: Sequence[str], *, away: bool = False) -> Any:
+    """What became of reads, of which two were on their way when all others came, each by itself."""
     door = world.archive.door
     door.open.clear()
     before, sent = door.calls, []
     for number, plate in enumerate(plates):
-        sent.append(asyncio.create_task(_statuses(matcher, a_read(plate))))
+        request = archive_pb.AppendReadsRequest()
+        request.reads.add().read.CopyFrom(a_read(plate).read)
+        sent.append(asyncio.create_task(client.append(request)))
         # The third and all after it wait for the second.
-        await (door.called(before + number + 1) if number < 2 else asyncio.sleep(0.1))
-    await asyncio.sleep(0.5)
+        await (door.called(before + number + 1) if number < 2 else asyncio.sleep(0))
+    door.down = away
     door.open.set()
-    return await asyncio.gather(*sent)
+    try:
+        return await asyncio.gather(*sent, return_exceptions=True)
+    finally:
+        door.down = False
 
 
 async def test_reads_that_come_while_others_are_on_their_way_share_the_next_call(world: World) -> None:
-    before = world.archive.door.calls
+    before, plates = world.archive.door.calls, [f"SH{number}" for number in range(7)]
 
-    async with a_matcher(world) as matcher:
-        found = await _sent_behind_one(world, matcher, [f"SH{number}" for number in range(7)])
+    async with _archive_client(world) as client:
+        found = await _appended(world, client, plates)
 
-    assert found == [[read_pb2.READ_STATUS_STORED]] * 7
-    # Three, unless the machine is so slow that the last ones come when the way is free again.
-    assert world.archive.door.calls - before < 7
+    assert [one.status for (one,) in found] == [read_pb2.READ_STATUS_STORED] * 7
+    stored = {one.read.read_id: one.read.plate for one in world.archive.reads.values()}
+    assert [stored[one.read_id] for (one,) in found] == plates
+    assert world.archive.door.calls - before == 3
 
 
 async def test_a_read_that_the_archive_refuses_keeps_no_other_from_it(world: World) -> None:
     world.archive.refused_plates = {"BAD4"}
 
-    async with a_matcher(world) as matcher:
-        plates = ["OK0", "OK1", "OK2", "OK3", "BAD4", "OK5"]
-        found = await _sent_behind_one(world, matcher, plates)
+    async with _archive_client(world) as client:
+        found = await _appended(world, client, ["OK0", "OK1", "OK2", "OK3", "BAD4", "OK5"])
 
     refused = found.pop(4)
-    assert found == [[read_pb2.READ_STATUS_STORED]] * 5
-    assert refused == [grpc.StatusCode.UNAVAILABLE]
-    stored = {one.read.plate for one in world.archive.reads.values()}
-    assert stored >= set(plates) - {"BAD4"}
-    assert "BAD4" not in stored
+    assert [one.status for (one,) in found] == [read_pb2.READ_STATUS_STORED] * 5
+    assert isinstance(refused, DependencyUnavailableError)
+    assert "BAD4" not in {one.read.plate for one in world.archive.reads.values()}
 
 
 async def test_reads_that_wait_for_an_archive_that_goes_away_are_not_answered(world: World) -> None:
-    async with a_matcher(world) as matcher:
-        sent = asyncio.create_task(_sent_behind_one(world, matcher, ["AW0", "AW1", "AW2", "AW3"]))
-        await world.archive.door.called(world.archive.door.calls + 2)
-        world.archive.door.down = True
-        found = await sent
-        world.archive.door.down = False
+    async with _archive_client(world) as client:
+        found = await _appended(world, client, ["AW0", "AW1", "AW2", "AW3"], away=True)
 
-    assert found[:2] == [[read_pb2.READ_STATUS_STORED]] * 2
-    assert found[2:] == [[grpc.StatusCode.UNAVAILABLE]] * 2
+    assert [one.status for (one,) in found[:2]] == [read_pb2.READ_STATUS_STORED] * 2
+    assert all(isinstance(one, DependencyUnavailableError) for one in found[2:])
+    assert {"AW2", "AW3"}.isdisjoint(one.read.plate for one in world.archive.reads.values())
 
 
 async def test_a_matcher_that_stops_answers_what_is_under_way_and_says_so(world: World) -> None:
