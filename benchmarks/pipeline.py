@@ -14,9 +14,9 @@ Nobody's plates are in it.
     frames_per_s        frames of 1280 x 720 that were read, stored and compared, nothing else going on
     lost                reads that were answered STORED and are not in the archive exactly once; lost_alerts,
                         repeated_alerts: alerts that the follower did not get, or got again
-    cost_us             microseconds of processor time of a read, frame, question, alert and permit, by
-                        service; `<service>_db` is what its sessions of PostgreSQL spent, `database` what the
-                        server did besides
+    cost_us             microseconds of processor time of a read in a batch of 100, of one that comes alone, of a
+                        frame, question, alert and permit, by service; `<service>_db` is what its sessions of
+                        PostgreSQL spent, `database` what the server did besides
     memory_mb           of each service and of PostgreSQL (1 GB of it are its buffers) after all that
     plain_...           the same reads into one table behind one gRPC server (`_pipeline_plain.py`), in turns
                         with ours: reads a second and microseconds; ratios are the medians of the pairs
@@ -55,6 +55,7 @@ _PAIRS: Final = 3
 _PAIR_SECONDS: Final = 8.0
 _COST_SECONDS: Final = 10.0
 _COST_PACE: Final = 1_500.0
+_COST_ALONE_PACE: Final = 150.0
 _COST_LISTED_ONE_IN: Final = 30
 _COST_QUESTIONS_PER_S: Final = 20.0
 _COST_PERMITS_PER_S: Final = 40.0
@@ -112,32 +113,17 @@ async def _loaded(home: House, ledger: Ledger, order: Order) -> tuple[Report, As
 async def unit_costs(home: House, ledger: Ledger, options: argparse.Namespace) -> dict[str, Any]:
     """Processor time of one read, frame, question, alert and permit."""
     _, idle = await _during(home, asyncio.sleep(_COST_SECONDS))
-
-    def each(used: Mapping[str, float], seconds: float, count: float) -> dict[str, float]:
-        """Microseconds of one, by part, without what is spent when nothing goes on."""
-        share = seconds / _COST_SECONDS
-        return {name: (used[name] - idle.get(name, 0.0) * share) / count * 1e6 for name in used}
-
-    found: dict[str, dict[str, float]] = {}
-    order = Order(_COST_SECONDS, _COST_PACE, options.batch)
-    report, used = await _during(home, home.cameras.send(order))
-    found["read"] = each(used, report.seconds, ledger.note(report).stored)
-    order = Order(_COST_SECONDS, _COST_PACE, options.batch, listed_one_in=_COST_LISTED_ONE_IN)
-    before = len(await home.alerts())
-    report, used = await _during(home, home.cameras.send(order))
-    alerts, reads = len(await home.alerts()) - before, ledger.note(report).stored
-    whole = each(used, report.seconds, alerts)
-    found["alert"] = {name: whole[name] - found["read"].get(name, 0.0) * reads / alerts for name in whole}
+    found = await _read_costs(home, ledger, options.batch, idle)
     asking = Asking(_COST_SECONDS, _COST_QUESTIONS_PER_S)
     asked, used = await _during(home, home.officers.ask(asking))
-    found["question"] = each(used, _COST_SECONDS, len(asked.took))
+    found["question"] = _each(used, idle, _COST_SECONDS, len(asked.took))
     asking = Asking(_COST_SECONDS, _COST_PERMITS_PER_S, permits=True)
     permits, used = await _during(home, home.officers.ask(asking))
-    found["permit"] = each(used, _COST_SECONDS, len(permits.took))
+    found["permit"] = _each(used, idle, _COST_SECONDS, len(permits.took))
     frames = await drawn()
     work = send_frames(home.senders[0], home.stack.machine_targets["ocr"], frames, _COST_SECONDS)
     looked, used = await _during(home, work)
-    found["frame"] = each(used, looked.seconds, looked.frames)
+    found["frame"] = _each(used, idle, looked.seconds, looked.frames)
     return {
         "frames_per_s": round(looked.frames / looked.seconds, 1),
         "frame_plates": round(looked.plates / looked.frames, 2),
@@ -145,6 +131,31 @@ async def unit_costs(home: House, ledger: Ledger, options: argparse.Namespace) -
         "cost_us": {unit: _rounded(parts) for unit, parts in found.items()},
         "idle_cpu_share": round(sum(idle.values()) / _COST_SECONDS, 3),
     }
+
+
+async def _read_costs(
+    home: House, ledger: Ledger, batch: int, idle: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """Of reads in batches and alone, and of an alert on top of its read."""
+    found: dict[str, dict[str, float]] = {}
+    for unit, pace, size in (("read", _COST_PACE, batch), ("read_alone", _COST_ALONE_PACE, 1)):
+        report, used = await _during(home, home.cameras.send(Order(_COST_SECONDS, pace, size)))
+        found[unit] = _each(used, idle, report.seconds, ledger.note(report).stored)
+    order = Order(_COST_SECONDS, _COST_PACE, batch, listed_one_in=_COST_LISTED_ONE_IN)
+    before = len(await home.alerts())
+    report, used = await _during(home, home.cameras.send(order))
+    alerts, reads = len(await home.alerts()) - before, ledger.note(report).stored
+    whole = _each(used, idle, report.seconds, alerts)
+    found["alert"] = {name: whole[name] - found["read"].get(name, 0.0) * reads / alerts for name in whole}
+    return found
+
+
+def _each(
+    used: Mapping[str, float], idle: Mapping[str, float], seconds: float, count: float
+) -> dict[str, float]:
+    """Microseconds of one, by part, without what is spent when nothing goes on."""
+    share = seconds / _COST_SECONDS
+    return {name: (used[name] - idle.get(name, 0.0) * share) / count * 1e6 for name in used}
 
 
 async def plain(home: House, ledger: Ledger, options: argparse.Namespace) -> dict[str, Any]:
