@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ FILE: Final = Path(__file__).parents[1] / "deploy" / "observability" / "rules.ya
 RUNBOOKS: Final = Path(__file__).parents[1] / "docs" / "operations" / "runbooks"
 
 
+@cache
 def groups() -> list[dict[str, Any]]:
     """The groups of rules."""
     found: list[dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))["spec"]["groups"]

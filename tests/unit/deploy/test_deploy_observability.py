@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ LINES = re.compile(r"`((?:platewarden|kubectl|python -m) [^`]+)`")
 PAGES = sorted(path for path in RUNBOOKS.glob("*.md") if path.name != "README.md")
 
 
+@cache
 def known() -> dict[str, frozenset[str]]:
     """Labels by the name of each series that there can be."""
     found = {series: frozenset(one.labels) for one in metrics.families().values() for series in one.series}
@@ -138,9 +140,14 @@ def test_commands_of_a_runbook_exist(page: Path) -> None:
             assert (ROOT / f"{words[2].replace('.', '/')}.py").exists(), line
 
 
+@cache
+def command_line() -> Any:
+    return typer.main.get_command(app)
+
+
 def options_of(words: list[str]) -> set[str]:
     """The options of the command that the words name; fails where there is no such command."""
-    command: Any = typer.main.get_command(app)
+    command = command_line()
     for word in words:
         below = getattr(command, "commands", {})
         if not below or word.startswith("--") or word == "...":
