@@ -4,8 +4,7 @@
 
 Python packages are asked about with pip-audit at OSV, npm packages with npm at its registry. It ends with 1
 when there is an advisory, and with 3 when a database did not answer for everything: then nothing is known,
-which is not the same as good. With --if-reachable that is said as loudly and ends with 0, for machines without
-that network.
+which is not the same as good. With --if-reachable that is said as loudly and ends with 0.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Hostile messages to every RPC of a running system, as everybody: `make fuzz [MESSAGES=...] [SEED=...]`.
 
-One JSON line on stdout says what was sent and how it ended; exit code 1 when anything was wrong with that.
+One JSON line on stdout says what was sent and how it ended; exit code 1 when anything was wrong with that. Told
+to end (SIGINT, SIGTERM) it says so of what was sent until then.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import asyncio
 import json
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -116,6 +118,7 @@ class Fuzz:
             method.full_name: Requests(self._random, values, self._sound(method)) for method in methods()
         }
         self.tally = Tally()
+        self.told_to_end = asyncio.Event()
 
     async def attack(self, group: Sequence[MethodDescriptor], each: int) -> None:
         """Sends about `each` messages to each method of the group.
@@ -189,7 +192,9 @@ async def fuzzed(
         pids, began, looks = dict(stack.pids), time.monotonic(), [memory_mb(stack.pids)]
         try:
             fuzz = Fuzz(world, database, plan.seed)
-            while fuzz.tally.messages < plan.messages:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, fuzz.told_to_end.set)
+            while fuzz.tally.messages < plan.messages and not fuzz.told_to_end.is_set():
                 await _round(fuzz, plan, on_progress)
                 looks.append(memory_mb(stack.pids))
         finally:
@@ -209,6 +214,8 @@ async def fuzzed(
 
 async def _round(fuzz: Fuzz, plan: Plan, on_progress: Callable[[str], None]) -> None:
     for start in range(0, len(methods()), plan.together):
+        if fuzz.told_to_end.is_set():
+            return
         group = methods()[start : start + plan.together]
         on_progress(f"{fuzz.tally.messages} {name_of(group[0])}")
         await fuzz.attack(group, plan.each)
@@ -219,6 +226,7 @@ def _report(tally: Tally, plan: Plan, looks: Sequence[Mapping[str, tuple[int, in
     first, second, last = looks[0], looks[min(1, len(looks) - 1)], looks[-1]
     return {
         "name": "fuzz",
+        "asked_for": plan.messages,
         "messages": tally.messages,
         "calls": tally.calls,
         "seed": plan.seed,
