@@ -241,10 +241,11 @@ class Supervisor:
         self._on_progress("Bringing the schemas up to date")
         if not database_of(self._world.database_url):
             raise StartError("the database URL names no database")
+        for url in {self._world.database_url, self._world.url_of("search")}:
+            await create_database(url)
         for spec in self._specs:
             if spec.logins:
                 url = self._world.url_of(spec.name)
-                await create_database(url)
                 logins = {login: self._world.password(login) for login in spec.logins}
                 keys = permit_keys(self._world) if spec.name == "search" else None
                 await migrate(url, spec.name, logins=logins, permit_keys=keys)
