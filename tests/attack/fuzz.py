@@ -1,7 +1,7 @@
 """Hostile messages to every RPC of a running system, as everybody: `make fuzz [MESSAGES=...] [SEED=...]`.
 
-One JSON line on stdout says what was sent and how it ended; exit code 1 when anything was wrong with that. Told
-to end (SIGINT, SIGTERM) it says so of what was sent until then.
+One JSON line on stdout says what was sent and how it ended; exit code 1 when anything was wrong with that.
+Told to end (SIGINT, SIGTERM) it says so of what was sent until then.
 """
 
 from __future__ import annotations

@@ -147,6 +147,12 @@ def _line(text: str, mark: str) -> str:
     return next(line for line in text.splitlines() if mark in line)[:600]
 
 
+@pytest.mark.parametrize("mark", marks.ALL)
+def test_a_mark_is_found_wherever_it_stands(mark: str) -> None:
+    assert _found(f'{{"event": "call"}}\n{{"event": "call", "what": "a{mark}b"}}\n')
+    assert not _found('{"event": "call", "code": "OK"}')
+
+
 async def test_everything_was_let_in_and_refused_before_anything_is_searched(written: Written) -> None:
     assert set(written.codes) == {name_of(method) for method in methods()}
     assert sum("OK" in codes or "OPEN" in codes for codes in written.codes.values()) > 100

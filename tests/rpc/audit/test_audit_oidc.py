@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -30,6 +32,7 @@ from tests.support.audit_kit import (
     settings_for,
 )
 from tests.support.databases import MigratedDatabase
+from tests.support.issuer import RunningIssuer
 from tests.support.oidc_provider import (
     AUDIENCE,
     OTHER_RESOURCE,
@@ -179,6 +182,23 @@ async def test_what_the_provider_did_not_sign_is_refused(audit: RunningAudit, pr
     ]
 
     for one in tokens_of_others:
+        assert (await refusal(audit, one)).code is grpc.StatusCode.UNAUTHENTICATED
+    assert await own_account(audit, good)
+
+
+async def test_what_the_development_issuer_signed_is_refused(
+    audit: RunningAudit, provider: OidcProvider, issuer: RunningIssuer
+) -> None:
+    good, kid = await provider.token(COORDINATOR, code=CODE), issuer.jwks["keys"][0]["kid"]
+    claims = json.loads(base64.urlsafe_b64decode(good.split(".")[1] + "=="))
+    of_development = [
+        issuer.token(COORDINATOR),
+        issuer.token(COORDINATOR, iss=claims["iss"], aud=claims["aud"]),
+        issuer.token(COORDINATOR, **claims),
+        forged(good, issuer.issuer._key, kid=kid),
+    ]
+
+    for one in of_development:
         assert (await refusal(audit, one)).code is grpc.StatusCode.UNAUTHENTICATED
     assert await own_account(audit, good)
 
