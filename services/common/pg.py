@@ -134,12 +134,29 @@ def storage_errors() -> Iterator[None]:
 
     Raises:
         StorageUnavailableError: In place of the driver's error, which stays its cause.
+        CancelledError: The task was told to end, and the driver's error only says what came of that.
     """
     try:
         yield
     except _PASSING as error:
+        if _comes_of_cancellation(error):
+            raise asyncio.CancelledError from error
         metrics.DATABASE_ERRORS.labels(type(error).__name__).inc()
         raise StorageUnavailableError(_SENTENCE) from error
+
+
+def _comes_of_cancellation(error: BaseException) -> bool:
+    """Whether the task was cancelled in a statement, and rolling back on the dropped connection then failed.
+
+    Otherwise work that goes on in spite of errors would never end, and a time limit would not be heard.
+    """
+    task = asyncio.current_task()
+    if task is None or not task.cancelling():
+        return False
+    before: BaseException | None = error
+    while before is not None and not isinstance(before, asyncio.CancelledError):
+        before = before.__context__
+    return before is not None
 
 
 @asynccontextmanager
