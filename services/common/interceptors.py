@@ -9,7 +9,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Any, Final, TypeAlias
 
@@ -90,7 +90,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
         seconds = None if any(shape) else self._max_call_seconds
         wrapped = _Method(method, _as_coroutine(behaviour), self._stopping, seconds)
-        run = wrapped.run if handler.request_streaming else _of_one(wrapped.run, self._max_call_seconds)
+        run: _Behaviour = wrapped.run
+        if not handler.request_streaming:
+            run = _of_one(run, self._max_call_seconds)
+        elif not handler.response_streaming:
+            run = _of_pieces(run, self._max_call_seconds)
         serialize = _unless_encoded(handler.response_serializer)
         # To gRPC every request is a stream: see `_of_one`. On the wire there is no difference.
         make = _MAKERS[(True, handler.response_streaming)]
@@ -114,13 +118,32 @@ def _of_one(run: _Behaviour, seconds: float) -> _Behaviour:
 async def _message_of(context: Context, seconds: float) -> Any:
     """The only message of a call, or the error that it is."""
     try:
-        async with asyncio.timeout(seconds):
-            message = await context.read()
-    except TimeoutError:
-        return DeadlineError("the call was opened, and its message did not come")
-    except InvalidFieldError as error:
+        message = await _next_of(context, seconds)
+    except AlprError as error:
         return error
     return InvalidFieldError("the call came without a message") if message is grpc.aio.EOF else message
+
+
+def _of_pieces(run: _Behaviour, seconds: float) -> _Behaviour:
+    """`run`, which takes something in pieces and then answers; each has its time to come in."""
+
+    async def pieces(context: Context) -> AsyncIterator[Any]:
+        while (piece := await _next_of(context, seconds)) is not grpc.aio.EOF:
+            yield piece
+
+    async def run_with_pieces(_requests: Any, context: Context) -> Any:
+        return await run(pieces(context), context)
+
+    return run_with_pieces
+
+
+async def _next_of(context: Context, seconds: float) -> Any:
+    """The next message of the call, or EOF; DeadlineError when it does not come in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await context.read()
+    except TimeoutError:
+        raise DeadlineError("the call is open, and its next message did not come in time") from None
 
 
 def _typed(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
