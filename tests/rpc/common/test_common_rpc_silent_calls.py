@@ -19,7 +19,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("shape", ["UnaryUnary", "UnaryStream"])
+@pytest.mark.parametrize("shape", ["UnaryUnary", "UnaryStream", "StreamUnary"])
 async def test_calls_that_send_no_message_end_and_take_nobodys_place(
     tls: DevelopmentAuthority, shape: str
 ) -> None:
