@@ -14,9 +14,9 @@ Nobody's plates are in it.
     frames_per_s        frames of 1280 x 720 that were read, stored and compared, nothing else going on
     lost                reads that were answered STORED and are not in the archive exactly once; lost_alerts,
                         repeated_alerts: alerts that the follower did not get, or got again
-    cost_us             microseconds of processor time of a read in a batch of 100, of one that comes alone, of a
-                        frame, question, alert and permit, by service; `<service>_db` is what its sessions of
-                        PostgreSQL spent, `database` what the server did besides
+    cost_us             microseconds of processor time of a read in a batch of 100, one that comes alone, a
+                        frame, question, alert and permit, by service; `<service>_db` is what its sessions
+                        of PostgreSQL spent, `database` what the server did besides
     memory_mb           of each service and of PostgreSQL (1 GB of it are its buffers) after all that
     plain_...           the same reads into one table behind one gRPC server (`_pipeline_plain.py`), in turns
                         with ours: reads a second and microseconds; ratios are the medians of the pairs
