@@ -150,13 +150,13 @@ def _comes_of_cancellation(error: BaseException) -> bool:
 
     Otherwise work that goes on in spite of errors would never end, and a time limit would not be heard.
     """
-    task = asyncio.current_task()
-    if task is None or not task.cancelling():
-        return False
     before: BaseException | None = error
     while before is not None and not isinstance(before, asyncio.CancelledError):
         before = before.__context__
-    return before is not None
+    if before is None:
+        return False
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 @asynccontextmanager
