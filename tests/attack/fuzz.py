@@ -41,6 +41,8 @@ _REQUEST_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _AT_ONCE: Final = 32
 _SHOTS_A_TURN: Final = 100
 _MOST_WRONG: Final = 100
+_LEAST_EACH: Final = 4
+_MOST_EACH: Final = 400
 _REFUSED: Final = frozenset({code.name for code in REFUSED})
 # The caller may have been let in, or it is not known whether anything was done.
 _UNSURE: Final = frozenset({OK, OPEN, ENDED_EARLY, "NONE", "DEADLINE_EXCEEDED", "UNAVAILABLE", "CANCELLED"})
@@ -59,7 +61,7 @@ class Plan:
 
     messages: int
     seed: int
-    each: int = 400
+    each: int
     together: int = 1
 
 
@@ -273,7 +275,8 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0, help="0 takes the clock")
     arguments = parser.parse_args()
-    plan = Plan(arguments.messages, arguments.seed or int(time.time()))
+    each = min(_MOST_EACH, max(_LEAST_EACH, arguments.messages // len(methods())))
+    plan = Plan(arguments.messages, arguments.seed or int(time.time()), each)
 
     def say(text: str) -> None:
         print(f"\r{text:<100}", end="", file=sys.stderr, flush=True)
