@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup assets demo test lint format check proto-lint release rolling conformance bench train lock wheel
-.PHONY: client client-node oidc-provider manifest-tools observability images k8s-smoke chaos fuzz scan clean distclean
+.PHONY: client client-node oidc-provider manifest-tools observability images k8s-smoke chaos restore-drill fuzz scan clean distclean
 
 # What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`. Tests wait for one another's processes and for
 # clocks more than half of their time, so there are twice as many at once as processors, up to eight.
@@ -56,6 +56,10 @@ proto-lint: setup ## style, format and compatibility of the contracts
 
 release: setup ## make the commit of now the last release: make release VERSION=1.2.0 (docs/operations/release.md)
 	@$(BIN)/python tools/release.py record "$(VERSION)"
+
+# Takes some minutes; ARGS=--close: the witness's copy is lost, too (docs/operations/restore.md).
+restore-drill: assets ## lose both databases and the image store, restore them to a moment: make restore-drill [ROUNDS=20]
+	@$(BIN)/python -m tools.restore_drill --rounds $(or $(ROUNDS),20) $(ARGS)
 
 # Takes some minutes, and once as many for the environment of the release before.
 rolling: setup ## run this version and the last release together, under load: make rolling [PREVIOUS=commit] [SECONDS=10]
