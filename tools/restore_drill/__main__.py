@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from services.common.errors import AlprError
 from tools.restore_drill.clusters import DrillError
 from tools.restore_drill.drill import Drill, Plan
 
@@ -26,7 +27,7 @@ def main() -> int:
     plan = Plan(folder.absolute(), given.base_port, given.rounds, given.close)
     try:
         report = asyncio.run(Drill(plan).run())
-    except DrillError as error:
+    except (DrillError, AlprError) as error:
         print(f"not done: {error}", file=sys.stderr)
         return 1
     finally:

@@ -22,6 +22,7 @@ from services.cli.audit import export_log, verifier_key
 from services.cli.bootstrap import begin
 from services.cli.demo import cast
 from services.cli.demo.material import gather
+from services.common.config import StartError
 from services.common.tlog import VerifierKey
 from services.dev.places import DATABASE_FOLDER, Places, Ports, default_photo_dir
 from services.dev.postgres import EmbeddedPostgres
@@ -208,7 +209,11 @@ class Drill:
                 raise DrillError(f"the witness's copy has {self._copied()} of {size} entries after a minute")
 
     def _copied(self) -> int:
-        store = WitnessStore(self._elsewhere / "witness" / "store", only_read=True)
+        """Entries in the witness's copy; -1 while a new witness has made no store yet."""
+        try:
+            store = WitnessStore(self._elsewhere / "witness" / "store", only_read=True)
+        except StartError:
+            return -1
         try:
             return store.copy_state(self._origin()).frontier.size
         finally:
