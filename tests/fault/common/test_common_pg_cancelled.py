@@ -1,4 +1,4 @@
-"""Work that is told to end while the database works for it ends, and hears nothing of the database for it."""
+"""Work that is told to end ends, also while the database works for it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
