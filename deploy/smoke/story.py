@@ -99,15 +99,19 @@ class Story:
         await one(who, "unit", "register", UNIT, "--agency", AGENCY, "--name", UNIT, "--kind", "zone")
         appointed = ("--agency", AGENCY, "--commander", "Captain A. Hill", "--document", "appointment.pdf")
         await one(who, "unit", "appoint", UNIT, own["account_id"], *appointed)
-        for badge, (person, role) in enumerate(ROLES.items(), start=1001):
-            profile = ("--issuer", self.issuer, "--name", f"{person.title()} Smoke", "--badge", str(badge))
-            where = ("--email", f"{person}@{DOMAIN}", "--agency", AGENCY, "--unit", UNIT)
-            made = await one(who, "account", "create", person, *profile, *where)
-            for kind in _CERTIFICATIONS:
-                await one(who, "account", "certify", made["account_id"], kind, "--reference", "T-1")
-            await one(who, "account", "grant", made["account_id"], role)
-            await one(who, "account", "enable", made["account_id"])
+        people = enumerate(ROLES.items(), start=1001)
+        await asyncio.gather(*(self._admit(person, role, badge) for badge, (person, role) in people))
         self.say(f"{len(ROLES)} people have accounts and sign in at the agency's provider")
+
+    async def _admit(self, person: str, role: str, badge: int) -> None:
+        one, who = self.terminals.one, COORDINATOR
+        profile = ("--issuer", self.issuer, "--name", f"{person.title()} Smoke", "--badge", str(badge))
+        where = ("--email", f"{person}@{DOMAIN}", "--agency", AGENCY, "--unit", UNIT)
+        made = await one(who, "account", "create", person, *profile, *where)
+        for kind in _CERTIFICATIONS:
+            await one(who, "account", "certify", made["account_id"], kind, "--reference", "T-1")
+        await one(who, "account", "grant", made["account_id"], role)
+        await one(who, "account", "enable", made["account_id"])
 
     async def _connect_a_camera(self) -> None:
         one, who = self.terminals.one, COORDINATOR

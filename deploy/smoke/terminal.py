@@ -36,6 +36,7 @@ class Terminals:
     environment: Mapping[str, str]
     folder: Path
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _signing_in: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self, person: str, *arguments: str, refused: bool = False) -> list[Any]:
         """The documents that a command prints with --json; it must succeed, or be refused if that is wanted.
@@ -117,10 +118,11 @@ class Terminals:
 
     async def token(self, person: str) -> str:
         """An access token of the person, who signs in again when the last one is getting old."""
-        token, since = self._tokens.get(person, ("", 0.0))
-        if not token or time.monotonic() - since > _TOKEN_S:
-            token = await self.provider.token(person, code=self.codes[person])
-            self._tokens[person] = (token, time.monotonic())
+        async with self._signing_in:  # commands at once share one sign-in
+            token, since = self._tokens.get(person, ("", 0.0))
+            if not token or time.monotonic() - since > _TOKEN_S:
+                token = await self.provider.token(person, code=self.codes[person])
+                self._tokens[person] = (token, time.monotonic())
         return token
 
     async def _environment(self, person: str) -> dict[str, str]:
