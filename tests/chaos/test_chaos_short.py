@@ -24,7 +24,7 @@ def _namespaces() -> bool:
 
 
 @pytest.mark.clause("IV.C.1", "IV.C.5", "IV.D.2", "IV.E.2")
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_nothing_that_was_answered_is_lost_in_a_storm_of_faults(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.json"
     given = ("--minutes", "0.6", "--faults", "8", "--seed", "20", "--without-sync", "--at-once", "2")
