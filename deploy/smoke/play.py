@@ -151,7 +151,12 @@ class Play:
             await kubelet.kill(f"{name}-0")
 
         witnessed = f"https://localhost:{witness}"
-        told = story.Story(terminals, provider.issuer, log_key, witnessed, kill, folder, self._say)
+
+        async def recovered() -> None:
+            await kubelet.all_ready([f"{name}-0" for name in SERVICES], _READY_S)
+
+        outside = (folder, self._say)
+        told = story.Story(terminals, provider.issuer, log_key, witnessed, kill, recovered, *outside)
         # Who did not find the database at once has been started again, as in a cluster.
         before = {name: one.restarts for name, one in kubelet.pods.items()}
         await told.tell()

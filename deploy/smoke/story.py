@@ -64,7 +64,7 @@ def _listed() -> list[str]:
 
 @dataclass
 class Story:
-    """The story on a system that was founded; `kill` kills a replica of a service and returns at once."""
+    """The story on a founded system; `kill` kills a replica of a service, `recovered` waits for them."""
 
     terminals: Terminals
     issuer: str
@@ -72,11 +72,13 @@ class Story:
     witness: str
     """Its address, https://..."""
     kill: Kill
+    recovered: Callable[[], Awaitable[None]]
     folder: Path
     say: Callable[[str], None]
     plates: dict[str, str] = field(default_factory=dict)
     """Plate by the id of its read."""
     alert: Any = None
+    _raised: dict[str, str] = field(default_factory=dict)
 
     async def tell(self) -> None:
         """Tells it.
@@ -88,6 +90,7 @@ class Story:
         await self._connect_a_camera()
         await self._upload_a_list()
         await self._photograph()
+        await self.recovered()
         await self._verify_and_dispose()
         await self._ask()
         await self._prove()
@@ -136,14 +139,9 @@ class Story:
                 await self._send(number * _AT_ONCE, killed=name)
             first, last = [await self._next_alert(events, plate) for plate in _listed()]
         self.alert = first
-        for plate, raised in zip(_listed(), (first, last), strict=True):
-            found = await self.terminals.one(DISPATCHER, "alert", "list", "--plate", plate)
-            if [one["alert_id"] for one in found["alerts"]] != [raised["alert_id"]]:
-                raise StoryError("a listed plate was photographed once and has not exactly one alert")
+        self._raised = dict(zip(_listed(), (first["alert_id"], last["alert_id"]), strict=True))
         self.say(f"{len(self.plates)} photographs, a replica of each service killed meanwhile: all stored")
-        self.say(
-            "alerts of both listed plates, before and after the kills, came to the dispatcher, once each"
-        )
+        self.say("alerts of both listed plates, before and after the kills, came to the dispatcher")
 
     async def _send(self, first: int, *, killed: str) -> None:
         scenes = [draw_scene(first + number) for number in range(_AT_ONCE)]
@@ -172,12 +170,18 @@ class Story:
 
     async def _verify_and_dispose(self) -> None:
         run, alert_id = self.terminals.run, self.alert["alert_id"]
+        for plate, raised in self._raised.items():
+            found = await self.terminals.one(DISPATCHER, "alert", "list", "--plate", plate)
+            if [one["alert_id"] for one in found["alerts"]] != [raised]:
+                raise StoryError("a listed plate was photographed once and has not exactly one alert")
         await run(OFFICER, "alert", "dispose", alert_id, "stopped", refused=True)
         await run(OFFICER, "alert", "verify", alert_id, "verifying")
         answered = ("--system", "LEADS", "--response", "R-1")
         await run(OFFICER, "alert", "verify", alert_id, "confirmed", *answered)
         await run(OFFICER, "alert", "dispose", alert_id, "stopped", "--report", "SMOKE-1")
-        self.say("no disposition before the verification; then verified and disposed")
+        self.say(
+            "one alert for each listed plate; no disposition before the verification; then verified and disposed"
+        )
 
     async def _ask(self) -> None:
         run, plate = self.terminals.run, _listed()[0]
