@@ -41,6 +41,8 @@ log = structlog.get_logger()
 
 _POLL_S: Final = 1.0
 _AGAIN_S: Final = 5.0
+_REFUSED_AGAIN_S: Final = 15.0
+_REFUSED_AT_LEAST: Final = timedelta(minutes=10)
 _REACH_S: Final = 25.0
 _READS_A_PAGE: Final = 20_000
 _REMOVED_A_CALL: Final = 5_000
@@ -179,15 +181,23 @@ class LookBack:
         try:
             await self._draw(change)
         except LookBackRefusedError:
-            log.exception("look_back_refused", revision=change.revision, intent_id=str(change.intent_id))
-            LOOK_BACKS.labels("refused").inc()
-            await self._finish(change, refused=True)
+            await self._refused(change)
         except AlprError as error:
             log.warning("look_back_postponed", revision=change.revision, error=type(error).__name__)
             await self._changes.postpone(change.revision, _AGAIN_S)
         else:
             await self._end_pass(change, last=last)
         return True
+
+    async def _refused(self, change: ListChange) -> None:
+        """Gives up for good what stays refused; a replica of audit with a wrong clock may refuse it once."""
+        if self._clock.now() - change.changed_at < _REFUSED_AT_LEAST:
+            log.warning("look_back_postponed", revision=change.revision, error=LookBackRefusedError.__name__)
+            await self._changes.postpone(change.revision, _REFUSED_AGAIN_S)
+            return
+        log.error("look_back_refused", revision=change.revision, intent_id=str(change.intent_id))
+        LOOK_BACKS.labels("refused").inc()
+        await self._finish(change, refused=True)
 
     async def _end_pass(self, change: ListChange, *, last: bool) -> None:
         log.info("look_back_passed", revision=change.revision, kind=change.kind.name, last=last)

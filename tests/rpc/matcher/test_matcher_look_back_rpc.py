@@ -289,16 +289,52 @@ async def test_neighbours_that_are_away_are_asked_again_and_nothing_is_lost(
     assert [LOOK_BACK in found for found in warnings_of(world, read)] == [True]
 
 
+async def ask_again(world: World, age: timedelta = timedelta()) -> None:
+    """Lets the change that was put off be worked on now, as one that is older by `age`."""
+
+    async def put_off() -> bool:
+        rows = await fetch(
+            world.database.admin_url,
+            "UPDATE matcher.look_back SET next_at = now(), changed_at = changed_at - $1::interval "
+            "WHERE done_at IS NULL AND next_at < now() + interval '20 seconds' RETURNING 1",
+            age,
+        )
+        return bool(rows)
+
+    await until(put_off)
+
+
 @pytest.mark.clause("IV.A.5")
-async def test_a_look_back_that_audit_does_not_allow_is_given_up_for_good_and_noted(matcher: Matcher) -> None:
+async def test_a_look_back_that_audit_still_does_not_allow_after_ten_minutes_is_given_up_and_noted(
+    matcher: Matcher,
+) -> None:
     matcher.world.archive.refused = True
 
     async with matcher.person() as person:
         await person.active_list("AB12345")
+    await matcher.world.archive.look_backs.called(1)
+    await ask_again(matcher.world, timedelta(minutes=11))
     (change,) = await settled(matcher.world)
 
     assert change["refused"]
-    assert matcher.world.archive.look_backs.calls == 1
+    assert matcher.world.archive.look_backs.calls == 2
+
+
+@pytest.mark.clause("II.D", "IV.C.1")
+async def test_a_look_back_that_was_refused_once_is_asked_for_again(matcher: Matcher) -> None:
+    world, read = matcher.world, a_read("AB12345", age=timedelta(hours=1))
+    await store(matcher, read)
+    world.archive.refused = True
+
+    async with matcher.person() as person:
+        await person.active_list("AB12345")
+    await world.archive.look_backs.called(1)
+    world.archive.refused = False
+    await ask_again(world)
+    (change,) = await settled(world)
+
+    assert not change["refused"]
+    assert [LOOK_BACK in found for found in warnings_of(world, read)] == [True]
 
 
 async def test_what_a_dead_replica_had_begun_another_one_ends(world: World) -> None:
