@@ -21,7 +21,7 @@ from services.cli.session import Session
 from services.common.database import Connection
 from services.witness.store import WitnessStore
 from tests.chaos.answers import KEPT, Answers
-from tests.chaos.check_alerts import check_deliveries, check_hits
+from tests.chaos.check_alerts import check_deliveries, check_hits, check_look_backs
 from tests.chaos.findings import Findings
 from tests.chaos.stack import Stack
 
@@ -73,6 +73,7 @@ async def everything(stack: Stack, answers: Answers, auditor: Session, witness: 
     base: Connection = await asyncpg.connect(stack.database.admin_url)
     try:
         await _check_reads(stack, answers, base, found)
+        await check_look_backs(base, found)
         await check_hits(answers, base, found)
         await check_deliveries(answers, base, found)
         log = await _settled_log(stack, auditor, base)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import defaultdict
 from typing import Any, Final
 
@@ -31,6 +33,8 @@ SELECT c.read_id::text, e.entry_id::text
     ON e.pattern = c.plate AND e.added_revision <= c.revision
    AND (e.ended_revision IS NULL OR e.ended_revision > c.revision)
 """
+_LOOK_BACK_SECONDS: Final = 120.0
+_OPEN: Final = "SELECT count(*) FROM matcher.look_back WHERE done_at IS NULL"
 _HITS: Final = "SELECT read_id::text, entry_id::text, alert_id::text FROM alerts.hit"
 _FEED: Final = "SELECT position, mark, alert_id::text, kind FROM alerts.feed ORDER BY position"
 
@@ -48,6 +52,19 @@ async def check_hits(answers: Answers, base: Connection, found: Findings) -> Non
     alerts = {row["alert_id"] for row in await base.fetch("SELECT alert_id::text FROM alerts.alert")}
     if stray := {row["alert_id"] for row in rows} - alerts:
         found.bad(f"{len(stray)} hits belong to no alert")
+
+
+async def check_look_backs(base: Connection, found: Findings) -> None:
+    """Every change of the lists was compared with the reads of the hours before it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LOOK_BACK_SECONDS):
+            while await base.fetchval(_OPEN):  # noqa: ASYNC110 - services change it
+                await asyncio.sleep(1)
+    for row in await base.fetch("SELECT match_revision, refused, done_at FROM matcher.look_back"):
+        found.checked["look-backs"] += 1
+        if row["refused"] or row["done_at"] is None:
+            what = "was refused" if row["refused"] else "is not done"
+            found.bad(f"the look-back of revision {row['match_revision']} {what}")
 
 
 async def check_deliveries(answers: Answers, base: Connection, found: Findings) -> None:
