@@ -180,7 +180,7 @@ class Story:
         await run(OFFICER, "alert", "verify", alert_id, "confirmed", *answered)
         await run(OFFICER, "alert", "dispose", alert_id, "stopped", "--report", "SMOKE-1")
         self.say(
-            "one alert for each listed plate; no disposition before the verification; then verified and disposed"
+            "one alert a listed plate; no disposition before its verification; then verified and disposed"
         )
 
     async def _ask(self) -> None:
