@@ -41,6 +41,7 @@ async def _main(options: Options, *, keep: bool) -> int:
         if keep:
             say(f"kept: {options.folder}; press Enter to remove it")
             await asyncio.to_thread(sys.stdin.readline)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # whoever is impatient leaves nothing behind either
         await play.close()
 
 
