@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.audit import export_log, verifier_key
-from services.cli.bootstrap import begin
 from services.cli.demo import cast
 from services.cli.demo.material import gather
 from services.common.config import StartError
@@ -145,8 +144,7 @@ class Drill:
 
     async def _live(self) -> Before:
         """The story until the disaster."""
-        if await asyncio.to_thread(begin, self._places.data_dir, "", cast.founding()):
-            raise DrillError("the system could not be founded")
+        await platewarden("bootstrap", *cast.founding(), "--data-dir", str(self._places.data_dir))
         scene, rounds = self._scene, self._plan.rounds
         await scene.furnish()
         old = await scene.pass_by(rounds, days_ago=_OLD_DAYS)
