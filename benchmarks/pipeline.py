@@ -145,6 +145,9 @@ async def _read_costs(
     before = len(await home.alerts())
     report, used = await _during(home, home.cameras.send(order))
     alerts, reads = len(await home.alerts()) - before, ledger.note(report).stored
+    if not alerts:
+        say("every listed plate has had its alert; what one costs is left out")
+        return found
     whole = _each(used, idle, report.seconds, alerts)
     found["alert"] = {name: whole[name] - found["read"].get(name, 0.0) * reads / alerts for name in whole}
     return found
