@@ -30,6 +30,8 @@ BY_THEMSELVES: Final = frozenset(
         ),
         *("alerts.feed", "alerts.feed_head"),
         # What audit's stream of settings says, a moment later; answers that wait a minute for a second try.
+        # What follows agreements that audit tells of, some seconds later.
+        *("matcher.agreement", "matcher.agreement_head", "matcher.revision"),
         # Sensors that fall silent.
         *("archive.maintenance", "archive.maintenance_head"),
         *("archive.setting", "archive.computed_answer", "motor_carrier.computed_answer"),
