@@ -203,6 +203,7 @@ _BY_WIRE: Final[Mapping[tuple[grpc.StatusCode, int], type[AlprError]]] = Mapping
             RequestIdReusedError,
             WrongStateError,
             SensorNotApprovedError,
+            CertificateNotValidError,
             SensorsUnknownError,
             DeadlineError,
             DependencyUnavailableError,

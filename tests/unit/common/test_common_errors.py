@@ -57,6 +57,11 @@ def test_an_error_is_the_same_after_the_wire(error: AlprError) -> None:
     assert (again.violations, again.retry_after_ms) == (error.violations, error.retry_after_ms)
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_kind_of_error_comes_back_as_itself(kind: type[AlprError]) -> None:
+    assert type(from_rpc_error(_as_client_sees_it(kind("it did not work")))) is kind
+
+
 LONG = st.builds(str.__mul__, st.sampled_from(["f", "ä", "€"]), st.integers(1, 400))
 
 
