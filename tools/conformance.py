@@ -24,7 +24,8 @@ _HEAD = """\
 # Conformance with directive ENF-051
 
 Made by `make conformance` from the tests' `clause` marks and
-[clauses.toml](../services/cli/conformance/clauses.toml); not edited by hand. Kind: T = testable in software, C = configured and enforced, R = record, O = organisational.
+[clauses.toml](../services/cli/conformance/clauses.toml); not edited by hand. Kind: T = testable in software,
+C = configured and enforced, R = record, O = organisational.
 
 """
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
