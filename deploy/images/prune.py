@@ -1,7 +1,7 @@
 """Leaves of an installed platewarden, and of packages beside it, what an image runs: `prune.py FOLDER audit`.
 
 The development services are in no image, least of all the issuer that takes anybody's word. `admin` migrates
-every schema and founds a system, so it keeps audit and everybody's SQL; `probe` is one command of many.
+every schema and founds a system, so it keeps audit and everybody's SQL; `probe` is a command of the CLI.
 """
 
 import shutil
