@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.audit.checkpoint_copies import FAILED, CheckpointFolder, Copier
+from services.audit.checkpoint_copies import CheckpointFolder, Copier
 from services.audit.core.checkpoint import Signer
 from services.audit.core.entry import Entry, make_entry
 from services.audit.core.log_question import NEVER_REDACTED, SELECTING, Selection, names_of, showing
 from services.audit.core.seal import Sealer, SealError
+from services.audit.metrics import COPIES_FAILED
 from services.audit.verifier import ALWAYS_OPEN as VERIFIER_OPEN
 from services.audit.verifier import SHOWN as VERIFIER_SHOWN
 
@@ -70,10 +71,10 @@ async def test_the_last_checkpoint_is_copied_before_the_end(tmp_path: Path) -> N
 async def test_a_second_place_that_is_away_is_counted_and_tried_again(tmp_path: Path) -> None:
     place = tmp_path / "away"
     folder = CheckpointFolder(place, "audit.test/log")
-    copier, before = Copier(folder), FAILED._value.get()
+    copier, before = Copier(folder), COPIES_FAILED._value.get()
     copier.offer(checkpoint(1))
     async with asyncio.timeout(10):
-        while FAILED._value.get() == before:  # noqa: ASYNC110 - another task counts
+        while COPIES_FAILED._value.get() == before:  # noqa: ASYNC110 - another task counts
             await asyncio.sleep(0.01)
 
     place.mkdir()
