@@ -21,6 +21,11 @@ def mount(folder: Path, megabytes: int) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603
 
 
+def unmount(folder: Path) -> None:
+    """Takes the disk of `folder` away, with all that is on it."""
+    subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, check=False)  # noqa: S603, S607
+
+
 def fill(folder: Path) -> None:
     """Leaves no room on the disk of `folder`."""
     with (folder / _BALLAST).open("ab") as ballast:

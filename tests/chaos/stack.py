@@ -187,6 +187,8 @@ class Stack:
     async def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.has_disks = all([disks.mount(self.folder / name, size) for name, size in _DISKS.items()])
+        for name in _DISKS if self.has_disks else ():
+            self._exit.callback(disks.unmount, self.folder / name)  # the last of all
         self.places.make()
         self.authority = DevelopmentAuthority(self.places.pki)
         self._exit.push_async_callback(self.database.stop)
