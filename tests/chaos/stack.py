@@ -319,7 +319,7 @@ class Stack:
 
 def _free_base() -> int:
     """A base with free ports above it, below those that the system hands out."""
-    for base in range(12_000 + os.getpid() % 7_000, 31_000, _PORTS):
+    for base in range(12_000 + os.getpid() % 6_000, 20_000, _PORTS):
         if all(_is_free(base + offset) for offset in range(_PORTS)):
             return base
     raise AssertionError("no ports are free")
