@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -31,6 +33,7 @@ PEOPLES_ADDRESS: Final = {
     "ocr": "ocr_people",
 }
 _SECONDS: Final = 20.0
+_HEARS_AT_ONCE: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,14 @@ class Asker:
     async def raw(self, method: MethodDescriptor, request: Message, token: str | None) -> AlprError | None:
         """Why the call was refused, None when it was let in; `token` None is a call without any."""
         metadata = () if token is None else (bearer(token),)
-        call = self._made(method)(
-            iter((request,)) if method.client_streaming else request, metadata=metadata, timeout=_SECONDS
-        )
+        make = self._made(method)
+        if method.client_streaming:
+            call = make(metadata=metadata, timeout=_SECONDS)
+        else:
+            call = make(request, metadata=metadata, timeout=_SECONDS)
         try:
+            if method.client_streaming:
+                await _write(call, request)
             if method.server_streaming:
                 await call.read()
             else:
@@ -138,6 +145,15 @@ class Asker:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=answer.FromString,
         )
+
+
+async def _write(call: Any, request: Message) -> None:
+    """Sends one message, unless the call has ended: who writes then is told so by the transport alone."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(call.code())), _HEARS_AT_ONCE)
+    if not call.done():
+        await call.write(request)
+        await call.done_writing()
 
 
 @dataclass(frozen=True, slots=True)
