@@ -278,14 +278,19 @@ async def test_batches_of_one_stream_overlap_and_are_answered_in_order(matcher: 
     archive = matcher.world.archive.door
     archive.open.clear()
     before = archive.calls
+    # Of more reads than those that wait for one another and share a call.
+    batches = [batch(n, *(a_read(f"QQ{n}") for _ in range(21))) for n in range(20)]
 
-    async with matcher.reads_of("ocr") as stub:
-        stream = stub.SubmitReads(iter([batch(n, a_read(f"QQ{n}")) for n in range(20)]), timeout=30)
-        await archive.called(before + 8)
-        await asyncio.sleep(0.2)
-        under_way = archive.calls - before
+    try:
+        async with matcher.reads_of("ocr") as stub:
+            stream = stub.SubmitReads(iter(batches), timeout=30)
+            await archive.called(before + 8)
+            await asyncio.sleep(0.2)
+            under_way = archive.calls - before
+            archive.open.set()
+            numbers = [answer.batch_number async for answer in stream]
+    finally:
         archive.open.set()
-        numbers = [answer.batch_number async for answer in stream]
 
     assert under_way == 8
     assert numbers == list(range(20))
