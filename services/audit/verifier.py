@@ -265,7 +265,11 @@ def _checkpoint(text: str) -> tuple[bytes, Checkpoint]:
 
 def _signatures(text: str, name: str, key_id: bytes) -> Iterator[bytes]:
     """Signatures in a note under that name and key id."""
-    for line in text.rpartition("\n\n")[2].splitlines():
+    lines = text.rpartition("\n\n")[2].split("\n")
+    # Each signature ends with a line feed, and nothing else parts lines (c2sp.org/signed-note).
+    if lines.pop():
+        raise VerificationError("the checkpoint's last line has no end")
+    for line in lines:
         dash, _, rest = line.partition(" ")
         named, _, encoded = rest.partition(" ")
         if dash != "\N{EM DASH}" or named != name:

@@ -31,7 +31,7 @@ from tools.restore_drill.processes import Stack, command, environment_of, platew
 from tools.restore_drill.scene import Scene
 
 _OLD_DAYS = 87
-_SETTLE_SECONDS = 60.0
+_SETTLE_SECONDS = 180.0
 _LOOK_BACK_SECONDS = 120.0
 _POLL_SECONDS = 0.2
 _HITS = "SELECT read_id::text || '/' || entry_id::text AS hit FROM alerts.hit"
@@ -204,7 +204,7 @@ class Drill:
             if size == await self._records.value("SELECT size FROM audit.log_head") == self._copied():
                 return size
             if time.monotonic() > give_up:
-                raise DrillError(f"the witness's copy has {self._copied()} of {size} entries after a minute")
+                raise DrillError(f"the witness's copy has {self._copied()} of {size} entries, not all")
 
     def _copied(self) -> int:
         """Entries in the witness's copy; -1 while a new witness has made no store yet."""
