@@ -35,9 +35,9 @@ from services.cli.options import (
     run,
 )
 from services.cli.output import Output
+from services.cli.question import Asked
 from services.cli.session import Session, TokenSource
 from services.cli.tokens import token_file, token_source
-from services.cli.words import CASE_KIND
 from services.common.wire import to_timestamp
 
 app = typer.Typer(no_args_is_help=True, help="Probe of effective access between agencies: run.")
@@ -95,13 +95,10 @@ def run_probe(
     Ends with 1 when somebody is shown what nobody agreed on, or not shown what was agreed on, or when an
     agency has no probe. Each result is an event of the log.
     """
-    why = Justification(
-        case_number_kind=CASE_KIND.number(kind),
-        case_number=case_number,
-        outside_agency=outside_agency,
-        purpose=purpose,
-        offence_code=offence,
+    asked = Asked(
+        kind=kind, case_number=case_number, outside_agency=outside_agency, purpose=purpose, offence=offence
     )
+    why = asked.justification()
     results: list[Result] = []
 
     async def work(output: Output) -> None:

@@ -34,9 +34,10 @@ from services.cli.options import (
     run,
 )
 from services.cli.output import Output, folded
+from services.cli.question import Asked
 from services.cli.session import Session, TokenSource
 from services.cli.tokens import token_file, token_source
-from services.cli.words import CASE_KIND, ROLE
+from services.cli.words import ROLE
 
 app = typer.Typer(no_args_is_help=True, help="Does the running system keep the directive? run.")
 CHECKS: Final = (*doors.CHECKS, *questions.CHECKS, *access.CHECKS, *records.CHECKS, *equipment.CHECKS)
@@ -74,13 +75,10 @@ def run_conformance(
     with 1 when a clause fails. What cannot be seen from outside needs a person, and so does what nobody lent
     an account for.
     """
-    why = Justification(
-        case_number_kind=CASE_KIND.number(kind),
-        case_number=case_number,
-        outside_agency=outside_agency,
-        purpose=purpose,
-        offence_code=offence,
+    asked = Asked(
+        kind=kind, case_number=case_number, outside_agency=outside_agency, purpose=purpose, offence=offence
     )
+    why = asked.justification()
     results: list[Result] = []
 
     async def work(output: Output) -> None:
