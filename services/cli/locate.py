@@ -76,6 +76,7 @@ class Stack:
     bootstrap_environment: Mapping[str, str]
     issuer_url: str
     issuer_secret_file: Path
+    console_url: str
 
 
 def read_stack(data_dir: Path) -> Stack:
@@ -96,6 +97,7 @@ def read_stack(data_dir: Path) -> Stack:
             bootstrap_environment=said["bootstrap_environment"],
             issuer_url=said.get("issuer_url", ""),
             issuer_secret_file=Path(said.get("issuer_secret_file", "")),
+            console_url=said.get("console_url", ""),
         )
     except FileNotFoundError:
         msg = f"no stack runs in {data_dir}; start one with `platewarden up`, or set PW_..._TARGET"

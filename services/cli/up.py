@@ -37,6 +37,7 @@ def up(
             "--reads-apart", help="Give the archive an embedded PostgreSQL of its own, as in production."
         ),
     ] = False,
+    console: Annotated[bool, typer.Option(help="Run the web console too.")] = True,
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
 ) -> None:
@@ -44,16 +45,31 @@ def up(
     output = Output(as_json=as_json)
 
     def ready(stack: Supervisor) -> None:
-        output.result(
-            {"data_dir": str(data_dir), "targets": dict(stack.targets), "pids": dict(stack.pids)},
-            f"Everything serves; data in {data_dir}. Ctrl-C stops it.",
-        )
+        said = {"data_dir": str(data_dir), "targets": dict(stack.targets), "pids": dict(stack.pids)}
+        if stack.console_url:
+            said["console_url"] = stack.console_url
+        output.result(said, f"Everything serves; data in {data_dir}. Ctrl-C stops it.{_way_in(stack)}")
 
     options = Options(
-        data_dir, base_port, database_url or None, image_store_url=image_store, reads_apart=reads_apart
+        data_dir,
+        base_port,
+        database_url or None,
+        image_store_url=image_store,
+        reads_apart=reads_apart,
+        console=console,
     )
     try:
         asyncio.run(run_until_stopped(options, output.note, ready))
     except StartError as error:
         output.sentence_error(str(error))
         sys.exit(EXIT_COMMAND)
+
+
+def _way_in(stack: Supervisor) -> str:
+    """Where the console is, and how to sign in: the secret itself stands neither here nor in an address."""
+    if not stack.console_url:
+        return ""
+    lines = f"\nConsole: {stack.console_url} (its certificate is of {stack.ca_file})"
+    if stack.issuer_secret_file is None:
+        return lines
+    return f"{lines}\nTo sign in as anybody, give the secret in {stack.issuer_secret_file}"

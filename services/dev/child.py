@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import structlog
+
 from services.dev.process import attached_command
 
 _LOG_BYTES = 10 << 20
@@ -46,6 +48,22 @@ class LogFile:
     def close(self) -> None:
         """Ends the log."""
         self._file.close()
+
+
+def logger(file: LogFile) -> structlog.typing.FilteringBoundLogger:
+    """Writes JSON lines into `file`."""
+    processors: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.JSONRenderer(serializer=lambda entry, **_: json.dumps(entry).encode()),
+    ]
+    made = structlog.wrap_logger(
+        structlog.BytesLogger(file),  # type: ignore[arg-type]
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
+    )
+    bound: structlog.typing.FilteringBoundLogger = made.bind()
+    return bound
 
 
 class Child:

@@ -29,15 +29,13 @@ from services.common.issuers import (
     DEVELOPMENT_PASSWORD_POLICY,
 )
 from services.dev.files import write_secret
+from services.dev.issuer_grants import SIGN_IN_SECONDS, TOKEN_SECONDS
+from services.dev.issuer_pages import SignInPages, is_form, is_subject
 from services.dev.places import AUDIENCE, DATABASE_FOLDER
 from services.dev.postgres import MARKER
 
-TOKEN_SECONDS = 600
-# A working day: tokens of one person come from one sign-in for so long.
-_SIGN_IN_SECONDS = 8 * 3600
 _KEY_BITS = 2048
-_MOST_SUBJECT_CHARACTERS = 255
-_MOST_BODY_BYTES = 4096
+_MOST_BODY_BYTES = 8192
 _MOST_SIGN_INS = 10_000
 
 
@@ -98,7 +96,7 @@ class DevelopmentIssuer:
     def _sign_in(self, subject: str, now: int) -> tuple[int, str]:
         """When the person signed in, and the sign-in's id: the one of before while it lasts."""
         found = self._sign_ins.get(subject)
-        if found is None or now >= found[0] + _SIGN_IN_SECONDS:
+        if found is None or now >= found[0] + SIGN_IN_SECONDS:
             if len(self._sign_ins) >= _MOST_SIGN_INS:
                 self._sign_ins.clear()
             found = self._sign_ins[subject] = now, str(uuid.uuid4())
@@ -110,12 +108,20 @@ class DevelopmentIssuer:
 
     def accepts(self, authorization: str) -> bool:
         """Whether an Authorization header holds the secret."""
-        wanted = f"Bearer {self.secret_file.read_text(encoding='ascii').strip()}"
-        return hmac.compare_digest(authorization.encode(), wanted.encode())
+        scheme, _, secret = authorization.partition(" ")
+        return scheme == "Bearer" and self.is_secret(secret)
+
+    def is_secret(self, text: str) -> bool:
+        """Whether the text is the secret."""
+        wanted = self.secret_file.read_text(encoding="ascii").strip()
+        return hmac.compare_digest(text.strip().encode(), wanted.encode())
 
 
 def application(issuer: DevelopmentIssuer) -> web.Application:
-    """The issuer's pages: discovery document, key set, and `POST /token` of `{"subject": ...}`."""
+    """The issuer's pages: discovery document, key set, sign-in with a browser, and `POST /token`, which takes
+    `{"subject": ...}` from the command line and the forms of OAuth from the console.
+    """
+    pages = SignInPages(issuer)
 
     async def discovery(request: web.Request) -> web.Response:
         here = f"http://{request.host}"
@@ -125,6 +131,7 @@ def application(issuer: DevelopmentIssuer) -> web.Application:
             "token_endpoint": f"{here}/token",
             "id_token_signing_alg_values_supported": ["RS256"],
             "acr_values_supported": [DEVELOPMENT_ACR],
+            **pages.discovery(here),
         }
         return web.json_response(document)
 
@@ -132,6 +139,8 @@ def application(issuer: DevelopmentIssuer) -> web.Application:
         return web.json_response(issuer.jwks)
 
     async def token(request: web.Request) -> web.Response:
+        if is_form(request):
+            return await pages.token(request)
         if not issuer.accepts(request.headers.get("Authorization", "")):
             return web.json_response({"error": "the secret of the data directory is required"}, status=401)
         try:
@@ -139,7 +148,7 @@ def application(issuer: DevelopmentIssuer) -> web.Application:
         except ValueError:
             body = None
         subject = body.get("subject") if isinstance(body, dict) else None
-        if not isinstance(subject, str) or not _is_subject(subject):
+        if not isinstance(subject, str) or not is_subject(subject):
             return web.json_response({"error": "subject must have 1 to 255 printable characters"}, status=400)
         if body.get("anew") is True:
             issuer.sign_in_anew(subject)
@@ -150,11 +159,8 @@ def application(issuer: DevelopmentIssuer) -> web.Application:
     made.router.add_get("/.well-known/openid-configuration", discovery)
     made.router.add_get("/jwks", jwks)
     made.router.add_post("/token", token)
+    pages.add_to(made.router)
     return made
-
-
-def _is_subject(text: str) -> bool:
-    return 0 < len(text) <= _MOST_SUBJECT_CHARACTERS and text.isprintable()
 
 
 def check_place(data_dir: Path, host: str) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 HOST = "127.0.0.1"
 DATABASE_FOLDER = "postgres"
 AUDIENCE = "platewarden"  # of the tokens that the stack's issuer signs
+CONSOLE_CLIENT = "platewarden-console"  # the one client that people sign in for with a browser
 DEFAULT_BASE_PORT = 7400
 # Number of each service: people's port and metrics port are 10 and 20 above the one of machines.
 NUMBERS: Mapping[str, int] = MappingProxyType({"audit": 1, "matcher": 2, "search": 3, "alerts": 4, "ocr": 5})
@@ -132,6 +133,11 @@ class Ports:
     """Ports on 127.0.0.1, counted from `base`."""
 
     base: int = DEFAULT_BASE_PORT
+
+    @property
+    def console(self) -> int:
+        """Web console, HTTPS: the base itself, which is easy to keep in mind."""
+        return self.base
 
     @property
     def issuer(self) -> int:

@@ -1,8 +1,11 @@
 """Whether processes of the stack are ready."""
 
 import asyncio
+import http.client
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -47,3 +50,20 @@ async def is_listening(host: str, port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+async def is_answering(host: str, port: int, path: str, ca_file: Path) -> bool:
+    """Whether a server with a certificate of that authority answers `path` with 200 there, over HTTPS."""
+    return await asyncio.to_thread(_answers, host, port, path, ca_file)
+
+
+def _answers(host: str, port: int, path: str, ca_file: Path) -> bool:
+    context = ssl.create_default_context(cafile=str(ca_file))
+    connection = http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=context)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -14,18 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import structlog
-
 from services.common.client import ClientTls
 from services.common.config import StartError
 from services.common.database import DatabaseError, create_database, database_of, with_database
 from services.common.durable import replace_file
-from services.dev.child import Child, LogFile
+from services.dev.child import Child, LogFile, logger
+from services.dev.console import console_environment, console_url, has_provider, inherited
 from services.dev.datadir import require_ports, taken
 from services.dev.pki import DevelopmentAuthority, IssuedCertificate
 from services.dev.places import DATABASE_FOLDER, DEFAULT_BASE_PORT, HOST, Places, Ports
 from services.dev.postgres import EmbeddedPostgres, PostgresError
-from services.dev.probe import is_listening, is_serving, probe_channel
+from services.dev.probe import is_answering, is_listening, is_serving, probe_channel
 from services.dev.specs import (
     ServiceSpec,
     Stages,
@@ -63,6 +62,7 @@ class Options:
         database_settings: Of the embedded database, over its usual ones.
         image_store_url: `s3://bucket/prefix` for pictures; empty keeps them in `data_dir`.
         reads_apart: Whether the archive has an embedded database of its own, as in production.
+        console: Whether the web console runs too.
     """
 
     data_dir: Path
@@ -72,6 +72,7 @@ class Options:
     database_settings: Mapping[str, str] = field(default_factory=dict)
     image_store_url: str = ""
     reads_apart: bool = False
+    console: bool = False
 
 
 class Supervisor:
@@ -92,6 +93,7 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._postgres: dict[str, EmbeddedPostgres] = {}
         self._issuer: DevelopmentIssuer | None = None
+        self._has_console = options.console and has_provider(embedded=options.database_url is None)
         self._exit = AsyncExitStack()
 
     @property
@@ -108,6 +110,16 @@ class Supervisor:
     def metrics_targets(self) -> Mapping[str, str]:
         """host:port of each service's Prometheus metrics, plain HTTP."""
         return {spec.name: f"{HOST}:{self._ports.metrics(spec.number)}" for spec in self._specs}
+
+    @property
+    def console_url(self) -> str:
+        """Address of the web console; empty where there is none."""
+        return console_url(self._ports) if self._has_console else ""
+
+    @property
+    def issuer_secret_file(self) -> Path | None:
+        """Whoever holds it may be anybody; None with a database of one's own, where nobody may."""
+        return self._places.issuer / "secret" if self._options.database_url is None else None
 
     @property
     def ca_file(self) -> Path:
@@ -168,7 +180,7 @@ class Supervisor:
         self._exit.enter_context(taken(self._places))
         log_file = LogFile(self._places.logs / "supervisor.log")
         self._exit.callback(log_file.close)
-        self._log = _logger(log_file)
+        self._log = logger(log_file)
         await asyncio.to_thread(require_ports, self._ports_used())
         authority = await asyncio.to_thread(DevelopmentAuthority, self._places.pki)
         places, ports = self._places, self._ports
@@ -190,6 +202,12 @@ class Supervisor:
             await self._start_issuer()
         for stage in self._options.stages:
             await asyncio.gather(*(self._start_service(spec) for spec in stage))
+        if self._has_console:
+            await self._start_console()
+        elif self._options.console:
+            self._on_progress(
+                "The console is not started: PW_OIDC_CLIENT_ID names no client of your provider"
+            )
         self._write_stack_file()
         self._exit.callback(self._places.stack_file.unlink, missing_ok=True)
 
@@ -205,6 +223,8 @@ class Supervisor:
         }
         if self._options.database_url is None:
             used |= {self._ports.issuer: "development issuer", self._ports.postgres: "PostgreSQL"}
+        if self._has_console:
+            used |= {self._ports.console: "console"}
         if self._options.reads_apart:
             used |= {self._ports.postgres_of_reads: "PostgreSQL of the archive"}
         return used
@@ -251,28 +271,33 @@ class Supervisor:
                 await migrate(url, spec.name, logins=logins, permit_keys=keys)
 
     async def _start_issuer(self) -> None:
-        arguments = [
-            "--data-dir",
-            str(self._places.data_dir),
-            "--host",
-            HOST,
-            "--port",
-            str(self._ports.issuer),
-        ]
-        child = await self._start_child("issuer", "services.dev.issuer", dict(os.environ), arguments)
+        where = ["--data-dir", str(self._places.data_dir), "--host", HOST, "--port", str(self._ports.issuer)]
+        child = await self._start_child("issuer", "services.dev.issuer", dict(os.environ), where)
         await self._until_ready(child, lambda: is_listening(HOST, self._ports.issuer))
 
     async def _start_service(self, spec: ServiceSpec) -> None:
         self._on_progress(f"Starting {spec.name}")
         own = environment_of(spec, self._world, self._specs)
-        text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(own.items()))
-        replace_file(self._places.environments / f"{spec.name}.env", text.encode(), 0o600)
+        self._keep_environment(spec.name, own)
         child = await self._start_child(spec.name, spec.module, {**os.environ, **own})
         mine = self._world.authority.service("supervisor")
         tls = ClientTls(certificate=mine.cert_file, key=mine.key_file, ca=mine.ca_file)
         async with probe_channel(self.machine_targets[spec.name], tls, spec.name) as channel:
             await self._until_ready(child, lambda: is_serving(channel))
         self._on_progress(f"{spec.name} serves")
+
+    async def _start_console(self) -> None:
+        self._on_progress("Starting console")
+        own = console_environment(self._world)
+        self._keep_environment("console", own)
+        child = await self._start_child("console", "services.console", {**inherited(), **own})
+        where = HOST, self._ports.console, "/healthz", self.ca_file
+        await self._until_ready(child, lambda: is_answering(*where))
+        self._on_progress("console serves")
+
+    def _keep_environment(self, name: str, own: Mapping[str, str]) -> None:
+        text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(own.items()))
+        replace_file(self._places.environments / f"{name}.env", text.encode(), 0o600)
 
     async def _start_child(
         self, name: str, module: str, environment: Mapping[str, str], arguments: Sequence[str] = ()
@@ -325,9 +350,11 @@ class Supervisor:
             "bootstrap_environment": founding_environment(self._world),
             "pids": dict(self.pids),
         }
-        if self._world.embedded:
+        if self._has_console:
+            stack["console_url"] = self.console_url
+        if self.issuer_secret_file is not None:
             stack["issuer_url"] = f"http://{HOST}:{self._ports.issuer}"
-            stack["issuer_secret_file"] = str(self._places.issuer / "secret")
+            stack["issuer_secret_file"] = str(self.issuer_secret_file)
         replace_file(self._places.stack_file, json.dumps(stack, indent=1).encode(), 0o600)
 
 
@@ -357,21 +384,6 @@ async def run_until_stopped(
     finally:
         for number in _STOP_SIGNALS:
             loop.remove_signal_handler(number)
-
-
-def _logger(file: LogFile) -> structlog.typing.FilteringBoundLogger:
-    processors: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.JSONRenderer(serializer=lambda entry, **_: json.dumps(entry).encode()),
-    ]
-    made = structlog.wrap_logger(
-        structlog.BytesLogger(file),  # type: ignore[arg-type]
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
-    )
-    bound: structlog.typing.FilteringBoundLogger = made.bind()
-    return bound
 
 
 async def _until(is_so: Callable[[], bool]) -> None:

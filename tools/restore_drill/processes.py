@@ -37,7 +37,7 @@ class Stack:
         """Seconds until everything served."""
         began = time.monotonic()
         command = [sys.executable, *PLATEWARDEN, "up", "--data-dir", str(self.data_dir)]
-        command += ["--base-port", str(self.base_port), "--reads-apart"]
+        command += ["--base-port", str(self.base_port), "--reads-apart", "--no-console"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own program, started at once
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -51,7 +51,7 @@ time.sleep(60)
 """
     running = child(tmp_path, code, [])
     await running.start()
-    while b"here" not in (tmp_path / "thing.log").read_bytes():  # noqa: ASYNC110
+    while b"here\n" not in (tmp_path / "thing.log").read_bytes():  # noqa: ASYNC110
         await asyncio.sleep(0.02)
 
     await running.stop(10)
