@@ -1,0 +1,1 @@
+"""The console: pages for dispatchers, officers, coordinators and auditors; a client of the services."""

@@ -1,0 +1,63 @@
+"""The console as an ASGI application."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from services.common.keyfile import read_key
+from services.console import home
+from services.console.config import ConsoleSettings
+from services.console.door import Door
+from services.console.headers import Headers
+from services.console.pages import Pages
+from services.console.provider import Provider
+from services.console.screen import Screen
+from services.console.services import Services
+from services.console.sessions import Sealer
+from services.console.sign_in import SignIn
+
+_STATIC: Final = Path(__file__).parent / "static"
+
+
+def application(settings: ConsoleSettings) -> Headers:
+    """The application. Make it on the loop that serves it."""
+    pages, services, provider = Pages(), Services(settings), Provider(settings)
+    sealer = Sealer(read_key(settings.console_key_file, "PW_CONSOLE_KEY_FILE"))
+    door = Door(settings, sealer, provider, services, pages)
+
+    @contextlib.asynccontextmanager
+    async def life(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await services.close()
+
+    async def not_found(_request: Request, _error: Exception) -> Response:
+        return pages.error("There is no such page.", 404)
+
+    routes = [
+        Route("/healthz", _healthy, methods=["GET"]),
+        Mount("/static", StaticFiles(directory=_STATIC)),
+        *SignIn(provider, sealer, pages).routes(door),
+        *Screen(sealer).routes(door),
+        *home.routes(door),
+    ]
+    app = Starlette(routes=routes, lifespan=life, exception_handlers={404: not_found})
+    return Headers(app, tiles=_origin(settings.tile_url), provider=_origin(settings.discovery_url))
+
+
+async def _healthy(_request: Request) -> Response:
+    return PlainTextResponse("serving")
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if address else ""

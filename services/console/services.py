@@ -1,0 +1,65 @@
+"""Calls to the services with the person's own token; the console has no rights besides."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import grpc
+
+from services.common.client import bearer, user_channel
+from services.common.errors import from_rpc_error
+from services.console.config import ConsoleSettings
+
+_SECONDS: Final = 30.0
+
+
+class Services:
+    """Channels to the services, shared by everybody who has signed in."""
+
+    def __init__(self, settings: ConsoleSettings) -> None:
+        targets = {
+            "audit": settings.audit_target,
+            "alerts": settings.alerts_target,
+            "search": settings.search_target,
+            "matcher": settings.matcher_target,
+        }
+        self._channels = {name: user_channel(target, settings.people_ca) for name, target in targets.items()}
+
+    async def call(self, token: str, stub: Any, name: str, request: Any) -> Any:
+        """The answer of a unary call.
+
+        Args:
+            token: The person's.
+            stub: Class of the contract's stub, for instance `AccountServiceStub`.
+            name: Of the RPC.
+            request: Its message, or an async iterator of messages.
+
+        Raises:
+            AlprError: The typed error of the service.
+        """
+        method = getattr(stub(self._channel(stub)), name)
+        try:
+            return await method(request, metadata=(bearer(token),), timeout=_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from None
+
+    async def stream(self, token: str, stub: Any, name: str, request: Any) -> AsyncIterator[Any]:
+        """The messages of a server stream, until the reader stops. Raises AlprError."""
+        call = getattr(stub(self._channel(stub)), name)(request, metadata=(bearer(token),))
+        try:
+            async for message in call:
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from None
+        finally:
+            call.cancel()
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        for channel in self._channels.values():
+            await channel.close()
+
+    def _channel(self, stub: Any) -> grpc.aio.Channel:
+        # Stubs are in alpr.SERVICE.v1.
+        return self._channels[stub.__module__.split(".")[1]]

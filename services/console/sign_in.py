@@ -1,0 +1,103 @@
+"""The way to the provider and back, and out again."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from alpr.audit.v1.authorization_service_pb2 import ROLE_TELECOM_CENTER
+from services.common.errors import AlprError
+from services.console.door import Door, Person
+from services.console.pages import Pages
+from services.console.provider import Provider, ProviderError
+from services.console.sessions import Sealer, TooLongError, Way
+
+_BAD: Final = 400
+_AWAY: Final = 502
+
+
+class SignIn:
+    """The three addresses of a sign-in."""
+
+    def __init__(self, provider: Provider, sealer: Sealer, pages: Pages) -> None:
+        self._provider = provider
+        self._sealer = sealer
+        self._pages = pages
+
+    def routes(self, door: Door) -> Sequence[Route]:
+        """Begin, come back, leave."""
+        return (
+            Route("/sign-in", self.begin, methods=["GET"]),
+            Route("/signed-in", self._back(door), methods=["GET"]),
+            Route("/sign-out", door.page(self.leave), methods=["POST"]),
+        )
+
+    async def begin(self, request: Request) -> Response:
+        """Sends the person to the provider."""
+        state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
+        try:
+            anew = request.query_params.get("anew") == "1"
+            response = RedirectResponse(await self._provider.page(state, verifier, anew=anew), 303)
+        except ProviderError as error:
+            return self._pages.error(str(error), _AWAY)
+        page = _inside(request.query_params.get("page", "/"))
+        self._sealer.keep_way(response, Way(state, verifier, page, time.time()))
+        return response
+
+    def _back(self, door: Door) -> Callable[[Request], Awaitable[Response]]:
+        async def come_back(request: Request) -> Response:
+            return await self.come_back(request, door)
+
+        return come_back
+
+    async def come_back(self, request: Request, door: Door) -> Response:
+        """Takes the person in whom the provider sends back, if this browser began the way."""
+        given, way = request.query_params, self._sealer.way(request.cookies)
+        if way is None or not hmac.compare_digest(given.get("state", "").encode(), way.state.encode()):
+            return self._pages.error("This sign-in was not begun here, or too long ago.", _BAD)
+        if "code" not in given:
+            return self._pages.error("The identity provider did not sign you in.", _BAD)
+        try:
+            session = await self._provider.finish(given["code"], way.verifier, given.get("iss", ""))
+            session = replace(session, exempt=await _is_exempt(door.person(session)))
+            # A page of our own that goes on: strict cookies are not sent along with another site's redirect.
+            response = self._pages.make("signed_in.html", title="Signed in", page=way.page)
+            self._sealer.forget(response)
+            self._sealer.keep(response, session)
+        except ProviderError as error:
+            return self._pages.error(str(error), _AWAY)
+        except TooLongError:
+            return self._pages.error("The identity provider's tokens are too long to be kept.", _AWAY)
+        return response
+
+    async def leave(self, request: Request, person: Person) -> Response:
+        """Forgets the sign-in, here and at the provider."""
+        try:
+            await self._provider.leave(person.session)
+            sentence = "You are signed out."
+        except ProviderError as error:
+            sentence = str(error)
+        response = self._pages.make("signed_out.html", title="Signed out", sentence=sentence)
+        self._sealer.forget(response)
+        return response
+
+
+async def _is_exempt(person: Person) -> bool:
+    """Whether the screen stays open: one of a telecommunication centre (CJIS AC-11)."""
+    try:
+        return ROLE_TELECOM_CENTER in (await person.account()).roles
+    except AlprError:
+        return False
+
+
+def _inside(page: str) -> str:
+    """A path of the console, whatever was asked for."""
+    return page if page.startswith("/") and not page.startswith(("//", "/\\")) else "/"
