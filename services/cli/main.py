@@ -58,6 +58,7 @@ from services.cli import (
 from services.cli.bootstrap import bootstrap
 from services.cli.capture import capture
 from services.cli.conformance import command as conformance
+from services.cli.console import console
 from services.cli.demo.command import demo
 from services.cli.login import login, logout
 from services.cli.read import read
@@ -72,7 +73,7 @@ app = typer.Typer(
     help="An open automated licence plate reader in which every query has to answer for itself.",
     pretty_exceptions_enable=False,  # a traceback with local variables could show a plate or a token
 )
-for command in (up, demo, bootstrap, login, logout, token, capture, read, watch, purposes):
+for command in (up, demo, bootstrap, login, logout, token, console, capture, read, watch, purposes):
     app.command()(command)
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(deploy.app, name="deploy")

@@ -39,6 +39,7 @@ body { max-width: 28rem; margin: 10vh auto; padding: 0 1rem }
 label { display: block; margin-top: 1rem; font-weight: 600 }
 input, button { font: inherit; box-sizing: border-box; width: 100%; min-height: 2.75rem; padding: 0 .75rem }
 button { margin-top: 1.5rem }
+label + input + p { margin-top: .25rem }
 code { overflow-wrap: anywhere }
 .wrong { border-left: .25rem solid; padding-left: .75rem; font-weight: 600 }
 """
@@ -239,7 +240,9 @@ def _page(given: dict[str, str], subject: str, wrong: str, status: int = 200) ->
         if name in given
     )
     error = f'<p id="wrong" class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
-    told = ' aria-describedby="wrong"' if wrong else ""
+    here = f" autofocus{' aria-invalid=true' if wrong else ''}"
+    at_subject, at_secret = ("", here) if is_subject(subject) else (here, "")
+    told = " wrong" if wrong else ""
     text = f"""<!doctype html>
 <html lang="en">
 <head>
@@ -254,12 +257,13 @@ def _page(given: dict[str, str], subject: str, wrong: str, status: int = 200) ->
 {error}
 <form method="post" action="/authorize">
 {hidden}
-<label for="subject">Subject: who to be</label>
+<label for="subject">Subject</label>
 <input id="subject" name="subject" value="{escape(subject)}" required maxlength="255" autocomplete="username"
- autocapitalize="none" spellcheck="false" autofocus{told}>
+ autocapitalize="none" spellcheck="false" aria-describedby="who{told}"{at_subject}>
+<p id="who">Who to be: the subject of an account.</p>
 <label for="secret">Secret of the data directory</label>
 <input id="secret" name="secret" type="password" required autocomplete="current-password"
- aria-describedby="where{" wrong" if wrong else ""}">
+ aria-describedby="where{told}"{at_secret}>
 <p id="where">It is in the file <code>issuer/secret</code> of the data directory; <code>platewarden up</code>
 says where that is.</p>
 <button>Sign in</button>
