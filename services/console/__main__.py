@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import uvicorn
 
 from services.common.config import StartError
@@ -14,6 +16,7 @@ from services.console.config import ConsoleSettings
 async def _serve() -> None:
     settings = ConsoleSettings.from_environment()
     configure("console", level=settings.log_level, log_format=settings.log_format)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # one line a request otherwise
     host, _, port = settings.console_listen.rpartition(":")
     config = uvicorn.Config(
         application(settings),

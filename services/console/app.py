@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from services.common.keyfile import read_key
-from services.console import home
+from services.console import home, sign_ins
 from services.console.config import ConsoleSettings
 from services.console.door import Door
 from services.console.headers import Headers
@@ -49,6 +49,7 @@ def application(settings: ConsoleSettings) -> Headers:
         *SignIn(provider, sealer, pages).routes(door),
         *Screen(sealer).routes(door),
         *home.routes(door),
+        *sign_ins.routes(door),
     ]
     app = Starlette(routes=routes, lifespan=life, exception_handlers={404: not_found})
     return Headers(app, tiles=_origin(settings.tile_url), provider=_origin(settings.discovery_url))

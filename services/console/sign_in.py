@@ -19,6 +19,7 @@ from services.console.door import Door, Person
 from services.console.pages import Pages
 from services.console.provider import Provider, ProviderError
 from services.console.sessions import Sealer, TooLongError, Way
+from services.console.sign_ins import end_own
 
 _BAD: Final = 400
 _AWAY: Final = 502
@@ -80,9 +81,13 @@ class SignIn:
 
     async def leave(self, request: Request, person: Person) -> Response:
         """Forgets the sign-in, here and at the provider."""
+        sentence = "You are signed out."
+        try:
+            await end_own(person)
+        except AlprError as error:
+            sentence = f"You are signed out here, and the sign-in could not be ended: {error.message}"
         try:
             await self._provider.leave(person.session)
-            sentence = "You are signed out."
         except ProviderError as error:
             sentence = str(error)
         response = self._pages.make("signed_out.html", title="Signed out", sentence=sentence)

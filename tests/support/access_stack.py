@@ -88,9 +88,9 @@ def documented() -> dict[str, frozenset[str]]:
 
 
 @contextlib.asynccontextmanager
-async def running_world(folder: Path, base_port: int) -> AsyncIterator[World]:
+async def running_world(folder: Path, base_port: int, *, console: bool = False) -> AsyncIterator[World]:
     """The system, running in `folder` while the context is open."""
-    async with Supervisor(Options(folder, base_port)) as stack:
+    async with Supervisor(Options(folder, base_port, console=console)) as stack:
         with contextlib.redirect_stdout(io.StringIO()):
             assert await asyncio.to_thread(begin, folder, "", cast.founding()) == 0
         people = {word: Principal(word, subject=f"the-{word}") for word in ROLE.words}
