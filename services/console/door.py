@@ -109,15 +109,15 @@ class Door:
         """A person by the session, who has come in."""
         return Person(session, self._services, self._pages, form or {}, self._idle_seconds)
 
-    def page(self, answer: Page) -> Callable[[Request], Awaitable[Response]]:
-        """The endpoint of a page that only people who have signed in may see."""
+    def page(self, answer: Page, *, locked_too: bool = False) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of a page for people who have signed in, on a screen that is not locked."""
 
         async def endpoint(request: Request) -> Response:
             session = self._sealer.session(request.cookies)
             if session is None or session.is_over() or self._provider.has_ended(session):
                 return self._to_sign_in(request)
-            if session.is_locked(self._idle_seconds):
-                return self._locked(request)
+            if session.is_locked(self._idle_seconds) and not locked_too:
+                return self._locked(request, session)
             try:
                 fresh = await self._provider.fresh(session)
             except ProviderError:
@@ -147,8 +147,8 @@ class Door:
         same = request.headers.get("origin", "") == self._origin
         return same and isinstance(given, str) and hmac.compare_digest(given.encode(), session.csrf.encode())
 
-    def _locked(self, request: Request) -> Response:
-        return self._pages.make("locked.html", 401, title="Locked", page=came_for(request))
+    def _locked(self, request: Request, session: Session) -> Response:
+        return self._pages.make("locked.html", 401, title="Locked", page=came_for(request), csrf=session.csrf)
 
     def _to_sign_in(self, request: Request) -> Response:
         by_itself = request.headers.get("x-platewarden") == BY_ITSELF

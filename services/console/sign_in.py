@@ -38,7 +38,7 @@ class SignIn:
         return (
             Route("/sign-in", self.begin, methods=["GET"]),
             Route("/signed-in", self._back(door), methods=["GET"]),
-            Route("/sign-out", door.page(self.leave), methods=["POST"]),
+            Route("/sign-out", door.page(self.leave, locked_too=True), methods=["POST"]),
         )
 
     async def begin(self, request: Request) -> Response:
