@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from services.common.keyfile import read_key
 from services.console import home, sign_ins
-from services.console.config import ConsoleSettings
+from services.console.config import LOOPBACK, ConsoleSettings
 from services.console.door import Door
 from services.console.headers import Headers
 from services.console.pages import Pages
@@ -52,7 +52,12 @@ def application(settings: ConsoleSettings) -> Headers:
         *sign_ins.routes(door),
     ]
     app = Starlette(routes=routes, lifespan=life, exception_handlers={404: not_found})
-    return Headers(app, tiles=_origin(settings.tile_url), provider=_origin(settings.discovery_url))
+    return Headers(
+        app,
+        tiles=_origin(settings.tile_url),
+        provider=_origin(settings.discovery_url),
+        loopback=urlsplit(settings.console_url).hostname in LOOPBACK,
+    )
 
 
 async def _healthy(_request: Request) -> Response:

@@ -10,12 +10,13 @@ from pydantic import AfterValidator, Field, model_validator
 
 from services.common.config import Address, ReadableFile, ServiceSettings, Target
 
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+"""Names of the browser's own machine."""
 
 
 def _safe(address: str) -> str:
     parts = urlsplit(address)
-    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
     if not safe or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be an https:// address without query; http:// is for this machine alone")
     return address.rstrip("/")

@@ -13,7 +13,6 @@ _ALWAYS: Final = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     # Browsers send no Origin with a form where nothing is to be said of where it came from.
     "Referrer-Policy": "same-origin",
-    "Strict-Transport-Security": "max-age=31536000",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
@@ -32,12 +31,15 @@ class Headers:
         app: What answers.
         tiles: Origin of map tiles, empty for none.
         provider: Origin that the sign-in form is redirected to.
+        loopback: Whether the console is on the browser's own machine, where other ports speak plain HTTP.
     """
 
-    def __init__(self, app: ASGIApp, *, tiles: str, provider: str) -> None:
+    def __init__(self, app: ASGIApp, *, tiles: str, provider: str, loopback: bool = False) -> None:
         self._app = app
         policy = _POLICY.format(images=tiles and f" {tiles}", forms=provider and f" {provider}")
         self._headers = {**_ALWAYS, "Content-Security-Policy": policy}
+        if not loopback:
+            self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on."""
