@@ -40,9 +40,9 @@ class Person:
     form: Any
     idle_seconds: float
 
-    async def call(self, stub: Any, name: str, request: Any) -> Any:
-        """The answer of a service. Raises AlprError."""
-        return await self.services.call(self.session.access_token, stub, name, request)
+    async def call(self, stub: Any, name: str, request: Any, **options: Any) -> Any:
+        """The answer of a service; `options` are those of `Services.call`. Raises AlprError."""
+        return await self.services.call(self.session.access_token, stub, name, request, **options)
 
     def stream(self, stub: Any, name: str, request: Any) -> AsyncIterator[Any]:
         """The messages of a server stream, until the reader stops. Raises AlprError."""
@@ -122,9 +122,11 @@ class Door:
                 fresh = await self._provider.fresh(session)
             except ProviderError:
                 return self._to_sign_in(request)
+            if request.method not in _SAFE and request.headers.get("origin", "") != self._origin:
+                return self._not_ours()  # before its body is read
             form = await _form(request)
-            if request.method not in _SAFE and not self._is_ours(request, fresh, form):
-                return self._pages.error("This did not come from a page of the console.", 403)
+            if request.method not in _SAFE and not _has_word(request, fresh, form):
+                return self._not_ours()
             return await self._answered(request, session, self.person(fresh, form), answer)
 
         return endpoint
@@ -142,10 +144,8 @@ class Door:
             self._sealer.keep(response, person.session)
         return response
 
-    def _is_ours(self, request: Request, session: Session, form: Any) -> bool:
-        given = form.get("csrf") or request.headers.get("x-csrf", "")
-        same = request.headers.get("origin", "") == self._origin
-        return same and isinstance(given, str) and hmac.compare_digest(given.encode(), session.csrf.encode())
+    def _not_ours(self) -> Response:
+        return self._pages.error("This did not come from a page of the console.", 403)
 
     def _locked(self, request: Request, session: Session) -> Response:
         return self._pages.make("locked.html", 401, title="Locked", page=came_for(request), csrf=session.csrf)
@@ -160,6 +160,12 @@ class Door:
 def came_for(request: Request) -> str:
     """The path that the person came for: to come back to; without a query, which could say too much."""
     return request.url.path if request.method in _SAFE else "/"
+
+
+def _has_word(request: Request, session: Session, form: Any) -> bool:
+    """Whether the form, or the script, knows the word that stands in every page of this session."""
+    given = form.get("csrf") or request.headers.get("x-csrf", "")
+    return isinstance(given, str) and hmac.compare_digest(given.encode(), session.csrf.encode())
 
 
 async def _form(request: Request) -> Any:

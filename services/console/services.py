@@ -26,7 +26,7 @@ class Services:
         }
         self._channels = {name: user_channel(target, settings.people_ca) for name, target in targets.items()}
 
-    async def call(self, token: str, stub: Any, name: str, request: Any) -> Any:
+    async def call(self, token: str, stub: Any, name: str, request: Any, *, seconds: float = _SECONDS) -> Any:
         """The answer of a unary call.
 
         Args:
@@ -34,13 +34,14 @@ class Services:
             stub: Class of the contract's stub, for instance `AccountServiceStub`.
             name: Of the RPC.
             request: Its message, or an async iterator of messages.
+            seconds: Longest that it may take.
 
         Raises:
             AlprError: The typed error of the service.
         """
         method = getattr(stub(self._channel(stub)), name)
         try:
-            return await method(request, metadata=(bearer(token),), timeout=_SECONDS)
+            return await method(request, metadata=(bearer(token),), timeout=seconds)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from None
 
