@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +48,7 @@ class Pages:
             "person": None,
             "locks_after": 0,
             "wrong_with": wrong_with,
+            "new_id": new_id,
         }
 
     def make(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -71,6 +73,11 @@ def said(error: AlprError) -> Mapping[str, Any]:
         "fields": error.violations,
         "clauses": error.metadata.get("clauses", ""),
     }
+
+
+def new_id() -> str:
+    """The id of one act: drawn when its form is made, so that a double click is one act."""
+    return str(uuid.uuid4())
 
 
 def wrong_with(fields: Any, name: str) -> list[str]:
