@@ -13,7 +13,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from services.common.errors import AlprError
-from services.console import words
+from services.console import answers, words
 
 _FOLDER: Final = Path(__file__).parent / "templates"
 _STATUS: Final = {
@@ -49,6 +49,8 @@ class Pages:
             "locks_after": 0,
             "wrong_with": wrong_with,
             "new_id": new_id,
+            "left_out": answers.left_out,
+            "packed": answers.packed,
         }
 
     def make(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -1,0 +1,39 @@
+"""What every answer to a question says besides what was found: what it is good for, where its record is."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from alpr.type.v1 import left_out_pb2
+from alpr.type.v1.left_out_pb2 import LeftOut
+from alpr.type.v1.receipt_pb2 import AuditReceipt
+
+_LEFT_OUT: Final[dict[int, str]] = {
+    left_out_pb2.LEFT_OUT_REASON_NO_NON_AGENCY_ACCESS: "not your agency's own, for which you have no grant",
+    left_out_pb2.LEFT_OUT_REASON_PURPOSE_LIMIT: "searched for other offences only",
+}
+
+
+def left_out(answer: Any) -> list[str]:
+    """What was not looked at, and why, one sentence each."""
+    return [_sentence(one) for one in answer.left_out]
+
+
+def packed(receipt: AuditReceipt) -> str:
+    """The receipt as a form carries it."""
+    return base64.b64encode(receipt.SerializeToString()).decode()
+
+
+def attachment(content: bytes, name: str, media_type: str) -> Response:
+    """A file that the browser keeps and never opens by itself; `name` is ours, of plain ASCII."""
+    return Response(
+        content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+def _sentence(one: LeftOut) -> str:
+    whose = f"group {one.sensor_group} of {one.agency_ori}" if one.sensor_group else one.agency_ori
+    return f"{whose}: {_LEFT_OUT.get(one.reason, 'for another reason')}"
