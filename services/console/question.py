@@ -42,8 +42,8 @@ def area(
 ) -> pb.Area | None:
     """The place that the form names, None for none; adds to `wrong` what cannot be read.
 
-    The form's fields are PREFIXaround ("latitude, longitude") with PREFIXradius in metres, PREFIXarea (corners
-    as "latitude,longitude latitude,longitude ..."), PREFIXsensor_group, PREFIXsensors (ids between commas).
+    The form's fields, each with `prefix`: around ("latitude, longitude") with radius in metres; area (corners as
+    "latitude,longitude latitude,longitude ..."); sensor_group; sensors (ids with commas between them).
     """
     around, corners, group, sensors = (
         person.field(f"{prefix}{name}") for name in ("around", "area", "sensor_group", "sensors")
