@@ -42,8 +42,8 @@ def area(
 ) -> pb.Area | None:
     """The place that the form names, None for none; adds to `wrong` what cannot be read.
 
-    The form's fields, each with `prefix`: around ("latitude, longitude") with radius in metres; area (corners as
-    "latitude,longitude latitude,longitude ..."); sensor_group; sensors (ids with commas between them).
+    The form's fields, each with `prefix`: around ("latitude, longitude") with radius (metres); area, which is
+    "latitude,longitude latitude,longitude ..." of its corners; sensor_group; sensors (ids, commas between).
     """
     around, corners, group, sensors = (
         person.field(f"{prefix}{name}") for name in ("around", "area", "sensor_group", "sensors")
