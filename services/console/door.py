@@ -24,6 +24,7 @@ from services.console.sessions import Sealer, Session
 
 _MOST_BODY: Final = 64 * 1024
 _MOST_FIELDS: Final = 400
+_MOST_DIGITS: Final = 18
 _MOST_FILES: Final = 4
 _SAFE: Final = frozenset({"GET", "HEAD"})
 BY_ITSELF: Final = "by-itself"
@@ -44,9 +45,12 @@ class Person:
         """The answer of a service; `options` are those of `Services.call`. Raises AlprError."""
         return await self.services.call(self.session.access_token, stub, name, request, **options)
 
-    def stream(self, stub: Any, name: str, request: Any) -> AsyncIterator[Any]:
-        """The messages of a server stream, until the reader stops. Raises AlprError."""
-        return self.services.stream(self.session.access_token, stub, name, request)
+    def stream(self, stub: Any, name: str, request: Any, *, alone: bool = False) -> AsyncIterator[Any]:
+        """The messages of a server stream, until the reader stops; `alone` on a connection of its own.
+
+        Raises AlprError.
+        """
+        return self.services.stream(self.session.access_token, stub, name, request, alone=alone)
 
     async def account(self) -> account_pb.Account:
         """The person's own account. Raises AlprError."""
@@ -58,6 +62,11 @@ class Person:
         """One field of the form without blanks at its ends; "" where it was not sent."""
         value = self.form.get(name, "")
         return value.strip() if isinstance(value, str) else ""
+
+    def number(self, name: str) -> int:
+        """One field of the form as a whole number; 0 where it is none."""
+        text = self.field(name)
+        return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else 0
 
     def fields(self, name: str) -> list[str]:
         """All values of one field of the form."""

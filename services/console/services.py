@@ -18,7 +18,8 @@ class Services:
     """Channels to the services, shared by everybody who has signed in."""
 
     def __init__(self, settings: ConsoleSettings) -> None:
-        targets = {
+        self._people_ca = settings.people_ca
+        self._targets = targets = {
             "audit": settings.audit_target,
             "alerts": settings.alerts_target,
             "search": settings.search_target,
@@ -45,9 +46,16 @@ class Services:
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from None
 
-    async def stream(self, token: str, stub: Any, name: str, request: Any) -> AsyncIterator[Any]:
-        """The messages of a server stream, until the reader stops. Raises AlprError."""
-        call = getattr(stub(self._channel(stub)), name)(request, metadata=(bearer(token),))
+    async def stream(
+        self, token: str, stub: Any, name: str, request: Any, *, alone: bool = False
+    ) -> AsyncIterator[Any]:
+        """The messages of a server stream, until the reader stops. Raises AlprError.
+
+        One that is `alone` has a connection of its own: after a link that died without a word the next try
+        does not meet the same one again.
+        """
+        channel = self._lone_channel(stub) if alone else self._channel(stub)
+        call = getattr(stub(channel), name)(request, metadata=(bearer(token),))
         try:
             async for message in call:
                 yield message
@@ -55,6 +63,8 @@ class Services:
             raise from_rpc_error(error) from None
         finally:
             call.cancel()
+            if alone:
+                await channel.close()
 
     async def close(self) -> None:
         """Closes the channels."""
@@ -62,5 +72,12 @@ class Services:
             await channel.close()
 
     def _channel(self, stub: Any) -> grpc.aio.Channel:
-        # Stubs are in alpr.SERVICE.v1.
-        return self._channels[stub.__module__.split(".")[1]]
+        return self._channels[_service_of(stub)]
+
+    def _lone_channel(self, stub: Any) -> grpc.aio.Channel:
+        return user_channel(self._targets[_service_of(stub)], self._people_ca, alone=True)
+
+
+def _service_of(stub: Any) -> str:
+    # Stubs are in alpr.SERVICE.v1.
+    return str(stub.__module__.split(".")[1])
