@@ -15,13 +15,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from services.common.keyfile import read_key
-from services.console import home, sign_ins
+from services.console import analysis, home, receipts, sign_ins
 from services.console.config import LOOPBACK, ConsoleSettings
 from services.console.door import Door
 from services.console.headers import Headers
+from services.console.hot_lists import routes as hot_lists
 from services.console.pages import Pages
 from services.console.provider import Provider
 from services.console.screen import Screen
+from services.console.search import routes as search
 from services.console.services import Services
 from services.console.sessions import Sealer
 from services.console.sign_in import SignIn
@@ -31,7 +33,11 @@ _STATIC: Final = Path(__file__).parent / "static"
 
 def application(settings: ConsoleSettings) -> Headers:
     """The application. Make it on the loop that serves it."""
-    pages, services, provider = Pages(), Services(settings), Provider(settings)
+    pages, services, provider = (
+        Pages(log_keys=_log_keys(settings), tile_url=settings.tile_url),
+        Services(settings),
+        Provider(settings),
+    )
     sealer = Sealer(read_key(settings.console_key_file, "PW_CONSOLE_KEY_FILE"))
     door = Door(settings, sealer, provider, services, pages)
 
@@ -50,6 +56,10 @@ def application(settings: ConsoleSettings) -> Headers:
         *Screen(sealer).routes(door),
         *home.routes(door),
         *sign_ins.routes(door),
+        *receipts.routes(door),
+        *search.routes(door),
+        *analysis.routes(door),
+        *hot_lists.routes(door),
     ]
     app = Starlette(routes=routes, lifespan=life, exception_handlers={404: not_found})
     return Headers(
@@ -62,6 +72,11 @@ def application(settings: ConsoleSettings) -> Headers:
 
 async def _healthy(_request: Request) -> Response:
     return PlainTextResponse("serving")
+
+
+def _log_keys(settings: ConsoleSettings) -> str:
+    file = settings.log_keys_file
+    return file.read_text(encoding="ascii").strip() if file else ""
 
 
 def _origin(address: str) -> str:

@@ -1,5 +1,7 @@
 """The way in: sign-in, the lock of the screen, the way out, and what a stolen cookie is good for."""
 
+from typing import Any, cast
+
 import pytest
 
 from tests.support.browser import PHONE, Consoles, barriers, picture
@@ -43,7 +45,7 @@ async def test_a_copy_of_the_cookies_is_good_for_nothing_once_the_person_has_sig
     consoles: Consoles,
 ) -> None:
     async with consoles.at("the-user") as desk, consoles.window() as thief:
-        await thief.context.add_cookies(await desk.context.cookies())
+        await thief.context.add_cookies(cast(Any, await desk.context.cookies()))
         await thief.open("/")
         assert await thief.page.inner_text("h1") == "the-user"
         await desk.page.click("text=Sign out")

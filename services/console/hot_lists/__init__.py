@@ -1,0 +1,1 @@
+"""Hot lists: versions, uploads, approvals, differences; and the plates that people watch for themselves."""
