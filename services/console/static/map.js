@@ -1,0 +1,60 @@
+// Maps of pages. A page links map.css, loads this module, and has one of these (templates/map.html writes them):
+//
+//   <script type="application/json" id="places">[{"id": "…", "lat": 41.9, "lon": -87.6, "label": "cam-1"}]</script>
+//   <div class="map" data-points="places" data-label="Where the reads were made"></div>
+//
+// shows points. Of a point `id`, `lat`, `lon` and `label` are needed; it may have `time` (RFC 3339, UTC), `detail`
+// (a sentence), `href` (its page) and `look`: "plain", "good", "warning", "danger" or "off", each with a colour and a
+// shape of its own. No plates in it unless the page shows them anyway.
+//
+//   <div class="map" data-area="" data-label="Where"></div>
+//
+// stands in a form and draws into its text fields `area` ("41.97,-87.90 41.97,-87.80 …", degrees north and east),
+// `around` ("41.97,-87.90") and `radius` (metres); what is written there is drawn. The value is the fields' prefix.
+// A map may have both. What else a page may do:
+//   - `data-tiles="https://…/{z}/{x}/{y}.png"`: tiles over the outlines (PW_TILE_URL).
+//   - A click on `<button data-map-show="ID">` anywhere shows that point.
+//   - The map says `map:pick` (bubbles; `event.detail.id`) when a person chooses a point.
+//   - `wire(root)` for what is added to a page later; `show(element, points)` for new points on the same map.
+// The library is loaded when a map comes into sight.
+const waiting = new Map();
+const shown = new WeakMap();
+
+const sight = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    sight.unobserve(target);
+    waiting.get(target)();
+    waiting.delete(target);
+  }
+});
+
+async function make(element) {
+  await new Promise((inSight) => {
+    waiting.set(element, inSight);
+    sight.observe(element);
+  });
+  const { makeMap } = await import("./map/whole.js");
+  return makeMap(element);
+}
+
+export function wire(root = document) {
+  for (const element of root.querySelectorAll(".map:not([data-wired])")) {
+    element.dataset.wired = "";
+    shown.set(element, make(element));
+  }
+}
+
+export async function show(element, points) {
+  (await shown.get(element)).setPoints(points);
+}
+
+addEventListener("click", async ({ target }) => {
+  const button = target.closest?.("[data-map-show]");
+  const element = document.querySelector(".map[data-points]");
+  if (!button || !element) return;
+  element.scrollIntoView({ block: "nearest" });
+  (await shown.get(element))?.pick(button.dataset.mapShow);
+});
+
+wire();

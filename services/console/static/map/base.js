@@ -1,0 +1,129 @@
+// The map itself: outlines or tiles, buttons and keys to move on it, colours of the scheme, paper.
+import { defaultInteractions, fromLonLat, Map as OlMap, ScaleLine, TileLayer, TopoJSON, VectorLayer, VectorSource, View, XYZ } from "../vendor/ol.js";
+import { countyStyle, paletteOf, stateStyle } from "./looks.js";
+
+const ILLINOIS = [...fromLonLat([-91.6, 36.9]), ...fromLonLat([-87.0, 42.6])];
+const MARGIN = [40, 40, 40, 40];
+const CLOSEST = 15; // no closer than this by itself: a point alone needs something around it
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const dark = matchMedia("(prefers-color-scheme: dark)");
+let outlines;
+
+function loaded() {
+  outlines ??= fetch(new URL("../vendor/outlines.json", import.meta.url)).then((answer) => answer.json());
+  return outlines;
+}
+
+export function elementOf(name, className, text = "") {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+export function buttonOf(text, act, label = "") {
+  const made = elementOf("button", "plain", text);
+  made.type = "button";
+  if (label) made.setAttribute("aria-label", label);
+  made.addEventListener("click", act);
+  return made;
+}
+
+export class Base {
+  constructor(element) {
+    this.element = element;
+    this.palette = paletteOf(element);
+    this.layers = [];
+    this.tools = elementOf("div", "map-tools");
+    this.target = elementOf("div", "map-view");
+    this.help = elementOf("p", "map-help quiet", "Keys on the map: arrows move it, + and − zoom.");
+    this.#describe(element.dataset.label || "Map");
+    element.replaceChildren(this.tools, this.target, this.help);
+    this.#make(element.dataset.tiles);
+    this.#addButtons();
+    this.#followScheme();
+  }
+
+  #describe(label) {
+    this.help.id = `${this.element.id || "map"}-keys-${crypto.randomUUID().slice(0, 8)}`;
+    this.tools.setAttribute("role", "toolbar");
+    this.tools.setAttribute("aria-label", `Tools of the map: ${label}`);
+    this.target.tabIndex = 0;
+    this.target.setAttribute("role", "application");
+    this.target.setAttribute("aria-label", `Map: ${label}`);
+    this.target.setAttribute("aria-describedby", this.help.id);
+  }
+
+  #make(tiles) {
+    const duration = still.matches ? 0 : undefined;
+    this.view = new View({ minZoom: 3, maxZoom: 19, enableRotation: false });
+    this.map = new OlMap({
+      target: this.target,
+      view: this.view,
+      controls: [new ScaleLine({ units: "us", minWidth: 80 })],
+      interactions: defaultInteractions({ onFocusOnly: true, altShiftDragRotate: false, pinchRotate: false, zoomDuration: duration }),
+    });
+    this.#addOutlines();
+    if (tiles) this.map.addLayer(new TileLayer({ source: new XYZ({ url: tiles }) }));
+    this.view.fit(ILLINOIS, { size: this.map.getSize() });
+  }
+
+  async #addOutlines() {
+    const layer = (name, style) => {
+      const source = new VectorSource();
+      const made = new VectorLayer({ source, declutter: name, style: (feature, resolution) => style(feature, resolution, this.palette) });
+      this.add(made);
+      return source;
+    };
+    const states = layer("states", stateStyle);
+    const counties = layer("counties", countyStyle);
+    const topology = await loaded();
+    const read = (name) => new TopoJSON({ layers: [name] }).readFeatures(topology, { featureProjection: "EPSG:3857" });
+    states.addFeatures(read("states"));
+    counties.addFeatures(read("counties"));
+  }
+
+  // A layer whose style asks `palette`: it is drawn anew when the colours change.
+  add(layer) {
+    this.layers.push(layer);
+    this.map.addLayer(layer);
+  }
+
+  #addButtons() {
+    this.tools.append(
+      buttonOf("+", () => this.zoom(1), "Zoom in"),
+      buttonOf("−", () => this.zoom(-1), "Zoom out"),
+      buttonOf("All", () => this.fit(this.whole ?? ILLINOIS), "Show all of it"),
+    );
+  }
+
+  zoom(by) {
+    this.move({ zoom: this.view.getConstrainedZoom(this.view.getZoom() + by) });
+  }
+
+  move(to) {
+    this.view.animate({ ...to, duration: still.matches ? 0 : 200 });
+  }
+
+  fit(extent) {
+    this.view.fit(extent, { padding: MARGIN, maxZoom: CLOSEST, duration: still.matches ? 0 : 200 });
+  }
+
+  #followScheme() {
+    dark.addEventListener("change", () => this.recolour());
+    addEventListener("beforeprint", () => this.#onPaper(true));
+    addEventListener("afterprint", () => this.#onPaper(false));
+  }
+
+  recolour() {
+    this.palette = paletteOf(this.element);
+    for (const layer of this.layers) layer.changed();
+  }
+
+  #onPaper(is) {
+    this.element.classList.toggle("map-paper", is);
+    this.recolour();
+    this.map.updateSize();
+    this.map.renderSync();
+  }
+}

@@ -1,0 +1,24 @@
+// What static/map.js needs of OpenLayers; the build makes one file of it.
+export { default as Feature } from "ol/Feature.js";
+export { default as Map } from "ol/Map.js";
+export { default as View } from "ol/View.js";
+export { default as ScaleLine } from "ol/control/ScaleLine.js";
+export { createEmpty, extend, getCenter } from "ol/extent.js";
+export { default as TopoJSON } from "ol/format/TopoJSON.js";
+export { default as Point } from "ol/geom/Point.js";
+export { default as Polygon, circular } from "ol/geom/Polygon.js";
+export { default as Modify } from "ol/interaction/Modify.js";
+export { defaults as defaultInteractions } from "ol/interaction/defaults.js";
+export { default as TileLayer } from "ol/layer/Tile.js";
+export { default as VectorLayer } from "ol/layer/Vector.js";
+export { fromLonLat, toLonLat } from "ol/proj.js";
+export { default as Cluster } from "ol/source/Cluster.js";
+export { default as VectorSource } from "ol/source/Vector.js";
+export { default as XYZ } from "ol/source/XYZ.js";
+export { getDistance } from "ol/sphere.js";
+export { default as CircleStyle } from "ol/style/Circle.js";
+export { default as Fill } from "ol/style/Fill.js";
+export { default as RegularShape } from "ol/style/RegularShape.js";
+export { default as Stroke } from "ol/style/Stroke.js";
+export { default as Style } from "ol/style/Style.js";
+export { default as Text } from "ol/style/Text.js";
