@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from alpr.type.v1 import left_out_pb2
 from alpr.type.v1.left_out_pb2 import LeftOut
 from alpr.type.v1.receipt_pb2 import AuditReceipt
+from services.common.receipts import receipt_to_json
 
 _LEFT_OUT: Final[dict[int, str]] = {
     left_out_pb2.LEFT_OUT_REASON_NO_NON_AGENCY_ACCESS: "not your agency's own, for which you have no grant",
@@ -25,6 +27,11 @@ def left_out(answer: Any) -> list[str]:
 def packed(receipt: AuditReceipt) -> str:
     """The receipt as a form carries it."""
     return base64.b64encode(receipt.SerializeToString()).decode()
+
+
+def text_of(receipt: AuditReceipt) -> str:
+    """The receipt as the offline verifier takes it, and the page's own script."""
+    return json.dumps(receipt_to_json(receipt), indent=2) + "\n"
 
 
 def attachment(content: bytes, name: str, media_type: str) -> Response:

@@ -19,7 +19,7 @@ _ALWAYS: Final = {
 # Nothing from anywhere else, no inline script or style, no plug-in, no frame.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; "
-    "img-src 'self' blob:{images}; form-action 'self'{forms}; base-uri 'none'; frame-ancestors 'none'; "
+    "img-src 'self' blob: data:{images}; form-action 'self'{forms}; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'"
 )
 

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from services.common.errors import AlprError
 from services.console import answers, words
+from services.console.field_names import form_field
 
 _FOLDER: Final = Path(__file__).parent / "templates"
 _STATUS: Final = {
@@ -31,9 +32,12 @@ _STATUS: Final = {
 
 
 class Pages:
-    """Makes pages. A name that a template does not get is an error, and no empty place."""
+    """Makes pages. A name that a template does not get is an error, and no empty place.
 
-    def __init__(self) -> None:
+    `known` are values that every template has.
+    """
+
+    def __init__(self, **known: Any) -> None:
         self._templates = Environment(
             loader=FileSystemLoader(_FOLDER),
             autoescape=True,
@@ -48,9 +52,13 @@ class Pages:
             "person": None,
             "locks_after": 0,
             "wrong_with": wrong_with,
+            "form_field": form_field,
+            "tile_url": "",
             "new_id": new_id,
             "left_out": answers.left_out,
             "packed": answers.packed,
+            "receipt_text": answers.text_of,
+            **known,
         }
 
     def make(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:

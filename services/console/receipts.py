@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 
 from google.protobuf.message import DecodeError
@@ -13,8 +12,7 @@ from starlette.routing import Route
 
 from alpr.type.v1.receipt_pb2 import AuditReceipt
 from services.common.errors import FieldViolation, InvalidFieldError
-from services.common.receipts import receipt_to_json
-from services.console.answers import attachment
+from services.console.answers import attachment, text_of
 from services.console.door import Door, Person
 
 
@@ -30,5 +28,4 @@ async def _download(_request: Request, person: Person) -> Response:
     except (ValueError, DecodeError):
         wrong = FieldViolation("receipt", "Take it from the page of the answer.")
         raise InvalidFieldError("this is no receipt", violations=[wrong]) from None
-    text = json.dumps(receipt_to_json(receipt), indent=2) + "\n"
-    return attachment(text.encode(), f"receipt-{receipt.log_index}.json", "application/json")
+    return attachment(text_of(receipt).encode(), f"receipt-{receipt.log_index}.json", "application/json")
