@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from services.common.keyfile import read_key
-from services.console import analysis, home, receipts, sign_ins
+from services.console import alert, analysis, board, coordinator, home, receipts, sign_ins
 from services.console.config import LOOPBACK, ConsoleSettings
 from services.console.door import Door
 from services.console.headers import Headers
@@ -56,8 +56,11 @@ def application(settings: ConsoleSettings) -> Headers:
         *Screen(sealer).routes(door),
         *home.routes(door),
         *sign_ins.routes(door),
+        *board.routes(door),
+        *coordinator.routes(door),
         *receipts.routes(door),
         *search.routes(door),
+        *alert.routes(door),
         *analysis.routes(door),
         *hot_lists.routes(door),
     ]
