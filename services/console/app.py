@@ -20,6 +20,7 @@ from services.console.config import LOOPBACK, ConsoleSettings
 from services.console.door import Door
 from services.console.headers import Headers
 from services.console.hot_lists import routes as hot_lists
+from services.console.metrics import Counted
 from services.console.pages import Pages
 from services.console.provider import Provider
 from services.console.screen import Screen
@@ -66,7 +67,7 @@ def application(settings: ConsoleSettings) -> Headers:
     ]
     app = Starlette(routes=routes, lifespan=life, exception_handlers={404: not_found})
     return Headers(
-        app,
+        Counted(app, routes),
         tiles=_origin(settings.tile_url),
         provider=_origin(settings.discovery_url),
         loopback=urlsplit(settings.console_url).hostname in LOOPBACK,

@@ -1,0 +1,18 @@
+"""The coordinator's pages (ENF-051 III.A, III.B.3, III.C)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.routing import Route
+
+from services.console.coordinator import people, person, units
+from services.console.door import Door
+
+_PAGES: Final = (people, person, units)
+
+
+def routes(door: Door) -> Sequence[Route]:
+    """All of them."""
+    return [route for page in _PAGES for route in page.routes(door)]
