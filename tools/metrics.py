@@ -19,6 +19,7 @@ MODULES: Final = (
     "services.common.metrics",
     "services.common.tracing_export",
     *(f"services.{name}.metrics" for name in ("ocr", "matcher", "search", "alerts", "audit")),
+    "services.console.metrics",
     "services.witness.app",
 )
 _ENDINGS: Final = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}

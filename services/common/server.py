@@ -44,7 +44,16 @@ from services.common.metrics import (
 from services.common.stopping import Stopping, stopping_of
 from services.common.tls_files import TlsFiles, TlsPair
 
-__all__ = ["PortInUseError", "Server", "ServerBuilder", "Stopping", "run", "serve", "stopping_of"]
+__all__ = [
+    "PortInUseError",
+    "Server",
+    "ServerBuilder",
+    "Stopping",
+    "run",
+    "serve",
+    "start_metrics",
+    "stopping_of",
+]
 
 log = structlog.get_logger()
 
@@ -148,7 +157,7 @@ class Server:
         """
         settings = self._settings
         if settings.metrics_listen:
-            self._stop_metrics = _start_metrics(settings.metrics_listen)
+            self._stop_metrics = start_metrics(settings.metrics_listen)
         self.port = self._listen("PW_LISTEN", settings.listen, mutual=True)
         if settings.user_listen:
             self.user_port = self._listen("PW_USER_LISTEN", settings.user_listen, mutual=False)
@@ -340,7 +349,12 @@ def _options(settings: ServiceSettings) -> tuple[tuple[str, int], ...]:
     )
 
 
-def _start_metrics(address: str) -> Callable[[], None]:
+def start_metrics(address: str) -> Callable[[], None]:
+    """Serves all metrics of the process at PW_METRICS_LISTEN; gives the function that ends it.
+
+    Raises:
+        PortInUseError: The address cannot be listened on.
+    """
     _require_free("PW_METRICS_LISTEN", address)
     return serve_metrics(*_host_and_port(address))
 

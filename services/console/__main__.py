@@ -1,14 +1,20 @@
-"""`python -m services.console`."""
+"""`python -m services.console`. Wiring only."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+import ssl
+from typing import cast
 
 import uvicorn
 
 from services.common.config import StartError
 from services.common.logs import configure
-from services.common.server import run
+from services.common.metrics import SERVING, note_certificates, note_version, watch_loop
+from services.common.server import run, start_metrics
+from services.common.tls_files import keep_renewed
 from services.console.app import application
 from services.console.config import ConsoleSettings
 
@@ -17,11 +23,37 @@ async def _serve() -> None:
     settings = ConsoleSettings.from_environment()
     configure("console", level=settings.log_level, log_format=settings.log_format)
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # one line a request otherwise
-    host, _, port = settings.console_listen.rpartition(":")
-    config = uvicorn.Config(
+    config = _config(settings)
+    config.load()
+    context = cast(ssl.SSLContext, config.ssl)  # it was given a certificate
+    server = uvicorn.Server(config)
+    with contextlib.ExitStack() as ending:
+        note_version()
+        note_certificates("own", settings.tls_cert)
+        if settings.metrics_listen:
+            ending.callback(start_metrics(settings.metrics_listen))
+        beside = [
+            asyncio.create_task(keep_renewed(context, settings.tls_cert, settings.tls_key)),
+            asyncio.create_task(watch_loop()),
+        ]
+        SERVING.set(1)
+        try:
+            await server.serve()
+        finally:
+            SERVING.set(0)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+    if not server.started:
+        raise StartError(f"PW_CONSOLE_LISTEN: {settings.console_listen} cannot be listened on")
+
+
+def _config(settings: ConsoleSettings) -> uvicorn.Config:
+    host, port = _address(settings.console_listen)
+    return uvicorn.Config(
         application(settings),
-        host=host.strip("[]"),
-        port=int(port),
+        host=host,
+        port=port,
         ssl_certfile=str(settings.tls_cert),
         ssl_keyfile=str(settings.tls_key),
         access_log=False,  # addresses may say what somebody looks for
@@ -30,10 +62,11 @@ async def _serve() -> None:
         server_header=False,
         timeout_graceful_shutdown=int(settings.shutdown_grace_seconds),
     )
-    server = uvicorn.Server(config)
-    await server.serve()
-    if not server.started:
-        raise StartError(f"PW_CONSOLE_LISTEN: {settings.console_listen} cannot be listened on")
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 if __name__ == "__main__":
