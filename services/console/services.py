@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import grpc
@@ -48,7 +48,7 @@ class Services:
 
     async def stream(
         self, token: str, stub: Any, name: str, request: Any, *, alone: bool = False
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """The messages of a server stream, until the reader stops. Raises AlprError.
 
         One that is `alone` has a connection of its own: after a link that died without a word the next try

@@ -1,0 +1,95 @@
+// One key for each act, and one row that is selected: the one that has the focus, or had it last. It stays selected
+// wherever it moves, so that a new alert never slips under a finger.
+const TYPING = "input, textarea, select, dialog, [contenteditable]";
+
+export class Keys {
+  #list;
+  #does;
+  #id = "";
+
+  // `does` has: open(id), acknowledge(id), urgent() -> id, sound(), help(), pane() -> {id, work} or null
+  constructor(list, does) {
+    this.#list = list;
+    this.#does = does;
+    list.addEventListener("focusin", ({ target }) => this.#select(target.closest("li")));
+    list.addEventListener("click", (event) => this.#click(event));
+    addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  // Puts the focus on the selected row.
+  focus() {
+    this.#item()?.firstElementChild.focus();
+  }
+
+  // After rows came or went: some row can always be reached with Tab.
+  keep() {
+    const item = this.#item();
+    if (!item || item.hidden) this.#select(this.#shown()[0]);
+  }
+
+  #item() {
+    return this.#id ? document.getElementById(`row-${this.#id}`) : null;
+  }
+
+  #shown() {
+    return [...this.#list.querySelectorAll("li:not([hidden])")];
+  }
+
+  #select(item) {
+    const before = this.#item();
+    before?.classList.remove("selected");
+    if (before) before.firstElementChild.tabIndex = -1;
+    this.#id = item?.dataset.alert ?? "";
+    item?.classList.add("selected");
+    if (item) item.firstElementChild.tabIndex = 0;
+  }
+
+  #click(event) {
+    const item = event.target.closest("li");
+    if (!item || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    this.#does.open(item.dataset.alert);
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target.closest?.(TYPING)) return;
+    if (event.key.length === 1 && document.getElementById("single")?.checked === false) return;
+    const pane = this.#does.pane();
+    const inPane = Boolean(event.target.closest?.("#pane"));
+    const forPane = pane && (inPane || pane.id === this.#id);
+    const act = this.#act(event.key, Boolean(forPane), inPane);
+    if (act) {
+      event.preventDefault();
+      act();
+    } else if (forPane) pane.work.key(event);
+  }
+
+  #act(key, forPane, inPane) {
+    if (key === "?") return () => this.#does.help();
+    if (key === "s") return () => this.#does.sound();
+    if (key === "u") return () => this.#go(document.getElementById(`row-${this.#does.urgent()}`));
+    if (key === "j" || (key === "ArrowDown" && !inPane)) return () => this.#step(1);
+    if (key === "k" || (key === "ArrowUp" && !inPane)) return () => this.#step(-1);
+    if (inPane) return null;
+    if (key === "Home") return () => this.#go(this.#shown()[0]);
+    if (key === "End") return () => this.#go(this.#shown().at(-1));
+    if (key === "Enter" && this.#list.contains(document.activeElement)) return () => this.#does.open(this.#id);
+    if (key === "a" && !forPane && this.#id) return () => this.#does.acknowledge(this.#id);
+    return null;
+  }
+
+  #step(by) {
+    const item = this.#item();
+    let next = item;
+    do next = by > 0 ? next?.nextElementSibling : next?.previousElementSibling;
+    while (next?.hidden);
+    // The first key goes to the selected row itself.
+    const here = this.#list.contains(document.activeElement);
+    this.#go(here ? next : item);
+  }
+
+  #go(item) {
+    item?.firstElementChild.focus();
+  }
+}
