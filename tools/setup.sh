@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv from requirements.lock, installs the project into it and makes the stubs. Safe to run again:
+# Makes .venv from requirements.lock, installs the project into it and makes the stubs and the map of the console. Safe to run again:
 # each step leaves a stamp in .venv/.stamps with a checksum of what it was made from, and is skipped while
 # that still holds. Checksums, not file times: a checkout or a copied folder changes times.
 set -eu
@@ -80,8 +80,16 @@ project() {
 stubs() {
     if fresh stubs "$1" && [ -d gen/alpr ]; then return; fi
     say "making the stubs of protos/"
-    .venv/bin/python hatch_build.py >&2 || fail "the stubs could not be made."
+    .venv/bin/python hatch_build.py stubs >&2 || fail "the stubs could not be made."
     stamp stubs "$1"
+}
+
+# What pages of the console load: the map and the outlines that it is drawn on.
+console() {
+    if fresh console "$1" && [ -d services/console/static/vendor ]; then return; fi
+    say "making the map of the console"
+    .venv/bin/python hatch_build.py console >&2 || fail "the map of the console could not be made."
+    stamp console "$1"
 }
 
 # The matcher's search is compiled once here, not by whatever needs it first. Code that was compiled before a change
@@ -103,4 +111,5 @@ environment
 packages "$(sum_of requirements.lock)"
 project "$(sum_of requirements.lock pyproject.toml hatch_build.py)"
 stubs "$(find protos -name '*.proto' -exec cksum {} + | sort | sum_of - hatch_build.py requirements.lock)"
+console "$(find services/console/vendor -maxdepth 1 -type f -exec cksum {} + | sort | sum_of - hatch_build.py requirements.lock)"
 machine_code "$(sum_of services/matcher/core/*.py requirements.lock)"

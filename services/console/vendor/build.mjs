@@ -1,5 +1,5 @@
-// Makes static/vendor: OpenLayers as one module, the outlines that maps are drawn on, and the licences of both.
-// `npm ci && npm run build`; hatch_build.py does so. The same packages give the same bytes.
+// Makes a folder with OpenLayers as one module, the outlines that maps are drawn on, their licences, and a list of them.
+// `npm ci && npm run build -- FOLDER`; hatch_build.py does so. The same packages give the same bytes.
 import { build } from "esbuild";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -8,7 +8,8 @@ import { outlines } from "./outlines.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const PARTS = join(HERE, "node_modules");
-const TARGET = join(HERE, "..", "static", "vendor");
+const [, , TARGET] = process.argv;
+if (!TARGET) throw new Error("say which folder: npm run build -- FOLDER");
 
 // All of it is plain text, which a page that demands trusted types takes as text alone.
 const AS_TEXT = [
@@ -50,27 +51,26 @@ async function bundled() {
   return { text, names: [...new Set(names.filter(Boolean))].sort() };
 }
 
-// The terms of every package of which something is shipped.
-async function licences(names) {
-  const parts = names.map(async (name) => {
-    const { version, license } = JSON.parse(await readFile(join(PARTS, name, "package.json"), "utf-8"));
-    const text = await terms(join(PARTS, name));
-    return `${name} ${version} (${license})\n\n${text.trim()}\n`;
-  });
-  return (await Promise.all(parts)).join(`\n${"-".repeat(80)}\n\n`);
+// Every package of which something is shipped.
+async function described(name) {
+  const { version, license } = JSON.parse(await readFile(join(PARTS, name, "package.json"), "utf-8"));
+  return { name, version, license, terms: await terms(join(PARTS, name)) };
 }
 
 async function terms(folder) {
   for (const name of ["LICENSE", "LICENSE.md", "LICENSE.txt", "LICENCE"]) {
     const text = await readFile(join(folder, name), "utf-8").catch(() => null);
-    if (text) return text;
+    if (text) return text.trim();
   }
   throw new Error(`${folder} has no licence`);
 }
 
 const { text, names } = await bundled();
+const parts = await Promise.all([...names, "us-atlas"].map(described));
+const licences = parts.map(({ name, version, license, terms: said }) => `${name} ${version} (${license})\n\n${said}\n`);
 const topology = JSON.parse(await readFile(join(PARTS, "us-atlas", "counties-10m.json"), "utf-8"));
 await mkdir(TARGET, { recursive: true });
 await writeFile(join(TARGET, "ol.js"), text);
 await writeFile(join(TARGET, "outlines.json"), JSON.stringify(outlines(topology)));
-await writeFile(join(TARGET, "LICENSES.txt"), await licences([...names, "us-atlas"]));
+await writeFile(join(TARGET, "LICENSES.txt"), licences.join(`\n${"-".repeat(80)}\n\n`));
+await writeFile(join(TARGET, "parts.json"), JSON.stringify(parts.map(({ terms: _, ...one }) => one), null, 1));
