@@ -51,9 +51,10 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far an alert is verified: capitals for the banner, `kind` for its looks."""
+    """How far an alert is verified: capitals for the banner and what the notice adds; `kind` for its looks."""
 
     text: str
+    more: str
     kind: str
 
 
@@ -62,6 +63,7 @@ class Listing:
     """An entry that matched, compared with the read. `withdrawn` is None while it is listed."""
 
     entry: hit_pb2.MatchedEntry
+    source: str
     plates: Compared
     vehicle: str
     query: str
@@ -84,14 +86,16 @@ def now() -> Timestamp:
 def standing(alert: pb.Alert) -> Standing:
     """How far `alert` is verified. A state that is not known here counts as unverified (II.A)."""
     state = alert.notice.verification_state
-    decided = dict(DECISIONS).get(state)
+    decided = state in dict(DECISIONS)
     text = words.of_enum(_STATES, state) if decided else _OPEN.get(state, "unverified")
+    kind = "off" if decided else "unverified"
     if alert.HasField("withdraw_time"):
         # Whether a confirmation is newer than the withdrawal is in the history.
-        return Standing(f"WITHDRAWN, {text.upper()}", "off")
-    if state == notice_pb2.VERIFICATION_STATE_CONFIRMED:
-        return Standing("CONFIRMED", "confirmed")
-    return Standing(text.upper(), "off" if decided else "unverified")
+        text, kind = f"withdrawn, {text}", "off"
+    elif state == notice_pb2.VERIFICATION_STATE_CONFIRMED:
+        kind = "confirmed"
+    text = text.upper()
+    return Standing(text, alert.notice.text.removeprefix(text).lstrip(":,; "), kind)
 
 
 def doubts(alert: pb.Alert) -> Sequence[Doubt]:
@@ -106,6 +110,7 @@ def listings(alert: pb.Alert) -> Sequence[Listing]:
     return [
         Listing(
             entry,
+            _source(entry),
             compared(alert.plate, entry.plate),
             _vehicle(entry.vehicle),
             query(entry),
@@ -118,7 +123,7 @@ def listings(alert: pb.Alert) -> Sequence[Listing]:
 def entry_choices(alert: pb.Alert) -> Sequence[tuple[str, str]]:
     """Id and words of each entry, to choose what is asked about."""
     return [
-        (one.entry_id, f"{words.word(one, 'source')} {words.word(one, 'category')}, {one.plate} {one.state}")
+        (one.entry_id, f"{_source(one)} {words.word(one, 'category')}, {one.plate} {one.state}")
         for one in alert.entries
     ]
 
@@ -139,6 +144,11 @@ def history(steps: Iterable[pb.AlertStep]) -> Sequence[Done]:
         done.append(Done(step, _what(step, before)))
         before = step.verification_state
     return done
+
+
+def _source(entry: hit_pb2.MatchedEntry) -> str:
+    text = words.word(entry, "source")
+    return text if entry.source == hit_pb2.HOT_LIST_SOURCE_AGENCY else text.upper()
 
 
 def _what(step: pb.AlertStep, before: Any) -> str:
