@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from services.common.keyfile import read_key
 from services.console import alert, analysis, board, coordinator, home, receipts, sign_ins
+from services.console.auditor import routes as auditor
 from services.console.config import LOOPBACK, ConsoleSettings
 from services.console.door import Door
 from services.console.headers import Headers
@@ -60,6 +61,7 @@ def application(settings: ConsoleSettings) -> Headers:
         *board.routes(door),
         *coordinator.routes(door),
         *receipts.routes(door),
+        *auditor.routes(door, settings),
         *search.routes(door),
         *alert.routes(door),
         *analysis.routes(door),

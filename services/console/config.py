@@ -60,6 +60,10 @@ class ConsoleSettings(ServiceSettings):
     matcher_target: Target
     services_ca: ReadableFile | None = None
     """Authority of the services' certificates towards people, PEM; PW_TLS_CA without it."""
+    log_keys_file: ReadableFile | None = None
+    """The log's public keys, a line origin+id+key each; pages then check their receipts in the browser."""
+    conformance_file: Path | None = None
+    """What `platewarden conformance run --json` printed last; auditors see it as a table."""
     tile_url: str = ""
     """Template of map tiles, https://host/{z}/{x}/{y}.png; empty: the outlines that come with the console."""
 

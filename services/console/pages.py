@@ -38,6 +38,7 @@ class Pages:
     """
 
     def __init__(self, **known: Any) -> None:
+        self.known: Mapping[str, Any] = known
         self._templates = Environment(
             loader=FileSystemLoader(_FOLDER),
             autoescape=True,
