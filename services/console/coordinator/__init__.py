@@ -7,10 +7,10 @@ from typing import Final
 
 from starlette.routing import Route
 
-from services.console.coordinator import people, person, units
+from services.console.coordinator import packets, people, person, sensor, sensors, units
 from services.console.door import Door
 
-_PAGES: Final = (people, person, units)
+_PAGES: Final = (people, person, units, packets, sensors, sensor)
 
 
 def routes(door: Door) -> Sequence[Route]:
