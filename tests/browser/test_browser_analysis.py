@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,16 +14,23 @@ from playwright.async_api import Page
 
 from tests.support.access_stack import World
 from tests.support.browser import PHONE, Consoles, barriers, picture
+from tests.support.browser_people import new_person
 from tests.support.browser_reads import Journeys, travelled
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PURPOSE = "homicide investigation, victim's car seen leaving"
+HOSTILE = '"><script>alert(1)</script>'
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def journeys(world: World) -> AsyncIterator[Journeys]:
     yield await travelled(world)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def officer(world: World, folder: Path) -> str:
+    return await new_person(folder, "user")
 
 
 async def give_reasons(page: Page, *, purpose: str = PURPOSE) -> None:
@@ -49,9 +59,9 @@ async def stands_on_record(page: Page) -> bool:
 
 @pytest.mark.clause("IV.C.3", "IV.C.5", "IV.C.6", "III.B.3.r")
 async def test_a_convoy_shows_the_companion_with_notice_and_receipts(
-    consoles: Consoles, journeys: Journeys
+    consoles: Consoles, officer: str, journeys: Journeys
 ) -> None:
-    async with consoles.at("the-user", "/search/convoy") as desk:
+    async with consoles.at(officer, "/search/convoy") as desk:
         page = desk.page
         await picture(page, "convoy-form")
         assert await barriers(page) == []
@@ -72,20 +82,146 @@ async def test_a_convoy_shows_the_companion_with_notice_and_receipts(
 
 @pytest.mark.clause("IV.C.3", "III.B.3.r")
 async def test_a_pattern_shows_places_and_a_week_of_hours_in_the_readers_zone_also_on_a_phone(
-    consoles: Consoles, journeys: Journeys
+    consoles: Consoles, officer: str, journeys: Journeys
 ) -> None:
     zone = {"timezone_id": "America/Chicago", "color_scheme": "dark"}
-    async with consoles.at("the-user", "/search/pattern", PHONE, **zone) as desk:
+    async with consoles.at(officer, "/search/pattern", PHONE, **zone) as desk:
         page = desk.page
         await give_reasons(page)
         await page.fill("[name=plate]", journeys.plate)
         await ask(page)
 
         assert await page.locator("table.rows tbody tr").count() == 4
-        assert "America/Chicago" in await page.locator("table.week caption").inner_text()
+        assert "America/Chicago" in await page.inner_text("#week + p")
         counts = await page.locator("table.week td").all_inner_texts()
         assert sum(int(one) for one in counts if re.fullmatch(r"\d+", one)) == 12
         assert await stands_on_record(page)
         await picture(page, "pattern-phone-dark")
         assert await barriers(page) == []
         desk.check_quiet()
+
+
+async def write_scene(page: Page, number: int, journeys: Journeys, start: datetime, label: str = "") -> None:
+    """Writes a scene at the road's first camera, some minutes around `start`."""
+    prefix = f"scene-{number}-"
+    await page.fill(f"[name={prefix}label]", label)
+    await page.fill(f"[name={prefix}from]", f"{start - timedelta(minutes=15):%Y-%m-%dT%H:%M}")
+    await page.fill(f"[name={prefix}to]", f"{start + timedelta(minutes=15):%Y-%m-%dT%H:%M}")
+    await page.fill(f"[name={prefix}around]", journeys.at_camera(0))
+
+
+@pytest.mark.clause("IV.C.3", "IV.C.5", "III.B.3.r")
+async def test_a_stakeout_names_who_was_at_the_scenes_by_the_names_that_the_officer_gave_them(
+    consoles: Consoles, officer: str, journeys: Journeys
+) -> None:
+    async with consoles.at(officer, "/search/stakeout", timezone_id="UTC") as desk:
+        page = desk.page
+        await give_reasons(page)
+        await page.click("text=One more scene")
+        assert await page.locator("legend", has_text="Scene 4").count() == 1
+        assert await page.input_value("[name=purpose]") == PURPOSE
+        for number, start in enumerate(journeys.starts()):
+            await write_scene(page, number, journeys, start, HOSTILE if number == 0 else f"bank {number}")
+        await page.fill("[name=min_scenes]", "3")
+        await picture(page, "stakeout-form")
+        assert await barriers(page) == []
+        await ask(page)
+
+        found = await page.locator("table.rows tbody th").all_inner_texts()
+        assert sorted(found) == sorted([journeys.plate, journeys.friend])
+        assert await page.locator("table.rows strong", has_text=HOSTILE).count() == 2
+        assert await stands_on_record(page)
+        await picture(page, "stakeout")
+        assert await barriers(page) == []
+        desk.check_quiet()
+
+
+@pytest.mark.clause("IV.C.3", "IV.C.5", "III.B.3.r")
+async def test_an_uploaded_list_of_plates_is_compared_and_hostile_text_in_it_stays_text(
+    consoles: Consoles, officer: str, journeys: Journeys
+) -> None:
+    async with consoles.at(officer, "/search/compare") as desk:
+        page = desk.page
+        await give_reasons(page)
+        await page.select_option("[name=kind]", label="plates")
+        content = f"plate;label\n{journeys.plate};{HOSTILE}\nNOBODY1;nobody\n".encode()
+        await page.set_input_files("#f-file", {"name": HOSTILE, "mimeType": "text/csv", "buffer": content})
+        assert await barriers(page) == []
+        await ask(page)
+
+        assert await page.locator("table.rows tbody tr").count() == 1
+        assert HOSTILE in await page.inner_text("table.rows tbody tr")
+        assert hashlib.sha256(content).hexdigest() in await page.inner_text("main")
+        assert await stands_on_record(page)
+        await picture(page, "compare")
+        assert await barriers(page) == []
+        desk.check_quiet()
+
+
+@pytest.mark.clause("IV.C.3")
+async def test_incidents_of_a_file_are_compared_with_the_reads_around_them(
+    consoles: Consoles, officer: str, journeys: Journeys
+) -> None:
+    async with consoles.at(officer, "/search/compare", PHONE) as desk:
+        page = desk.page
+        await give_reasons(page)
+        await page.select_option("[name=kind]", label="incidents")
+        place = journeys.at_camera(0).replace(" ", "")
+        rows = [f"{start:%Y-%m-%dT%H:%M:%SZ},{place}" for start in journeys.starts()]
+        content = "\n".join(["time,latitude,longitude", *rows]).encode()
+        await page.set_input_files("#f-file", {"name": "a.csv", "mimeType": "text/csv", "buffer": content})
+        await ask(page)
+
+        found = await page.locator("table.rows tbody th").all_inner_texts()
+        assert sorted(found) == sorted([journeys.plate, journeys.friend])
+        assert await page.locator("summary", has_text="3").count() == 2
+        await picture(page, "compare-incidents-phone")
+        assert await barriers(page) == []
+
+
+async def test_what_is_wrong_in_a_file_is_said_by_line_at_its_field(consoles: Consoles, officer: str) -> None:
+    async with consoles.at(officer, "/search/compare") as desk:
+        page = desk.page
+        await give_reasons(page)
+        await page.select_option("[name=kind]", label="plates")
+        file = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"plate\nAB1234\n???\n"}
+        await page.set_input_files("#f-file", file)
+        await ask(page)
+
+        assert "line 3" in await page.inner_text("#d-file")
+        assert await page.get_attribute("#f-file", "aria-invalid") == "true"
+        assert await page.input_value("[name=case_number]") == "26-0001"
+        await picture(page, "compare-refused")
+        assert await barriers(page) == []
+
+
+@pytest.mark.clause("IV.C.6")
+async def test_a_purpose_that_says_nothing_is_refused_at_its_field_and_what_was_asked_stays(
+    consoles: Consoles, officer: str, journeys: Journeys
+) -> None:
+    async with consoles.at(officer, "/search/convoy") as desk:
+        page = desk.page
+        await give_reasons(page, purpose="investigation")
+        await page.fill("[name=plate]", journeys.plate)
+        await ask(page)
+
+        assert await page.get_attribute("[name=purpose]", "aria-invalid") == "true"
+        assert await page.locator("table.rows").count() == 0
+        assert await page.input_value("[name=plate]") == journeys.plate
+        await picture(page, "convoy-refused")
+        assert await barriers(page) == []
+
+
+async def test_the_reasons_go_along_from_one_kind_of_question_to_the_next(
+    consoles: Consoles, officer: str, journeys: Journeys
+) -> None:
+    async with consoles.at(officer, "/search/convoy") as desk:
+        page = desk.page
+        await give_reasons(page)
+        await page.fill("[name=plate]", journeys.plate)
+        await ask(page)
+        await page.get_by_role("navigation", name="Kinds of questions").get_by_text("Pattern").click()
+
+        assert await page.inner_text("h1") == "Pattern"
+        assert await page.input_value("[name=case_number]") == "26-0001"
+        assert page.url == f"{consoles.url}/search/pattern"
