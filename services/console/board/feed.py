@@ -27,15 +27,12 @@ from services.common.errors import AlprError, DependencyUnavailableError, FieldV
 from services.console import words
 from services.console.board.shown import shown
 from services.console.door import Person
-from services.console.sessions import LIFE_SECONDS
+from services.console.following import ends_at
 
 # The service goes back 24 hours; some minutes less, for its clock is not this one.
 _LONGEST_BACK: Final = timedelta(hours=24) - timedelta(minutes=5)
 # It sends a heartbeat at least every five seconds.
 _QUIET_SECONDS: Final = 11.0
-# The door renews a token in its last 90 seconds: a feed that ends here goes on with a new one.
-_BEFORE_END_SECONDS: Final = 60.0
-_LEAST_SECONDS: Final = 5.0
 _GAPS: Final = frozenset({ErrorReason.ERROR_REASON_BAD_TOKEN, ErrorReason.ERROR_REASON_EPOCH_CHANGED})
 # Trying again does not mend these by itself.
 _FINAL: Final = frozenset(
@@ -58,7 +55,7 @@ async def follow(request: Request, person: Person) -> Response:
     asked = _asked(request)
     # Whatever stands between must not hold events back.
     headers = {"X-Accel-Buffering": "no"}
-    events = _events(person, asked, _ends_at(person))
+    events = _events(person, asked, ends_at(person))
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
@@ -78,14 +75,6 @@ def _asked(request: Request) -> pb.SubscribeAlertsRequest:
     if not asked.resume_token:
         asked.since.FromDatetime(datetime.now(UTC) - _LONGEST_BACK)
     return asked
-
-
-def _ends_at(person: Person) -> float:
-    """Until when this feed goes at the longest, epoch seconds (CJIS AC-11 for the lock of the screen)."""
-    session = person.session
-    renewal = max(session.expires_at - _BEFORE_END_SECONDS, time.time() + _LEAST_SECONDS)
-    ends = [session.begun_at + LIFE_SECONDS, renewal]
-    return min(ends if session.exempt else [*ends, session.used_at + person.idle_seconds])
 
 
 async def _events(
