@@ -1,8 +1,8 @@
 """What an image is made of, as CycloneDX 1.6: `sbom.py IMAGE VERSION ROOTFS APP`, JSON on standard output.
 
-The Python packages that are installed in APP, by their own metadata, and the packages of the distribution of
-which ROOTFS holds a file. For scanners that do not read it, the latter are also put into ROOTFS, as scanners
-look for them (/var/lib/dpkg/status.d).
+The Python packages that are installed in APP, by their own metadata, what pages of its service load, and the
+packages of the distribution of which ROOTFS holds a file. For scanners that do not read it, the latter are also
+put into ROOTFS, as scanners look for them (/var/lib/dpkg/status.d).
 """
 
 import hashlib
@@ -30,7 +30,8 @@ def main(image: str, version: str, rootfs: Path, app: Path) -> None:
     # The authorities are in one file that is no package's own.
     used = sorted((owners(rootfs) | {"ca-certificates"}) & packages.keys())
     write_records(rootfs, {name: packages[name] for name in used})
-    parts = [*python_components(app), *interpreter(), *(debian_component(packages[name]) for name in used)]
+    loaded = [*python_components(app), *script_components(app)]
+    parts = [*loaded, *interpreter(), *(debian_component(packages[name]) for name in used)]
     json.dump(document(image, version, parts, datetime.now(UTC)), sys.stdout, indent=1)
 
 
@@ -75,6 +76,21 @@ def python_components(app: Path) -> Iterator[Component]:
             "licenses": licences(one.metadata),
             "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(record.encode()).hexdigest()}],
         }
+
+
+def script_components(app: Path) -> Iterator[Component]:
+    """The npm packages of which pages load something, as the build of the console listed them."""
+    for listed in sorted(app.glob("services/*/static/vendor/parts.json")):
+        for one in json.loads(listed.read_text(encoding="utf-8")):
+            purl = f"pkg:npm/{one['name'].replace('@', '%40')}@{one['version']}"
+            yield {
+                "type": "library",
+                "bom-ref": purl,
+                "name": one["name"],
+                "version": one["version"],
+                "purl": purl,
+                "licenses": [{"expression": one["license"]}],
+            }
 
 
 def licences(metadata: importlib.metadata.PackageMetadata) -> list[dict[str, Any]]:

@@ -76,6 +76,16 @@ def test_the_list_of_an_image_is_good_cyclonedx_and_the_same_for_the_same_parts(
     assert len(first["dependencies"][0]["dependsOn"]) == len(first["components"]) > 50
 
 
+def test_the_list_of_an_image_names_what_its_pages_load() -> None:
+    sbom, now = script("sbom"), datetime(2026, 11, 26, tzinfo=UTC)
+
+    document = sbom.document("console", "1.0", sbom.script_components(IMAGES.parents[1]), now)
+
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document)) is None
+    named = {one["purl"].rpartition("@")[0] for one in document["components"]}
+    assert {"pkg:npm/ol", "pkg:npm/us-atlas"} <= named
+
+
 def test_only_installed_packages_of_the_distribution_count() -> None:
     assert set(script("sbom").stanzas(STATUS)) == {"libc6"}
 
