@@ -98,8 +98,10 @@ class Consoles:
         """A window in which `subject` has signed in and sees the page at `path`."""
         async with self.window(viewport, **options) as desk:
             await self.sign_in(desk, subject, path)
-            yield desk
-            await desk.sign_out()
+            try:
+                yield desk
+            finally:
+                await desk.sign_out()
 
     async def sign_in(self, desk: Desk, subject: str, path: str = "/") -> None:
         """Goes to a page, and signs in at the development issuer, where it leads."""
