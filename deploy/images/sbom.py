@@ -1,8 +1,8 @@
 """What an image is made of, as CycloneDX 1.6: `sbom.py IMAGE VERSION ROOTFS APP`, JSON on standard output.
 
 The Python packages that are installed in APP, by their own metadata; what pages of its service load; and the
-packages of the distribution of which ROOTFS holds a file. For scanners that do not read this list, the last are
-put into ROOTFS, too, as scanners look for them (/var/lib/dpkg/status.d).
+packages of the distribution of which ROOTFS holds a file. For scanners that do not read this list, the last
+are put into ROOTFS, too, as scanners look for them (/var/lib/dpkg/status.d).
 """
 
 import hashlib
