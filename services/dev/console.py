@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
+from services.audit.config import read_signer
+from services.common.durable import replace_file
 from services.common.issuers import DEVELOPMENT_ACR, DEVELOPMENT_ISSUER
 from services.dev.places import CONSOLE_CLIENT, HOST, NUMBERS, Ports
-from services.dev.specs import World
+from services.dev.specs import World, founding_environment
 
 _PROVIDER = "PW_OIDC_"
 _CLIENT_ID = "PW_OIDC_CLIENT_ID"
@@ -40,9 +43,19 @@ def console_environment(world: World) -> dict[str, str]:
         "PW_TLS_KEY": str(certificate.key_file),
         "PW_TLS_CA": str(certificate.ca_file),
         "PW_SERVICES_CA": str(certificate.ca_file),
+        "PW_LOG_KEYS_FILE": str(_log_keys_file(world)),
         **targets,
         **_provider(world),
     }
+
+
+def _log_keys_file(world: World) -> Path:
+    """The public keys of the stack's log, with which pages check receipts."""
+    founding = founding_environment(world)
+    signer = read_signer(founding["PW_LOG_ORIGIN"], Path(founding["PW_LOG_SIGNING_KEY_FILE"]))
+    file = world.places.secrets / "log.pub"
+    replace_file(file, f"{signer.verifier_key()}\n".encode(), 0o644)
+    return file
 
 
 def _provider(world: World) -> Mapping[str, str]:

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from services.common.issuers import DEVELOPMENT_ISSUER
+from services.common.tlog import VerifierKey
 from services.console.config import ConsoleSettings
 from services.dev.console import console_environment, has_provider, inherited
 from services.dev.pki import DevelopmentAuthority
 from services.dev.places import Places, Ports
-from services.dev.specs import World
+from services.dev.specs import LOG_ORIGIN, World
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,16 @@ def test_the_console_signs_people_in_at_the_issuer_of_its_stack(
     assert (got.oidc_client_id, got.oidc_client_secret_file) == ("platewarden-console", None)
     assert (got.console_url, got.console_listen) == ("https://localhost:7400", "127.0.0.1:7400")
     assert got.audit_target == "127.0.0.1:7411"
+
+
+def test_the_console_of_a_stack_knows_the_public_key_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = settings(tmp_path, monkeypatch, embedded=True).log_keys_file
+
+    assert file is not None
+    assert VerifierKey.parse(file.read_text(encoding="ascii")).name == LOG_ORIGIN
+    assert "PRIVATE" not in file.read_text(encoding="ascii")
 
 
 def test_with_a_database_of_ones_own_it_signs_people_in_at_ones_own_provider(
