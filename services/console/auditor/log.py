@@ -25,7 +25,7 @@ KINDS: Final = [(one, one) for one in ("query", "refusal", "intent", "outcome", 
 _SIZES: Final = [(number, f"{number}") for number in (25, 50, 100, 200)]
 _USUAL: Final = 50
 _FILTER: Final = ("who", "of_case", "action", "kind", "plate", "page_size")
-_ARGUMENT: Final = re.compile(r"([a-z_0-9]+):[0-9]+:(.*)")
+_ARGUMENT: Final = re.compile(r"([a-z_0-9]+):(?:[0-9]+:)?(.*)")
 _PAGING: Final = frozenset({"kind", "from_us", "to_us", "page_size", "before_us", "before_read_id"})
 
 

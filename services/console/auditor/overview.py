@@ -21,7 +21,7 @@ from alpr.audit.v1 import log_service_pb2_grpc as log_rpc
 from alpr.audit.v1 import review_service_pb2 as review_pb
 from alpr.audit.v1 import review_service_pb2_grpc as review_rpc
 from services.common.errors import AlprError, FieldViolation, InvalidFieldError
-from services.common.tlog import Note, NoteError, Signature
+from services.common.tlog import Note, NoteError, Signature, TreeHead
 from services.console.answers import attachment
 from services.console.auditor.form import file_text
 from services.console.door import Door, Person
@@ -37,6 +37,7 @@ _MOST_REVIEWS: Final = 200
 class Witnessed:
     """What one witness has signed last. Nobody has looked at the signature: the page's script can."""
 
+    place: int
     name: str
     time: Timestamp
     size: int
@@ -49,6 +50,7 @@ def routes(door: Door) -> Sequence[Route]:
     return (
         Route("/auditor", door.page(_show), methods=["GET"]),
         Route("/auditor/checkpoint", door.page(_checkpoint), methods=["GET"]),
+        Route("/auditor/witnessed/{place:int}", door.page(_checkpoint_of_witness), methods=["GET"]),
         Route("/auditor/consistency", door.page(_consistency), methods=["POST"]),
         Route("/auditor/unfinished", door.page(_unfinished), methods=["GET", "POST"]),
     )
@@ -77,7 +79,7 @@ async def _show(_request: Request, person: Person) -> Response:
 
 def _state(newest: log_pb.GetCheckpointResponse) -> dict[str, Any]:
     head = Note.parse(newest.checkpoint).head
-    found = [one for note in newest.witnessed for one in _witnessed(note, head.origin, head.size)]
+    found = [one for place, note in enumerate(newest.witnessed) for one in _witnessed(note, place, head)]
     return {
         "head": head,
         "root": b64encode(head.root).decode(),
@@ -86,12 +88,11 @@ def _state(newest: log_pb.GetCheckpointResponse) -> dict[str, Any]:
     }
 
 
-def _witnessed(text: str, origin: str, size: int) -> list[Witnessed]:
+def _witnessed(text: str, place: int, now: TreeHead) -> list[Witnessed]:
     note = Note.parse(text)
-    others = [one for one in note.signatures if one.name != origin]
-    return [
-        Witnessed(one.name, _signed_at(one), note.head.size, size - note.head.size, text) for one in others
-    ]
+    others = [one for one in note.signatures if one.name != now.origin]
+    size, behind = note.head.size, now.size - note.head.size
+    return [Witnessed(place, one.name, _signed_at(one), size, behind, text) for one in others]
 
 
 def _signed_at(one: Signature) -> Timestamp:
@@ -105,10 +106,25 @@ async def _checkpoint(_request: Request, person: Person) -> Response:
     return attachment(newest.checkpoint.encode(), f"checkpoint-{size}.txt", "text/plain")
 
 
+async def _checkpoint_of_witness(request: Request, person: Person) -> Response:
+    """What one witness has signed last, as a file: its key says whether it did."""
+    note = _of_witness(await _newest(person), request.path_params["place"])
+    return attachment(note.encode(), f"witnessed-{Note.parse(note).head.size}.txt", "text/plain")
+
+
+def _of_witness(newest: log_pb.GetCheckpointResponse, place: int) -> str:
+    if place >= len(newest.witnessed):
+        wrong = FieldViolation("witness", "Choose one of the page.")
+        raise InvalidFieldError("there is no such witness", violations=[wrong])
+    return str(newest.witnessed[place])
+
+
 async def _consistency(_request: Request, person: Person) -> Response:
     """The proof that the log of now begins with that of the checkpoint that the person kept."""
     try:
-        proof = await _proof_since(person, await file_text(person, "checkpoint"))
+        place = person.field("witness")
+        kept = _of_witness(await _newest(person), int(place)) if place.isdecimal() else ""
+        proof = await _proof_since(person, kept or await file_text(person, "checkpoint"))
     except NoteError:
         wrong = FieldViolation("checkpoint", "Choose a checkpoint of this log that was kept from before.")
         raise InvalidFieldError("this is no checkpoint", violations=[wrong]) from None
