@@ -11,6 +11,7 @@ from starlette.responses import Response
 from alpr.type.v1 import left_out_pb2
 from alpr.type.v1.left_out_pb2 import LeftOut
 from alpr.type.v1.receipt_pb2 import AuditReceipt
+from services.common.errors import AlprError, WrongStateError
 from services.common.receipts import receipt_to_json
 
 _LEFT_OUT: Final[dict[int, str]] = {
@@ -22,6 +23,13 @@ _LEFT_OUT: Final[dict[int, str]] = {
 def left_out(answer: Any) -> list[str]:
     """What was not looked at, and why, one sentence each."""
     return [_sentence(one) for one in answer.left_out]
+
+
+def once_more(error: AlprError) -> AlprError:
+    """The refusal, in words for a page that a browser asks for once more, which a minute later is no use."""
+    if error.metadata.get("state") != "ENDED":
+        return error
+    return WrongStateError("You were shown this a while ago, and answers are not kept. Ask again.")
 
 
 def packed(receipt: AuditReceipt) -> str:

@@ -24,6 +24,8 @@ _KNOWN: Final = {
     "area.sensors": ("sensors", "Sensors"),
     "page_size": ("page_size", "Most rows"),
     "provenances": ("", "Whose reads"),
+    "own_agency_only": ("", "Leave out what other agencies share"),
+    "sensor_id": ("sensors", "Sensors"),
 }
 
 

@@ -14,6 +14,7 @@ from alpr.search.v1 import analysis_service_pb2_grpc as rpc
 from services.common.errors import AlprError, FieldViolation
 from services.common.wire import raise_violations
 from services.console import justification, moments
+from services.console.answers import once_more
 from services.console.door import Person
 
 # The longest that search itself lets an analysis take, and what the way there takes.
@@ -64,7 +65,7 @@ class Analysis:
             answer = await self.ask(person, request)
         except AlprError as error:
             return await person.refused(
-                error, self.template, answer=None, **values, **self.more(person, None)
+                once_more(error), self.template, answer=None, **values, **self.more(person, None)
             )
         return await self._shown(person, answer, values)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from alpr.search.v1 import motor_carrier_service_pb2 as apart_pb
+from alpr.search.v1 import motor_carrier_service_pb2_grpc as apart_rpc
 from alpr.search.v1 import search_service_pb2 as pb
 from alpr.search.v1 import search_service_pb2_grpc as rpc
 from alpr.type.v1.sensor_pb2 import Provenance
@@ -11,8 +13,11 @@ from services.common.errors import FieldViolation
 from services.console import justification, moments, question
 from services.console.analysis.page import Analysis
 from services.console.door import Person
+from services.console.search import motor_carrier
 from services.console.search.shapes import days, hours, points, zone
 
+Asked = pb.SearchReadsRequest | apart_pb.SearchMotorCarrierReadsRequest
+Answer = pb.SearchReadsResponse | apart_pb.SearchMotorCarrierReadsResponse
 MATCHES: Final = (
     (pb.PLATE_MATCH_LOOK_ALIKE, "Look-alikes count as the same: 0 O Q D, 1 I L, 2 Z, 5 S, 6 G, 8 B"),
     (pb.PLATE_MATCH_ONE_OFF, "One character may be another, missing, or too much"),
@@ -25,12 +30,14 @@ WHOSE: Final = (
 # What goes along to the next page, besides why it is asked.
 _FIELDS: Final = (
     "plate", "plate_match", "state", "own_only", "page_size", "time_zone", "around", "radius", "area",
-    "sensor_group", "sensors",
+    "sensor_group", "sensors", "data_set",
 )  # fmt: skip
 
 
-def parse(person: Person, wrong: list[FieldViolation]) -> pb.SearchReadsRequest:
+def parse(person: Person, wrong: list[FieldViolation]) -> Asked:
     """The request out of the form; adds to `wrong` what cannot be read."""
+    if motor_carrier.is_meant(person):
+        return motor_carrier.parse(person, wrong)
     request = pb.SearchReadsRequest(
         request_id=person.field("request_id"),
         justification=justification.given(person),
@@ -49,15 +56,22 @@ def parse(person: Person, wrong: list[FieldViolation]) -> pb.SearchReadsRequest:
     return request
 
 
-async def ask(person: Person, request: pb.SearchReadsRequest) -> pb.SearchReadsResponse:
+async def ask(person: Person, request: Asked) -> Answer:
     """One page of reads. Raises AlprError."""
+    if isinstance(request, apart_pb.SearchMotorCarrierReadsRequest):
+        return await _apart(person, request)
     answer: pb.SearchReadsResponse = await person.call(rpc.SearchServiceStub, "SearchReads", request)
     return answer
 
 
-def more(person: Person, answer: pb.SearchReadsResponse | None) -> dict[str, Any]:
+def more(person: Person, answer: Answer | None) -> dict[str, Any]:
     """What the page shows besides: the choices of the form, and the answer in its other shapes."""
-    values: dict[str, Any] = {"matches": MATCHES, "whose": WHOSE, "chosen": _whose(person)}
+    values: dict[str, Any] = {
+        "matches": MATCHES,
+        "whose": WHOSE,
+        "chosen": _whose(person),
+        "data_sets": [(motor_carrier.WORD, "Motor Carrier Safety")],
+    }
     if answer is None:
         return values
     local = zone(person.field("time_zone"))
@@ -76,6 +90,13 @@ def carried(person: Person) -> list[tuple[str, str]]:
     pairs += [(f"{name}_utc", moments.written(person, name)) for name in ("from", "to")]
     pairs += [("whose", str(one)) for one in _whose(person)]
     return [(name, value) for name, value in pairs if value]
+
+
+async def _apart(person: Person, request: apart_pb.SearchMotorCarrierReadsRequest) -> Answer:
+    answer: apart_pb.SearchMotorCarrierReadsResponse = await person.call(
+        apart_rpc.MotorCarrierServiceStub, "SearchMotorCarrierReads", request
+    )
+    return answer
 
 
 def _whose(person: Person) -> list[Provenance.ValueType]:

@@ -16,4 +16,5 @@ def routes(door: Door) -> Sequence[Route]:
     return (
         Route("/search", door.page(READS.page), methods=["GET", "POST"]),
         Route("/search/read", door.page(read.show), methods=["POST"]),
+        Route("/search/read", door.page(read.elsewhere), methods=["GET"]),
     )
