@@ -62,7 +62,7 @@ class Desk:
         button = self.page.get_by_role("button", name="Sign out")
         if await button.count():
             await button.click()
-            await self.page.wait_for_load_state()
+            await self.page.get_by_role("heading", name="Signed out").wait_for()
 
     def check_quiet(self) -> None:
         """Fails when the page threw an error, or wanted what the content security policy forbids."""
