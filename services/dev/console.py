@@ -10,7 +10,7 @@ from services.audit.config import read_signer
 from services.common.durable import replace_file
 from services.common.issuers import DEVELOPMENT_ACR, DEVELOPMENT_ISSUER
 from services.dev.places import CONSOLE_CLIENT, HOST, NUMBERS, Ports
-from services.dev.specs import World, founding_environment
+from services.dev.specs import World, log_key_file
 
 _PROVIDER = "PW_OIDC_"
 _CLIENT_ID = "PW_OIDC_CLIENT_ID"
@@ -51,8 +51,7 @@ def console_environment(world: World) -> dict[str, str]:
 
 def _log_keys_file(world: World) -> Path:
     """The public keys of the stack's log, with which pages check receipts."""
-    founding = founding_environment(world)
-    signer = read_signer(founding["PW_LOG_ORIGIN"], Path(founding["PW_LOG_SIGNING_KEY_FILE"]))
+    signer = read_signer(world.log_origin, log_key_file(world))
     file = world.places.secrets / "log.pub"
     replace_file(file, f"{signer.verifier_key()}\n".encode(), 0o644)
     return file

@@ -161,7 +161,7 @@ def founding_environment(world: World) -> dict[str, str]:
     return {
         "PW_OIDC_ISSUER": _identity(world)["PW_OIDC_ISSUER"],
         "PW_LOG_ORIGIN": world.log_origin,
-        "PW_LOG_SIGNING_KEY_FILE": str(_log_key_file(world)),
+        "PW_LOG_SIGNING_KEY_FILE": str(log_key_file(world)),
     }
 
 
@@ -219,7 +219,8 @@ def new_signing_key() -> bytes:
     )
 
 
-def _log_key_file(world: World) -> Path:
+def log_key_file(world: World) -> Path:
+    """The key that the log is signed with."""
     return world.secret("log-signing-key.pem", new_signing_key)
 
 
