@@ -7,10 +7,21 @@ from typing import Final
 
 from starlette.routing import Route
 
-from services.console.coordinator import packets, people, person, sensor, sensors, units
+from services.console.coordinator import (
+    agreements,
+    documents,
+    escorts,
+    office,
+    packets,
+    people,
+    person,
+    sensor,
+    sensors,
+    units,
+)
 from services.console.door import Door
 
-_PAGES: Final = (people, person, units, packets, sensors, sensor)
+_PAGES: Final = (people, person, units, packets, sensors, sensor, escorts, agreements, documents, office)
 
 
 def routes(door: Door) -> Sequence[Route]:

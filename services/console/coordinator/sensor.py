@@ -81,6 +81,7 @@ async def _show(request: Request, person: Person, forms: Forms) -> Response:
         title=f"Sensor {answer.sensor.sensor_id}",
         sensor=answer.sensor,
         acts=answer.acts,
+        point=sensors.point(answer.sensor, None),
         names=names,
         may=coordinates,
         action=f"{sensors.PLACE}/{answer.sensor.sensor_id}",

@@ -69,7 +69,7 @@ async def _show(request: Request, person: Person, forms: Forms) -> Response:
         title="Sensors",
         waiting=[one for one in found if waits(one)],
         rows=rows,
-        points=[_point(one, state) for one, state in rows],
+        points=[point(one, state) for one, state in rows],
         notices=await open_notices(person),
         active=await _active(person),
         own_account=own,
@@ -86,16 +86,18 @@ def _order(one: sensor_pb2.Sensor, health: Mapping[str, health_pb.SensorHealth])
     return not (state and state.open_kinds), one.sensor_id
 
 
-def _point(one: sensor_pb2.Sensor, state: health_pb.SensorHealth | None) -> Mapping[str, Any]:
-    """The sensor as a point of the map: its place, and in a word how it does."""
+def point(one: sensor_pb2.Sensor, state: health_pb.SensorHealth | None) -> Mapping[str, Any]:
+    """The sensor as a point of the map: its place, and how it does."""
+    kinds = ", ".join(words.words(state, "open_kinds")) if state else ""
     approved = one.status == sensor_pb2.DEPLOYMENT_STATUS_APPROVED
-    needs = bool(state and state.open_kinds)
     return {
         "id": one.sensor_id,
         "lat": one.place.latitude,
         "lon": one.place.longitude,
         "label": one.sensor_id,
-        "state": "off" if not approved else "trouble" if needs else "good",
+        "detail": kinds or words.word(one, "status"),
+        "href": f"{PLACE}/{one.sensor_id}",
+        "look": "warning" if waits(one) else "off" if not approved else "danger" if kinds else "good",
     }
 
 
