@@ -15,13 +15,28 @@ from services.console.coordinator import (
     packets,
     people,
     person,
+    roster,
     sensor,
     sensors,
+    today,
     units,
 )
 from services.console.door import Door
 
-_PAGES: Final = (people, person, units, packets, sensors, sensor, escorts, agreements, documents, office)
+_PAGES: Final = (
+    today,
+    people,
+    person,
+    units,
+    packets,
+    sensors,
+    sensor,
+    escorts,
+    agreements,
+    documents,
+    roster,
+    office,
+)
 
 
 def routes(door: Door) -> Sequence[Route]:

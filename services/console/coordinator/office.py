@@ -1,4 +1,4 @@
-"""The office of the statewide coordinator: one person holds it, and it is handed over in one moment (III.A)."""
+"""The office of the statewide coordinator: one person holds it; it is handed over in one moment (III.A)."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ PLACES: Final = (
     ("/coordinator/escorts", "Vendor sessions", _ADMINISTRATORS),
     ("/coordinator/agreements", "Agreements", COORDINATORS),
     ("/coordinator/documents", "Documents", COORDINATORS),
+    ("/coordinator/roster", "Leavers", _STATEWIDE),
     ("/coordinator/office", "Office", _ADMINISTRATORS),
 )
 
