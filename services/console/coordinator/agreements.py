@@ -66,6 +66,7 @@ async def _show(request: Request, person: Person, forms: Forms) -> Response:
         names={one.ori: one.name for one in agencies},
         given=GIVEN,
         own_account=own,
+        decides=bool(places.STATEWIDE & frozenset(own.roles)),
         now=in_days(0),
         in_year=in_days(365),
         sentences=_DONE,

@@ -54,6 +54,7 @@ async def _show(request: Request, person: Person, forms: Forms) -> Response:
         forms,
         title="Documents",
         documents=await listed(person),
+        decides=bool(places.STATEWIDE & frozenset((await person.account()).roles)),
         kinds=KINDS,
         now=in_days(0),
         sentences=_DONE,

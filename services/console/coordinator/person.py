@@ -65,6 +65,7 @@ async def _show(request: Request, person: Person, forms: Forms) -> Response:
         rpc.AccountServiceStub, "GetAccount", pb.GetAccountRequest(account_id=account_id)
     )
     account: pb.Account = answer.account
+    own = await person.account()
     return await places.show(
         request,
         person,
@@ -73,6 +74,7 @@ async def _show(request: Request, person: Person, forms: Forms) -> Response:
         forms,
         title="A person",
         account=account,
+        decides=bool(places.STATEWIDE & frozenset(own.roles)),
         action=f"{people.PLACE}/{account_id}",
         held=people.held(account),
         ends=people.ends(account),

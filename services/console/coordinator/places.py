@@ -11,8 +11,8 @@ from alpr.audit.v1 import authorization_service_pb2 as roles
 from services.console.coordinator.forms import Forms
 from services.console.door import Person
 
-_STATEWIDE: Final = frozenset({roles.ROLE_STATEWIDE_COORDINATOR})
-COORDINATORS: Final = _STATEWIDE | {roles.ROLE_WORK_UNIT_COORDINATOR}
+STATEWIDE: Final = frozenset({roles.ROLE_STATEWIDE_COORDINATOR})
+COORDINATORS: Final = STATEWIDE | {roles.ROLE_WORK_UNIT_COORDINATOR}
 _ADMINISTRATORS: Final = COORDINATORS | {roles.ROLE_SYSTEM_ADMINISTRATOR}
 # Which role may what the services say; this spares people pages that would refuse them.
 PLACES: Final = (
@@ -24,7 +24,7 @@ PLACES: Final = (
     ("/coordinator/escorts", "Vendor sessions", _ADMINISTRATORS),
     ("/coordinator/agreements", "Agreements", COORDINATORS),
     ("/coordinator/documents", "Documents", COORDINATORS),
-    ("/coordinator/roster", "Leavers", _STATEWIDE),
+    ("/coordinator/roster", "Leavers", STATEWIDE),
     ("/coordinator/office", "Office", _ADMINISTRATORS),
 )
 

@@ -217,10 +217,10 @@ _ALL: Final = places.COORDINATORS | {roles.ROLE_SYSTEM_ADMINISTRATOR}
 _LOOKS: Final[Sequence[tuple[Look, frozenset[int]]]] = (
     (_escorts, _ALL),
     (_people, places.COORDINATORS),
-    (_leavers, frozenset({roles.ROLE_STATEWIDE_COORDINATOR})),
+    (_leavers, places.STATEWIDE),
     (_units, places.COORDINATORS),
     (_sensors, _ALL),
     (_packet, places.COORDINATORS),
     (_reviews, places.COORDINATORS),
-    (_agreements, places.COORDINATORS),
+    (_agreements, places.STATEWIDE),
 )

@@ -38,6 +38,7 @@ async def _show(request: Request, person: Person, forms: Forms) -> Response:
     found = await lists.units(person)
     everybody = await lists.accounts(person)
     # Who stands before nobody comes first.
+    own = await person.account()
     return await places.show(
         request,
         person,
@@ -49,7 +50,8 @@ async def _show(request: Request, person: Person, forms: Forms) -> Response:
         names={one.account_id: one.full_name for one in everybody},
         choices=[(one.account_id, f"{one.full_name}, {one.unit}") for one in everybody],
         kinds=words.choices(pb.UnitKind),
-        own_account=await person.account(),
+        own_account=own,
+        decides=bool(places.STATEWIDE & frozenset(own.roles)),
         sentences=_DONE,
     )
 
