@@ -9,14 +9,16 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from services.common.keyfile import read_key
-from services.console import alert, analysis, board, coordinator, home, receipts, sign_ins
+from services.console import alert, board, coordinator, home, receipts, sign_ins
 from services.console.auditor import routes as auditor
+from services.console.analysis import routes as analysis
 from services.console.config import LOOPBACK, ConsoleSettings
 from services.console.door import Door
 from services.console.headers import Headers
@@ -53,7 +55,7 @@ def application(settings: ConsoleSettings) -> Headers:
 
     routes = [
         Route("/healthz", _healthy, methods=["GET"]),
-        Mount("/static", StaticFiles(directory=_STATIC)),
+        Mount("/static", GZipMiddleware(StaticFiles(directory=_STATIC))),
         *SignIn(provider, sealer, pages).routes(door),
         *Screen(sealer).routes(door),
         *home.routes(door),

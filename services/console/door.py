@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
@@ -45,7 +45,7 @@ class Person:
         """The answer of a service; `options` are those of `Services.call`. Raises AlprError."""
         return await self.services.call(self.session.access_token, stub, name, request, **options)
 
-    def stream(self, stub: Any, name: str, request: Any, *, alone: bool = False) -> AsyncIterator[Any]:
+    def stream(self, stub: Any, name: str, request: Any, *, alone: bool = False) -> AsyncGenerator[Any, None]:
         """The messages of a server stream, until the reader stops; `alone` on a connection of its own.
 
         Raises AlprError.

@@ -25,7 +25,7 @@ _POLICY: Final = (
 
 
 class Headers:
-    """Adds the headers. Pages are kept by no cache; files of the console are, by their names.
+    """Adds the headers. Pages are kept by no cache; its files are, and are asked after each time.
 
     Args:
         app: What answers.
@@ -47,11 +47,13 @@ class Headers:
             await self._app(scope, receive, send)
             return
 
+        keep = "no-cache" if scope["path"].startswith("/static/") else "no-store"
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
-                headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("Cache-Control", keep)
             await send(message)
 
         await self._app(scope, receive, with_headers)

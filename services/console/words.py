@@ -28,6 +28,11 @@ def choices(enum: Any) -> list[tuple[int, str]]:
     ]
 
 
+def one_of(enum: Any, text: str) -> Any:
+    """The value of the enum whose number a form has sent; the unspecified one for none."""
+    return next((number for number in enum.values() if str(number) == text), 0)
+
+
 def of_enum(described: Any, number: int) -> str:
     """The words of one value of an enum; "" for none, "unknown" for one that is newer than this console."""
     if number == 0:

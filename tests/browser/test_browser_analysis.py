@@ -119,7 +119,7 @@ async def test_a_stakeout_names_who_was_at_the_scenes_by_the_names_that_the_offi
         await give_reasons(page)
         await page.click("text=One more scene")
         assert await page.locator("legend", has_text="Scene 4").count() == 1
-        assert await page.input_value("[name=purpose]") == PURPOSE
+        assert await page.input_value("#f-purpose") == PURPOSE
         for number, start in enumerate(journeys.starts()):
             await write_scene(page, number, journeys, start, HOSTILE if number == 0 else f"bank {number}")
         await page.fill("[name=min_scenes]", "3")
@@ -144,7 +144,8 @@ async def test_an_uploaded_list_of_plates_is_compared_and_hostile_text_in_it_sta
         page = desk.page
         await give_reasons(page)
         await page.select_option("[name=kind]", label="plates")
-        content = f"plate;label\n{journeys.plate};{HOSTILE}\nNOBODY1;nobody\n".encode()
+        quoted = HOSTILE.replace('"', '""')
+        content = f'plate;label\n{journeys.plate};"{quoted}"\nNOBODY1;nobody\n'.encode()
         await page.set_input_files("#f-file", {"name": HOSTILE, "mimeType": "text/csv", "buffer": content})
         assert await barriers(page) == []
         await ask(page)
@@ -190,7 +191,7 @@ async def test_what_is_wrong_in_a_file_is_said_by_line_at_its_field(consoles: Co
 
         assert "line 3" in await page.inner_text("#d-file")
         assert await page.get_attribute("#f-file", "aria-invalid") == "true"
-        assert await page.input_value("[name=case_number]") == "26-0001"
+        assert await page.input_value("#f-case_number") == "26-0001"
         await picture(page, "compare-refused")
         assert await barriers(page) == []
 
@@ -205,7 +206,7 @@ async def test_a_purpose_that_says_nothing_is_refused_at_its_field_and_what_was_
         await page.fill("[name=plate]", journeys.plate)
         await ask(page)
 
-        assert await page.get_attribute("[name=purpose]", "aria-invalid") == "true"
+        assert await page.get_attribute("#f-purpose", "aria-invalid") == "true"
         assert await page.locator("table.rows").count() == 0
         assert await page.input_value("[name=plate]") == journeys.plate
         await picture(page, "convoy-refused")
@@ -223,5 +224,5 @@ async def test_the_reasons_go_along_from_one_kind_of_question_to_the_next(
         await page.get_by_role("navigation", name="Kinds of questions").get_by_text("Pattern").click()
 
         assert await page.inner_text("h1") == "Pattern"
-        assert await page.input_value("[name=case_number]") == "26-0001"
+        assert await page.input_value("#f-case_number") == "26-0001"
         assert page.url == f"{consoles.url}/search/pattern"

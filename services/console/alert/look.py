@@ -98,6 +98,7 @@ class Desk:
             "doubts": view.doubts(answer.alert),
             "listings": view.listings(answer.alert),
             "entry_choices": view.entry_choices(answer.alert),
+            "places": view.places(answer.alert),
             "history": view.history(answer.history),
             "can_dispatch": ROLE_TELECOM_CENTER,
             "states": view.DECISIONS,

@@ -65,6 +65,7 @@ class Listing:
     entry: hit_pb2.MatchedEntry
     source: str
     plates: Compared
+    other_state: bool
     vehicle: str
     query: str
     withdrawn: pb.WithdrawnEntry | None
@@ -112,6 +113,7 @@ def listings(alert: pb.Alert) -> Sequence[Listing]:
             entry,
             _source(entry),
             compared(alert.plate, entry.plate),
+            bool(alert.state and entry.state) and alert.state != entry.state,
             _vehicle(entry.vehicle),
             query(entry),
             gone.get(entry.entry_id),
@@ -126,6 +128,13 @@ def entry_choices(alert: pb.Alert) -> Sequence[tuple[str, str]]:
         (one.entry_id, f"{_source(one)} {words.word(one, 'category')}, {one.plate} {one.state}")
         for one in alert.entries
     ]
+
+
+def places(alert: pb.Alert) -> Sequence[dict[str, Any]]:
+    """The place of the camera, for a map; no plate."""
+    where = alert.place
+    label = where.description or alert.sensor_id
+    return [{"id": alert.alert_id, "lat": where.latitude, "lon": where.longitude, "label": label}]
 
 
 def query(entry: hit_pb2.MatchedEntry) -> str:

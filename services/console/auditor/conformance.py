@@ -48,7 +48,7 @@ def routes(door: Door, file: Path | None) -> Sequence[Route]:
 
 
 def _page(file: Path | None) -> Callable[[Request, Person], Awaitable[Response]]:
-    async def show(_request: Request, person: Person) -> Response:
+    async def show(request: Request, person: Person) -> Response:
         # What was found may say where the system is weak: audit says who may see such things of the log.
         await person.call(query_rpc.LogQueryServiceStub, "ListUnfinished", query_pb.ListUnfinishedRequest())
         run, sentence = None, "This console has not been told where the last run is."
@@ -63,6 +63,7 @@ def _page(file: Path | None) -> Callable[[Request, Person], Awaitable[Response]]
             section="/auditor",
             run=run,
             sentence="" if run else sentence,
+            only=request.query_params.get("only", ""),
         )
 
     return show

@@ -17,6 +17,8 @@ from services.console.search import motor_carrier
 from services.console.search.shapes import days, hours, points, zone
 
 Asked = pb.SearchReadsRequest | apart_pb.SearchMotorCarrierReadsRequest
+MOST_READS: Final = 1000
+"""Most reads of a page of an answer."""
 Answer = pb.SearchReadsResponse | apart_pb.SearchMotorCarrierReadsResponse
 MATCHES: Final = (
     (pb.PLATE_MATCH_LOOK_ALIKE, "Look-alikes count as the same: 0 O Q D, 1 I L, 2 Z, 5 S, 6 G, 8 B"),

@@ -30,6 +30,7 @@ class Pane {
     this.#said.setAttribute("role", "status");
     element.addEventListener("submit", (event) => this.#submit(event));
     element.addEventListener("keydown", (event) => this.#typed(event));
+    element.addEventListener("toggle", ({ target }) => target.dataset.key === "m" && import("./map.js"), true);
     setInterval(() => tick(this.#article), 1000);
   }
 
@@ -167,7 +168,7 @@ class Pane {
     if (old && old.dataset.alert === fresh.dataset.alert) keep(old, fresh, acted);
     this.#element.replaceChildren(this.#said, fresh);
     this.wired();
-    if (focus) (fresh.querySelector("[aria-invalid]") ?? fresh.querySelector(".refusal") ?? fresh).focus();
+    if (focus) first(fresh).focus();
     else if (had) (active.isConnected ? active : same(active, fresh)).focus();
   }
 
@@ -195,6 +196,13 @@ function isWritten(section) {
     if (one.tagName === "SELECT") return !one.selectedOptions[0]?.defaultSelected && one.selectedIndex > 0;
     return one.type === "checkbox" ? one.checked !== one.defaultChecked : one.value !== one.defaultValue;
   });
+}
+
+// Where to go on: what was refused, or what an act found, or the alert from its beginning.
+function first(fresh) {
+  const refusal = fresh.querySelector(".refusal");
+  if (refusal) refusal.tabIndex = -1;
+  return fresh.querySelector("[aria-invalid]") ?? refusal ?? fresh.querySelector("[data-first]") ?? fresh;
 }
 
 function same(active, fresh) {

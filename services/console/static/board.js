@@ -14,7 +14,7 @@ const list = at("alerts");
 const rows = new Rows(list);
 const bell = new Bell(showSound);
 const link = { state: "connecting", heardAt: 0, since: Date.now(), lostHeard: false };
-let said = 0;
+let refused = false;
 let pane = null;
 
 const shows = {
@@ -41,12 +41,13 @@ const feed = new Feed(address(), {
     if (state === "live") Object.assign(link, { heardAt: Date.now(), lostHeard: false });
     // Coming again in time is no news.
     if (state !== "connecting" || !isFresh()) link.state = state;
-    if (state === "live") show("said", said ? at("said").textContent : "");
+    if (state === "live" && refused) show("said", "");
+    refused &&= state !== "live";
     showLink();
   },
   refused(sentence) {
     empty();
-    said = 0;
+    refused = true;
     show("said", sentence);
   },
   left: leave,
@@ -139,7 +140,6 @@ async function act(id) {
     rows.put(answer.alert);
     rows.mark(id, { mine: true });
   }
-  said = answer.sentence ? 1 : 0;
   show("said", answer.sentence ?? "");
   settle();
 }
@@ -182,6 +182,12 @@ function leave() {
   location.reload();
 }
 
+// Another window of this browser may have locked the screen or signed out; the feed would not hear of it at once.
+async function look() {
+  const answer = await fetch("/still", { headers: { "X-Platewarden": "by-itself" } }).catch(() => null);
+  if (answer?.status === 401) leave();
+}
+
 at("filters")?.addEventListener("change", (event) => {
   if (event.target.name === "category") {
     empty();
@@ -200,5 +206,6 @@ setInterval(() => {
   bell.ring(rows.alerts);
   showLink();
 }, 1000);
+setInterval(look, 10_000);
 setInterval(settle, 60_000);
 showSound();

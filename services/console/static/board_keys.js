@@ -21,10 +21,21 @@ export class Keys {
     this.#item()?.firstElementChild.focus();
   }
 
-  // After rows came or went: some row can always be reached with Tab.
+  // After rows came or went: what was selected stays so, or its neighbour when it is no longer shown; and some row can
+  // always be reached with Tab. Nothing is selected before the person has gone to a row.
   keep() {
     const item = this.#item();
-    if (!item || item.hidden) this.#select(this.#shown()[0]);
+    if (item && !item.hidden) return;
+    const rows = this.#shown();
+    if (!item) {
+      this.#id = "";
+      this.#tab(rows[0]);
+      return;
+    }
+    const next = rows.find((one) => item.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING);
+    const had = document.activeElement === document.body || item.contains(document.activeElement);
+    this.#select(next ?? rows.at(-1));
+    if (had) this.focus();
   }
 
   #item() {
@@ -36,11 +47,15 @@ export class Keys {
   }
 
   #select(item) {
-    const before = this.#item();
-    before?.classList.remove("selected");
-    if (before) before.firstElementChild.tabIndex = -1;
+    this.#item()?.classList.remove("selected");
     this.#id = item?.dataset.alert ?? "";
     item?.classList.add("selected");
+    this.#tab(item);
+  }
+
+  // The row that Tab goes to.
+  #tab(item) {
+    for (const one of this.#list.querySelectorAll("[tabindex='0']")) one.tabIndex = -1;
     if (item) item.firstElementChild.tabIndex = 0;
   }
 
@@ -81,12 +96,12 @@ export class Keys {
 
   #step(by) {
     const item = this.#item();
+    // The first key goes to the newest row, or back to the selected one.
+    if (!item || !this.#list.contains(document.activeElement)) return this.#go(item ?? this.#shown()[0]);
     let next = item;
-    do next = by > 0 ? next?.nextElementSibling : next?.previousElementSibling;
+    do next = by > 0 ? next.nextElementSibling : next.previousElementSibling;
     while (next?.hidden);
-    // The first key goes to the selected row itself.
-    const here = this.#list.contains(document.activeElement);
-    this.#go(here ? next : item);
+    return this.#go(next);
   }
 
   #go(item) {

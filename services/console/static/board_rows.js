@@ -102,7 +102,7 @@ export class Rows {
     parts.state.textContent = alert.state;
     parts.about.textContent = alert.categories.join(", ");
     showListed(parts.listed, alert);
-    parts.where.replaceChildren(`${alert.place}, ${alert.probability} %, `, localTime(alert.captured));
+    parts.where.replaceChildren(`· ${alert.place} · ${alert.probability} % · seen `, localTime(alert.captured));
     this.#tick(row);
   }
 
@@ -139,11 +139,11 @@ function dueAt(alert) {
   return times.length ? Math.min(...times) : 0;
 }
 
-// The listed plate where it is another text than the plate read, the characters that differ marked.
+// The list, and the plate on it where it is another text than the plate read, the characters that differ marked.
 function showListed(part, { plate, listed }) {
-  part.replaceChildren(`${listed.name} `);
+  part.replaceChildren(listed.name);
   if (!listed.plate || listed.plate === plate) return;
-  part.append("lists ");
+  part.append(" lists ");
   const same = listed.plate.length === plate.length;
   for (const [at, character] of [...listed.plate].entries()) {
     if (!same || character === plate[at]) {

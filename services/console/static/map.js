@@ -1,4 +1,4 @@
-// Maps of pages. A page links map.css, loads this module, and has one of these (templates/map.html writes them):
+// Maps of pages. A page loads this module and has one of these (templates/map.html writes them):
 //
 //   <script type="application/json" id="places">[{"id": "…", "lat": 41.9, "lon": -87.6, "label": "cam-1"}]</script>
 //   <div class="map" data-points="places" data-label="Where the reads were made"></div>
@@ -15,8 +15,8 @@
 //   - `data-tiles="https://…/{z}/{x}/{y}.png"`: tiles over the outlines (PW_TILE_URL).
 //   - A click on `<button data-map-show="ID">` anywhere shows that point.
 //   - The map says `map:pick` (bubbles; `event.detail.id`) when a person chooses a point.
-//   - `wire(root)` for what is added to a page later; `show(element, points)` for new points on the same map.
-// The library is loaded when a map comes into sight.
+//   - `show(element, points)` puts other points on a map.
+// A map that is added to the page later is found, too. The library is loaded when a map comes into sight.
 const waiting = new Map();
 const shown = new WeakMap();
 
@@ -29,17 +29,26 @@ const sight = new IntersectionObserver((entries) => {
   }
 });
 
+// A map without its style sheet has no height.
+function styled() {
+  const address = new URL("map.css", import.meta.url).href;
+  const found = [...document.querySelectorAll("link[rel=stylesheet]")].find(({ href }) => href === address);
+  if (found?.sheet) return;
+  const link = found ?? document.head.appendChild(Object.assign(document.createElement("link"), { rel: "stylesheet", href: address }));
+  return new Promise((done) => link.addEventListener("load", done, { once: true }));
+}
+
 async function make(element) {
   await new Promise((inSight) => {
     waiting.set(element, inSight);
     sight.observe(element);
   });
-  const { makeMap } = await import("./map/whole.js");
+  const [{ makeMap }] = await Promise.all([import("./map/whole.js"), styled()]);
   return makeMap(element);
 }
 
-export function wire(root = document) {
-  for (const element of root.querySelectorAll(".map:not([data-wired])")) {
+function wire() {
+  for (const element of document.querySelectorAll(".map:not([data-wired])")) {
     element.dataset.wired = "";
     shown.set(element, make(element));
   }
@@ -58,3 +67,4 @@ addEventListener("click", async ({ target }) => {
 });
 
 wire();
+new MutationObserver(wire).observe(document.body, { childList: true, subtree: true });

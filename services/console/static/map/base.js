@@ -1,6 +1,6 @@
 // The map itself: outlines or tiles, buttons and keys to move on it, colours of the scheme, paper.
 import { defaultInteractions, fromLonLat, Map as OlMap, ScaleLine, TileLayer, TopoJSON, VectorLayer, VectorSource, View, XYZ } from "../vendor/ol.js";
-import { countyStyle, paletteOf, stateStyle } from "./looks.js";
+import { countyStyle, landStyle, paletteOf, stateStyle } from "./looks.js";
 
 const ILLINOIS = [...fromLonLat([-91.6, 36.9]), ...fromLonLat([-87.0, 42.6])];
 const MARGIN = [40, 40, 40, 40];
@@ -9,8 +9,12 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let outlines;
 
+// Read once for all maps: reading changes what is read.
 function loaded() {
-  outlines ??= fetch(new URL("../vendor/outlines.json", import.meta.url)).then((answer) => answer.json());
+  outlines ??= fetch(new URL("../vendor/outlines.json", import.meta.url)).then(async (answer) => {
+    const format = new TopoJSON({ layerName: "layer" });
+    return Map.groupBy(format.readFeatures(await answer.json(), { featureProjection: "EPSG:3857" }), (one) => one.get("layer"));
+  });
   return outlines;
 }
 
@@ -69,18 +73,16 @@ export class Base {
   }
 
   async #addOutlines() {
-    const layer = (name, style) => {
+    const layer = (style) => {
       const source = new VectorSource();
-      const made = new VectorLayer({ source, declutter: name, style: (feature, resolution) => style(feature, resolution, this.palette) });
-      this.add(made);
+      this.add(new VectorLayer({ source, declutter: "names", style: (feature, resolution) => style(feature, resolution, this.palette) }));
       return source;
     };
-    const states = layer("states", stateStyle);
-    const counties = layer("counties", countyStyle);
-    const topology = await loaded();
-    const read = (name) => new TopoJSON({ layers: [name] }).readFeatures(topology, { featureProjection: "EPSG:3857" });
-    states.addFeatures(read("states"));
-    counties.addFeatures(read("counties"));
+    const [land, counties, states] = [landStyle, countyStyle, stateStyle].map(layer);
+    const features = await loaded();
+    land.addFeatures(features.get("states"));
+    counties.addFeatures(features.get("counties"));
+    states.addFeatures(features.get("states"));
   }
 
   // A layer whose style asks `palette`: it is drawn anew when the colours change.
@@ -109,10 +111,14 @@ export class Base {
     this.view.fit(extent, { padding: MARGIN, maxZoom: CLOSEST, duration: still.matches ? 0 : 200 });
   }
 
+  // Until the map is taken out of the page.
   #followScheme() {
-    dark.addEventListener("change", () => this.recolour());
-    addEventListener("beforeprint", () => this.#onPaper(true));
-    addEventListener("afterprint", () => this.#onPaper(false));
+    const end = new AbortController();
+    const follow = (target, kind, act) =>
+      target.addEventListener(kind, () => (this.element.isConnected ? act() : end.abort()), { signal: end.signal });
+    follow(dark, "change", () => this.recolour());
+    follow(window, "beforeprint", () => this.#onPaper(true));
+    follow(window, "afterprint", () => this.#onPaper(false));
   }
 
   recolour() {

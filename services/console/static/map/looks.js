@@ -3,7 +3,6 @@ import { CircleStyle, Fill, RegularShape, Stroke, Style, Text } from "../vendor/
 
 const NAMES = ["water", "land", "line", "border", "text", "halo", "plain", "good", "warning", "danger", "off", "area"];
 export const LOOKS = ["danger", "warning", "off", "plain", "good"]; // the worst of a cluster first
-export const WORDS = { danger: "square", warning: "triangle", off: "cross", plain: "round", good: "round" };
 
 export function paletteOf(element) {
   const style = getComputedStyle(element);
@@ -45,8 +44,10 @@ export function countyStyle(feature, resolution, palette) {
   return own;
 }
 
+export const landStyle = (_feature, _resolution, palette) => new Style({ fill: new Fill({ color: palette.land }) });
+
 export function stateStyle(feature, resolution, palette) {
-  const own = new Style({ fill: new Fill({ color: palette.land }), stroke: new Stroke({ color: palette.border, width: 1.6 }) });
+  const own = new Style({ stroke: new Stroke({ color: palette.border, width: 1.6 }) });
   if (resolution >= NAMES_OF_COUNTIES_BELOW) own.setText(named(feature, palette, 13));
   return own;
 }

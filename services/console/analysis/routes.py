@@ -1,0 +1,25 @@
+"""Addresses of the analyses, and of the files that leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.routing import Route
+
+from services.console.analysis import companions, habits, report, scenes
+from services.console.analysis.page import Analysis
+from services.console.door import Door
+
+_ANALYSES: tuple[Analysis, ...] = (
+    scenes.STAKEOUT,
+    companions.CONVOY,
+    habits.PATTERN,
+    scenes.COMPARE,
+    report.REPORT,
+    report.EVIDENCE,
+)
+
+
+def routes(door: Door) -> Sequence[Route]:
+    """A page for each analysis: GET or POST shows its form, POST with `ask` answers."""
+    return [Route(one.path, door.page(one.page), methods=["GET", "POST"]) for one in _ANALYSES]
