@@ -91,11 +91,20 @@ class Provider:
                 return session.renewed_as(known[1])
             source = session if known is None else known[1]
             if not source.refresh_token:
-                raise ProviderError("Your sign-in has ended; sign in again.")
-            answer = await self._token(grant_type="refresh_token", refresh_token=source.refresh_token)
+                return self._while_it_lasts(session)
+            try:
+                answer = await self._token(grant_type="refresh_token", refresh_token=source.refresh_token)
+            except ProviderError:
+                return self._while_it_lasts(session)
             renewed = source.renewed(*_tokens(answer))
             self._renewed[session.sid] = (time.monotonic(), renewed)
-            return renewed
+            return session.renewed_as(renewed)
+
+    def _while_it_lasts(self, session: Session) -> Session:
+        """The session as it is: another replica may have renewed it, which the browser has next time."""
+        if time.time() < session.expires_at:
+            return session
+        raise ProviderError("Your sign-in has ended; sign in again.")
 
     def has_ended(self, session: Session) -> bool:
         """Whether the person has signed out of it here: a copy of the cookies is good for nothing then."""
