@@ -8,9 +8,11 @@ import shutil
 import sys
 from pathlib import Path
 
-_SERVICES = {"ocr", "matcher", "search", "audit", "alerts", "witness"}
+_SERVICES = {"ocr", "matcher", "search", "audit", "alerts", "witness", "console"}
 # Images that run something else than a service, and whose room that is in.
 _OTHERS = {"admin": "audit", "probe": "cli"}
+# Programs by themselves that people take along; the image does not run them.
+_HANDED_OUT = {"console": "audit/verifier.py"}
 
 
 # Sources, headers and tests of packages: what is compiled stays as the package has it.
@@ -36,11 +38,18 @@ def prune(folder: Path, image: str) -> None:
         if not one.is_dir() or one.name in keep:
             continue
         for part in one.iterdir():
-            if image == "admin" and part.name == "sql":
+            if _stays(image, part):
                 continue
             shutil.rmtree(part) if part.is_dir() else part.unlink()
         if not any(one.iterdir()):
             one.rmdir()
+
+
+def _stays(image: str, part: Path) -> bool:
+    """Whether a file or folder of another room's is kept."""
+    return (image == "admin" and part.name == "sql") or (
+        f"{part.parent.name}/{part.name}" == _HANDED_OUT.get(image)
+    )
 
 
 def prune_packages(folder: Path) -> None:

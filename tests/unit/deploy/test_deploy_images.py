@@ -146,6 +146,20 @@ def test_the_image_that_migrates_keeps_everybodys_sql_and_no_other_code(tmp_path
         "search/sql/0001.sql",
         "audit/sql/0001.sql",
         "audit/__main__.py",
+        "audit/verifier.py",
+        "__init__.py",
+    }
+
+
+def test_the_console_keeps_the_program_that_auditors_take_along(tmp_path: Path) -> None:
+    installed(tmp_path)
+
+    script("prune").prune(tmp_path, "console")
+
+    assert rooms(tmp_path) == {
+        "common/pg.py",
+        "console/__main__.py",
+        "audit/verifier.py",
         "__init__.py",
     }
 
@@ -164,6 +178,8 @@ def installed(folder: Path) -> None:
         "services/search/sql/0001.sql",
         "services/audit/__main__.py",
         "services/audit/sql/0001.sql",
+        "services/audit/verifier.py",
+        "services/console/__main__.py",
         "services/dev/issuer.py",
         "services/cli/main.py",
         "platewarden_client/__init__.py",
