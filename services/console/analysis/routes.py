@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from starlette.routing import Route
 
-from services.console.analysis import companions, habits, report, scenes
+from services.console.analysis import companions, habits, packages, report, scenes
 from services.console.analysis.page import Analysis
 from services.console.door import Door
 
-_ANALYSES: tuple[Analysis, ...] = (
+_ANALYSES: Final[tuple[Analysis, ...]] = (
     scenes.STAKEOUT,
     companions.CONVOY,
     habits.PATTERN,
     scenes.COMPARE,
     report.REPORT,
     report.EVIDENCE,
+    packages.AGAIN,
 )
 
 
 def routes(door: Door) -> Sequence[Route]:
-    """A page for each analysis: GET or POST shows its form, POST with `ask` answers."""
-    return [Route(one.path, door.page(one.page), methods=["GET", "POST"]) for one in _ANALYSES]
+    """A page for each analysis and file: GET or POST shows its form, POST with `ask` answers."""
+    return [
+        *(Route(one.path, door.page(one.page), methods=["GET", "POST"]) for one in _ANALYSES),
+        Route("/search/packages", door.page(packages.show), methods=["GET", "POST"]),
+    ]

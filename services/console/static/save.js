@@ -11,7 +11,7 @@ async function ready() {
     state.textContent = "The file did not arrive whole. Ask again.";
     return;
   }
-  packed.textContent = "";
+  packed.remove();
   link.href = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
   link.download = packed.dataset.name;
   link.hidden = false;
