@@ -134,7 +134,7 @@ async def observe(tools: Path, out: Path, minutes: float, folder: Path) -> int:
     for made in (pictures, folder / "evidence"):
         made.mkdir()
     (pictures / "scene.jpg").write_bytes(scene.image)
-    async with Supervisor(Options(data_dir, _BASE_PORT)) as stack:
+    async with Supervisor(Options(data_dir, _BASE_PORT, console=True)) as stack:
         witness = development_settings(folder / "witness", "127.0.0.1:0", 5, data_dir)
         witness = witness.model_copy(update={"metrics_listen": f"127.0.0.1:{_WITNESS_PORT}"})
         async with watching(witness, SystemClock()):

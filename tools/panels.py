@@ -111,6 +111,18 @@ OVERVIEW: Final = (
     Panel("Questions", {_rate("platewarden_search_questions_total", "end"): "{{end}}"}, "ops"),
     Panel("Alerts that wait", {"max by (kind) (platewarden_alerts_waiting)": "{{kind}}"}),
     Panel("Entries of the log", {_rate("platewarden_audit_entries_total", "kind"): "{{kind}}"}, "ops"),
+    Panel(
+        "Pages of the console",
+        {_rate("platewarden_console_answers_total", "page, code"): "{{page}} {{code}}"},
+        "reqps",
+        "Codes of 500 and more are the console's own or say that a service is away.",
+    ),
+    Panel("Time to a page", _quantiles("platewarden_console_answer_seconds"), "s"),
+    Panel(
+        "Boards that are open",
+        {'sum by (instance) (platewarden_console_under_way{page="board"})': "{{instance}}"},
+        about="Each is the screen of somebody who waits for alerts.",
+    ),
     Panel("Versions that run", {"count by (job, version) (platewarden_build_info)": "{{job}} {{version}}"}),
 )
 READS: Final = (

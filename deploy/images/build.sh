@@ -33,7 +33,7 @@ take_sbom() {
     esac
 }
 
-for image in ${*:-audit alerts matcher search ocr witness admin probe}; do
+for image in ${*:-audit alerts matcher search ocr witness console admin probe}; do
     extras=$image
     [ "$image" != admin ] || extras="migrate audit"
     tag="platewarden/$image:${TAG:-$version}"

@@ -30,6 +30,7 @@ UNPLAYED_KINDS: Mapping[str, str] = {
     "Cluster": _NO_OPERATOR,
     "CronJob": "its hour does not come while this runs",
     "GRPCRoute": _NO_OPERATOR,
+    "HTTPRoute": _NO_OPERATOR,
     "Gateway": _NO_OPERATOR,
     "HorizontalPodAutoscaler": "nothing measures load here: replicas are as many as the manifest says",
     "Issuer": _NO_OPERATOR,

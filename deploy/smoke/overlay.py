@@ -17,7 +17,7 @@ MANIFESTS = Path(__file__).resolve().parents[1] / "k8s"
 KUBECTL = MANIFESTS.parents[1] / "tests" / "support" / "manifests" / "node_modules" / ".bin" / "kubectl"
 COMMAND = Path(sys.executable).with_name("platewarden")
 SERVICES = ("audit", "alerts", "search", "matcher", "ocr")
-_OURS = (*SERVICES, "witness", "admin")
+_OURS = (*SERVICES, "witness", "console", "admin")
 _STAND_INS = {"postgres": "postgres", "chrislusf/seaweedfs": "store"}
 
 

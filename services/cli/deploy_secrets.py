@@ -31,6 +31,7 @@ _KEYS: Final = MappingProxyType(
         "alerts-keys": ("token-key", "image-kek"),
         "search-keys": ("token-key", "evidence-kek", "mcs-evidence-kek", "hold-kek", "mcs-hold-kek"),
         "ocr-keys": ("image-kek", "mcs-image-kek"),
+        "console-keys": ("session-key",),
     }
 )
 _LOG_KEY: Final = "log-signing-key.pem"
@@ -222,6 +223,7 @@ def _add_keys(into: _Folder, origin: str, layout: Layout) -> None:
     # It follows from the key, so it is written each time: the log's name may have been put right.
     public = into.folder / "log-keys"
     replace_file(public, f"{signer.verifier_key()}\n".encode(), 0o600)
+    into.name("console-keys", "log-keys", public)
     if layout.with_witness:
         into.add("witness-keys", _WITNESS_KEY, new_signing_key)
         into.name("witness-keys", "log-keys", public)
@@ -238,7 +240,7 @@ def _add_certificates(into: _Folder, layout: Layout) -> None:
         into.trusted = authority.ca_file.relative_to(into.folder).as_posix()
         return
     into.name("database-ca", "ca.crt", authority.ca_file)
-    for name in (*_SERVICES, *(("witness",) if layout.with_witness else ()), *_CLUSTERS):
+    for name in (*_SERVICES, "console", *(("witness",) if layout.with_witness else ()), *_CLUSTERS):
         issued = authority.service(name)
         into.name(f"{name}-tls", "tls.crt", issued.cert_file)
         into.name(f"{name}-tls", "tls.key", issued.key_file)

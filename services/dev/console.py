@@ -9,7 +9,7 @@ from pathlib import Path
 from services.audit.config import read_signer
 from services.common.durable import replace_file
 from services.common.issuers import DEVELOPMENT_ACR, DEVELOPMENT_ISSUER
-from services.dev.places import CONSOLE_CLIENT, HOST, NUMBERS, Ports
+from services.dev.places import CONSOLE_CLIENT, CONSOLE_NUMBER, HOST, NUMBERS, Ports
 from services.dev.specs import World, log_key_file
 
 _PROVIDER = "PW_OIDC_"
@@ -39,6 +39,7 @@ def console_environment(world: World) -> dict[str, str]:
         "PW_CONSOLE_LISTEN": f"{HOST}:{world.ports.console}",
         "PW_CONSOLE_URL": console_url(world.ports),
         "PW_CONSOLE_KEY_FILE": str(world.key_file("console-key")),
+        "PW_METRICS_LISTEN": f"{HOST}:{world.ports.metrics(CONSOLE_NUMBER)}",
         "PW_TLS_CERT": str(certificate.cert_file),
         "PW_TLS_KEY": str(certificate.key_file),
         "PW_TLS_CA": str(certificate.ca_file),

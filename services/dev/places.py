@@ -13,6 +13,7 @@ CONSOLE_CLIENT = "platewarden-console"  # the one client that people sign in for
 DEFAULT_BASE_PORT = 7400
 # Number of each service: people's port and metrics port are 10 and 20 above the one of machines.
 NUMBERS: Mapping[str, int] = MappingProxyType({"audit": 1, "matcher": 2, "search": 3, "alerts": 4, "ocr": 5})
+CONSOLE_NUMBER = 0
 _ISSUER = 6
 _RECEIVER = 7
 _POSTGRES_OF_READS = 9

@@ -22,7 +22,7 @@ from services.dev.child import Child, LogFile, logger
 from services.dev.console import console_environment, console_url, has_provider, inherited
 from services.dev.datadir import require_ports, taken
 from services.dev.pki import DevelopmentAuthority, IssuedCertificate
-from services.dev.places import DATABASE_FOLDER, DEFAULT_BASE_PORT, HOST, Places, Ports
+from services.dev.places import CONSOLE_NUMBER, DATABASE_FOLDER, DEFAULT_BASE_PORT, HOST, Places, Ports
 from services.dev.postgres import EmbeddedPostgres, PostgresError
 from services.dev.probe import is_answering, is_listening, is_serving, probe_channel
 from services.dev.specs import (
@@ -108,8 +108,10 @@ class Supervisor:
 
     @property
     def metrics_targets(self) -> Mapping[str, str]:
-        """host:port of each service's Prometheus metrics, plain HTTP."""
-        return {spec.name: f"{HOST}:{self._ports.metrics(spec.number)}" for spec in self._specs}
+        """host:port of the Prometheus metrics of each service and of the console, plain HTTP."""
+        numbers = {spec.name: spec.number for spec in self._specs}
+        numbers |= {"console": CONSOLE_NUMBER} if self._has_console else {}
+        return {name: f"{HOST}:{self._ports.metrics(number)}" for name, number in numbers.items()}
 
     @property
     def console_url(self) -> str:
@@ -224,7 +226,7 @@ class Supervisor:
         if self._options.database_url is None:
             used |= {self._ports.issuer: "development issuer", self._ports.postgres: "PostgreSQL"}
         if self._has_console:
-            used |= {self._ports.console: "console"}
+            used |= {self._ports.console: "console", self._ports.metrics(CONSOLE_NUMBER): "console, metrics"}
         if self._options.reads_apart:
             used |= {self._ports.postgres_of_reads: "PostgreSQL of the archive"}
         return used

@@ -70,7 +70,7 @@ async def observed(folder: Path) -> AsyncIterator[Observed]:
     with pytest.MonkeyPatch.context() as environment, collecting() as (collector, url):
         environment.setenv("PW_OTLP_ENDPOINT", url)
         environment.setenv("PW_TRACE_SHARE", "1")
-        async with Supervisor(Options(folder / "data", free_base_port())) as stack:
+        async with Supervisor(Options(folder / "data", free_base_port(), console=True)) as stack:
             await tell(stack, folder / "data", material, folder / "evidence", Output(as_json=True))
             settings = development_settings(folder / "witness", "127.0.0.1:0", 1, folder / "data")
             async with watching(settings, SystemClock()):

@@ -67,11 +67,37 @@ def test_between_gateway_and_service_there_is_tls_again_and_it_checks_whom_it_ta
     ]
 
 
+def test_browsers_reach_the_console_alone_by_a_listener_of_its_own() -> None:
+    whole = rendered("production")
+    (route,) = whole.of("HTTPRoute")
+    (parent,) = route["spec"]["parentRefs"]
+    listeners = {one["name"]: one for one in whole.one("Gateway", "platewarden")["spec"]["listeners"]}
+    listener = listeners[parent["sectionName"]]
+    (rule,) = route["spec"]["rules"]
+    (certificate,) = listener["tls"]["certificateRefs"]
+    pages = whole.one("Certificate", "console-pages")["spec"]
+    told = whole.environment("console")
+
+    assert listener["allowedRoutes"]["kinds"] == [{"kind": "HTTPRoute"}]
+    assert [(one["name"], one["port"]) for one in rule["backendRefs"]] == [("console", 8443)]
+    assert (certificate["name"], listener["hostname"]) == (pages["secretName"], pages["dnsNames"][0])
+    assert told["PW_CONSOLE_URL"] == f"https://{listener['hostname']}"
+    policy = whole.one("BackendTLSPolicy", "console")["spec"]
+    own = whole.one("Certificate", "console")["spec"]
+    assert policy["validation"]["hostname"] in own["dnsNames"]
+    assert (
+        policy["targetRefs"][0]["sectionName"] == whole.one("Service", "console")["spec"]["ports"][0]["name"]
+    )
+    # It is nobody's peer: no URI that a service would know, no use as a client.
+    assert "uris" not in own
+    assert "client auth" not in own["usages"]
+
+
 def test_routes_hang_on_listeners_that_take_them() -> None:
     listeners = {
         one["name"]: one for one in rendered("production").one("Gateway", "platewarden")["spec"]["listeners"]
     }
-    routes = rendered("production").of("GRPCRoute", "TLSRoute")
+    routes = rendered("production").of("GRPCRoute", "HTTPRoute", "TLSRoute")
 
     for route in routes:
         (parent,) = route["spec"]["parentRefs"]

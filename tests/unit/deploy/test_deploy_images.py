@@ -14,7 +14,7 @@ from tests.unit.deploy.image_scripts import script
 ROOT = Path(__file__).parents[3]
 IMAGES = ROOT / "deploy" / "images"
 EXTRAS = {
-    **{name: (name,) for name in ("ocr", "matcher", "search", "audit", "alerts", "witness")},
+    **{name: (name,) for name in ("ocr", "matcher", "search", "audit", "alerts", "witness", "console")},
     "admin": ("migrate", "audit"),
     "probe": ("probe",),
 }

@@ -157,16 +157,16 @@ def told(overlay: str) -> Iterator[Arrow]:
                 url = urlsplit(value)
                 in_cluster = ("Service", url.hostname) in whole.by_name
                 yield name, str(url.hostname) if in_cluster else STORE, url.port or 443
-            elif variable == "PW_OIDC_JWKS_URL" and name == "audit":
+            elif (variable, name) in {("PW_OIDC_JWKS_URL", "audit"), ("PW_OIDC_ISSUER", "console")}:
                 yield name, PROVIDER, urlsplit(value).port or 443
 
 
 def around(whole: Rendered) -> Iterator[Arrow]:
     """What gateway, monitoring and the operator of databases do in production."""
-    for route in whole.of("GRPCRoute", "TLSRoute"):
+    for route in whole.of("GRPCRoute", "HTTPRoute", "TLSRoute"):
         for rule in route["spec"]["rules"]:
             yield from ((GATEWAY, one["name"], one["port"]) for one in rule["backendRefs"])
-    for name in SERVICES:
+    for name in (*SERVICES, "console"):
         yield MONITORING, name, 9090
     for name in DATABASES:
         yield MONITORING, name, INSTANCE["metrics"]

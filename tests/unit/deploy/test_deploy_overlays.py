@@ -266,6 +266,10 @@ def test_prometheus_finds_every_service_and_calls_it_as_the_alert_rules_do() -> 
         (container,) = whole.template(name)["spec"]["containers"]
         assert endpoint["port"] in {port["name"] for port in container["ports"]}
         assert whole.template(name)["metadata"]["labels"][monitor["jobLabel"]] == name
+    pages = whole.one("PodMonitor", "console")["spec"]
+    assert [name for name, pod in pods(whole) if matches(pages["selector"]["matchLabels"], pod)] == [
+        "console"
+    ]
     rules = str(whole.one("PrometheusRule", "platewarden")["spec"])
     assert set(re.findall(r'job="(\w+)"', rules)) - {"witness"} <= set(SERVICES) | {"records", "reads"}
     # What is applied has to fit into one object, which may have a mebibyte and a half.

@@ -14,6 +14,7 @@ from services.common.config import ConfigError, ServiceSettings
 from services.common.identity import Peer, PeerKind, peer_from_uri
 from services.common.keyfile import read_key
 from services.common.migrate import PERMIT_OWNERS, SCHEMAS
+from services.console.config import ConsoleSettings
 from services.dev.specs import platewarden_stages
 from services.matcher.config import MatcherSettings
 from services.ocr.config import OcrSettings
@@ -66,6 +67,34 @@ def test_a_service_takes_what_it_is_told_and_the_files_that_it_is_given(
         assert not settings.oidc_allow_development_issuer
     if isinstance(settings, (OcrSettings, SearchSettings, AlertsSettings)):
         assert settings.image_store_url == pod.told["PW_IMAGE_STORE_URL"]
+
+
+@SYSTEMS
+def test_the_console_takes_what_it_is_told_and_calls_the_ports_of_people(
+    overlay: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = rendered(overlay)
+    pod = Pod(whole, "console", tmp_path)
+    pod.set_environment(monkeypatch)
+
+    settings = ConsoleSettings.from_environment()
+
+    assert set(pod.told) <= variables(ConsoleSettings)
+    assert len(read_key(settings.console_key_file, "PW_CONSOLE_KEY_FILE")) == 32
+    assert settings.log_keys_file is not None
+    assert settings.log_keys_file.read_text("ascii").startswith(whole.environment("audit")["PW_LOG_ORIGIN"])
+    (container,) = whole.template("console")["spec"]["containers"]
+    ports = {one["name"]: one["containerPort"] for one in container["ports"]}
+    assert settings.console_listen == f"0.0.0.0:{ports['pages']}"
+    assert settings.metrics_listen == f"0.0.0.0:{ports['metrics']}"
+    for name in ("audit", "alerts", "search", "matcher"):
+        (people,) = [
+            one["port"] for one in whole.one("Service", name)["spec"]["ports"] if one["name"] == "people"
+        ]
+        assert getattr(settings, f"{name}_target") == f"{name}:{people}"
+    # The provider that the console sends people to is the one whose tokens audit takes.
+    assert pod.told["PW_OIDC_ISSUER"] == whole.environment("audit")["PW_OIDC_ISSUER"]
+    assert pod.told["PW_OIDC_REQUIRED_ACR"] == whole.environment("audit")["PW_OIDC_REQUIRED_ACR"]
 
 
 @SYSTEMS
