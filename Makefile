@@ -3,7 +3,7 @@ BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup assets demo test lint format check proto-lint release rolling conformance bench train lock wheel
-.PHONY: client client-node oidc-provider manifest-tools observability images k8s-smoke chaos restore-drill fuzz scan clean distclean
+.PHONY: browser-test client client-node oidc-provider manifest-tools observability images k8s-smoke chaos restore-drill fuzz scan clean distclean
 
 # What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`. Tests wait for one another's processes and for
 # clocks more than half of their time, so there are twice as many at once as processors, up to eight.
@@ -26,7 +26,11 @@ demo: assets ## run the whole system on one machine and show it at work: make de
 	@$(BIN)/platewarden demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: assets client-node oidc-provider manifest-tools ## run the tests: make test [ARGS="tests/unit -x"] [JOBS=4]
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore=tests/browser $(ARGS)
+
+browser-test: assets oidc-provider ## drive a real Chromium through the pages of the console: make browser-test [ARGS="-k board"]
+	@sh tools/chromium.sh
+	@$(BIN)/python -m pytest -q tests/browser $(ARGS)
 
 lint: setup ## everything that can be said without running: format, style, types, rooms, contracts, conformance
 	@echo "lint: format" && $(BIN)/ruff format --check --quiet .
@@ -44,6 +48,7 @@ format: setup ## rewrite code and contracts in the project's format
 check: ## lint, scan and test: what a change must pass
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory scan SCAN=--if-reachable
+	@$(MAKE) --no-print-directory browser-test
 	@$(MAKE) --no-print-directory test
 
 proto-lint: setup ## style, format and compatibility of the contracts
