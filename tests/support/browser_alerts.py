@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
 from alpr.type.v1 import hit_pb2
-from services.cli.demo.cast import AGENCY_ORI
+from services.cli.demo.cast import AGENCY_ORI, COORDINATOR
+from services.cli.locate import locate
+from services.cli.session import Session
+from services.cli.tokens import token_source
 from services.common.client import bearer
-from tests.support.access_stack import World
+from services.common.errors import AlreadyExistsError
+from tests.support.access_stack import World, person
 from tests.support.alerts_rig import entry_message, hit_message
 
 STOLEN = hit_pb2.HOT_LIST_CATEGORY_STOLEN_VEHICLE
@@ -43,6 +50,14 @@ def hit(
     return made
 
 
+async def enrolled(folder: Path, people: Sequence[tuple[str, str]]) -> None:
+    """Sees to it that the agency has these people, each a subject and a role."""
+    async with Session(locate(folder), token_source(folder, COORDINATOR), on_wait=print) as session:
+        for subject, role in people:
+            with contextlib.suppress(AlreadyExistsError):
+                await person(session, subject, role)
+
+
 async def raised(world: World, *hits: pb.Hit) -> list[str]:
     """Ids of the alerts of `hits`."""
     stub = rpc.AlertServiceStub(_channel(world, "service matcher"))
@@ -50,11 +65,10 @@ async def raised(world: World, *hits: pb.Hit) -> list[str]:
     return list(answer.alert_ids)
 
 
-async def acknowledged(world: World, alert_id: str, role: str = "telecom-center") -> None:
-    """Somebody of that role has seen it, elsewhere than at the console."""
-    stub = rpc.AlertServiceStub(_channel(world, role))
+async def acknowledged(world: World, alert_id: str, subject: str) -> None:
+    """`subject` has seen it, elsewhere than at the console."""
+    stub = rpc.AlertServiceStub(_channel(world, "anybody"))
     request = pb.AcknowledgeAlertRequest(request_id=str(uuid4()), alert_id=alert_id)
-    subject = next(one.subject for one in world.principals if one.name == role)
     token = world.callers.stack.token(subject)
     await stub.AcknowledgeAlert(request, metadata=(bearer(token),), timeout=30)
 

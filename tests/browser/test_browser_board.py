@@ -1,0 +1,275 @@
+"""The dispatch board: alerts that are seen, heard and worked without a mouse, over whatever link there is."""
+
+import asyncio
+import re
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Locator, Page, expect
+
+from alpr.type.v1 import hit_pb2
+from tests.support.access_stack import World
+from tests.support.browser import PHONE, WALL, Consoles, Desk, barriers, picture
+from tests.support.browser_alerts import acknowledged, enrolled, hit, plate, raised
+from tests.support.browser_console import running_console
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+expect.set_options(timeout=15_000)
+
+_HOSTILE = '"><script>document.title = "taken"</script>{{ 7 * 7 }}'
+# People of these tests alone: an account has few sign-ins at the same time.
+_DISPATCHER = "board-dispatcher"
+_OFFICER = "board-officer"
+# What the page plays, by the pitches of its tones.
+_LISTEN = """
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (at) {
+  const { dataset } = document.documentElement;
+  dataset.heard = `${dataset.heard ?? ""} ${this.frequency.value}`;
+  start.call(this, at);
+};
+"""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
+async def people(world: World, folder: Path) -> None:
+    """A dispatcher and an officer."""
+    await enrolled(folder, [(_DISPATCHER, "telecom-center"), (_OFFICER, "user")])
+
+
+def _row(page: Page, alert_id: str) -> Locator:
+    return page.locator(f"#row-{alert_id}")
+
+
+async def _live(page: Page) -> None:
+    await expect(page.locator("#link")).to_have_text("Live")
+
+
+@pytest.mark.clause("II.A", "IV.D.3")
+async def test_an_alert_comes_by_itself_and_says_first_what_is_doubtful_and_that_nobody_has_verified_it(
+    world: World, consoles: Consoles
+) -> None:
+    async with consoles.at(_DISPATCHER, "/board") as desk:
+        await _live(desk.page)
+        read = plate()
+        doubt = hit_pb2.HIT_WARNING_LOOK_ALIKE
+        (alert_id,) = await raised(world, hit(read, listed=read[:-1] + "?", warnings=(doubt,)))
+
+        row = _row(desk.page, alert_id)
+        await expect(row).to_contain_text("UNVERIFIED", use_inner_text=True)
+        await expect(row).to_contain_text("Doubtful: look alike")
+        await expect(row.locator("mark")).to_have_text("?")
+        await expect(desk.page.locator("#news")).to_contain_text("urgent alert, unverified: stolen vehicle")
+        await picture(desk.page, "board", whole=False)
+        assert read not in desk.page.url + await desk.page.title()
+        assert await desk.page.evaluate("localStorage.length + sessionStorage.length") == 0
+        desk.check_quiet()
+        assert await barriers(desk.page) == []
+
+
+async def test_texts_of_an_alert_are_shown_and_never_obeyed(world: World, consoles: Consoles) -> None:
+    async with consoles.at(_DISPATCHER, "/board") as desk:
+        await _live(desk.page)
+        made = hit(plate(), hot_list_name=_HOSTILE, listed='"><b>', state="<i")
+        made.captured_read.read.place.description = _HOSTILE
+        made.captured_read.read.sensor_id = _HOSTILE
+        (alert_id,) = await raised(world, made)
+
+        row = _row(desk.page, alert_id)
+        await expect(row.locator(".r-listed")).to_contain_text(_HOSTILE)
+        await expect(row.locator(".r-where")).to_contain_text(_HOSTILE)
+        assert await row.locator("script, b, i").count() == 0
+        assert "taken" not in await desk.page.title()
+        desk.check_quiet()
+
+
+@pytest.mark.clause("IV.D.3")
+async def test_a_dispatcher_works_an_alert_without_a_mouse_and_the_desk_beside_sees_it(
+    world: World, consoles: Consoles
+) -> None:
+    async with (
+        consoles.at(_DISPATCHER, "/board") as desk,
+        consoles.at(_OFFICER, "/board") as other,
+    ):
+        await _live(desk.page)
+        await _live(other.page)
+        first, second = await raised(world, hit(), hit())
+        await expect(_row(desk.page, first)).to_be_visible()
+        await desk.page.keyboard.press("j")
+        await desk.page.keyboard.press("j")
+        selected = await desk.page.evaluate("document.activeElement.parentElement.dataset.alert")
+        await raised(world, hit())
+        assert selected in {first, second}
+        await desk.page.keyboard.press("a")
+
+        await expect(_row(desk.page, selected)).to_contain_text("unverified ")
+        await expect(_row(other.page, selected)).to_contain_text("unverified ")
+        await expect(_row(other.page, selected)).not_to_contain_text("unseen")
+        await desk.page.keyboard.press("Enter")
+        opened = desk.page.locator(f"#pane [data-alert='{UUID(selected)}']")
+        await expect(opened).to_be_focused()
+        await desk.page.keyboard.press("Escape")
+        await expect(_row(desk.page, selected).locator("a")).to_be_focused()
+        await desk.page.keyboard.press("?")
+        await expect(desk.page.locator("#keys")).to_be_visible()
+        assert await barriers(desk.page) == []
+
+
+@pytest.mark.clause("IV.D.2", "IV.D.3")
+async def test_each_category_has_a_sound_that_stops_when_somebody_has_acknowledged(
+    world: World, consoles: Consoles
+) -> None:
+    async with consoles.window() as desk:
+        await desk.page.add_init_script(_LISTEN)
+        await consoles.sign_in(desk, _DISPATCHER, "/board")
+        await _live(desk.page)
+        await desk.page.keyboard.press("Tab")
+        await expect(desk.page.locator("#sound")).to_have_text("Sound is on")
+        await desk.page.click("text=Test sounds")
+        tones = {name: await _tones(desk, name) for name in ("amber", "felony", "stolen plate", "wanted")}
+        await desk.page.keyboard.press("Escape")
+        assert len(set(tones.values())) == len(tones)
+
+        await _hush(desk)
+        (alert_id,) = await raised(world, hit(category=hit_pb2.HOT_LIST_CATEGORY_AMBER))
+        # It sounds again until somebody has seen it.
+        again = re.compile(f"{tones['amber']}.*{tones['amber']}")
+        await expect(_ear(desk)).to_have_attribute("data-heard", again)
+        await acknowledged(world, alert_id, _OFFICER)
+        await expect(_row(desk.page, alert_id)).not_to_contain_text("unseen")
+        await _hush(desk)
+        await asyncio.sleep(6.5)
+        assert tones["amber"] not in (await _ear(desk).get_attribute("data-heard") or "")
+        await desk.sign_out()
+
+
+async def _tones(desk: Desk, name: str) -> str:
+    await _hush(desk)
+    await desk.page.click(f"[data-tone='{name}']")
+    return await _ear(desk).get_attribute("data-heard") or ""
+
+
+async def _hush(desk: Desk) -> None:
+    await desk.page.evaluate("document.documentElement.dataset.heard = ''")
+
+
+def _ear(desk: Desk) -> Locator:
+    return desk.page.locator("html")
+
+
+@pytest.mark.clause("IV.D.3")
+async def test_a_board_on_a_dead_link_says_so_and_misses_nothing(
+    world: World, consoles: Consoles, folder: Path
+) -> None:
+    async with running_console(folder) as console:
+        there = Consoles(consoles.browser, console.url, consoles.secret_file)
+        async with there.at(_DISPATCHER, "/board") as desk:
+            await _live(desk.page)
+            # Cables that are pulled say nothing; whoever comes anew is turned away.
+            console.link.silence()
+            console.link.is_shut = True
+            made = await raised(world, *(hit() for _ in range(5)))
+            await expect(desk.page.locator("#link")).to_contain_text("Stale since", timeout=30_000)
+            await picture(desk.page, "board-stale", whole=False)
+            assert await barriers(desk.page) == []
+            console.link.cut()
+            console.link.is_shut = False
+
+            await _live(desk.page)
+            for alert_id in made:
+                await expect(_row(desk.page, alert_id)).to_have_count(1)
+
+
+@pytest.mark.clause("IV.D.3")
+async def test_a_board_goes_on_at_another_replica_when_its_own_is_gone(
+    world: World, consoles: Consoles, folder: Path
+) -> None:
+    async with running_console(folder) as console:
+        other = Consoles(consoles.browser, console.url, consoles.secret_file)
+        async with other.at(_DISPATCHER, "/board") as desk:
+            await _live(desk.page)
+            before = await raised(world, hit())
+            await expect(_row(desk.page, before[0])).to_be_visible()
+            await console.kill()
+            during = await raised(world, hit(), hit())
+            await console.start()
+
+            await _live(desk.page)
+            for alert_id in [*before, *during]:
+                await expect(_row(desk.page, alert_id)).to_have_count(1)
+
+
+@pytest.mark.clause("IV.D.2")
+async def test_no_choice_on_the_board_takes_away_what_always_comes(world: World, consoles: Consoles) -> None:
+    async with consoles.at(_DISPATCHER, "/board") as desk:
+        await _live(desk.page)
+        await desk.page.click("summary")
+        for box in await desk.page.locator("[name=category]").all():
+            await box.uncheck()
+        wanted, stolen = await raised(world, hit(category=hit_pb2.HOT_LIST_CATEGORY_WANTED), hit())
+        await expect(_row(desk.page, stolen)).to_be_visible()
+        assert await _row(desk.page, wanted).count() == 0
+
+        await desk.page.select_option("#show", "unseen")
+        await expect(_row(desk.page, stolen)).to_be_visible()
+        await acknowledged(world, stolen, _OFFICER)
+        await expect(_row(desk.page, stolen)).to_be_hidden()
+
+
+async def test_who_may_not_follow_alerts_reads_why(consoles: Consoles) -> None:
+    async with consoles.at("the-auditor", "/board") as desk:
+        await expect(desk.page.locator("#said")).not_to_be_empty(timeout=10_000)
+        assert await desk.page.locator("#alerts li").count() == 0
+
+
+async def test_nothing_stays_on_a_board_whose_screen_is_locked_in_another_window(
+    world: World, consoles: Consoles
+) -> None:
+    async with consoles.at(_OFFICER, "/board") as desk:
+        await _live(desk.page)
+        window = await desk.context.new_page()
+        await window.goto(f"{desk.url}/")
+        await window.click("text=Lock")
+        await expect(desk.page.locator("h1")).to_have_text("Locked", timeout=30_000)
+        assert await desk.page.locator("#alerts").count() == 0
+
+
+async def test_nothing_stays_on_a_board_whose_sign_in_was_ended_elsewhere(
+    world: World, consoles: Consoles
+) -> None:
+    async with consoles.at("the-cveo-supervisor", "/board") as desk:
+        await _live(desk.page)
+        async with consoles.at("the-cveo-supervisor", "/sign-ins") as other:
+            there = other.page.locator("section", has_not_text="this one")
+            await there.get_by_role("button", name="End it").first.click()
+            await expect(desk.page.locator("#said")).not_to_be_empty(timeout=20_000)
+            assert await desk.page.locator("#alerts li").count() == 0
+
+
+async def test_the_board_can_be_read_on_a_phone_in_the_dark_and_on_a_wall(
+    world: World, consoles: Consoles
+) -> None:
+    await raised(world, hit(warnings=(hit_pb2.HIT_WARNING_OLD_LIST,)))
+    async with consoles.at(_DISPATCHER, "/board", PHONE, color_scheme="dark") as desk:
+        await _live(desk.page)
+        await picture(desk.page, "board-phone", whole=False)
+        assert await barriers(desk.page) == []
+        assert await desk.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        await desk.page.set_viewport_size(WALL)
+        await desk.open("/board?wall=1")
+        await _live(desk.page)
+        await picture(desk.page, "board-wall", whole=False)
+        assert await barriers(desk.page) == []
+        assert await desk.page.locator(".top").is_hidden()
+
+
+async def test_two_boards_of_one_browser_each_get_every_alert(world: World, consoles: Consoles) -> None:
+    async with consoles.at(_DISPATCHER, "/board") as desk:
+        second = await desk.context.new_page()
+        await second.goto(f"{desk.url}/board?wall=1")
+        await asyncio.gather(_live(desk.page), _live(second))
+        (alert_id,) = await raised(world, hit())
+        await expect(_row(desk.page, alert_id)).to_be_visible()
+        await expect(_row(second, alert_id)).to_be_visible()
