@@ -1,4 +1,4 @@
-"""One alert as people work it: look, acknowledge, verify, tell patrol cars, say what was done (ENF-051 II.A, IV.D.3-4)."""
+"""One alert as people work it: look, acknowledge, verify, tell patrol cars, say what was done."""
 
 from services.console.alert.routes import routes
 

@@ -1,4 +1,4 @@
-"""From the telecommunication centre to the patrol cars: who is near, who is told, who has seen it (IV.D.3)."""
+"""From the telecommunication centre to the patrol cars: who is near, is told, has seen it (IV.D.3)."""
 
 from __future__ import annotations
 

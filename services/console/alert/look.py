@@ -21,7 +21,7 @@ from services.console.alert import view
 from services.console.door import Person
 from services.console.pages import new_id, said, status_of
 
-# Nobody knows whether the act was recorded: the same id finds out. Any other answer is the last word on that id.
+# Nobody knows whether the act was recorded: the same id finds out. Any other answer is the last word.
 _UNKNOWN: Final = frozenset(
     {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNKNOWN}
 )

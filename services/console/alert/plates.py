@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -28,30 +28,37 @@ def compared(read: str, listed: str) -> Compared:
     """Where the two plates differ. Plates of the same length are compared place by place, as an eye does."""
     spans = list(_spans(read, listed))
     return Compared(
-        tuple(_marked(read, [(begin, end) for begin, end, _, _ in spans])),
-        tuple(_marked(listed, [(begin, end) for _, _, begin, end in spans])),
-        tuple(_said(read, listed, *span) for span in spans),
+        tuple(_marked(read, [one.read for one in spans])),
+        tuple(_marked(listed, [one.listed for one in spans])),
+        tuple(_said(read[one.read], listed[one.listed], one.listed.start) for one in spans),
     )
 
 
-def _spans(read: str, listed: str) -> Iterator[tuple[int, int, int, int]]:
-    """Stretches that differ: from and to in the plate that was read, and in the listed one."""
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A stretch that differs: where in the plate that was read, and where in the listed one."""
+
+    read: slice
+    listed: slice
+
+
+def _spans(read: str, listed: str) -> Iterator[_Span]:
     if len(read) == len(listed):
         for place, (one, other) in enumerate(zip(read, listed, strict=True)):
             if one != other:
-                yield place, place + 1, place, place + 1
+                yield _Span(slice(place, place + 1), slice(place, place + 1))
         return
     matcher = SequenceMatcher(a=read, b=listed, autojunk=False)
     for tag, begin, end, listed_begin, listed_end in matcher.get_opcodes():
         if tag != "equal":
-            yield begin, end, listed_begin, listed_end
+            yield _Span(slice(begin, end), slice(listed_begin, listed_end))
 
 
-def _marked(plate: str, spans: list[tuple[int, int]]) -> Iterator[Character]:
+def _marked(plate: str, spans: Iterable[slice]) -> Iterator[Character]:
+    marked = {place for one in spans for place in range(one.start, one.stop)}
     for place, text in enumerate(plate):
-        yield Character(text, any(begin <= place < end for begin, end in spans))
+        yield Character(text, place in marked)
 
 
-def _said(read: str, listed: str, begin: int, end: int, listed_begin: int, listed_end: int) -> str:
-    one, other = read[begin:end] or "nothing", listed[listed_begin:listed_end] or "nothing"
-    return f"character {listed_begin + 1}: read {one}, listed {other}"
+def _said(read: str, listed: str, place: int) -> str:
+    return f"character {place + 1}: read {read or 'nothing'}, listed {listed or 'nothing'}"

@@ -1,4 +1,4 @@
-"""What an alert says, in words for the person who works it: reasons to doubt and how far it is verified first."""
+"""What an alert says, in words for the person who works it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far an alert is verified: capitals for the banner and what the notice adds; `kind` for its looks."""
+    """How far an alert is verified: the banner, what the notice adds to it, and `kind` for its looks."""
 
     text: str
     more: str
