@@ -15,12 +15,10 @@ from playwright.async_api import Page
 from tests.support.access_stack import World
 from tests.support.browser import PHONE, Consoles, barriers, picture
 from tests.support.browser_people import new_person
+from tests.support.browser_questions import HOSTILE, PURPOSE, give_reasons, send, stands_on_record
 from tests.support.browser_reads import Journeys, travelled
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-PURPOSE = "homicide investigation, victim's car seen leaving"
-HOSTILE = '"><script>alert(1)</script>'
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -33,30 +31,6 @@ async def officer(world: World, folder: Path) -> str:
     return await new_person(folder, "user")
 
 
-async def give_reasons(page: Page, *, purpose: str = PURPOSE) -> None:
-    """Fills in case number and purpose."""
-    await page.select_option("[name=case_number_kind]", label="CAD")
-    await page.fill("[name=case_number]", "26-0001")
-    await page.select_option("[name=offence_code]", "HOMICIDE")
-    await page.fill("[name=purpose]", purpose)
-
-
-async def ask(page: Page) -> None:
-    """Sends the form, and waits for its answer."""
-    async with page.expect_navigation():
-        await page.get_by_role("button", name="Ask", exact=True).click()
-
-
-async def stands_on_record(page: Page) -> bool:
-    """Whether the page has the notice and both receipts."""
-    notice = await page.locator(".notice").inner_text()
-    entries = await page.locator(".receipt").all_inner_texts()
-    return notice.startswith("UNVERIFIED") and [one.split(":")[0] for one in entries] == [
-        "Question",
-        "Answer",
-    ]
-
-
 @pytest.mark.clause("IV.C.3", "IV.C.5", "IV.C.6", "III.B.3.r")
 async def test_a_convoy_shows_the_companion_with_notice_and_receipts(
     consoles: Consoles, officer: str, journeys: Journeys
@@ -67,7 +41,7 @@ async def test_a_convoy_shows_the_companion_with_notice_and_receipts(
         assert await barriers(page) == []
         await give_reasons(page)
         await page.fill("[name=plate]", journeys.plate.lower())
-        await ask(page)
+        await send(page, "Ask")
 
         row = page.locator("table.rows tbody tr")
         assert await row.count() == 1
@@ -89,7 +63,7 @@ async def test_a_pattern_shows_places_and_a_week_of_hours_in_the_readers_zone_al
         page = desk.page
         await give_reasons(page)
         await page.fill("[name=plate]", journeys.plate)
-        await ask(page)
+        await send(page, "Ask")
 
         assert await page.locator("table.rows tbody tr").count() == 4
         assert "America/Chicago" in await page.inner_text("#week + p")
@@ -125,7 +99,7 @@ async def test_a_stakeout_names_who_was_at_the_scenes_by_the_names_that_the_offi
         await page.fill("[name=min_scenes]", "3")
         await picture(page, "stakeout-form")
         assert await barriers(page) == []
-        await ask(page)
+        await send(page, "Ask")
 
         found = await page.locator("table.rows tbody th").all_inner_texts()
         assert sorted(found) == sorted([journeys.plate, journeys.friend])
@@ -148,7 +122,7 @@ async def test_an_uploaded_list_of_plates_is_compared_and_hostile_text_in_it_sta
         content = f'plate;label\n{journeys.plate};"{quoted}"\nNOBODY1;nobody\n'.encode()
         await page.set_input_files("#f-file", {"name": HOSTILE, "mimeType": "text/csv", "buffer": content})
         assert await barriers(page) == []
-        await ask(page)
+        await send(page, "Ask")
 
         assert await page.locator("table.rows tbody tr").count() == 1
         assert HOSTILE in await page.inner_text("table.rows tbody tr")
@@ -171,7 +145,7 @@ async def test_incidents_of_a_file_are_compared_with_the_reads_around_them(
         rows = [f"{start:%Y-%m-%dT%H:%M:%SZ},{place}" for start in journeys.starts()]
         content = "\n".join(["time,latitude,longitude", *rows]).encode()
         await page.set_input_files("#f-file", {"name": "a.csv", "mimeType": "text/csv", "buffer": content})
-        await ask(page)
+        await send(page, "Ask")
 
         found = await page.locator("table.rows tbody th").all_inner_texts()
         assert sorted(found) == sorted([journeys.plate, journeys.friend])
@@ -187,7 +161,7 @@ async def test_what_is_wrong_in_a_file_is_said_by_line_at_its_field(consoles: Co
         await page.select_option("[name=kind]", label="plates")
         file = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"plate\nAB1234\n???\n"}
         await page.set_input_files("#f-file", file)
-        await ask(page)
+        await send(page, "Ask")
 
         assert "line 3" in await page.inner_text("#d-file")
         assert await page.get_attribute("#f-file", "aria-invalid") == "true"
@@ -204,7 +178,7 @@ async def test_a_purpose_that_says_nothing_is_refused_at_its_field_and_what_was_
         page = desk.page
         await give_reasons(page, purpose="investigation")
         await page.fill("[name=plate]", journeys.plate)
-        await ask(page)
+        await send(page, "Ask")
 
         assert await page.get_attribute("#f-purpose", "aria-invalid") == "true"
         assert await page.locator("table.rows").count() == 0
@@ -220,9 +194,42 @@ async def test_the_reasons_go_along_from_one_kind_of_question_to_the_next(
         page = desk.page
         await give_reasons(page)
         await page.fill("[name=plate]", journeys.plate)
-        await ask(page)
+        await send(page, "Ask")
         await page.get_by_role("navigation", name="Kinds of questions").get_by_text("Pattern").click()
 
         assert await page.inner_text("h1") == "Pattern"
         assert await page.input_value("#f-case_number") == "26-0001"
         assert page.url == f"{consoles.url}/search/pattern"
+
+
+@pytest.mark.clause("IV.C.3", "III.B.3.r")
+async def test_a_corridor_shows_who_travelled_along_the_line_and_counts_show_no_plate(
+    consoles: Consoles, officer: str, journeys: Journeys
+) -> None:
+    start, line = journeys.starts()[0], " ".join(journeys.at_camera(one).replace(" ", "") for one in (0, 3))
+    async with consoles.at(officer, "/search/corridor", timezone_id="UTC") as desk:
+        page = desk.page
+        await give_reasons(page)
+        await page.fill("[name=line]", line)
+        await page.fill("[name=from]", f"{start - timedelta(hours=1):%Y-%m-%dT%H:%M}")
+        await page.fill("[name=to]", f"{start + timedelta(hours=2):%Y-%m-%dT%H:%M}")
+        assert await barriers(page) == []
+        await send(page, "Ask")
+        found = await page.locator("table.rows tbody th").all_inner_texts()
+        assert sorted(found) == sorted([journeys.plate, journeys.friend])
+        assert await stands_on_record(page)
+        await picture(page, "corridor")
+        assert await barriers(page) == []
+
+        await page.get_by_role("navigation", name="Kinds of questions").get_by_text("Counts").click()
+        await page.select_option("[name=first_by]", label="day")
+        await page.fill("[name=around]", journeys.at_camera(0))
+        await page.check("[name=count_plates]")
+        await send(page, "Ask")
+        rows = await page.locator("main table tbody tr").all_inner_texts()
+        assert [row.split()[1:] for row in rows] == [["2", "2"]] * 3
+        assert journeys.plate not in await page.inner_text("main")
+        assert await stands_on_record(page)
+        await picture(page, "counts")
+        assert await barriers(page) == []
+        desk.check_quiet()

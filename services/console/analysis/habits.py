@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import base64
+from hashlib import sha256
 from typing import Any, Final
 
 from alpr.search.v1 import analysis_service_pb2 as pb
@@ -24,14 +25,32 @@ def _parse(person: Person, wrong: list[FieldViolation]) -> pb.GetPatternRequest:
 
 
 def _more(_person: Person, answer: pb.GetPatternResponse | None) -> dict[str, Any]:
-    """Names of the days, and how dark the cell of a number of reads is: 1 to 4."""
-    counts = [count for row in answer.weekdays for count in row.hour_counts] if answer else []
-    most = max(counts, default=1) or 1
+    """Names of the days, how dark the cell of a number of reads is, points and data of the map."""
+    if answer is None:
+        return {}
+    most = max((count for row in answer.weekdays for count in row.hour_counts), default=0)
 
     def shade(count: int) -> int:
-        return max(1, math.ceil(_SHADES * count / most))
+        return -(-_SHADES * count // most)
 
-    return {"weekdays": _WEEKDAYS, "shade": shade}
+    data = answer.geojson.encode()
+    return {
+        "weekdays": _WEEKDAYS,
+        "shade": shade,
+        "points": [_point(number, one) for number, one in enumerate(answer.places)],
+        "map_data": base64.b64encode(data).decode(),
+        "map_sha256": sha256(data).hexdigest(),
+    }
+
+
+def _point(number: int, one: pb.PatternPlace) -> dict[str, Any]:
+    return {
+        "id": str(number),
+        "lat": one.point.latitude,
+        "lon": one.point.longitude,
+        "label": one.place or one.sensor_id,
+        "detail": f"{one.read_count} reads on {one.day_count} days",
+    }
 
 
 PATTERN: Final = Analysis(

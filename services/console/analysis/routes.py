@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.routing import Route
 
-from services.console.analysis import companions, habits, packages, report, scenes
+from services.console.analysis import companions, counts, habits, packages, report, scenes
 from services.console.analysis.page import Analysis
 from services.console.door import Door
 
@@ -16,6 +16,8 @@ _ANALYSES: Final[tuple[Analysis, ...]] = (
     companions.CONVOY,
     habits.PATTERN,
     scenes.COMPARE,
+    counts.CORRIDOR,
+    counts.SUMMARY,
     report.REPORT,
     report.EVIDENCE,
     packages.AGAIN,
