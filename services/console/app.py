@@ -16,9 +16,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from services.common.keyfile import read_key
-from services.console import alert, board, coordinator, home, receipts, sign_ins
-from services.console.auditor import routes as auditor
+from services.console import alert, board, coordinator, home, patrol, receipts, sign_ins
 from services.console.analysis import routes as analysis
+from services.console.auditor import routes as auditor
 from services.console.config import LOOPBACK, ConsoleSettings
 from services.console.door import Door
 from services.console.headers import Headers
@@ -66,6 +66,7 @@ def application(settings: ConsoleSettings) -> Headers:
         *auditor.routes(door, settings),
         *search.routes(door),
         *alert.routes(door),
+        *patrol.routes(door),
         *analysis.routes(door),
         *hot_lists.routes(door),
     ]

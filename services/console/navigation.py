@@ -11,6 +11,11 @@ _COORDINATORS: Final = frozenset({roles.ROLE_STATEWIDE_COORDINATOR, roles.ROLE_W
 _ASKERS: Final = frozenset({roles.ROLE_USER, roles.ROLE_CVEO, roles.ROLE_CVEO_SUPERVISOR})
 _LINKS: Final = (
     ("/board", "Alerts", _ASKERS | _COORDINATORS | {roles.ROLE_TELECOM_CENTER}),
+    (
+        "/patrol",
+        "Patrol cars",
+        frozenset({roles.ROLE_USER, roles.ROLE_SENSOR_OPERATOR, roles.ROLE_TELECOM_CENTER}),
+    ),
     ("/search", "Search", _ASKERS | _COORDINATORS | {roles.ROLE_TELECOM_CENTER, roles.ROLE_PARTNER_AGENCY}),
     ("/hot-lists", "Hot lists", _ASKERS | _COORDINATORS | {roles.ROLE_HOT_LIST_MANAGER}),
     ("/coordinator", "Coordinator", _COORDINATORS | {roles.ROLE_SYSTEM_ADMINISTRATOR}),
