@@ -29,6 +29,11 @@ WHOSE: Final = (
     (Provenance.PROVENANCE_PARTNER, "Partner agencies'"),
     (Provenance.PROVENANCE_COMMERCIAL, "Private and commercial networks'"),
 )
+# Parts of the form that are folded until something is written in them.
+_FOLDED: Final = {
+    "where": ("around", "area", "sensor_group", "sensors"),
+    "whose": ("whose", "own_only", "state"),
+}
 # What goes along to the next page, besides why it is asked.
 _FIELDS: Final = (
     "plate", "plate_match", "state", "own_only", "page_size", "time_zone", "around", "radius", "area",
@@ -72,6 +77,7 @@ def more(person: Person, answer: Answer | None) -> dict[str, Any]:
         "matches": MATCHES,
         "whose": WHOSE,
         "chosen": _whose(person),
+        "written_of": [name for name, parts in _FOLDED.items() if any(map(person.field, parts))],
         "data_sets": [(motor_carrier.WORD, "Motor Carrier Safety")],
     }
     if answer is None:
