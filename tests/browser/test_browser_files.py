@@ -95,7 +95,9 @@ async def test_what_a_recipient_lacks_is_said_at_its_field_and_what_was_written_
         await picture(page, "report-refused-phone-dark")
         assert await barriers(page) == []
 
-        await page.fill("[name=legal_basis]", "Order 26 MR 1 of the Circuit Court")
+        await page.select_option("[name=recipient_kind]", label="A report-writing or evidence system")
+        await page.fill("[name=organisation]", HOSTILE)
+        await page.fill("[name=recipient_report_number]", "R-26-7")
         await page.get_by_label("Plates and issuing states").fill("personal privacy, section 7(1)(c)")
         await page.select_option("[name=format]", label="Table (CSV)")
         await send(page, "Make the file")
@@ -151,4 +153,38 @@ async def test_an_evidence_package_is_made_listed_and_had_again(
         await send(page, "Make the file")
         _name, again = await saved(page)
         assert hashlib.sha256(again).hexdigest() == hashlib.sha256(content).hexdigest()
+        desk.check_quiet()
+
+
+@pytest.mark.clause("III.B.3.m", "III.B.3.n")
+async def test_the_register_names_what_left_and_its_deletion_is_written_down(
+    consoles: Consoles, officer: str, read: Read
+) -> None:
+    async with consoles.at(officer, "/search/report", PHONE) as desk:
+        page = desk.page
+        await give_reasons(page)
+        await page.fill("[name=plate]", read.plate)
+        await page.select_option("[name=recipient_kind]", label="A report-writing or evidence system")
+        await page.get_by_text("Somebody else gets it").click()
+        await page.fill("[name=organisation]", HOSTILE)
+        await page.fill("[name=recipient_report_number]", "R-26-8")
+        await page.select_option("[name=format]", label="Table (CSV)")
+        await send(page, "Make the file")
+        entry = await said(page, "Registered as")
+
+        await send(page, "What left")
+        card = page.locator(f"section[aria-labelledby=e-{entry}]")
+        assert HOSTILE in await card.inner_text()
+        await card.get_by_text("It was deleted").click()
+        await card.locator("[name=statement]").fill("no")
+        async with page.expect_navigation():
+            await card.get_by_role("button", name="Write down that it was deleted").click()
+        assert await card.locator("[name=statement]").get_attribute("aria-invalid") == "true"
+        await picture(page, "register-phone")
+        assert await barriers(page) == []
+        await card.locator("[name=statement]").fill("the records office, by overwriting it")
+        async with page.expect_navigation():
+            await card.get_by_role("button", name="Write down that it was deleted").click()
+        assert page.url == f"{consoles.url}/search/register"
+        assert "Deleted" in await card.inner_text()
         desk.check_quiet()

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.routing import Route
 
-from services.console.analysis import companions, counts, habits, packages, report, scenes
+from services.console.analysis import companions, counts, habits, packages, register, report, scenes
 from services.console.analysis.page import Analysis
 from services.console.door import Door
 
@@ -29,4 +29,9 @@ def routes(door: Door) -> Sequence[Route]:
     return [
         *(Route(one.path, door.page(one.page), methods=["GET", "POST"]) for one in _ANALYSES),
         Route("/search/packages", door.page(packages.show), methods=["GET", "POST"]),
+        Route("/search/register", door.page(register.show), methods=["GET", "POST"]),
+        *(
+            Route(f"/search/register/{one}", door.page(register.act(one)), methods=["POST"])
+            for one in register.ACTS
+        ),
     ]
