@@ -1,6 +1,7 @@
 // An area in a form: the form's fields hold it, the map draws what they say and writes what a person draws.
 import { Feature, fromLonLat, Modify, Point, Polygon, toLonLat, VectorLayer, VectorSource } from "../vendor/ol.js";
 import { buttonOf, elementOf } from "./base.js";
+import { Corners } from "./corners.js";
 import { areaStyle } from "./looks.js";
 import { round, Sketch } from "./sketch.js";
 
@@ -22,6 +23,7 @@ export class Area {
     this.round = this.#layer();
     this.pencil = this.#layer();
     this.#addTools();
+    this.corners = new Corners(base.help, (corners) => this.#write({ area: corners.map(written).join(" "), around: "" }));
     this.#listen(form);
     this.redraw();
     this.fit();
@@ -39,7 +41,7 @@ export class Area {
     this.remove = buttonOf("Take area away", () => this.clear());
     this.steps = elementOf("span", "map-steps");
     this.steps.append(
-      buttonOf("Put here", () => this.putInMiddle(), "Put it at the middle of the map"),
+      buttonOf("Put at the cross", () => this.putInMiddle()),
       buttonOf("Undo", () => this.undo()), buttonOf("Done", () => this.finish()), buttonOf("Cancel", () => this.stop("Nothing was drawn.")),
     );
     this.state = elementOf("p", "map-state");
@@ -49,7 +51,7 @@ export class Area {
     tools.append(this.starts.polygon, this.starts.circle, this.remove, this.steps);
     tools.after(this.state);
     this.base.target.append(this.cross);
-    this.base.help.append(" While you draw: space puts a corner at the cross, Backspace takes it back, Enter is done, Escape ends it.");
+    this.base.help.append(" While you draw, Space puts a point at the cross, Backspace takes it back, Enter is done, Escape gives up.");
     this.#look();
   }
 
@@ -138,8 +140,10 @@ export class Area {
 
   #write(values) {
     for (const [name, value] of Object.entries(values)) {
-      this.fields[name].value = value;
-      this.fields[name].dispatchEvent(new Event("input", { bubbles: true }));
+      const field = this.fields[name];
+      field.value = value;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      if (value && field.closest("details")) field.closest("details").open = true;
     }
   }
 
@@ -157,7 +161,9 @@ export class Area {
   redraw() {
     this.drawn.clear();
     this.round.clear();
-    const corners = read(this.fields.area.value).map((one) => fromLonLat(one));
+    const given = read(this.fields.area.value);
+    this.corners.show(given);
+    const corners = given.map((one) => fromLonLat(one));
     if (corners.length > 2) this.drawn.addFeature(new Feature(new Polygon([[...corners, corners[0]]])));
     const [center] = read(this.fields.around.value);
     const radius = Number(this.fields.radius.value);

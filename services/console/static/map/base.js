@@ -1,9 +1,14 @@
 // The map itself: outlines or tiles, buttons and keys to move on it, colours of the scheme, paper.
-import { defaultInteractions, fromLonLat, Map as OlMap, ScaleLine, TileLayer, TopoJSON, VectorLayer, VectorSource, View, XYZ } from "../vendor/ol.js";
+import {
+  defaultInteractions, DragPan, fromLonLat, KeyboardPan, KeyboardZoom, Map as OlMap, noModifierKeys, ScaleLine, shiftKeyOnly,
+  TileLayer, TopoJSON, VectorLayer, VectorSource, View, XYZ,
+} from "../vendor/ol.js";
 import { countyStyle, landStyle, paletteOf, stateStyle } from "./looks.js";
 
 const ILLINOIS = [...fromLonLat([-91.6, 36.9]), ...fromLonLat([-87.0, 42.6])];
 const MARGIN = [40, 40, 40, 40];
+const STEP = 100; // pixels that an arrow moves the map
+const SMALL_STEP = 10;
 const CLOSEST = 15; // no closer than this by itself: a point alone needs something around it
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -16,6 +21,18 @@ function loaded() {
     return Map.groupBy(format.readFeatures(await answer.json(), { featureProjection: "EPSG:3857" }), (one) => one.get("layer"));
   });
   return outlines;
+}
+
+// Wheel and finger move the page until the map has the focus. Keys move it at once, and drags stop at once.
+function interactions() {
+  const zoomDuration = still.matches ? 0 : undefined;
+  const given = { onFocusOnly: true, altShiftDragRotate: false, pinchRotate: false, dragPan: false, keyboard: false, zoomDuration };
+  return defaultInteractions(given).extend([
+    new DragPan({ onFocusOnly: true }),
+    new KeyboardPan({ condition: noModifierKeys, duration: 0, pixelDelta: STEP }),
+    new KeyboardPan({ condition: shiftKeyOnly, duration: 0, pixelDelta: SMALL_STEP }),
+    new KeyboardZoom({ duration: zoomDuration }),
+  ]);
 }
 
 export function elementOf(name, className, text = "") {
@@ -40,7 +57,7 @@ export class Base {
     this.layers = [];
     this.tools = elementOf("div", "map-tools");
     this.target = elementOf("div", "map-view");
-    this.help = elementOf("p", "map-help quiet", "Keys on the map: arrows move it, + and − zoom.");
+    this.help = elementOf("p", "map-help quiet", "Keys on the map: arrows move it, with Shift in small steps; + and − zoom.");
     this.#describe(element.dataset.label || "Map");
     element.replaceChildren(this.tools, this.target, this.help);
     this.#make(element.dataset.tiles);
@@ -50,7 +67,7 @@ export class Base {
 
   #describe(label) {
     this.help.id = `${this.element.id || "map"}-keys-${crypto.randomUUID().slice(0, 8)}`;
-    this.tools.setAttribute("role", "toolbar");
+    this.tools.setAttribute("role", "group");
     this.tools.setAttribute("aria-label", `Tools of the map: ${label}`);
     this.target.tabIndex = 0;
     this.target.setAttribute("role", "application");
@@ -59,13 +76,12 @@ export class Base {
   }
 
   #make(tiles) {
-    const duration = still.matches ? 0 : undefined;
     this.view = new View({ minZoom: 3, maxZoom: 19, enableRotation: false });
     this.map = new OlMap({
       target: this.target,
       view: this.view,
       controls: [new ScaleLine({ units: "us", minWidth: 80 })],
-      interactions: defaultInteractions({ onFocusOnly: true, altShiftDragRotate: false, pinchRotate: false, zoomDuration: duration }),
+      interactions: interactions(),
     });
     this.#addOutlines();
     if (tiles) this.map.addLayer(new TileLayer({ source: new XYZ({ url: tiles }) }));
@@ -95,7 +111,7 @@ export class Base {
     this.tools.append(
       buttonOf("+", () => this.zoom(1), "Zoom in"),
       buttonOf("−", () => this.zoom(-1), "Zoom out"),
-      buttonOf("All", () => this.fit(this.whole ?? ILLINOIS), "Show all of it"),
+      buttonOf("Show all", () => this.fit(this.whole ?? ILLINOIS)),
     );
   }
 

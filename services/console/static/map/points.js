@@ -17,7 +17,8 @@ export class Points {
     this.card = elementOf("div", "map-card");
     this.card.setAttribute("role", "status");
     this.card.hidden = true;
-    base.target.after(this.card);
+    this.lost = elementOf("p", "map-lost");
+    base.target.after(this.card, this.lost);
     base.help.append(" N and P go to the next and the one before, Enter opens it, Escape closes it.");
     const clusters = new Cluster({ source: this.source, distance: NEAR });
     this.layer = new VectorLayer({ source: clusters, style: (cluster) => this.#style(cluster) });
@@ -29,7 +30,9 @@ export class Points {
 
   set(points) {
     this.close();
-    this.order = points.filter(({ lat, lon }) => Number.isFinite(lat) && Number.isFinite(lon));
+    this.order = points.filter(isSomewhere);
+    const lost = points.length - this.order.length;
+    this.lost.textContent = lost ? `${lost} of ${points.length} have no place.` : "";
     this.byId = new Map(this.order.map((one) => [String(one.id), one]));
     this.source.clear(true);
     this.source.addFeatures(this.order.map((one) => {
@@ -128,6 +131,9 @@ export class Points {
     this.card.hidden = false;
   }
 }
+
+// Zero north and zero east is what a place without numbers has.
+const isSomewhere = ({ lat, lon }) => Math.abs(lat) <= 85 && Math.abs(lon) <= 180 && (lat !== 0 || lon !== 0);
 
 function saidOf({ label, detail, time, href: given }) {
   const line = elementOf("p", "");
