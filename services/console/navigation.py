@@ -16,7 +16,7 @@ _LINKS: Final = (
         "Patrol cars",
         frozenset({roles.ROLE_USER, roles.ROLE_SENSOR_OPERATOR, roles.ROLE_TELECOM_CENTER}),
     ),
-    ("/search", "Search", _ASKERS | _COORDINATORS | {roles.ROLE_TELECOM_CENTER, roles.ROLE_PARTNER_AGENCY}),
+    ("/search", "Search", _ASKERS | _COORDINATORS),
     ("/hot-lists", "Hot lists", _ASKERS | _COORDINATORS | {roles.ROLE_HOT_LIST_MANAGER}),
     ("/coordinator", "Coordinator", _COORDINATORS | {roles.ROLE_SYSTEM_ADMINISTRATOR}),
     ("/auditor", "Auditor", frozenset({roles.ROLE_AUDITOR, roles.ROLE_STATEWIDE_COORDINATOR})),

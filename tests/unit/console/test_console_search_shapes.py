@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alpr.search.v1.search_service_pb2 import FoundRead
+from alpr.search.v1.search_service_pb2 import FoundRead, SearchReadsResponse
+from alpr.type.v1 import left_out_pb2
 from services.common.errors import NotFoundError, WrongStateError
-from services.console.answers import once_more
+from services.console.answers import left_out, once_more
 from services.console.field_names import form_field
 from services.console.search.shapes import days, hours, points, zone
 
@@ -82,3 +83,16 @@ def test_an_answer_that_a_browser_asks_for_again_too_late_is_said_in_the_persons
     assert "Ask again" in once_more(ended).message
     assert "request id" not in once_more(ended).message
     assert once_more(other) is other
+
+
+def test_what_was_not_looked_at_is_said_with_whose_it_is_and_why() -> None:
+    answer = SearchReadsResponse()
+    no_grant, limited = answer.left_out.add(), answer.left_out.add()
+    no_grant.agency_ori, no_grant.reason = "IL0160000", left_out_pb2.LEFT_OUT_REASON_NO_NON_AGENCY_ACCESS
+    limited.agency_ori, limited.sensor_group = "ILISP0000", "bridge"
+    limited.reason = left_out_pb2.LEFT_OUT_REASON_PURPOSE_LIMIT
+
+    assert left_out(answer) == [
+        "IL0160000: not your agency's own, for which you have no grant",
+        "group bridge of ILISP0000: searched for other offences only",
+    ]
