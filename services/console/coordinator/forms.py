@@ -101,7 +101,8 @@ def act(work: Work, page: Shown) -> Callable[[Request, Person], Awaitable[Respon
             place = await work(request, person)
         except AlprError as error:
             return await page(request, person, Forms.refused(person, error))
-        return RedirectResponse(place, 303)
+        # Else the browser keeps the place of the form in the page, which is another page by now.
+        return RedirectResponse(f"{place}#main", 303)
 
     return endpoint
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from alpr.audit.v1 import packet_service_pb2 as pb
 from alpr.audit.v1 import packet_service_pb2_grpc as rpc
-from services.common.errors import FieldViolation, InvalidFieldError
+from services.common.errors import AlprError, FieldViolation, InvalidFieldError
 from services.console import words
 from services.console.coordinator import lists, places
 from services.console.coordinator.forms import Forms, act, plain
@@ -56,7 +56,10 @@ def weeks() -> list[str]:
 async def _show(request: Request, person: Person, forms: Forms) -> Response:
     week = person.field("week") or request.query_params.get("week", "") or weeks()[0]
     unit = person.field("unit")
-    shown = await packet(person, unit, week)
+    try:
+        shown = await packet(person, unit, week)
+    except AlprError as error:
+        shown, forms = None, Forms.refused(person, error)
     everybody = {one.account_id: one.full_name for one in await lists.accounts(person)}
     return await places.show(
         request,
@@ -66,8 +69,9 @@ async def _show(request: Request, person: Person, forms: Forms) -> Response:
         forms,
         title="Weekly packet",
         packet=shown,
-        until=date.fromisoformat(shown.week) + timedelta(days=6),
-        signer=everybody.get(shown.signer_account_id, shown.signer_account_id),
+        until=date.fromisoformat(shown.week) + timedelta(days=6) if shown else None,
+        signer=everybody.get(shown.signer_account_id, shown.signer_account_id) if shown else "",
+        asked=(shown.unit, shown.week) if shown else (unit, week),
         units=[(one.code, f"{one.code}, {one.name}") for one in await lists.units(person)],
         weeks=[(one, f"week of {one}") for one in weeks()],
         sentences=_DONE,
