@@ -19,6 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 HOSTILE: Final = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
 LOOKS: Final = ("good", "plain", "warning", "danger", "off")
 TILES: Final = "https://tiles.example.test/{z}/{x}/{y}.png"
+PLAIN: Final = (11, 92, 173)  # --map-plain of map.css, in light
 COLOUR: Final = (48, 160, 176)
 
 
@@ -274,6 +275,10 @@ async def test_a_map_on_paper_is_light_and_whole(consoles: Consoles, tmp_path: P
             one for one in middle if isinstance(one, tuple) and min(one) > 0xE8 and one != (255, 255, 255)
         ]
         assert len(land) > 30
+        # The point farthest to the east, too.
+        right = image.crop((image.width // 2, 0, image.width, image.height))
+        colours = right.getcolors(right.width * right.height) or []
+        assert sum(many for many, colour in colours if colour == PLAIN) > 20
         assert "Zoom" not in text
         assert "Keys on the map" not in text
         await until_shared(page, "land", 0.3)  # dark again

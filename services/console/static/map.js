@@ -16,7 +16,9 @@
 //   - A click on `<button data-map-show="ID">` anywhere shows that point.
 //   - The map says `map:pick` (bubbles; `event.detail.id`) when a person chooses a point.
 //   - `show(element, points)` puts other points on a map.
-// A map that is added to the page later is found, too. The library is loaded when a map comes into sight.
+// A map that is added to the page later is found, too. The library is loaded when a map comes near the
+// screen; one in closed <details> waits until it is opened.
+const SOON = "4000px"; // what is farther down is printed, too
 const waiting = new Map();
 const shown = new WeakMap();
 
@@ -27,7 +29,7 @@ const sight = new IntersectionObserver((entries) => {
     waiting.get(target)();
     waiting.delete(target);
   }
-});
+}, { rootMargin: SOON });
 
 // A map without its style sheet has no height.
 function styled() {

@@ -142,10 +142,18 @@ export class Base {
     for (const layer of this.layers) layer.changed();
   }
 
+  // Paper is of another width: it shows what the screen showed, smaller.
   #onPaper(is) {
+    if (is) this.onScreen = { extent: this.view.calculateExtent(), center: this.view.getCenter(), resolution: this.view.getResolution() };
     this.element.classList.toggle("map-paper", is);
     this.recolour();
     this.map.updateSize();
+    if (is) {
+      this.view.fit(this.onScreen.extent);
+    } else {
+      this.view.setResolution(this.onScreen.resolution);
+      this.view.setCenter(this.onScreen.center);
+    }
     this.map.renderSync();
   }
 }
