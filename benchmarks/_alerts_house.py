@@ -115,15 +115,22 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
+async def house(folder: Path, *, console: bool = False) -> AsyncIterator[House]:
     """A stack of all five services with officers who follow alerts; PostgreSQL with fsync, mTLS."""
-    options = Options(folder, free_ports(), stages=_stages())
+    options = Options(folder, free_ports(), stages=_stages(), console=console)
     async with Supervisor(options, say) as stack:
         await _enrol(folder)
-        issued = DevelopmentAuthority(Places(folder).pki).service("matcher")
-        tls = ClientTls(issued.cert_file, issued.key_file, issued.ca_file)
-        async with service_channel(stack.machine_targets["alerts"], tls, server_name="alerts") as channel:
-            yield House(stack, folder, channel)
+        async with matcher_of(stack, folder) as made:
+            yield made
+
+
+@asynccontextmanager
+async def matcher_of(stack: Any, folder: Path, first: int = 1) -> AsyncIterator[House]:
+    """What stands in for the matcher of the stack in `folder`, its plates numbered from `first` on."""
+    issued = DevelopmentAuthority(Places(folder).pki).service("matcher")
+    tls = ClientTls(issued.cert_file, issued.key_file, issued.ca_file)
+    async with service_channel(stack.machine_targets["alerts"], tls, server_name="alerts") as channel:
+        yield House(stack, folder, channel, count(first))
 
 
 def session(folder: Path, subject: str) -> Session:

@@ -257,7 +257,7 @@ async def test_the_board_can_be_read_on_a_phone_in_the_dark_and_on_a_wall(
         await picture(desk.page, "board-phone", whole=False)
         assert await barriers(desk.page) == []
         assert await desk.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-        await desk.page.set_viewport_size(WALL)
+        await desk.page.set_viewport_size({"width": WALL["width"], "height": WALL["height"]})
         await desk.open("/board?wall=1")
         await _live(desk.page)
         await picture(desk.page, "board-wall", whole=False)
