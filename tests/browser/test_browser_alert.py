@@ -13,7 +13,7 @@ from playwright.async_api import Page, Route, expect
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1 import hit_pb2, notice_pb2
 from tests.support.access_stack import World
-from tests.support.alert_pages import Staff, asked, car, new_id, pictured, staff
+from tests.support.alert_pages import Staff, a_day_passes, asked, car, new_id, pictured, staff
 from tests.support.browser import PHONE, WALL, Consoles, Desk, barriers, picture
 from tests.support.browser_alerts import plate, raised
 
@@ -234,27 +234,26 @@ async def test_what_a_colleague_does_comes_in_and_leaves_what_is_being_typed(cou
 async def test_the_centre_tells_the_cars_it_chooses_and_sees_who_has_heard(counter: Counter) -> None:
     world, people, page = counter.world, counter.people, counter.page
     sign = f"T-{new_id()[:6].upper()}"
-    await car(world, people, sign)
-    alert_id = await counter.opened()
-
-    await page.keyboard.press("b")
-    near = page.locator(".alert-cars fieldset p", has_text=sign)
-    await expect(near.locator("input")).to_be_checked()
-    await expect(near).to_contain_text("km away")
-    await picture(page, "alert-cars")
-    assert await barriers(page) == []
-    await page.keyboard.press("Enter")
-    await expect(page.locator(".said")).to_have_text("The cars are told.")
-    await counter.verified(alert_id, notice_pb2.VERIFICATION_STATE_VERIFYING)
-    await page.keyboard.press("h")
-
-    rows = page.locator(".alert-cars tbody tr", has_text=sign)
-    await expect(rows).to_have_count(2)
-    assert [(await one.inner_text()).split("\t")[1] for one in await rows.all()] == ["alert", "verifying"]
-    await page.click("text=Call them off")
-    await expect(page.locator(".said")).to_have_text("The cars are told to stand down.")
-    await page.keyboard.press("h")
-    await expect(rows).to_have_count(3)
+    async with car(world, people, sign):
+        alert_id = await counter.opened()
+        await page.keyboard.press("b")
+        near = page.locator(".alert-cars fieldset p", has_text=sign)
+        await expect(near.locator("input")).to_be_checked()
+        await expect(near).to_contain_text("km away")
+        await picture(page, "alert-cars")
+        assert await barriers(page) == []
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".said")).to_have_text("The cars are told.")
+        await counter.verified(alert_id, notice_pb2.VERIFICATION_STATE_VERIFYING)
+        await page.keyboard.press("h")
+        rows = page.locator(".alert-cars tbody tr", has_text=sign)
+        await expect(rows).to_have_count(2)
+        said = [await one.inner_text() for one in await rows.all()]
+        assert [one.split("\t")[1] for one in said] == ["alert", "verifying"]
+        await page.click("text=Call them off")
+        await expect(page.locator(".said")).to_have_text("The cars are told to stand down.")
+        await page.keyboard.press("h")
+        await expect(rows).to_have_count(3)
 
 
 async def test_without_script_every_act_is_a_form_with_a_page_for_an_answer(
@@ -274,9 +273,35 @@ async def test_without_script_every_act_is_a_form_with_a_page_for_an_answer(
 
 
 @pytest.mark.clause("IV.C.5", "IV.C.6", "IV.E.2")
+async def test_an_alert_of_more_than_a_day_ago_opens_after_case_number_and_purpose(counter: Counter) -> None:
+    (alert_id,) = await raised(counter.world, pictured(plate()))
+    await a_day_passes(counter.world, alert_id)
+    page = counter.page
+
+    await counter.desk.open(f"/alerts/{alert_id}")
+    assert await page.locator("article img").count() == 0
+    assert await barriers(page) == []
+    await page.select_option("#f-case_number_kind", label="CAD")
+    await page.fill("#f-case_number", "2026-00417")
+    await page.select_option("#f-offence_code", index=1)
+    await page.fill("#f-purpose", "patrol")
+    await page.get_by_role("button", name="Open it").click()
+    await expect(page.locator("#f-purpose")).to_have_attribute("aria-invalid", "true")
+    await expect(page.locator("#f-case_number")).to_have_value("2026-00417")
+    await page.fill("#f-purpose", "homicide investigation, the victim's car was seen leaving")
+    await page.get_by_role("button", name="Open it").click()
+
+    await expect(page.locator(".standing strong")).to_have_text("UNVERIFIED")
+    await page.keyboard.press("v")
+    await expect(page.locator(".standing strong")).to_have_text("UNVERIFIED, BEING VERIFIED")
+    await page.keyboard.press("r")
+    await expect(page.locator("article")).to_contain_text("2026-00417")
+    assert "2026-00417" not in page.url
+
+
 async def test_an_alert_that_may_not_be_seen_is_not_there(counter: Counter) -> None:
     await counter.desk.open(f"/alerts/{new_id()}")
-    assert "no such alert" in await counter.page.inner_text("main")
+    assert "No such alert" in await counter.page.inner_text("main")
     await counter.desk.open("/alerts/no-id")
     assert "no such page" in await counter.page.inner_text("main")
 

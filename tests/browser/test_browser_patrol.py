@@ -55,50 +55,48 @@ async def _until_received(world: World, people: Staff, alert_id: str) -> None:
 async def test_a_crew_hears_of_an_alert_by_itself_and_its_centre_sees_that_it_was_received_and_seen(
     world: World, people: Staff, crew: Desk
 ) -> None:
-    page = crew.page
+    page, sign = crew.page, f"P-{new_id()[:6].upper()}"
     assert "aboard of no patrol car" in await page.inner_text("main")
-    sign = f"P-{new_id()[:6].upper()}"
-    asset_id = await car(world, people, sign)
-    await page.fill("#f-aboard-call_sign", sign)
-    await page.get_by_role("button", name="Go aboard").click()
-    await expect(page.locator("#link")).to_contain_text("Live")
-    (alert_id,) = await raised(world, pictured(plate()))
+    async with car(world, people, sign) as asset_id:
+        await page.fill("#f-aboard-call_sign", sign)
+        await page.get_by_role("button", name="Go aboard").click()
+        await expect(page.locator("#link")).to_contain_text("Live")
+        (alert_id,) = await raised(world, pictured(plate()))
 
-    await _broadcast(world, people, alert_id, asset_id)
+        await _broadcast(world, people, alert_id, asset_id)
 
-    message = page.locator("[data-message]")
-    await expect(message).to_have_count(1)
-    await expect(message.locator(".standing")).to_contain_text("UNVERIFIED")
-    await picture(page, "patrol-phone")
-    assert await barriers(page) == []
-    await _until_received(world, people, alert_id)
-    await message.get_by_role("button", name="I have seen it").click()
-    await expect(page.locator("#messages")).to_contain_text("Nothing waits.")
-    assert (await _records(world, people, alert_id))[0].HasField("seen_time")
+        message = page.locator("[data-message]")
+        await expect(message).to_have_count(1)
+        await expect(message.locator(".standing")).to_contain_text("UNVERIFIED")
+        await picture(page, "patrol-phone")
+        assert await barriers(page) == []
+        await _until_received(world, people, alert_id)
+        await message.get_by_role("button", name="I have seen it").click()
+        await expect(page.locator("#messages")).to_contain_text("Nothing waits.")
+        assert (await _records(world, people, alert_id))[0].HasField("seen_time")
 
-    cancel = pb.CancelBroadcastRequest(request_id=new_id(), alert_id=alert_id)
-    await asked(world, people.centre, "CancelBroadcast", cancel)
-    await expect(page.locator("[data-message] h3")).to_contain_text("STAND DOWN")
-    await page.get_by_role("link", name="Open the alert").click()
-    assert page.url.endswith(f"/alerts/{alert_id}")
+        cancel = pb.CancelBroadcastRequest(request_id=new_id(), alert_id=alert_id)
+        await asked(world, people.centre, "CancelBroadcast", cancel)
+        await expect(page.locator("[data-message] h3")).to_contain_text("STAND DOWN")
+        await page.get_by_role("link", name="Open the alert").click()
+        assert page.url.endswith(f"/alerts/{alert_id}")
 
 
 @pytest.mark.clause("IV.D.3")
 async def test_a_crew_says_where_it_is_and_leaves_its_car(world: World, people: Staff, crew: Desk) -> None:
     page = crew.page
-    await car(world, people, f"Q-{new_id()[:6].upper()}")
-    await crew.open("/patrol")
-
-    await page.get_by_role("button", name="Use this device's position").click()
-    await page.wait_for_load_state()
-    await expect(page.locator(".refusal")).to_have_count(0)
-    await page.fill("#f-latitude", "141")
-    await page.fill("#f-longitude", "-87.6")
-    await page.get_by_role("button", name="Say where you are").click()
-    await expect(page.locator("#f-latitude")).to_have_attribute("aria-invalid", "true")
-    await expect(page.locator("#f-latitude")).to_have_value("141")
-    await page.get_by_role("button", name="Leave the car").click()
-    await expect(page.locator("#messages")).to_contain_text("aboard of no patrol car")
+    async with car(world, people, f"Q-{new_id()[:6].upper()}"):
+        await crew.open("/patrol")
+        await page.get_by_role("button", name="Use this device's position").click()
+        await page.wait_for_load_state()
+        await expect(page.locator(".refusal")).to_have_count(0)
+        await page.fill("#f-latitude", "141")
+        await page.fill("#f-longitude", "-87.6")
+        await page.get_by_role("button", name="Say where you are").click()
+        await expect(page.locator("#f-latitude")).to_have_attribute("aria-invalid", "true")
+        await expect(page.locator("#f-latitude")).to_have_value("141")
+        await page.get_by_role("button", name="Leave the car").click()
+        await expect(page.locator("#messages")).to_contain_text("aboard of no patrol car")
 
 
 async def test_a_centre_registers_a_car_and_takes_it_out_of_use(people: Staff, consoles: Consoles) -> None:

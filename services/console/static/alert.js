@@ -141,7 +141,8 @@ class Pane {
     // The person may have gone on to another alert meanwhile: what was refused is told even so.
     if (here) this.#put(fresh, { focus: true, acted: form });
     else if (refusal) this.#say(`Of the alert before: ${refusal}`, true);
-    if (here) this.#say(refusal || (fresh.dataset.done ?? ""), false);
+    // A refusal stands at its form, has the focus, and is an alert by itself.
+    if (here) this.#say(refusal ? "" : (fresh.dataset.done ?? ""), false);
     if (!refusal) {
       const detail = { alertId };
       this.#element.dispatchEvent(new CustomEvent("alert-changed", { bubbles: true, detail }));
