@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from playwright.async_api import CDPSession, Page
 
-# Each alert's plate, and when it was on the screen: after the frame that first shows it has been made. How long
-# it took from each key to the frame after it. Tasks that held the page up.
+# Each alert's plate, and when it was on the screen: after the frame that first shows it has been made. How
+# long it took from each key to the frame after it. Tasks that held the page up.
 WATCH: Final = """
 window.shown = {};
 window.frames_after = [];

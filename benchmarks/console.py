@@ -10,8 +10,8 @@ shows the board, on the same cores. `--at FOLDER` measures at the system that ru
     command_line        the same alerts to the stream that `platewarden watch` follows, in the same run
     polled_each_5_s     the same alerts to who asks for the list each five seconds, in the same run
     page                bytes over the wire and requests with an empty cache; first_paint_ms: median of five
-    thousand            a board of `--rows` (1,000) alerts: rows_s until all are there; {p50_ms, p99_ms} from a
-                        key to the frame after it while alerts go on coming; key_processor_ms: of the page's
+    thousand            a board of `--rows` (1,000) alerts: rows_s until all are there; {p50_ms, p99_ms} from
+                        a key to the frame after it while alerts go on coming; key_processor_ms: of the page's
                         thread, for each key; long tasks of over 50 ms
 """
 

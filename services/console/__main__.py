@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 from typing import cast
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from services.common.config import StartError
 from services.common.logs import configure
@@ -23,10 +25,11 @@ async def _serve() -> None:
     settings = ConsoleSettings.from_environment()
     configure("console", level=settings.log_level, log_format=settings.log_format)
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # one line a request otherwise
-    config = _config(settings)
+    stopping = asyncio.Event()
+    config = _config(settings, application(settings, stopping.is_set))
     config.load()
     context = cast(ssl.SSLContext, config.ssl)  # it was given a certificate
-    server = uvicorn.Server(config)
+    server = _Server(config, stopping)
     with contextlib.ExitStack() as ending:
         note_version()
         note_certificates("own", settings.tls_cert)
@@ -48,10 +51,23 @@ async def _serve() -> None:
         raise StartError(f"PW_CONSOLE_LISTEN: {settings.console_listen} cannot be listened on")
 
 
-def _config(settings: ConsoleSettings) -> uvicorn.Config:
+class _Server(uvicorn.Server):
+    """Says that it ends before it waits for what is under way: boards would follow to the last."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends it."""
+        self._stopping.set()
+        await super().shutdown(sockets)
+
+
+def _config(settings: ConsoleSettings, app: ASGIApp) -> uvicorn.Config:
     host, port = _address(settings.console_listen)
     return uvicorn.Config(
-        application(settings),
+        app,
         host=host,
         port=port,
         ssl_certfile=str(settings.tls_cert),

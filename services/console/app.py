@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -35,11 +35,11 @@ from services.console.sign_in import SignIn
 _STATIC: Final = Path(__file__).parent / "static"
 
 
-def application(settings: ConsoleSettings) -> Headers:
+def application(settings: ConsoleSettings, is_stopping: Callable[[], bool]) -> Headers:
     """The application. Make it on the loop that serves it."""
     pages, services, provider = (
         Pages(log_keys=_log_keys(settings), tile_url=settings.tile_url),
-        Services(settings),
+        Services(settings, is_stopping),
         Provider(settings),
     )
     sealer = Sealer(read_key(settings.console_key_file, "PW_CONSOLE_KEY_FILE"))

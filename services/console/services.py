@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final
 
 import grpc
@@ -14,10 +14,20 @@ from services.console.config import ConsoleSettings
 _SECONDS: Final = 30.0
 
 
-class Services:
-    """Channels to the services, shared by everybody who has signed in."""
+def _never() -> bool:
+    return False
 
-    def __init__(self, settings: ConsoleSettings) -> None:
+
+class Services:
+    """Channels to the services, shared by everybody who has signed in.
+
+    Args:
+        settings: Where the services are.
+        is_stopping: Whether the console is about to end: then no stream goes on for long.
+    """
+
+    def __init__(self, settings: ConsoleSettings, is_stopping: Callable[[], bool] = _never) -> None:
+        self.is_stopping = is_stopping
         self._people_ca = settings.people_ca
         self._targets = targets = {
             "audit": settings.audit_target,

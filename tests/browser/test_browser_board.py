@@ -190,14 +190,13 @@ async def test_a_board_goes_on_at_another_replica_when_its_own_is_gone(
         other = Consoles(consoles.browser, console.url, consoles.secret_file)
         async with other.at(_DISPATCHER, "/board") as desk:
             await _live(desk.page)
-            before = await raised(world, hit())
-            await expect(_row(desk.page, before[0])).to_be_visible()
-            await console.kill()
-            during = await raised(world, hit(), hit())
-            await console.start()
-
-            await _live(desk.page)
-            for alert_id in [*before, *during]:
+            made = await raised(world, hit())
+            for end in (console.kill, console.stop):
+                await end()
+                made += await raised(world, hit(), hit())
+                await console.start()
+                await _live(desk.page)
+            for alert_id in made:
                 await expect(_row(desk.page, alert_id)).to_have_count(1)
 
 

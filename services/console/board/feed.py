@@ -2,7 +2,7 @@
 
 The console keeps nothing of a feed: each event's id is the service's own sealed token, and whoever comes
 back with it, to any replica, goes on after it. A feed ends when the screen locks or the token is to be
-renewed; the page then comes again, and the door decides.
+renewed, and when the console stops; the page then comes again, and the door decides.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ async def _followed(
 ) -> AsyncGenerator[str, None]:
     stream = person.stream(rpc.AlertServiceStub, "SubscribeAlerts", asked, alone=True)
     async with aclosing(stream) as messages:
-        while (left := until - time.time()) > 0:
+        while (left := until - time.time()) > 0 and not person.services.is_stopping():
             try:
                 async with asyncio.timeout(min(left, _QUIET_SECONDS)):
                     message = await anext(messages, None)
