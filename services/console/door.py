@@ -26,6 +26,8 @@ _MOST_BODY: Final = 64 * 1024
 _MOST_FIELDS: Final = 400
 _MOST_DIGITS: Final = 18
 _MOST_FILES: Final = 4
+# Documents, where the browser does not make their digest itself.
+_MOST_REQUEST: Final = 32 * 1024 * 1024
 _SAFE: Final = frozenset({"GET", "HEAD"})
 BY_ITSELF: Final = "by-itself"
 """Header X-Platewarden of what a page asks for by itself: no touch of the person's."""
@@ -118,8 +120,16 @@ class Door:
         """A person by the session, who has come in."""
         return Person(session, self._services, self._pages, form or {}, self._idle_seconds)
 
-    def page(self, answer: Page, *, locked_too: bool = False) -> Callable[[Request], Awaitable[Response]]:
-        """The endpoint of a page for people who have signed in, on a screen that is not locked."""
+    def page(
+        self, answer: Page, *, locked_too: bool = False, most_bytes: int = _MOST_REQUEST
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of a page for people who have signed in, on a screen that is not locked.
+
+        Args:
+            answer: Makes the page.
+            locked_too: On a locked screen, too.
+            most_bytes: Longest form with its files; a longer one is refused unread.
+        """
 
         async def endpoint(request: Request) -> Response:
             session = self._sealer.session(request.cookies)
@@ -131,14 +141,27 @@ class Door:
                 fresh = await self._provider.fresh(session)
             except ProviderError:
                 return self._to_sign_in(request)
-            if request.method not in _SAFE and request.headers.get("origin", "") != self._origin:
-                return self._not_ours()  # before its body is read
+            unread = await self._unread(request, most_bytes)
+            if unread is not None:
+                return unread
             form = await _form(request)
             if request.method not in _SAFE and not _has_word(request, fresh, form):
                 return self._not_ours()
             return await self._answered(request, session, self.person(fresh, form), answer)
 
         return endpoint
+
+    async def _unread(self, request: Request, most_bytes: int) -> Response | None:
+        """The refusal of a form of which nothing is kept; None for others."""
+        if request.method in _SAFE:
+            return None
+        if request.headers.get("origin", "") != self._origin:
+            return self._not_ours()
+        if not _fits(request, most_bytes):
+            async for _part in request.stream():
+                pass  # browsers show an answer only to what they could send to its end
+            return self._pages.error("This is more than can be sent here. Nothing was kept.", 413)
+        return None
 
     async def _answered(self, request: Request, was: Session, person: Person, answer: Page) -> Response:
         try:
@@ -169,6 +192,12 @@ class Door:
 def came_for(request: Request) -> str:
     """The path that the person came for: to come back to; without a query, which could say too much."""
     return request.url.path if request.method in _SAFE else "/"
+
+
+def _fits(request: Request, most_bytes: int) -> bool:
+    """Whether the body says how long it is, and is short enough; browsers always say it of a form."""
+    length = request.headers.get("content-length", "" if "transfer-encoding" in request.headers else "0")
+    return length.isascii() and length.isdecimal() and int(length) <= most_bytes
 
 
 def _has_word(request: Request, session: Session, form: Any) -> bool:

@@ -163,11 +163,23 @@ async def test_what_is_wrong_in_a_file_is_said_by_line_at_its_field(consoles: Co
         await page.set_input_files("#f-file", file)
         await send(page, "Ask")
 
-        assert "line 3" in await page.inner_text("#d-file")
+        assert "line 3: plate" in (await page.inner_text("#d-file")).lower()
         assert await page.get_attribute("#f-file", "aria-invalid") == "true"
         assert await page.input_value("#f-case_number") == "26-0001"
         await picture(page, "compare-refused")
         assert await barriers(page) == []
+
+
+async def test_a_file_that_is_too_long_is_refused_in_words(consoles: Consoles, officer: str) -> None:
+    async with consoles.at(officer, "/search/compare") as desk:
+        page = desk.page
+        await give_reasons(page)
+        await page.select_option("[name=kind]", label="plates")
+        file = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"plate\n" + b"AB1234\n" * 400_000}
+        await page.set_input_files("#f-file", file)
+        await send(page, "Ask")
+
+        assert "more than can be sent here" in await page.inner_text("main")
 
 
 @pytest.mark.clause("IV.C.6")

@@ -173,9 +173,9 @@ async def test_the_register_names_what_left_and_its_deletion_is_written_down(
         entry = await said(page, "Registered as")
 
         await send(page, "What left")
-        card = page.locator(f"section[aria-labelledby=e-{entry}]")
+        card = page.locator(f"#e-{entry}")
         assert HOSTILE in await card.inner_text()
-        await card.get_by_text("It was deleted").click()
+        await card.get_by_text("It was deleted", exact=True).click()
         await card.locator("[name=statement]").fill("no")
         async with page.expect_navigation():
             await card.get_by_role("button", name="Write down that it was deleted").click()

@@ -19,7 +19,11 @@ def routes(door: Door) -> Sequence[Route]:
         Route("/hot-lists/local", door.page(local.add), methods=["POST"]),
         Route("/hot-lists/local/remove", door.page(local.remove), methods=["POST"]),
         Route("/hot-lists/{hot_list_id:uuid}", door.page(lists.show_one), methods=["GET"]),
-        Route("/hot-lists/{hot_list_id:uuid}/upload", door.page(uploads.upload), methods=["POST"]),
+        Route(
+            "/hot-lists/{hot_list_id:uuid}/upload",
+            door.page(uploads.upload, most_bytes=uploads.MOST_BYTES),
+            methods=["POST"],
+        ),
         Route("/hot-lists/{hot_list_id:uuid}/activate", door.page(acts.activate), methods=["POST"]),
         Route("/hot-lists/{hot_list_id:uuid}/approve", door.page(acts.approve), methods=["POST"]),
         Route("/hot-lists/{hot_list_id:uuid}/deactivate", door.page(acts.deactivate), methods=["POST"]),

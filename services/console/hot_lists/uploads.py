@@ -17,6 +17,8 @@ from services.console.door import Person
 from services.console.hot_lists.lists import SECTION, STUB, chosen, show_one_with
 from services.console.pages import said, status_of
 
+MOST_BYTES: Final = (2048 + 1) * 1024 * 1024
+"""The longest version that the matcher takes, and the form around it."""
 _CHUNK_BYTES: Final = 512 * 1024
 # As long as the matcher works on one: ten million rows take some ten minutes.
 _LONGEST_SECONDS: Final = 3600.0
