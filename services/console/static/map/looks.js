@@ -40,7 +40,7 @@ const short = (count) => (count < 1000 ? String(count) : `${(count / 1000).toFix
 const NAMES_OF_COUNTIES_BELOW = 700; // metres a pixel
 export function countyStyle(feature, resolution, palette) {
   const own = new Style({ stroke: new Stroke({ color: palette.line, width: 1 }) });
-  if (resolution < NAMES_OF_COUNTIES_BELOW) own.setText(named(feature, palette, 12));
+  if (resolution < NAMES_OF_COUNTIES_BELOW) own.setText(named(feature, palette, "italic 12px"));
   return own;
 }
 
@@ -48,14 +48,25 @@ export const landStyle = (_feature, _resolution, palette) => new Style({ fill: n
 
 export function stateStyle(feature, resolution, palette) {
   const own = new Style({ stroke: new Stroke({ color: palette.border, width: 1.6 }) });
-  if (resolution >= NAMES_OF_COUNTIES_BELOW) own.setText(named(feature, palette, 13));
+  if (resolution >= NAMES_OF_COUNTIES_BELOW) own.setText(named(feature, palette, "600 13px"));
   return own;
 }
 
-function named(feature, palette, size) {
+// The smallest place that has room: people, by metres a pixel.
+const leastPeople = (resolution) => (resolution > 700 ? Infinity : resolution > 20 ? resolution * resolution * 0.9 : 0);
+
+export function placeStyle(feature, resolution, palette) {
+  const people = feature.get("people");
+  if (people < leastPeople(resolution)) return null;
+  const text = named(feature, palette, people > 100_000 ? "13px" : people > 20_000 ? "12px" : "11px");
+  text.setOffsetY(-9);
+  return new Style({ image: new CircleStyle({ radius: 2.5, fill: new Fill({ color: palette.text }) }), text });
+}
+
+function named(feature, palette, font) {
   return new Text({
     text: feature.get("name"),
-    font: `${size}px system-ui, sans-serif`,
+    font: `${font} system-ui, sans-serif`,
     fill: new Fill({ color: palette.text }),
     stroke: new Stroke({ color: palette.land, width: 3 }),
     overflow: false,
