@@ -91,9 +91,13 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def wrong_with(fields: Any, name: str) -> list[str]:
-    """What is said of the field `name`, or of one below it."""
-    return [one.description for one in fields if one.field == name or one.field.startswith(f"{name}.")]
+def wrong_with(fields: Any, *names: str) -> list[str]:
+    """What is said of a field by one of its `names`, or of one below it: its name in a form may be another."""
+    return [
+        one.description
+        for one in fields
+        if any(one.field == name or one.field.startswith(f"{name}.") for name in names)
+    ]
 
 
 def status_of(error: AlprError) -> int:
