@@ -29,6 +29,8 @@ from tests.support.search_motor_carrier import scale_read
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CHICAGO = ZoneInfo("America/Chicago")
+PICKED = """(id) => document.querySelector(".map").dispatchEvent(
+    new CustomEvent("map:pick", { bubbles: true, detail: { id } }))"""
 ZONE: dict[str, Any] = {"timezone_id": CHICAGO.key}
 
 
@@ -139,6 +141,9 @@ async def test_reads_of_a_place_come_page_by_page_with_timeline_week_and_map_als
         points = json.loads(await page.inner_text("#places"))
         assert len(points) == 3
         assert material.plate not in str(points)
+        read_id = points[1]["id"]
+        await page.evaluate(PICKED, read_id)
+        assert await page.evaluate("document.activeElement.value") == read_id
         await picture(page, "search-answer-phone-dark")
         assert await barriers(page) == []
         assert await fits(page)
@@ -191,13 +196,14 @@ async def test_the_search_works_without_a_script_with_an_area_that_is_typed(
         assert await reads_of(page) == 5 * [material.plate]
         assert await page.locator(".days tbody tr").count() == 5
         assert "UTC" in await page.inner_text("table.week caption")
-        async with desk.context.expect_page() as opened:
-            await page.locator("#list button.plate").first.click()
-        read = await opened.value
-        await read.wait_for_load_state()
-        assert await read.inner_text(".plate.big") == material.plate
-        assert "picture is not shown" in await read.inner_text("main")  # there is none in the store
-        assert await read.get_by_role("button", name="Ask again").count() == 1
+        for number in range(2):
+            async with desk.context.expect_page() as opened:
+                await page.locator("#list button.plate").nth(number).click()
+            read = await opened.value
+            await read.wait_for_load_state()
+            assert f"road-500-camera-{(2 + number) % 3}" in await read.inner_text(".facts")
+            assert "picture is not shown" in await read.inner_text("main")  # there is none in the store
+            assert await read.get_by_role("button", name="Ask again").count() == 1
 
 
 async def test_what_cannot_be_asked_is_said_at_the_fields_of_the_form(
@@ -254,3 +260,23 @@ async def test_nothing_of_a_read_has_an_address(consoles: Consoles, material: Ma
     async with consoles.at(material.officer, "/search") as desk:
         await desk.open("/search/read")
         assert desk.page.url == f"{consoles.url}/search"
+
+
+@pytest.mark.clause("IV.C.5")
+async def test_a_read_is_found_by_its_id_and_needs_its_case_number_too(
+    consoles: Consoles, material: Material
+) -> None:
+    async with consoles.at(material.officer, "/search") as desk:
+        page = desk.page
+        await page.click("summary:has-text('by its id')")
+        await page.fill("[name=read_id]", material.photographed.read_id)
+        for reasons in (False, True):
+            if reasons:
+                await give_reasons(page)
+            async with desk.context.expect_page() as opened:
+                await page.get_by_role("button", name="Show this read").click()
+            read = await opened.value
+            await read.wait_for_load_state()
+            assert await read.locator("img").count() == 2 * reasons
+            assert await read.locator(".refusal").count() == 1 - reasons
+        await picture(read, "search-read-by-id")

@@ -1,5 +1,23 @@
-// A point that is chosen on the map leads to its line in the list.
+// The list of reads and its map lead to one another.
+function mapButton(row) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "plain small";
+  button.dataset.mapShow = row.id.slice("r-".length);
+  button.textContent = "Map";
+  button.setAttribute("aria-label", `${row.querySelector("button").textContent}: show on the map`);
+  return button;
+}
+
+for (const row of document.querySelectorAll("#list tr[id]")) row.querySelector(".place").append(mapButton(row));
+
+let sought = ""; // what the list itself had the map show: the person stays at the map
+addEventListener("click", ({ target }) => {
+  sought = target.closest?.("[data-map-show]")?.dataset.mapShow ?? "";
+}, { capture: true });
+
 addEventListener("map:pick", ({ detail }) => {
+  if (detail.id === sought) return;
   const button = document.querySelector(`#r-${CSS.escape(detail.id)} button`);
   if (!button) return;
   button.scrollIntoView({ block: "center" });
