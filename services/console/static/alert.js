@@ -79,7 +79,8 @@ class Pane {
   // True when the key was one of the alert's. A field that has the focus keeps its keys.
   key(event) {
     const other = event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented;
-    if (other || event.target.matches("input, select, textarea")) return false;
+    // The board has a switch for single keys (WCAG 2.2, 2.1.4).
+    if (other || document.getElementById("single")?.checked === false || event.target.matches("input, select, textarea")) return false;
     if (event.key === "r" && this.alertId) return this.#taken(event, () => this.load(this.alertId));
     const found = this.#article?.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
     return found ? this.#taken(event, () => this.#act(found)) : false;
@@ -166,11 +167,13 @@ class Pane {
     const old = this.#article;
     const active = document.activeElement;
     const had = old?.contains(active) ?? false;
-    if (old && old.dataset.alert === fresh.dataset.alert) keep(old, fresh, acted);
+    const kept = old !== null && old.dataset.alert === fresh.dataset.alert;
+    if (kept) keep(old, fresh, acted);
     this.#element.replaceChildren(this.#said, fresh);
     this.wired();
-    if (focus) first(fresh).focus();
-    else if (had) (active.isConnected ? active : same(active, fresh)).focus();
+    if (!kept) this.#element.scrollTop = 0;
+    const place = focus ? first(fresh) : had ? (active.isConnected ? active : same(active, fresh)) : null;
+    place?.focus({ preventScroll: place === fresh });
   }
 
   #say(sentence, wrong) {
@@ -207,8 +210,10 @@ function first(fresh) {
 }
 
 function same(active, fresh) {
+  const field = active.id && fresh.querySelector(`#${CSS.escape(active.id)}`);
   const key = active.closest("[data-key]")?.dataset.key;
-  return (key && fresh.querySelector(`[data-key="${key}"]`)) || fresh;
+  const found = field || (key && fresh.querySelector(`details[data-key="${key}"] > summary, button[data-key="${key}"]`));
+  return found || fresh;
 }
 
 function tick(article) {
