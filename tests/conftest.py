@@ -70,6 +70,18 @@ async def issuer(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runn
     await runner.cleanup()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _environment_stays_as_it_was() -> Iterator[None]:
+    """A variable of ours that a module left behind would tell the next one's processes about its system."""
+    before = _ours()
+    yield
+    assert _ours() == before
+
+
+def _ours() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("PW_")}
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     """A clock that stands at noon (UTC) of 1 May 2026 until the test moves it."""
