@@ -499,7 +499,7 @@ async def test_a_service_with_a_mail_server_tells_recipients_of_purge_and_correc
                 " last_capture = last_capture - interval '400 days'"
             )
             await leaving.rows("SELECT archive.make_notices()")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while len(post.letters) < 2:  # noqa: ASYNC110 - a letter sends no event
                     await asyncio.sleep(0.1)
 

@@ -169,7 +169,7 @@ def test_metrics_hold_nothing_of_the_story(observed: Observed) -> None:
 
 
 def _metrics(target: str) -> str:
-    with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{target}/metrics", timeout=60) as answer:
         text: str = answer.read().decode()
     return text
 

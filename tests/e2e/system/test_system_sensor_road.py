@@ -126,7 +126,7 @@ def read_of(sensor_id: str) -> match_pb.SubmitReadsRequest:
 async def heard(call: Any) -> AlprError:
     """The error with which the call ends, whether or not anything was answered before."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(20):
             while await call.read() is not grpc.aio.EOF:
                 pass
     return from_rpc_error(caught.value)
@@ -135,7 +135,7 @@ async def heard(call: Any) -> AlprError:
 async def status_of(channel: grpc.aio.Channel, sensor_id: str) -> int:
     """What became of a read that the sensor sends, once the matcher has heard of its certificate."""
     stub = MatchServiceStub(channel)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             sent = read_of(sensor_id)
             try:

@@ -164,7 +164,7 @@ async def test_a_process_that_is_told_to_stop_exits_with_0(
     async with process_of(settings, port) as process:
         await stub.GetPurposeCatalogue(pb.GetPurposeCatalogueRequest(), timeout=20, wait_for_ready=True)
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             code = await process.wait()
     await channel.close()
 

@@ -61,7 +61,7 @@ async def ask(running: SearchProcess, tls: DevelopmentAuthority, plate: str) -> 
             format=pb.REPORT_FORMAT_CSV,
             recipient=OWN_USE,
         )
-        stream = ReportServiceStub(people).ExportReport(request, metadata=(bearer(OFFICER),), timeout=20)
+        stream = ReportServiceStub(people).ExportReport(request, metadata=(bearer(OFFICER),), timeout=60)
         return (await received(stream)).data
     finally:
         await matcher.close()

@@ -62,7 +62,7 @@ async def reviews(audit: RunningAudit, by: Any, **fields: Any) -> list[pb.Review
 
 async def review_of(audit: RunningAudit, who: Officer) -> pb.Review:
     """The newest review of the person, once there is one."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             found = await reviews(audit, audit.bearer(COORDINATOR))
             if mine := [one for one in found if one.account_id == who.account_id]:
@@ -325,7 +325,7 @@ async def test_how_long_a_review_may_take_is_a_setting_that_list_and_log_go_by(
         # One that starts looks at once.
         async with (
             running_audit(audit.settings, audit.database, audit.tls, audit.issuer),
-            asyncio.timeout(20),
+            asyncio.timeout(60),
         ):
             while True:
                 if events := await events_of(audit, review):

@@ -285,7 +285,7 @@ def entitlement(audit: RunningAudit, token: str, action: str = "alerts.subscribe
 async def end_of(stream: Any) -> AlprError:
     """The error with which the stream ends, within ten seconds."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while await stream.read() is not grpc.aio.EOF:
                 pass
     return from_rpc_error(caught.value)

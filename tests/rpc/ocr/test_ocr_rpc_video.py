@@ -219,7 +219,7 @@ async def test_sender_that_keeps_few_frames_is_never_stuck(video: Videos) -> Non
             yield item
 
     answers = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for answer in video.running(items(), frames_kept=8):
             answers.append(answer)
             window.release()

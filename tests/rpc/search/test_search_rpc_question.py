@@ -30,7 +30,7 @@ from tests.support.search_world import OFFICER, question
 
 
 async def store(world, *reads: Any) -> None:
-    response = await world.archive.AppendReads(AppendReadsRequest(reads=reads), timeout=10)
+    response = await world.archive.AppendReads(AppendReadsRequest(reads=reads), timeout=60)
     assert len(response.results) == len(reads)
 
 
