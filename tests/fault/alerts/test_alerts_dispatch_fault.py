@@ -16,21 +16,11 @@ from tests.support.alerts_process import Process, free_ports, raise_until_stored
 from tests.support.alerts_rig import eventually, hit_message, settings_for, start_rig, stubs
 from tests.support.databases import Databases, fetch
 from tests.support.dispatch_rig import Caller, Reader, call_sign, kinds, request_id
+from tests.support.serving import patient
 
 T = TypeVar("T")
 VERIFYING = notice_pb2.VERIFICATION_STATE_VERIFYING
 ESCALATED = "SELECT alert_id FROM alerts.escalation WHERE kind = 1"
-
-
-async def patient(call: Callable[[], Awaitable[T]]) -> T:
-    """What `call` answers, asked again with the same request until it does."""
-    while True:
-        try:
-            return await call()
-        except grpc.aio.AioRpcError as error:
-            if error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
-                raise
-            await asyncio.sleep(0.1)
 
 
 async def device(officer: Caller, got: list[Any]) -> None:

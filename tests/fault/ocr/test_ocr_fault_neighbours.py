@@ -94,7 +94,7 @@ async def test_nothing_is_taken_while_the_registry_of_sensors_was_never_heard(
 
 async def _until_answered(ocr: World, frame: pb.Frame) -> Sequence[pb.RecognizedPlate]:
     """The plates, once the matcher's new server has been found."""
-    for _ in range(20):
+    for _ in range(150):
         (answer,) = await answers_of(ocr.sensor(), [frame])
         if answer.plates:
             return answer.plates

@@ -34,7 +34,7 @@ async def refused(call: Any) -> AlprError:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if condition():
             return
         await asyncio.sleep(0.02)

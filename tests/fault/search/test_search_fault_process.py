@@ -53,7 +53,7 @@ class SearchProcess:
             self.log.append(line.decode())
 
     async def started(self) -> None:
-        for _ in range(400):
+        for _ in range(2400):
             for line in self.log:
                 if '"server_started"' in line:
                     event = json.loads(line)

@@ -205,7 +205,7 @@ async def test_waiting_for_a_while_only_loses_nothing(rig, follower) -> None:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(anext(stream), 0.05)
         raised = await rig.raise_hits(hit_message())
-        event = await asyncio.wait_for(anext(stream), 20)
+        event = await asyncio.wait_for(anext(stream), 60)
 
     assert [event.alert.alert_id] == raised
 

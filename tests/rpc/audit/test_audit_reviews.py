@@ -41,6 +41,7 @@ from tests.support.audit_kit import (
     running_audit,
 )
 from tests.support.databases import fetch
+from tests.support.serving import patient
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,12 +53,13 @@ async def asks(audit: RunningAudit, who: Officer, plate: str, case: str) -> None
         question=archive_question(arguments=arguments),
         justification=justification(case_number=case),
     )
-    await authorizations(audit).Authorize(request)
+    await patient(lambda: authorizations(audit).Authorize(request))
 
 
 async def reviews(audit: RunningAudit, by: Any, **fields: Any) -> list[pb.Review]:
     request = pb.ListReviewsRequest(page_size=200, **fields)
-    return list((await audit.people(ReviewServiceStub).ListReviews(request, metadata=by)).reviews)
+    stub = audit.people(ReviewServiceStub)
+    return list((await patient(lambda: stub.ListReviews(request, metadata=by))).reviews)
 
 
 async def review_of(audit: RunningAudit, who: Officer) -> pb.Review:

@@ -271,7 +271,7 @@ async def test_a_retry_after_a_lost_answer_gets_that_answer_and_is_recorded_agai
 
 
 async def until(condition: Any) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if condition():
             return
         await asyncio.sleep(0.02)
