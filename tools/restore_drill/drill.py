@@ -54,12 +54,14 @@ class Plan:
     Attributes:
         rounds: Of passages in each part of the story.
         close: The witness's copy is lost, too: the log is closed, and another one begins.
+        sync: Databases and backups are on disk before the drill goes on.
     """
 
     folder: Path
     base_port: int = 7500
     rounds: int = 3
     close: bool = False
+    sync: bool = True
 
 
 @dataclass
@@ -121,9 +123,10 @@ class Drill:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._logs = plan.folder / "drill.log"
         ports = Ports(plan.base_port)
-        self._records = Cluster(DATABASE_FOLDER, self._places.postgres, ports.postgres, self._elsewhere)
+        elsewhere, sync = self._elsewhere, plan.sync
+        self._records = Cluster(DATABASE_FOLDER, self._places.postgres, ports.postgres, elsewhere, sync)
         self._reads = Cluster(
-            "reads", self._places.postgres_of_reads, ports.postgres_of_reads, self._elsewhere
+            "reads", self._places.postgres_of_reads, ports.postgres_of_reads, elsewhere, sync
         )
         self._stack = Stack(self._places.data_dir, plan.base_port, self._logs)
         material = gather(None, default_photo_dir(), 3)
