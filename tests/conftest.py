@@ -1,9 +1,11 @@
 """Fixtures that every test may use: a real PostgreSQL, migrated databases, certificates, tokens, a clock."""
 
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,8 +17,20 @@ from services.dev.postgres import WITHOUT_SYNC, EmbeddedPostgres
 from tests.support.clock import ManualClock
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.issuer import RunningIssuer
+from tests.support.turns import InTurn, queue_of
 
 OWN_SERVER = "PW_TEST_DATABASE_URL"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts first what takes long (tests/support/turns.py)."""
+    items.sort(key=lambda item: queue_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InTurn | None:
+    """Workers get files in the order of tests/support/turns.py."""
+    return InTurn(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +46,8 @@ def postgres_admin_url() -> Iterator[str]:
         try:
             yield server.admin_url
         finally:
+            # At once: an orderly end would write to the disk what is thrown away next.
+            os.kill(server.pid, signal.SIGQUIT)
             server.stop()
 
 
@@ -68,6 +84,18 @@ async def issuer(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runn
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield RunningIssuer(made, f"http://127.0.0.1:{runner.addresses[0][1]}")
     await runner.cleanup()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environment_stays_as_it_was() -> Iterator[None]:
+    """A variable of ours that a module left behind would tell the next one's processes about its system."""
+    before = _ours()
+    yield
+    assert _ours() == before
+
+
+def _ours() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("PW_")}
 
 
 @pytest.fixture

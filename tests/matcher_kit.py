@@ -48,6 +48,7 @@ from services.matcher.__main__ import build
 from services.matcher.config import MatcherSettings
 from tests.support.databases import MigratedDatabase
 from tests.support.sensor_certificates import on_record
+from tests.support.serving import until_serving
 
 ORI = "IL0160000"
 OTHER_ORI = "IL0990000"
@@ -81,7 +82,7 @@ class Neighbour:
 
     async def called(self, times: int) -> None:
         """Returns when it was called so many times in all; gives up after 10 seconds."""
-        async with asyncio.timeout(10), self.changed:
+        async with asyncio.timeout(60), self.changed:
             await self.changed.wait_for(lambda: self.calls >= times)
 
     async def enter(self, context: Any) -> None:
@@ -450,7 +451,7 @@ class Person:
             name=name or new_id(),
             source=hit_pb2.HotListSource.ValueType(source),
         )
-        answer = await self.lists.CreateHotList(request, metadata=self.metadata, timeout=20)
+        answer = await self.lists.CreateHotList(request, metadata=self.metadata, timeout=60)
         return answer.hot_list
 
     async def upload(
@@ -467,7 +468,7 @@ class Person:
         request = lists_pb.ActivateHotListVersionRequest(
             request_id=request_id or new_id(), hot_list_id=hot_list_id, version=version
         )
-        return await self.lists.ActivateHotListVersion(request, metadata=self.metadata, timeout=20)
+        return await self.lists.ActivateHotListVersion(request, metadata=self.metadata, timeout=60)
 
     async def active_list(self, *plates: str, source: int = 2) -> lists_pb.HotList:
         """A new list with these plates of Illinois, active."""
@@ -477,20 +478,20 @@ class Person:
 
     async def tuning_of(self, hot_list_id: str) -> tuning_pb.GetHotListTuningResponse:
         request = tuning_pb.GetHotListTuningRequest(hot_list_id=hot_list_id)
-        return await self.tuning.GetHotListTuning(request, metadata=self.metadata, timeout=20)
+        return await self.tuning.GetHotListTuning(request, metadata=self.metadata, timeout=60)
 
     async def watch_for(self, pattern: str, /, **changes: Any) -> local_pb.AddLocalEntryResponse:
         """Puts `pattern` on the person's own list, for a day; `changes` replace fields of the request."""
         request = watch_request(pattern, **changes)
-        return await self.local.AddLocalEntry(request, metadata=self.metadata, timeout=20)
+        return await self.local.AddLocalEntry(request, metadata=self.metadata, timeout=60)
 
     async def watch_no_more(self, entry_id: str, request_id: str = "") -> local_pb.RemoveLocalEntryResponse:
         request = local_pb.RemoveLocalEntryRequest(request_id=request_id or new_id(), entry_id=entry_id)
-        return await self.local.RemoveLocalEntry(request, metadata=self.metadata, timeout=20)
+        return await self.local.RemoveLocalEntry(request, metadata=self.metadata, timeout=60)
 
     async def watched(self, **fields: Any) -> local_pb.ListLocalEntriesResponse:
         request = local_pb.ListLocalEntriesRequest(**fields)
-        return await self.local.ListLocalEntries(request, metadata=self.metadata, timeout=20)
+        return await self.local.ListLocalEntries(request, metadata=self.metadata, timeout=60)
 
 
 def watch_request(pattern: str, /, **changes: Any) -> local_pb.AddLocalEntryRequest:
@@ -611,6 +612,7 @@ async def a_matcher(world: World, **more: str) -> AsyncIterator[Matcher]:
     server = builder.build()
     await server.start()
     try:
+        await until_serving(server)
         yield Matcher(world, server.port, server.user_port)
     finally:
         await server.stop()

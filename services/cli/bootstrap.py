@@ -1,6 +1,5 @@
 """`platewarden bootstrap`: begins a system by its first appointments, with the migration credential."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.audit import bootstrap as audit_bootstrap
-from services.cli.locate import CommandError, read_stack
+from services.cli.locate import CommandError, founding_environment, read_stack
 from services.cli.options import DATA_DIR, EXIT_COMMAND, DataDir, Json
 from services.cli.output import Output
 
@@ -60,8 +59,8 @@ def begin(data_dir: Path, admin_url: str, arguments: list[str]) -> int:
     Raises:
         CommandError: Neither `admin_url` nor a stack is there.
     """
-    if not admin_url:
-        stack = read_stack(data_dir)
-        admin_url = stack.admin_url
-        os.environ.update(stack.bootstrap_environment)
-    return audit_bootstrap.main(["--admin-url", admin_url, *arguments])
+    if admin_url:
+        return audit_bootstrap.main(["--admin-url", admin_url, *arguments])
+    stack = read_stack(data_dir)
+    with founding_environment(stack):
+        return audit_bootstrap.main(["--admin-url", stack.admin_url, *arguments])

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,3 +105,21 @@ def read_stack(data_dir: Path) -> Stack:
     except (OSError, ValueError, KeyError) as error:
         msg = f"cannot read {path}: {error}"
     raise CommandError(msg)
+
+
+@contextmanager
+def founding_environment(stack: Stack) -> Iterator[None]:
+    """Puts the stack's log key into the environment for as long as the block runs, and for no longer.
+
+    Whoever goes on in the same process would take it for the key of every stack.
+    """
+    before = {name: os.environ.get(name) for name in stack.bootstrap_environment}
+    os.environ.update(stack.bootstrap_environment)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

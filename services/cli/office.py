@@ -1,7 +1,6 @@
 """`platewarden office`: who is statewide coordinator, and how the office goes on (ENF-051 III.A)."""
 
 import hashlib
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 from alpr.audit.v1 import office_service_pb2 as pb
 from alpr.audit.v1 import office_service_pb2_grpc as rpc
 from services.audit import succession
-from services.cli.locate import CommandError, read_stack
+from services.cli.locate import CommandError, founding_environment, read_stack
 from services.cli.options import (
     DATA_DIR,
     EXIT_COMMAND,
@@ -98,11 +97,11 @@ def fill(
     arguments = ["--agency-ori", agency, "--account-id", account_id, "--official", official]
     arguments += ["--document-sha256", _digest(document).hex(), "--reason", reason]
     try:
-        if not admin_url:
-            stack = read_stack(data_dir)
-            admin_url = stack.admin_url
-            os.environ.update(stack.bootstrap_environment)
-        sys.exit(succession.main(["--admin-url", admin_url, *arguments]))
+        if admin_url:
+            sys.exit(succession.main(["--admin-url", admin_url, *arguments]))
+        stack = read_stack(data_dir)
+        with founding_environment(stack):
+            sys.exit(succession.main(["--admin-url", stack.admin_url, *arguments]))
     except CommandError as error:
         Output(as_json=False).sentence_error(str(error))
         sys.exit(EXIT_COMMAND)

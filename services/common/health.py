@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from enum import Enum
 from typing import Final
 
 import structlog
@@ -90,12 +91,37 @@ class Health(health_pb2_grpc.HealthServicer):
         return _SERVING if self._serving or service == LIVE else _NOT_SERVING
 
 
-async def check_once(check: HealthCheck, seconds: float) -> bool:
-    """Whether `check` returned in time."""
+class Found(Enum):
+    """What a check came to."""
+
+    WELL = "well"
+    ILL = "ill"
+    """It said so."""
+    SILENT = "silent"
+    """It did not say anything in time."""
+
+
+async def check_once(check: HealthCheck, seconds: float) -> Found:
+    """What `check` came to within `seconds`."""
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
+        async with limit:
             await check()
     except Exception as error:
         log.warning("health_check_failed", exc_info=error)
+        return Found.SILENT if limit.expired() else Found.ILL
+    return Found.WELL
+
+
+def serves(serving: bool, before: Collection[Found], now: Collection[Found]) -> bool:
+    """Whether a service that has been `serving` goes on, or begins, after checks came to `now`.
+
+    A machine that stands still for some seconds, as one does while its disk is busy, answers the next time:
+    so silence counts against a service that serves only when it was silent `before`, too. Otherwise a busy
+    disk would take all replicas out at once, and calls that would have been answered would fail.
+    """
+    if Found.ILL in now:
         return False
+    if Found.SILENT in now:
+        return serving and Found.SILENT not in before
     return True

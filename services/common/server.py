@@ -30,7 +30,7 @@ from grpc_reflection.v1alpha import reflection
 from services.common import tracing
 from services.common.config import ServiceSettings, StartError
 from services.common.errors import AlprError
-from services.common.health import Health, HealthCheck, check_once
+from services.common.health import Found, Health, HealthCheck, check_once, serves
 from services.common.interceptors import CallInterceptor
 from services.common.logs import configure, loop_exception_handler
 from services.common.metrics import (
@@ -61,6 +61,8 @@ _Servicer = TypeVar("_Servicer")
 
 _CHECK_EVERY_SECONDS: Final = 5.0
 _CHECK_SECONDS: Final = 2.0
+# While not all is well: a service that may serve again shall not be left out for longer than it must.
+_CHECK_AGAIN_SECONDS: Final = 1.0
 _ON_STOP_SECONDS: Final = 10.0
 # Without a new call for so long, clients have turned elsewhere. Those that do not look at our health never do
 # so; for them, the second time is the longest.
@@ -101,7 +103,10 @@ class ServerBuilder:
         return self
 
     def health_check(self, check: HealthCheck) -> Self:
-        """Adds a check, made every 5 seconds; while it raises or takes over 2 seconds: NOT_SERVING."""
+        """Adds a check, made every 5 seconds, every second while not all is well.
+
+        NOT_SERVING while it raises, and when it takes over 2 seconds twice, one time after the other.
+        """
         self.checks.append(check)
         return self
 
@@ -128,6 +133,7 @@ class Server:
         self.user_port = 0
         self.health_port = 0
         self._health = Health(builder.servicers, self.stopping)
+        self._found: list[Found] = []
         self._measures = builder.measures
         self._beside: list[asyncio.Task[None]] = []
         self._stop_metrics: Callable[[], None] | None = None
@@ -148,6 +154,11 @@ class Server:
             maximum_concurrent_rpcs=_MOST_PROBES,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._probes)
+
+    @property
+    def serving(self) -> bool:
+        """Whether health says that new calls are welcome."""
+        return self._health.serving
 
     async def start(self) -> None:
         """Listens, and returns after the first health check; `port` and `user_port` then say where.
@@ -221,13 +232,15 @@ class Server:
 
     async def _poll(self) -> None:
         while True:
-            await asyncio.sleep(_CHECK_EVERY_SECONDS)
+            is_well = set(self._found) <= {Found.WELL}
+            await asyncio.sleep(_CHECK_EVERY_SECONDS if is_well else _CHECK_AGAIN_SECONDS)
             await self._check()
 
     async def _check(self) -> None:
-        answers = await asyncio.gather(*(check_once(check, _CHECK_SECONDS) for check in self._checks))
+        now = await asyncio.gather(*(check_once(check, _CHECK_SECONDS) for check in self._checks))
+        before, self._found = self._found, now
         if not self.stopping.is_set():
-            self._health.set_serving(all(answers))
+            self._health.set_serving(serves(self._health.serving, before, now))
             SERVING.set(self._health.serving)
 
 

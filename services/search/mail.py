@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
+from types import TracebackType
 from typing import Final, Literal
 
 import aiosmtplib
@@ -63,6 +64,18 @@ class LetterError(Exception):
         self.for_good = for_good
 
 
+class _Client(aiosmtplib.SMTP):
+    """A connection that is left at once by who has no time left; the library would wait for a farewell."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            self.close()
+        else:
+            await super().__aexit__(kind, error, trace)
+
+
 class SmtpMailer:
     """Hands letters to a relay, one connection each."""
 
@@ -84,19 +97,9 @@ class SmtpMailer:
         relay = self._relay
         try:
             # The relay's patience is for each of a dozen answers; this one is for all of them.
-            async with asyncio.timeout(LONGEST_SECONDS):
-                await aiosmtplib.send(
-                    self._message(letter),
-                    sender=relay.sender,
-                    recipients=[letter.address],
-                    hostname=relay.host,
-                    port=relay.port,
-                    use_tls=relay.tls == "tls",
-                    start_tls=relay.tls == "starttls",
-                    tls_context=self._context,
-                    username=relay.user or None,
-                    password=relay.password or None,
-                    timeout=relay.timeout_seconds,
+            async with asyncio.timeout(LONGEST_SECONDS), self._client() as client:
+                await client.send_message(
+                    self._message(letter), sender=relay.sender, recipients=[letter.address]
                 )
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _of_code(error.recipients[0].code, "refused the recipient") from error
@@ -108,6 +111,19 @@ class SmtpMailer:
             raise LetterError(
                 f"the relay did not take it ({type(error).__name__})", for_good=False
             ) from error
+
+    def _client(self) -> _Client:
+        relay = self._relay
+        return _Client(
+            hostname=relay.host,
+            port=relay.port,
+            use_tls=relay.tls == "tls",
+            start_tls=relay.tls == "starttls",
+            tls_context=self._context,
+            username=relay.user or None,
+            password=relay.password or None,
+            timeout=relay.timeout_seconds,
+        )
 
     def _message(self, letter: Letter) -> EmailMessage:
         message = EmailMessage()

@@ -39,6 +39,7 @@ from services.cli.words import CERTIFICATION, ROLE
 from services.common.errors import AlprError
 from services.common.issuers import DEVELOPMENT_ISSUER
 from services.dev.pki import DevelopmentAuthority
+from services.dev.postgres import WITHOUT_SYNC
 from services.dev.supervisor import Options, Supervisor
 from tests.support.access_fields import fields_for
 from tests.support.access_world import SERVICES, Callers, Principal, machines
@@ -90,7 +91,8 @@ def documented() -> dict[str, frozenset[str]]:
 @contextlib.asynccontextmanager
 async def running_world(folder: Path, base_port: int, *, console: bool = False) -> AsyncIterator[World]:
     """The system, running in `folder` while the context is open."""
-    async with Supervisor(Options(folder, base_port, console=console)) as stack:
+    options = Options(folder, base_port, console=console, database_settings=WITHOUT_SYNC)
+    async with Supervisor(options) as stack:
         with contextlib.redirect_stdout(io.StringIO()):
             assert await asyncio.to_thread(begin, folder, "", cast.founding()) == 0
         people = {word: Principal(word, subject=f"the-{word}") for word in ROLE.words}

@@ -61,14 +61,14 @@ class Process:
         """Exit code after SIGTERM."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(timeout=20)
+        return self._process.wait(timeout=60)
 
 
 async def raise_until_stored(matcher: Any, hit: pb.Hit) -> str:
     """Sends as the matcher does: again, until there is an answer."""
     while True:
         try:
-            response = await matcher.RaiseAlerts(pb.RaiseAlertsRequest(hits=[hit]), timeout=5)
+            response = await matcher.RaiseAlerts(pb.RaiseAlertsRequest(hits=[hit]), timeout=10)
             return str(response.alert_ids[0])
         except grpc.aio.AioRpcError:
             await asyncio.sleep(0.05)
@@ -92,7 +92,7 @@ async def goes_on(rig: AlertsRig, token: str, resume: str) -> Subscriber:
     """A stream, once the service has one to give again; only what may pass by itself is put up with."""
     while True:
         stream = rig.subscribe(token, resume_token=resume)
-        await stream.until(lambda s: bool(s.messages or s.error), 30)
+        await stream.until(lambda s: bool(s.messages or s.error))
         if stream.messages:
             return stream
         assert stream.error is not None

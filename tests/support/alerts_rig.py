@@ -30,8 +30,10 @@ from services.common.clock import Clock, SystemClock
 from services.common.config import ServiceSettings
 from services.common.errors import (
     AlprError,
+    DependencyUnavailableError,
     InvalidFieldError,
     NotPermittedError,
+    StorageUnavailableError,
     UnauthenticatedError,
     from_rpc_error,
 )
@@ -40,6 +42,7 @@ from services.common.wire import to_timestamp
 from services.dev.pki import DevelopmentAuthority
 from tests.support.alerts_kit import OTHER, OWN, STRANGER
 from tests.support.databases import MigratedDatabase
+from tests.support.serving import until_serving
 
 TOKENS = {
     "officer": audit_pb.Actor(account_id="account-officer", agency_ori=OWN, roles=[audit_pb.ROLE_USER]),
@@ -65,6 +68,8 @@ TOKENS = {
         account_id="account-both", agency_ori=OWN, roles=[audit_pb.ROLE_USER, audit_pb.ROLE_CVEO]
     ),
 }
+# What must come sometime may take its time: a busy machine stands still for seconds.
+_PATIENCE = 60.0
 MOTOR_CARRIER_ROLES = {audit_pb.ROLE_CVEO, audit_pb.ROLE_CVEO_SUPERVISOR}
 
 
@@ -225,8 +230,11 @@ class AlertsRig:
             await channel.close()
 
     async def raise_hits(self, *hits: pb.Hit) -> list[str]:
-        """Ids of the alerts."""
-        response = await self.matcher.RaiseAlerts(pb.RaiseAlertsRequest(hits=hits), timeout=10)
+        """Ids of the alerts.
+
+        The call waits longer than any part of the service does: it is the service that says what is wrong.
+        """
+        response = await self.matcher.RaiseAlerts(pb.RaiseAlertsRequest(hits=hits), timeout=_PATIENCE)
         return list(response.alert_ids)
 
     def subscribe(self, token: str, **fields: Any) -> "Subscriber":
@@ -256,7 +264,7 @@ class Subscriber:
         kinds = [(message.WhichOneof("event"), message) for message in self.messages]
         return [getattr(message, str(kind)) for kind, message in kinds if kind != "heartbeat"]
 
-    async def until(self, holds: Callable[["Subscriber"], bool], seconds: float = 10) -> None:
+    async def until(self, holds: Callable[["Subscriber"], bool], seconds: float = _PATIENCE) -> None:
         """Returns when `holds`; fails after `seconds`."""
         async with asyncio.timeout(seconds):
             while not holds(self):
@@ -268,7 +276,7 @@ class Subscriber:
         await self.until(lambda s: bool(s.messages))
         return self
 
-    async def ended(self, seconds: float = 10) -> AlprError:
+    async def ended(self, seconds: float = _PATIENCE) -> AlprError:
         """The error that ended the stream."""
         await self.until(lambda s: s._task.done(), seconds)
         assert self.error is not None
@@ -332,11 +340,12 @@ async def start_rig(
     """A running service with `settings`."""
     server = (await build(settings, clock or SystemClock())).build()
     await server.start()
+    await until_serving(server)
     matcher, person, channels = stubs(tls, server.port, server.user_port)
     return AlertsRig(server, settings, matcher, person, channels)
 
 
-async def eventually(holds: Callable[[], object], seconds: float = 10) -> None:
+async def eventually(holds: Callable[[], object], seconds: float = _PATIENCE) -> None:
     """Returns when `holds`; fails after `seconds`."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - what is looked at sends no event
@@ -362,6 +371,11 @@ def reason(error: AlprError) -> tuple[object, int]:
 def kind(error: type[AlprError]) -> tuple[object, int]:
     """Code and reason of a class of errors."""
     return (error.code, error.reason)
+
+
+def is_without_database(error: AlprError) -> bool:
+    """Whether that is what callers get of a service without its database: from itself or from its health."""
+    return reason(error) in {kind(StorageUnavailableError), kind(DependencyUnavailableError)}
 
 
 def hit_message(
@@ -429,4 +443,4 @@ async def wants_quiet(rig: AlertsRig, token: str) -> None:
     )
     # The second channel is the one of people.
     stub = subscription_rpc.SubscriptionServiceStub(rig.channels[1])
-    await stub.CreateSubscription(request, metadata=(bearer(token),), timeout=10)
+    await stub.CreateSubscription(request, metadata=(bearer(token),), timeout=60)

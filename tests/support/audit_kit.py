@@ -46,6 +46,7 @@ from services.common.wire import to_timestamp
 from services.dev.pki import DevelopmentAuthority
 from tests.support.databases import MCS_PERMIT_KEY, PERMIT_KEY, MigratedDatabase, fetch
 from tests.support.issuer import RunningIssuer
+from tests.support.serving import until_serving
 
 ORI = "IL0000001"
 OTHER_ORI = "IL0000002"
@@ -397,6 +398,7 @@ async def running_audit(
     audit = RunningAudit(tls, issuer, settings, database, stop=server.stop)
     audit.target, audit.user_target = f"127.0.0.1:{server.port}", f"localhost:{server.user_port}"
     try:
+        await until_serving(server)
         yield audit
     finally:
         await audit.close()

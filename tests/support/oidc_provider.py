@@ -95,7 +95,7 @@ class OidcProvider:
         assert self._process is not None
         assert self._process.stdout is not None
         line = b"\n"
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not line.startswith(b"{"):  # between our lines the library prints notes of its own
                 line = await self._process.stdout.readline()
                 assert line, "the provider has ended; its errors are in errors.txt beside its configuration"

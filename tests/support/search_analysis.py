@@ -59,7 +59,7 @@ async def store(archive: Any, reads: Iterable[archive_pb.ArchivedRead]) -> None:
     """Stores the reads as the matcher does."""
     rest = iter(reads)
     while part := list(islice(rest, MOST_READS)):
-        answer = await archive.AppendReads(archive_pb.AppendReadsRequest(reads=part), timeout=20)
+        answer = await archive.AppendReads(archive_pb.AppendReadsRequest(reads=part), timeout=60)
         assert len(answer.results) == len(part)
 
 

@@ -165,7 +165,7 @@ async def _purge_old(running: Running) -> None:
     )
     await running.audit.people(SettingsServiceStub).SetRetention(request, metadata=administrator)
     url = running.database.admin_url
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await fetch(url, "SELECT retention_days FROM archive.setting"))[0][0] != 30:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     stub, under_way = running.person(RetentionServiceStub), True

@@ -118,12 +118,12 @@ async def put(channel: grpc.aio.Channel, method: MethodDescriptor, metadata: Any
         parts = [made(header=_class(method.input_type.fields_by_name["header"].message_type)(**fields))]
         parts.append(made(chunk=b"plate\nAB1234\n"))
         call = channel.stream_unary(path, request_serializer=serialize, response_deserializer=parse)
-        return [await call(iter(parts), metadata=metadata, timeout=20)]
+        return [await call(iter(parts), metadata=metadata, timeout=60)]
     if method.server_streaming:
         stream = channel.unary_stream(path, request_serializer=serialize, response_deserializer=parse)
-        return [part async for part in stream(made(**fields), metadata=metadata, timeout=20)]
+        return [part async for part in stream(made(**fields), metadata=metadata, timeout=60)]
     unary = channel.unary_unary(path, request_serializer=serialize, response_deserializer=parse)
-    return [await unary(made(**fields), metadata=metadata, timeout=20)]
+    return [await unary(made(**fields), metadata=metadata, timeout=60)]
 
 
 def _class(message: Descriptor) -> Any:

@@ -34,6 +34,7 @@ from tests.support.audit_kit import (
 from tests.support.databases import MigratedDatabase
 from tests.support.issuer import RunningIssuer
 from tests.support.search_world import client_tls, environment
+from tests.support.serving import until_serving
 
 _Stub = TypeVar("_Stub")
 PLACE = (41.978, -87.904)
@@ -61,7 +62,7 @@ class House:
     async def store(self, *reads: archive_pb.ArchivedRead) -> list[str]:
         """Stores reads as the matcher does; what became of each."""
         results: Sequence[archive_pb.AppendResult] = (
-            await self.archive.AppendReads(archive_pb.AppendReadsRequest(reads=reads), timeout=20)
+            await self.archive.AppendReads(archive_pb.AppendReadsRequest(reads=reads), timeout=60)
         ).results
         return [read_pb2.ReadStatus.Name(one.status).removeprefix("READ_STATUS_") for one in results]
 
@@ -130,6 +131,7 @@ async def running_search(
         server = builder.build()
         await server.start()
         stack.push_async_callback(server.stop)
+        await until_serving(server)
         matcher = service_channel(
             f"127.0.0.1:{server.port}", client_tls(tls, "matcher"), server_name="search"
         )

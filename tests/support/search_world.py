@@ -35,6 +35,7 @@ from services.search.__main__ import assemble
 from services.search.config import SearchSettings
 from tests.support.databases import MCS_PERMIT_KEY, PERMIT_KEY, MigratedDatabase
 from tests.support.search_kit import ORI, General, Permit, canonical, now, us
+from tests.support.serving import until_serving
 from tests.support.settings import SystemSettings
 
 ACCOUNT = "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -296,6 +297,7 @@ async def running_world(
         server = builder.build()
         await server.start()
         stack.push_async_callback(server.stop)
+        await until_serving(server)
         matcher = service_channel(
             f"127.0.0.1:{server.port}", client_tls(tls, "matcher"), server_name="search"
         )

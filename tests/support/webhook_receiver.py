@@ -63,7 +63,7 @@ class Receiver:
         """What it took, in the order in which it came."""
         return [one for one in self.got if one.status == 200]
 
-    async def until(self, holds: Callable[["Receiver"], object], seconds: float = 15) -> None:
+    async def until(self, holds: Callable[["Receiver"], object], seconds: float = 60) -> None:
         """Returns when `holds`; fails after `seconds`."""
         async with asyncio.timeout(seconds):
             while not holds(self):

@@ -38,7 +38,7 @@ class Keeper:
     async def call(self, method: str, request: Any) -> Any:
         # The second channel is the one of people.
         stub = WebhookServiceStub(self.rig.channels[1])
-        return await getattr(stub, method)(request, metadata=(bearer(self.token),), timeout=10)
+        return await getattr(stub, method)(request, metadata=(bearer(self.token),), timeout=60)
 
     async def create(self, url: str, **fields: Any) -> pb.CreateWebhookResponse:
         usual = {

@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 
 from services.common.database import admin_connection, with_database
-from services.dev.postgres import MARKER, EmbeddedPostgres, _programs
+from services.dev.postgres import MARKER, WITHOUT_SYNC, EmbeddedPostgres, _programs
 
 DATABASE = "platewarden"
 _ARCHIVING = """
@@ -39,12 +39,16 @@ class DrillError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster in `folder` on `port`, whose backups and archived log lie in `elsewhere`."""
+    """A cluster in `folder` on `port`, whose backups and archived log lie in `elsewhere`.
+
+    Without `sync` all of it outlives the end of every process, and not the machine's.
+    """
 
     name: str
     folder: Path
     port: int
     elsewhere: Path
+    sync: bool = True
 
     @property
     def archive(self) -> Path:
@@ -64,16 +68,18 @@ class Cluster:
     def make(self) -> None:
         """A new cluster that archives from its first start on."""
         self.archive.mkdir(parents=True)
-        EmbeddedPostgres(self.folder, port=self.port).prepare()
+        settings = {} if self.sync else WITHOUT_SYNC
+        EmbeddedPostgres(self.folder, port=self.port, settings=settings).prepare()
         data = self.folder / "data"
         owner = data.stat()
         os.chown(self.archive, owner.st_uid, owner.st_gid)
         with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write(_ARCHIVING.format(archive=self.archive))
+            file.write(_ARCHIVING.format(archive=self.archive) + ("" if self.sync else "fsync = off\n"))
 
     def back_up(self) -> int:
         """Bytes of a base backup, made while the cluster works and checked against its manifest."""
-        _run("pg_basebackup", "--dbname", self.url, "--pgdata", self.backup, "--checkpoint", "fast")
+        options = ("--checkpoint", "fast") if self.sync else ("--checkpoint", "fast", "--no-sync")
+        _run("pg_basebackup", "--dbname", self.url, "--pgdata", self.backup, *options)
         # The password of its superuser is what opens it after the restore.
         shutil.copy2(self.folder / "password", self.elsewhere / self.name / "password")
         _run("pg_verifybackup", self.backup)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +28,14 @@ from services.dev.places import DATABASE_FOLDER, Places, Ports, default_photo_di
 from services.dev.postgres import EmbeddedPostgres
 from services.witness.store import WitnessStore
 from tools.restore_drill.clusters import Cluster, DrillError
-from tools.restore_drill.processes import Stack, command, environment_of, platewarden, witness
+from tools.restore_drill.processes import (
+    Stack,
+    WitnessProcess,
+    command,
+    environment_of,
+    platewarden,
+    witness,
+)
 from tools.restore_drill.scene import Scene
 
 _OLD_DAYS = 87
@@ -46,12 +54,14 @@ class Plan:
     Attributes:
         rounds: Of passages in each part of the story.
         close: The witness's copy is lost, too: the log is closed, and another one begins.
+        sync: Databases and backups are on disk before the drill goes on.
     """
 
     folder: Path
     base_port: int = 7500
     rounds: int = 3
     close: bool = False
+    sync: bool = True
 
 
 @dataclass
@@ -113,13 +123,15 @@ class Drill:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._logs = plan.folder / "drill.log"
         ports = Ports(plan.base_port)
-        self._records = Cluster(DATABASE_FOLDER, self._places.postgres, ports.postgres, self._elsewhere)
+        elsewhere, sync = self._elsewhere, plan.sync
+        self._records = Cluster(DATABASE_FOLDER, self._places.postgres, ports.postgres, elsewhere, sync)
         self._reads = Cluster(
-            "reads", self._places.postgres_of_reads, ports.postgres_of_reads, self._elsewhere
+            "reads", self._places.postgres_of_reads, ports.postgres_of_reads, elsewhere, sync
         )
         self._stack = Stack(self._places.data_dir, plan.base_port, self._logs)
         material = gather(None, default_photo_dir(), 3)
         self._scene = Scene(self._places.data_dir, material, evidence)
+        self._following: WitnessProcess | None = None
         self.report = Report()
 
     async def run(self) -> Report:
@@ -129,18 +141,22 @@ class Drill:
             self._reads.make()
             with self.report.timed("first_start"):
                 await self._stack.start()
-            async with witness(self._elsewhere / "witness", self._places.data_dir, self._logs):
+            async with self._witness() as self._following:
                 before = await self._live()
                 self._stack.kill()
             self._lose()
             began = time.monotonic()
             await self._restore(before)
             self.report.seconds["until_serving"] = round(time.monotonic() - began, 2)
-            async with witness(self._elsewhere / "witness", self._places.data_dir, self._logs):
+            async with self._witness() as self._following:
                 await self._look(before)
         finally:
             self._stack.stop()
         return self.report
+
+    def _witness(self) -> AbstractAsyncContextManager[WitnessProcess]:
+        log = self._plan.folder / "witness.log"
+        return witness(self._elsewhere / "witness", self._places.data_dir, log)
 
     async def _live(self) -> Before:
         """The story until the disaster."""
@@ -199,6 +215,8 @@ class Drill:
         """The log's size, once it does not grow and the witness's copy has all of it."""
         give_up = time.monotonic() + _SETTLE_SECONDS
         while True:
+            if self._following is not None:
+                self._following.require_running()
             size = int(await self._records.value("SELECT size FROM audit.log_head"))
             await asyncio.sleep(1)
             if size == await self._records.value("SELECT size FROM audit.log_head") == self._copied():
@@ -214,6 +232,8 @@ class Drill:
             return -1
         try:
             return store.copy_state(self._origin()).frontier.size
+        except sqlite3.OperationalError:  # its tables are just being made
+            return -1
         finally:
             store.close()
 

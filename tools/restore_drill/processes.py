@@ -40,7 +40,7 @@ class Stack:
         command += ["--base-port", str(self.base_port), "--reads-apart", "--no-console"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own program, started at once
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, env=_own(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         while not Places(self.data_dir).stack_file.exists():
             if self._process.poll() is not None:
@@ -68,23 +68,42 @@ class Stack:
         self.kill()
 
 
+@dataclass(frozen=True, slots=True)
+class WitnessProcess:
+    """A witness that follows the stack's log."""
+
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def require_running(self) -> None:
+        """Returns while it runs. Raises DrillError with what it said last."""
+        if self.process.poll() is not None:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise DrillError(f"the witness ended: {(lines or ['it said nothing'])[-1]}")
+
+
 @asynccontextmanager
-async def witness(folder: Path, data_dir: Path, log: Path) -> AsyncIterator[None]:
-    """A witness that follows the stack's log while the context is open."""
+async def witness(folder: Path, data_dir: Path, log: Path) -> AsyncIterator[WitnessProcess]:
+    """A witness that runs while the context is open."""
     command = [sys.executable, *PLATEWARDEN, "witness", "--dir", str(folder)]
     command += ["--data-dir", str(data_dir), "--listen", "127.0.0.1:0", "--every", "0.5"]
     with log.open("ab") as file:
         process = subprocess.Popen(  # noqa: S603, ASYNC220 - as above
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+            command, env=_own(), stdin=subprocess.DEVNULL, stdout=file, stderr=file
         )
     try:
-        yield
+        yield WitnessProcess(log, process)
     finally:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             await asyncio.to_thread(process.wait, 20)
         process.kill()
         process.wait()
+
+
+def _own() -> dict[str, str]:
+    """The environment without what it says about another system."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PW_")}
 
 
 def environment_of(data_dir: Path, service: str) -> Mapping[str, str]:
@@ -111,7 +130,7 @@ async def command(module: str, *arguments: str, environment: Mapping[str, str] |
 async def _said(name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, *arguments),
-        env={**os.environ, **environment},
+        env={**_own(), **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

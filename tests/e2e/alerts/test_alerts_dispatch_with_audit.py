@@ -124,7 +124,7 @@ async def test_from_the_centre_to_the_car_everything_is_in_the_log(house: House)
 
 
 async def settled(house: House, action: str, expected: list[str]) -> None:
-    for _ in range(100):
+    for _ in range(600):
         if await house.entries(action) == expected:
             return
         await asyncio.sleep(0.05)

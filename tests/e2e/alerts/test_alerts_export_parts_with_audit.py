@@ -128,14 +128,14 @@ async def seed(office: Office) -> None:
         made = subscription_pb.CreateSubscriptionRequest(
             request_id=str(uuid4()), name=f"of {partition}", partition=partition
         )
-        await SubscriptionServiceStub(channel).CreateSubscription(made, metadata=person.metadata, timeout=20)
+        await SubscriptionServiceStub(channel).CreateSubscription(made, metadata=person.metadata, timeout=60)
     hook = webhook_pb.CreateWebhookRequest(
         request_id=str(uuid4()),
         name="CAD",
         url="https://cad.example.gov/alerts",
         format=webhook_pb.WEBHOOK_FORMAT_CLOUD_EVENTS,
     )
-    await WebhookServiceStub(channel).CreateWebhook(hook, metadata=centre.metadata, timeout=20)
+    await WebhookServiceStub(channel).CreateWebhook(hook, metadata=centre.metadata, timeout=60)
     listed = entry_message(hit_pb2.HOT_LIST_CATEGORY_EXPIRED_REGISTRATION, agency=ORI)
     listed.source = hit_pb2.HOT_LIST_SOURCE_ICC
     (office.apart_alert,) = await office.alerts.raise_hits(hit_message(listed, agency=ORI))

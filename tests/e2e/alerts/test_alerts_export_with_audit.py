@@ -85,7 +85,7 @@ async def seed(office: Office) -> None:
     await office.alerts.raise_hits(hit_message(entry_message(agency=OTHER_ORI), agency=OTHER_ORI))
     request = alert_pb.AcknowledgeAlertRequest(request_id=str(uuid4()), alert_id=office.own[0])
     person: Any = office.alerts.person
-    await person.AcknowledgeAlert(request, metadata=officer.metadata, timeout=20)
+    await person.AcknowledgeAlert(request, metadata=officer.metadata, timeout=60)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -118,7 +118,7 @@ async def test_officers_cannot_keep_webhooks_and_centres_cannot_approve_them(hou
 
 async def halted(house: House) -> list[pb.Webhook]:
     """The webhooks, when the first one has halted."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             hooks = await house.head.list()
             if hooks[0].health.HasField("halt_time"):
@@ -128,7 +128,7 @@ async def halted(house: House) -> list[pb.Webhook]:
 
 async def log_of(house: House, last: str) -> list[dict[str, str]]:
     """Entries about webhooks, when the log has one of the action `last`."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             rows = [dict(row) for row in await fetch(house.database.admin_url, ENTRIES)]
             if any(row["action"] == last for row in rows):

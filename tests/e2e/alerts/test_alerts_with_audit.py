@@ -99,7 +99,7 @@ async def test_from_the_camera_to_the_arrest_everything_is_in_the_log(house: Hou
 
 
 async def drained(house: House, depth: str) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         (row,) = await fetch(house.database.admin_url, depth)
         if row["n"] == 0:
             return

@@ -142,7 +142,7 @@ def wrong_alarms(world: World, office: Office) -> None:
 async def tuned(office: Office) -> None:
     """Returns when both lists' budgets have been changed; gives up after 15 seconds."""
     manager = await office.audit.person(audit_pb.ROLE_HOT_LIST_MANAGER)
-    async with asyncio.timeout(15), office.matcher.person(manager.token()) as person:
+    async with asyncio.timeout(60), office.matcher.person(manager.token()) as person:
         while not (await person.tuning_of(office.hot_list_id)).changes:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.05)
 

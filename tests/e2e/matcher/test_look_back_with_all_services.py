@@ -199,7 +199,7 @@ async def test_an_activated_list_is_looked_back_for_on_its_standing_authority_un
     idle = lists_pb.DeactivateHotListRequest(
         request_id=new_id(), hot_list_id=hot_list.hot_list_id, reason="the source withdrew it"
     )
-    await person.lists.DeactivateHotList(idle, metadata=person.metadata, timeout=20)
+    await person.lists.DeactivateHotList(idle, metadata=person.metadata, timeout=60)
     await feed.until(lambda one: sum(alert.HasField("withdraw_time") for alert in one.alerts) >= 2)
 
     marked = [hit_pb2.HIT_WARNING_LOOK_BACK in alert.warnings for alert in feed.alerts[:2]]
@@ -221,7 +221,7 @@ async def test_the_alert_of_a_look_back_shows_the_car_and_the_log_says_whose_pic
     added = await person.watch_for(PLATE, justification=justification())
     await feed.until(lambda one: bool(one.alerts))
     asked = alerts_pb.GetAlertRequest(request_id=new_id(), alert_id=feed.alerts[0].alert_id)
-    shown = await house.alerts.person.GetAlert(asked, metadata=(bearer(officer.token()),), timeout=20)
+    shown = await house.alerts.person.GetAlert(asked, metadata=(bearer(officer.token()),), timeout=60)
 
     overview = Image.open(BytesIO(shown.overview_image))
     assert overview.size == (1280, 720)

@@ -70,7 +70,7 @@ class House:
 
     async def read_once_known(self, plate: str, sensor_id: str) -> None:
         """As `read`, of a sensor that was approved just now, once the matcher has heard of that."""
-        async with self.matcher.reads_of("ocr") as stub, asyncio.timeout(30):
+        async with self.matcher.reads_of("ocr") as stub, asyncio.timeout(60):
             while True:
                 read = a_read(plate, sensor_id=sensor_id, age=timedelta(0))
                 (answer,) = await submit(stub, batch(1, read))

@@ -40,7 +40,7 @@ class Analyses:
 
     async def ask(self, name: str, request: Any, token: str = "") -> Any:
         metadata = (bearer(token or self.officer),)
-        return await getattr(self.stub, name)(request, metadata=metadata, timeout=20)
+        return await getattr(self.stub, name)(request, metadata=metadata, timeout=60)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

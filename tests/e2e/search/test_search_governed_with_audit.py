@@ -95,7 +95,7 @@ class Road:
         request = question(PLATE, **changes)
         request.justification.case_number = case_number
         token = bearer(self.officer.token())
-        answer: SearchReadsResponse = await self.stub.SearchReads(request, metadata=(token,), timeout=20)
+        answer: SearchReadsResponse = await self.stub.SearchReads(request, metadata=(token,), timeout=60)
         return answer
 
 

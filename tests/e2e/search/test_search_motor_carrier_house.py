@@ -112,7 +112,7 @@ class Scales:
         stub = self.house.audit.people(SettingsServiceStub)
         await stub.SetRetention(request, metadata=self.by(ADMINISTRATOR))
         statement = "SELECT retention_days FROM archive.setting"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await fetch(self.house.database.admin_url, statement))[0][0] != days:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 

@@ -75,7 +75,7 @@ class House:
         )
         stub = self.audit.people(SettingsServiceStub)
         await stub.SetRetention(request, metadata=self.by(ADMINISTRATOR))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await self.days_followed() != days:  # noqa: ASYNC110 - a database has no event
                 await asyncio.sleep(0.1)
 

@@ -22,6 +22,7 @@ from services.cli.scenes import draw_scene
 from services.cli.witness import development_settings
 from services.common.clock import SystemClock
 from services.common.metrics import MEASURE_EVERY_SECONDS
+from services.dev.postgres import WITHOUT_SYNC
 from services.dev.supervisor import Options, Supervisor
 from services.witness.__main__ import running as watching
 from tests.support import promql
@@ -70,7 +71,8 @@ async def observed(folder: Path) -> AsyncIterator[Observed]:
     with pytest.MonkeyPatch.context() as environment, collecting() as (collector, url):
         environment.setenv("PW_OTLP_ENDPOINT", url)
         environment.setenv("PW_TRACE_SHARE", "1")
-        async with Supervisor(Options(folder / "data", free_base_port(), console=True)) as stack:
+        options = Options(folder / "data", free_base_port(), database_settings=WITHOUT_SYNC, console=True)
+        async with Supervisor(options) as stack:
             await tell(stack, folder / "data", material, folder / "evidence", Output(as_json=True))
             settings = development_settings(folder / "witness", "127.0.0.1:0", 1, folder / "data")
             async with watching(settings, SystemClock()):
@@ -169,7 +171,7 @@ def test_metrics_hold_nothing_of_the_story(observed: Observed) -> None:
 
 
 def _metrics(target: str) -> str:
-    with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{target}/metrics", timeout=60) as answer:
         text: str = answer.read().decode()
     return text
 

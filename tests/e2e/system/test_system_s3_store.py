@@ -17,6 +17,7 @@ from services.cli.frames import Picture
 from services.cli.output import Output
 from services.cli.scenes import draw_scene
 from services.common.config import StartError
+from services.dev.postgres import WITHOUT_SYNC
 from services.dev.supervisor import Options, Supervisor
 from tests.support.ports import free_base_port
 from tests.support.s3_server import S3Server, s3_server
@@ -49,7 +50,12 @@ async def stack(folder: Path, server: S3Server) -> AsyncIterator[Supervisor]:
     pictures = tuple(Picture(f"scene-{n}", scene.image, None) for n, scene in enumerate(scenes))
     material = Material(pictures, (scenes[0].plate,), "two generated scenes")
     (folder / "evidence").mkdir()
-    options = Options(folder / "data", free_base_port(), image_store_url="s3://pictures/stack")
+    options = Options(
+        folder / "data",
+        free_base_port(),
+        database_settings=WITHOUT_SYNC,
+        image_store_url="s3://pictures/stack",
+    )
     async with Supervisor(options) as running:
         await tell(running, folder / "data", material, folder / "evidence", Output(as_json=True))
         yield running

@@ -47,6 +47,7 @@ from services.common.errors import AlprError, from_rpc_error
 from services.common.identity import sensor_uri
 from services.dev.pki import DevelopmentAuthority
 from services.dev.places import Places
+from services.dev.postgres import WITHOUT_SYNC
 from services.dev.supervisor import Options, Supervisor
 from tests.matcher_kit import a_read, batch, submit
 from tests.support.ports import free_base_port
@@ -110,7 +111,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world(folder: Path) -> AsyncIterator[World]:
-    async with Supervisor(Options(folder, free_base_port())) as stack:
+    async with Supervisor(Options(folder, free_base_port(), database_settings=WITHOUT_SYNC)) as stack:
         with contextlib.redirect_stdout(io.StringIO()):
             assert await asyncio.to_thread(begin, folder, "", cast.founding()) == 0
         source = token_source(folder, cast.COORDINATOR)
@@ -126,7 +127,7 @@ def read_of(sensor_id: str) -> match_pb.SubmitReadsRequest:
 async def heard(call: Any) -> AlprError:
     """The error with which the call ends, whether or not anything was answered before."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(20):
             while await call.read() is not grpc.aio.EOF:
                 pass
     return from_rpc_error(caught.value)
@@ -135,7 +136,7 @@ async def heard(call: Any) -> AlprError:
 async def status_of(channel: grpc.aio.Channel, sensor_id: str) -> int:
     """What became of a read that the sensor sends, once the matcher has heard of its certificate."""
     stub = MatchServiceStub(channel)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             sent = read_of(sensor_id)
             try:

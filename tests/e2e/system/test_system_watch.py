@@ -26,6 +26,7 @@ from services.cli.locate import locate
 from services.cli.output import Output
 from services.cli.scenes import draw_scene
 from services.cli.tokens import token_source
+from services.dev.postgres import WITHOUT_SYNC
 from services.dev.supervisor import Options, Supervisor
 from tests.support.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.support.ports import free_base_port
@@ -52,7 +53,9 @@ async def stack(folder: Path) -> AsyncIterator[Supervisor]:
     scene = draw_scene(11)
     material = Material((Picture("scene", scene.image, None),), (scene.plate,), "a generated scene")
     (folder / "evidence").mkdir()
-    async with Supervisor(Options(folder / "data", free_base_port())) as running:
+    async with Supervisor(
+        Options(folder / "data", free_base_port(), database_settings=WITHOUT_SYNC)
+    ) as running:
         await tell(running, folder / "data", material, folder / "evidence", Output(as_json=True))
         yield running
 

@@ -61,7 +61,7 @@ async def test_a_clock_that_is_set_back_makes_no_lease_longer(database, audit, t
     await audit.stop()
     clock.off = timedelta(hours=-1)
 
-    assert reason(await stream.ended(6)) == kind(EntitlementEndedError)
+    assert reason(await stream.ended()) == kind(EntitlementEndedError)
     await stream.close()
     await rig.stop()
 

@@ -61,7 +61,7 @@ async def test_a_full_picture_store_stores_no_hit_without_its_pictures_and_goes_
                 stored.append((answer.alert_ids[0], hit))
         hits = await fetch(database.admin_url, "SELECT 1 FROM alerts.hit")
         (small,) = (
-            await matcher.RaiseAlerts(pb.RaiseAlertsRequest(hits=[hit_message()]), timeout=10)
+            await matcher.RaiseAlerts(pb.RaiseAlertsRequest(hits=[hit_message()]), timeout=60)
         ).alert_ids
         make_room(Path(f"/proc/{process.pid}/root{images}"))
         again = await raise_until_stored(matcher, hit)
@@ -70,7 +70,7 @@ async def test_a_full_picture_store_stores_no_hit_without_its_pictures_and_goes_
         assert len({small, again, *(alert_id for alert_id, _ in stored)}) == len(stored) + 2
         for alert_id, one in [*stored, (again, hit)]:
             request = pb.GetAlertRequest(request_id=str(uuid4()), alert_id=alert_id)
-            found = await person.GetAlert(request, metadata=(bearer("officer"),), timeout=10)
+            found = await person.GetAlert(request, metadata=(bearer("officer"),), timeout=60)
             assert found.overview_image == one.captured_read.overview_image
     for channel in channels:
         await channel.close()
@@ -111,7 +111,7 @@ async def main(folder, disk):
     if not server.is_running():
         await asyncio.to_thread(server.start)
     last = await raise_until_stored(rig.matcher, hit_message())
-    await stream.until(lambda s: any(a.alert_id == last for a in s.alerts) or s.error, 30)
+    await stream.until(lambda s: any(a.alert_id == last for a in s.alerts) or s.error)
     rows = await fetch(database.admin_url, "SELECT position, alert_id FROM alerts.feed ORDER BY position")
     assert [row["position"] for row in rows] == list(range(1, len(rows) + 1))
     feed = [str(row["alert_id"]) for row in rows]

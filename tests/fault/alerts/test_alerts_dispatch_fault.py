@@ -16,21 +16,11 @@ from tests.support.alerts_process import Process, free_ports, raise_until_stored
 from tests.support.alerts_rig import eventually, hit_message, settings_for, start_rig, stubs
 from tests.support.databases import Databases, fetch
 from tests.support.dispatch_rig import Caller, Reader, call_sign, kinds, request_id
+from tests.support.serving import patient
 
 T = TypeVar("T")
 VERIFYING = notice_pb2.VERIFICATION_STATE_VERIFYING
 ESCALATED = "SELECT alert_id FROM alerts.escalation WHERE kind = 1"
-
-
-async def patient(call: Callable[[], Awaitable[T]]) -> T:
-    """What `call` answers, asked again with the same request until it does."""
-    while True:
-        try:
-            return await call()
-        except grpc.aio.AioRpcError as error:
-            if error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
-                raise
-            await asyncio.sleep(0.1)
 
 
 async def device(officer: Caller, got: list[Any]) -> None:
@@ -90,7 +80,7 @@ async def test_kill_9_loses_no_broadcast_no_correction_and_no_escalation(
         process.kill()
         process.start()
     await workers
-    await eventually(lambda: corrected(got) >= set(told), 40)
+    await eventually(lambda: corrected(got) >= set(told))
     await until(lambda: escalated(database), lambda found: found >= set(quiet))
 
     for alert_id in told:
@@ -135,7 +125,7 @@ async def escalated(database: Any) -> set[str]:
 
 
 async def until(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool]) -> None:
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while not holds(await look()):  # noqa: ASYNC110 - what is looked at sends no event
             await asyncio.sleep(0.2)
 
@@ -207,7 +197,7 @@ async def test_alerts_escalate_while_audit_is_away_and_the_log_hears_of_it_after
     (escalation,) = await stream.until(1)
     heard = [event.resource for event in audit.neighbour.events if event.action == "alert.escalated"]
     await audit.start()
-    await eventually(lambda: ("alert.escalated", alert_id) in said(audit), 30)
+    await eventually(lambda: ("alert.escalated", alert_id) in said(audit))
 
     assert escalation.alert.alert_id == alert_id
     assert heard == []

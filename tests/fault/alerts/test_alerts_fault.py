@@ -13,6 +13,7 @@ from tests.support.alerts_process import Process, follow, free_ports, raise_unti
 from tests.support.alerts_rig import (
     eventually,
     hit_message,
+    is_without_database,
     refused,
     settings_for,
     start_rig,
@@ -53,7 +54,7 @@ async def test_kill_9_loses_no_alert_and_no_position(database, audit, tls, tmp_p
         process.kill()
         process.start()
     await writers
-    await eventually(lambda: set(stored) <= set(got), 30)
+    await eventually(lambda: set(stored) <= set(got))
 
     rows = await fetch(database.admin_url, "SELECT position, alert_id FROM alerts.feed ORDER BY position")
     assert [row["position"] for row in rows] == list(range(1, len(rows) + 1))
@@ -90,9 +91,9 @@ async def test_the_feed_survives_a_restart_of_the_database(audit, tls, tmp_path:
     silent = len(stream.messages) - beats
     await asyncio.to_thread(server.start)
     alert_id = await raise_until_stored(rig.matcher, hit_message())
-    await stream.until(lambda s: bool(s.alerts), seconds=30)
+    await stream.until(lambda s: bool(s.alerts))
 
-    assert ErrorReason.Name(caught[0].reason) == "ERROR_REASON_STORAGE_UNAVAILABLE"
+    assert is_without_database(caught[0])
     assert silent == 0, "a heartbeat said that nothing is new while nobody could know"
     assert [alert.alert_id for alert in stream.alerts] == [alert_id]
     await stream.close()

@@ -27,7 +27,7 @@ from tests.support.databases import fetch
 HOUR = 12.0
 LEASE = timedelta(seconds=2)
 GRACE = HOUR / 2
-TAIL_SECONDS = 20
+TAIL_SECONDS = 60
 UNPROVEN = "SELECT count(*) AS n FROM alerts.outbox, alerts.outbox_head WHERE outbox_id > recorded_through"
 
 

@@ -18,6 +18,7 @@ from tests.support.alerts_rig import (
     Subscriber,
     eventually,
     hit_message,
+    is_without_database,
     kind,
     reason,
     refused,
@@ -26,6 +27,9 @@ from tests.support.alerts_rig import (
 )
 from tests.support.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.support.databases import MigratedDatabase, fetch
+
+# Waits of up to a minute follow one another: for what must come, not for how soon.
+pytestmark = pytest.mark.timeout(400)
 
 
 def through(proxy: CuttingProxy, url: str) -> SecretStr:
@@ -56,19 +60,18 @@ async def two_replicas(
 
 
 @pytest.mark.clause("IV.D.3")
-@pytest.mark.timeout(120)
 async def test_who_followed_the_replica_that_is_cut_off_goes_on_at_the_other_and_misses_nothing(
     database, audit, tls, tmp_path: Path
 ) -> None:
     async with two_replicas(database, audit, tls, tmp_path) as (here, there, proxy):
         follower, other = await here.subscribe("officer").live(), await there.subscribe("colleague").live()
-        raised = await here.raise_hits(hit_message())
+        raised = await stored(here, 1)
         await follower.until(lambda s: ids(s) == raised)
 
         proxy.shut()
-        missed = await there.raise_hits(hit_message(), hit_message())
+        missed = await stored(there, 2)
         await other.until(lambda s: ids(s) == raised + missed)
-        error = await follower.ended(40)
+        error = await follower.ended(90)
         resumed = there.subscribe("officer", resume_token=follower.token)
         await resumed.until(lambda s: ids(s) == missed)
 
@@ -82,7 +85,6 @@ async def test_who_followed_the_replica_that_is_cut_off_goes_on_at_the_other_and
 
 
 @pytest.mark.clause("IV.D.3")
-@pytest.mark.timeout(120)
 async def test_a_way_to_the_database_that_went_silent_is_given_up_and_nothing_is_missed(
     database, audit, tls, tmp_path: Path
 ) -> None:
@@ -92,18 +94,23 @@ async def test_a_way_to_the_database_that_went_silent_is_given_up_and_nothing_is
         first = await raise_until(here, got)
 
         proxy.silence()
-        missed = await there.raise_hits(hit_message(), hit_message())
-        await eventually(lambda: set(missed) <= set(got), 60)
+        missed = await stored(there, 2)
+        await eventually(lambda: set(missed) <= set(got), 120)
 
         firsts = list(dict.fromkeys(got))
         assert firsts == [*first, *missed]
         following.cancel()
 
 
+async def stored(rig: AlertsRig, count: int) -> list[str]:
+    """Ids of so many alerts, one after another, sent as the matcher does."""
+    return [await raise_until_stored(rig.matcher, hit_message()) for _ in range(count)]
+
+
 async def raise_until(rig: AlertsRig, got: list[str]) -> list[str]:
     """Alerts that were raised until somebody who begins to listen got one; those that came."""
     while not got:
-        await rig.raise_hits(hit_message())
+        await stored(rig, 1)
         await asyncio.sleep(0.2)
     return list(got)
 
@@ -121,7 +128,7 @@ async def test_a_replica_that_is_cut_off_tells_nobody_that_nothing_is_new_and_st
         async with refused():
             await here.raise_hits(hit_message())
 
-        assert reason(caught[0]) == kind(StorageUnavailableError)
+        assert is_without_database(caught[0])
         assert len(stream.messages) == beats
         assert await fetch(database.admin_url, "SELECT 1 FROM alerts.hit") == []
         await stream.close()

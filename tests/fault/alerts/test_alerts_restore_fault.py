@@ -113,7 +113,7 @@ async def test_after_a_restore_who_followed_is_told_from_when_to_read_and_gets_w
     resumed = house.rig.subscribe("officer", since=since)
     await resumed.until(lambda s: ids(s)[-1:] == [again])
     request = pb.GetAlertRequest(request_id=str(uuid4()), alert_id=kept[0])
-    found = await house.rig.person.GetAlert(request, metadata=(bearer("officer"),), timeout=10)
+    found = await house.rig.person.GetAlert(request, metadata=(bearer("officer"),), timeout=60)
     assert (found.crop_image, found.overview_image) == PICTURES
     # What the log had heard already it is told again under the same id, and what is new under its own.
     await eventually(lambda: [event.resource for event in audit.neighbour.events] == [*kept, *lost, again])

@@ -72,7 +72,7 @@ async def test_kill_9_loses_no_choice_makes_none_twice_and_leaves_none_out_of_th
     def all_told() -> bool:
         return {one.subject_id for one in audit.neighbour.settled()} >= intents(audit.neighbour)
 
-    await eventually(all_told, 20)
+    await eventually(all_told)
     assert {one.result for one in audit.neighbour.settled()} == {audit_pb.OUTCOME_RESULT_DONE}
     assert len(intents(audit.neighbour)) == count
     assert process.stop() == 0

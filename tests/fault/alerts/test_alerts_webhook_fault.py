@@ -121,7 +121,7 @@ async def test_of_two_replicas_one_posts_and_each_alert_comes_once(post: Post, s
     plates = [f"TWO{number:03d}" for number in range(30)]
 
     await asyncio.gather(raise_all(post.rig, plates[:15]), raise_all(second, plates[15:]))
-    await post.receiver.until(lambda r: len(r.taken) >= 30, 30)
+    await post.receiver.until(lambda r: len(r.taken) >= 30)
     await asyncio.sleep(1.5)
     await second.stop()
 
@@ -162,10 +162,10 @@ async def test_replicas_that_are_killed_while_they_post_lose_nothing_and_keep_th
         victim = Process(settings)
         await victim.start()
         before = len(post.receiver.taken)
-        await post.receiver.until(lambda r, before=before: len(r.taken) >= before + 7, 40)
+        await post.receiver.until(lambda r, before=before: len(r.taken) >= before + 7)
         await victim.kill()
     last = await start_rig(settings, tls)
-    await post.receiver.until(lambda r: len(plates_of(r)) == 30, 40)
+    await post.receiver.until(lambda r: len(plates_of(r)) == 30)
     hook = await delivered(Keeper(last), 30)
     await last.stop()
 
@@ -189,7 +189,7 @@ async def held_elsewhere(database: MigratedDatabase) -> AsyncIterator[None]:
 
 async def delivered(keeper: Keeper, number: int) -> pb.Webhook:
     """The webhook, when so many messages are noted as taken."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             (hook,) = await keeper.list()
             if hook.health.delivered == number:
@@ -263,7 +263,7 @@ async def test_connections_of_the_database_that_break_lose_nothing(post: Post, d
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'alerts_app'"
                 )
             await asyncio.sleep(0.3)
-    await post.receiver.until(lambda r: len(plates_of(r)) == 12, 30)
+    await post.receiver.until(lambda r: len(plates_of(r)) == 12)
 
     assert plates_of(post.receiver) == plates
 

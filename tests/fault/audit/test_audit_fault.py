@@ -124,7 +124,7 @@ async def test_a_process_that_is_killed_under_load_keeps_every_answered_entry(
             request = plate_request(officer.token())
             asked.append(request)
             try:
-                answer = await stub.Authorize(request, timeout=20, wait_for_ready=not answered)
+                answer = await stub.Authorize(request, timeout=60, wait_for_ready=not answered)
             except grpc.aio.AioRpcError:
                 return
             answered[request.request_id] = answer.authorization_id
@@ -162,9 +162,9 @@ async def test_a_process_that_is_told_to_stop_exits_with_0(
     stub, channel = stub_at(tls, port)
 
     async with process_of(settings, port) as process:
-        await stub.GetPurposeCatalogue(pb.GetPurposeCatalogueRequest(), timeout=20, wait_for_ready=True)
+        await stub.GetPurposeCatalogue(pb.GetPurposeCatalogueRequest(), timeout=90, wait_for_ready=True)
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             code = await process.wait()
     await channel.close()
 

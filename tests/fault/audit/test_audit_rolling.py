@@ -66,7 +66,7 @@ class Replica:
         if process is None:
             return 0
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await process.wait()
 
 

@@ -54,7 +54,7 @@ class Heard:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - a list has no event
             await asyncio.sleep(0.02)
 

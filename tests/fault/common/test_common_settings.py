@@ -48,7 +48,7 @@ class Audit(SettingsServiceServicer):
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - a number has no event
             await asyncio.sleep(0.02)
 

@@ -185,7 +185,7 @@ async def test_a_matcher_that_stops_answers_what_is_under_way_and_says_so(world:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             async for answer in stream:
                 answered.append(answer.batch_number)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await stopping
     more.set()
 
@@ -221,7 +221,7 @@ async def test_reads_are_refused_when_the_lists_may_be_out_of_date(
         await asyncio.sleep(4)
         _, error = await failure(matcher, batch(2, a_read("A2")))
         await _as_admin(world, "GRANT CONNECT ON DATABASE {} TO matcher_app")
-        async with matcher.reads_of("ocr") as stub, asyncio.timeout(20):
+        async with matcher.reads_of("ocr") as stub, asyncio.timeout(60):
             while not (after := await _tried(stub)):  # noqa: ASYNC110 - the other side is a service
                 await asyncio.sleep(0.2)
 
@@ -263,7 +263,7 @@ async def a_process(world: World) -> tuple[asyncio.subprocess.Process, Matcher]:
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             line = (await process.stderr.readline()).decode()
             assert line, "the matcher did not start"
@@ -337,7 +337,7 @@ async def test_a_matcher_killed_in_an_upload_keeps_nothing_of_it(world: World) -
 async def _until_staged(world: World) -> None:
     """Returns when the file is being copied into the database."""
     copying = "SELECT 1 FROM pg_stat_progress_copy WHERE relid = 'matcher.stage'::regclass"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await fetch(world.database.admin_url, copying):
             pass
 
@@ -353,7 +353,7 @@ async def test_acts_that_a_crash_left_without_outcome_are_made_good(world: World
     assert world.audit.results(request_id) == []
     await _as_admin(world, "UPDATE matcher.act SET act_time = act_time - interval '2 minutes'")
 
-    async with a_matcher(world), asyncio.timeout(10):
+    async with a_matcher(world), asyncio.timeout(60):
         while not world.audit.results(request_id):  # noqa: ASYNC110 - the other side is a service
             await asyncio.sleep(0.05)
 

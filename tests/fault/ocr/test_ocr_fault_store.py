@@ -95,7 +95,8 @@ async def test_replica_without_the_models_that_are_rolled_out_serves_nobody_and_
 ) -> None:
     async with world(tls, tmp_path, model_dir=copy_of_models(tmp_path / "new", "plates-9")):
         pass
-    async with world(tls, tmp_path, model_dir=copy_of_models(tmp_path / "old", "plates-8")) as ocr:
+    old = copy_of_models(tmp_path / "old", "plates-8")
+    async with world(tls, tmp_path, serves=False, model_dir=old) as ocr:
         refused = await error_of(ocr.recognize(scene_frame(0)[0]))
 
     # Its health says so, and clients turn to another replica.

@@ -24,7 +24,7 @@ FAILED, DONE = audit_pb.OUTCOME_RESULT_FAILED, audit_pb.OUTCOME_RESULT_DONE
 
 
 async def store(world: World, plate: str) -> None:
-    await world.archive.AppendReads(AppendReadsRequest(reads=[archived_read(plate=plate)]), timeout=10)
+    await world.archive.AppendReads(AppendReadsRequest(reads=[archived_read(plate=plate)]), timeout=60)
 
 
 async def refused(call: Any) -> AlprError:
@@ -34,7 +34,7 @@ async def refused(call: Any) -> AlprError:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if condition():
             return
         await asyncio.sleep(0.02)

@@ -61,7 +61,7 @@ async def ask(running: SearchProcess, tls: DevelopmentAuthority, plate: str) -> 
             format=pb.REPORT_FORMAT_CSV,
             recipient=OWN_USE,
         )
-        stream = ReportServiceStub(people).ExportReport(request, metadata=(bearer(OFFICER),), timeout=20)
+        stream = ReportServiceStub(people).ExportReport(request, metadata=(bearer(OFFICER),), timeout=60)
         return (await received(stream)).data
     finally:
         await matcher.close()
@@ -93,7 +93,7 @@ async def test_a_departure_that_was_killed_after_its_entry_gets_its_outcome_from
         before = len(audit.outcomes)
 
         async with search_process(values):
-            for _ in range(200):
+            for _ in range(600):
                 [settled] = await entries(archive_database, "SELECT receipt FROM archive.dissemination")
                 if settled["receipt"]:
                     break

@@ -53,7 +53,7 @@ class SearchProcess:
             self.log.append(line.decode())
 
     async def started(self) -> None:
-        for _ in range(400):
+        for _ in range(2400):
             for line in self.log:
                 if '"server_started"' in line:
                     event = json.loads(line)
@@ -207,10 +207,10 @@ async def test_the_log_holds_nothing_of_what_was_asked_or_found(
     async with search_process(values) as search:
         target = f"127.0.0.1:{search.port}"
         async with service_channel(target, client_tls(tls, "matcher"), server_name="search") as channel:
-            await ArchiveServiceStub(channel).AppendReads(AppendReadsRequest(reads=[read]), timeout=10)
+            await ArchiveServiceStub(channel).AppendReads(AppendReadsRequest(reads=[read]), timeout=60)
         async with user_channel(f"127.0.0.1:{search.user_port}", tls.ca_file) as channel:
             ask = SearchServiceStub(channel).SearchReads
-            answer = await ask(request, metadata=(bearer(OFFICER),), timeout=10)
+            answer = await ask(request, metadata=(bearer(OFFICER),), timeout=60)
             assert len(answer.reads) == 1
             # The way of a refused permit, too.
             audit.change_permit = lambda permit: permit.text().replace("|reads|", "|image|")

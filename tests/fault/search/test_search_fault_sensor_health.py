@@ -198,7 +198,7 @@ async def test_reads_are_stored_while_health_cannot_be_written_at_all(world: Wor
             await world.archive.RecordSensorStatus(report(), timeout=20)
     finally:
         await world.admin("GRANT USAGE ON SCHEMA archive TO search_health")
-    await world.archive.RecordSensorStatus(report(), timeout=20)
+    await world.archive.RecordSensorStatus(report(), timeout=60)
 
     assert [one.status for one in answer.results] == [read_pb2.READ_STATUS_STORED]
 

@@ -81,7 +81,7 @@ class Program:
 
     async def says(self, word: str, count: int = 1) -> list[Any]:
         """The first `count` things that are said under `word`."""
-        await eventually(lambda: len(self.said(word)) >= count, 30)
+        await eventually(lambda: len(self.said(word)) >= count)
         return self.said(word)[:count]
 
     async def kill(self) -> None:
@@ -164,13 +164,13 @@ def test_the_packages_own_tests_pass(installed: Path) -> None:
 @pytest.mark.clause("IV.D.3")
 async def test_the_example_prints_alerts_and_goes_on_after_it_was_killed(rig, started, tmp_path) -> None:
     async with started("follow_alerts.js") as program:
-        await eventually((tmp_path / "alerts.resume").exists, 30)
+        await eventually((tmp_path / "alerts.resume").exists)
         first = await rig.raise_hits(hit_message(), hit_message())
         await eventually(lambda: len(program.lines) == 2)
         before = list(program.lines)
     missed = await rig.raise_hits(hit_message())
     async with started("follow_alerts.js") as program:
-        await eventually(lambda: any(missed[0] in line for line in program.lines), 30)
+        await eventually(lambda: any(missed[0] in line for line in program.lines))
 
     assert [line.split()[0] for line in before] == first
     assert all("UNVERIFIED" in line for line in before)
@@ -200,7 +200,7 @@ async def test_a_link_that_keeps_dropping_loses_nothing_and_keeps_the_order(rig,
 
 async def test_a_link_that_went_silent_is_noticed_and_told(rig, started) -> None:
     async with cutting_proxy(rig.server.user_port) as proxy, started(target=proxy.target) as program:
-        await eventually(lambda: "live" in program.said("link"), 30)
+        await eventually(lambda: "live" in program.said("link"))
         proxy.silence()
         raised = await rig.raise_hits(hit_message())
         got = await program.says("raised")
@@ -212,7 +212,7 @@ async def test_a_link_that_went_silent_is_noticed_and_told(rig, started) -> None
 
 async def test_a_crash_gives_the_last_alert_again_with_the_same_mark(rig, started) -> None:
     async with started(hold=2) as program:
-        await eventually(lambda: "live" in program.said("link"), 30)
+        await eventually(lambda: "live" in program.said("link"))
         await rig.raise_hits(hit_message(), hit_message())
         marks = await program.says("mark", 2)
     async with started() as program:
@@ -224,7 +224,7 @@ async def test_a_crash_gives_the_last_alert_again_with_the_same_mark(rig, starte
 
 async def test_the_python_package_goes_on_with_the_same_file(rig, started, tls, tmp_path) -> None:
     async with started() as program:
-        await eventually((tmp_path / "alerts.resume").exists, 30)
+        await eventually((tmp_path / "alerts.resume").exists)
     raised = await rig.raise_hits(hit_message())
 
     stream = AlertStream(
@@ -233,7 +233,7 @@ async def test_the_python_package_goes_on_with_the_same_file(rig, started, tls, 
         resume_file=tmp_path / "alerts.resume",
         ca_file=tls.ca_file,
     )
-    async with asyncio.timeout(20), stream:
+    async with asyncio.timeout(60), stream:
         event = await anext(stream)
 
     assert program.said("raised") == []
@@ -243,7 +243,7 @@ async def test_the_python_package_goes_on_with_the_same_file(rig, started, tls, 
 
 async def test_a_restored_feed_is_told_as_a_gap_before_it_goes_on(rig, database, started) -> None:
     async with started() as program:
-        await eventually(lambda: "live" in program.said("link"), 30)
+        await eventually(lambda: "live" in program.said("link"))
         async with admin_connection(database.admin_url) as admin:
             await admin.execute("SELECT alerts.begin_epoch(now())")
         gaps = await program.says("gap")
@@ -259,7 +259,7 @@ async def test_a_restored_feed_is_told_as_a_gap_before_it_goes_on(rig, database,
 @pytest.mark.clause("IV.A.4")
 async def test_the_end_of_the_entitlement_is_an_error_of_its_own(audit, started) -> None:
     async with started() as program:
-        await eventually(lambda: "live" in program.said("link"), 30)
+        await eventually(lambda: "live" in program.said("link"))
         audit.neighbour.end("officer")
         (error,) = await program.says("error")
 
@@ -269,7 +269,7 @@ async def test_the_end_of_the_entitlement_is_an_error_of_its_own(audit, started)
 
 async def test_a_file_of_another_account_is_refused_and_left_as_it_is(started, tmp_path) -> None:
     async with started():
-        await eventually((tmp_path / "alerts.resume").exists, 30)
+        await eventually((tmp_path / "alerts.resume").exists)
     kept = (tmp_path / "alerts.resume").read_bytes()
 
     async with started(who="colleague") as program:
@@ -289,7 +289,7 @@ async def test_a_wrong_request_is_refused_with_its_fields(started) -> None:
 @pytest.mark.clause("IV.D.2")
 async def test_categories_are_asked_for_and_the_floor_comes_all_the_same(rig, started) -> None:
     async with started(categories=[hit_pb2.HOT_LIST_CATEGORY_WANTED]) as program:
-        await eventually(lambda: "live" in program.said("link"), 30)
+        await eventually(lambda: "live" in program.said("link"))
         await rig.raise_hits(hit_message(entry_message(hit_pb2.HOT_LIST_CATEGORY_EXPIRED_REGISTRATION)))
         floor = await rig.raise_hits(hit_message(entry_message(hit_pb2.HOT_LIST_CATEGORY_AMBER)))
         wanted = await rig.raise_hits(hit_message(entry_message(hit_pb2.HOT_LIST_CATEGORY_WANTED)))
@@ -302,7 +302,7 @@ async def test_categories_are_asked_for_and_the_floor_comes_all_the_same(rig, st
 async def test_what_comes_in_quiet_hours_says_so_and_the_floor_never_does(rig, started) -> None:
     await wants_quiet(rig, "colleague")
     async with started(who="colleague") as program:
-        await eventually(lambda: "live" in program.said("link"), 30)
+        await eventually(lambda: "live" in program.said("link"))
         await rig.raise_hits(
             hit_message(entry_message(hit_pb2.HOT_LIST_CATEGORY_WANTED)),
             hit_message(entry_message(hit_pb2.HOT_LIST_CATEGORY_AMBER)),
@@ -316,7 +316,7 @@ async def test_what_comes_in_quiet_hours_says_so_and_the_floor_never_does(rig, s
 @pytest.mark.parametrize("motor_carrier", [True, False])
 async def test_a_stream_follows_one_data_set(rig, started, motor_carrier: bool) -> None:
     async with started(who="both", motorCarrier=motor_carrier) as program:
-        await eventually(lambda: "live" in program.said("link"), 30)
+        await eventually(lambda: "live" in program.said("link"))
         raised = await rig.raise_hits(*(hit_message(*entries) for entries in ((), (dot_entry(),)) * 2))
         got = await program.says("raised", 2)
 

@@ -60,12 +60,12 @@ class Desk:
         usual = {"request_id": str(uuid4()), "alert_id": alert_id}
         stub = VerificationServiceStub(self.rig.channels[1])
         request = check_pb.AskRecordRequest(**{**usual, **fields})
-        return (await stub.AskRecord(request, metadata=(bearer(token),), timeout=20)).check
+        return (await stub.AskRecord(request, metadata=(bearer(token),), timeout=60)).check
 
     async def verify(self, alert_id: str, state: int, **fields: Any) -> pb.Alert:
         usual = {"request_id": str(uuid4()), "alert_id": alert_id, "state": state}
         request = pb.VerifyAlertRequest(**{**usual, **fields})
-        call = self.rig.person.VerifyAlert(request, metadata=(bearer("officer"),), timeout=10)
+        call = self.rig.person.VerifyAlert(request, metadata=(bearer("officer"),), timeout=60)
         return (await call).alert
 
     async def alert(self) -> str:
@@ -121,7 +121,7 @@ async def test_what_the_connector_answered_confirms_an_alert_with_who_when_syste
     check = await desk.ask(alert_id)
     alert = await desk.verify(alert_id, CONFIRMED, check_id=check.check_id)
     request = pb.GetAlertRequest(request_id=str(uuid4()), alert_id=alert_id)
-    found = await desk.rig.person.GetAlert(request, metadata=(bearer("officer"),), timeout=10)
+    found = await desk.rig.person.GetAlert(request, metadata=(bearer("officer"),), timeout=60)
 
     assert (check.answer, check.bears_out, check.system) == (IN_FORCE, CONFIRMED, "LEADS")
     assert alert.notice.verification_state == CONFIRMED
@@ -139,7 +139,7 @@ async def test_an_answer_verifies_nothing_by_itself(desk: Desk) -> None:
         dispose = pb.DisposeAlertRequest(
             request_id=str(uuid4()), alert_id=alert_id, disposition=pb.DISPOSITION_STOPPED
         )
-        await desk.rig.person.DisposeAlert(dispose, metadata=(bearer("officer"),), timeout=10)
+        await desk.rig.person.DisposeAlert(dispose, metadata=(bearer("officer"),), timeout=60)
 
     assert caught[0].metadata["state"] == "VERIFYING"
 

@@ -155,7 +155,7 @@ async def test_every_change_of_the_alert_is_told_to_who_got_the_first_message(
         reason=alert_pb.WITHDRAW_REASON_CANCELLED,
         entry_ids=[entry.entry_id],
     )
-    await rig.matcher.WithdrawAlerts(withdrawal, timeout=10)
+    await rig.matcher.WithdrawAlerts(withdrawal, timeout=60)
     await officer.dispose(alert_id, alert_pb.DISPOSITION_NO_ACTION)
     got = await stream.until(5)
     await other.live(2)

@@ -23,7 +23,7 @@ async def verified(rig: AlertsRig, alert_id: str, *states: int) -> None:
         request = pb.VerifyAlertRequest(request_id=str(uuid4()), alert_id=alert_id, state=state)
         if state not in (notice_pb2.VERIFICATION_STATE_VERIFYING, notice_pb2.VERIFICATION_STATE_MISREAD):
             request.system, request.response_id = "LEADS", "R-1"
-        await rig.person.VerifyAlert(request, metadata=OFFICER, timeout=10)
+        await rig.person.VerifyAlert(request, metadata=OFFICER, timeout=60)
 
 
 async def pages(rig: AlertsRig, after: int, epoch: int, size: int) -> list[pb.ListDispositionsResponse]:
@@ -31,7 +31,7 @@ async def pages(rig: AlertsRig, after: int, epoch: int, size: int) -> list[pb.Li
     found = []
     while True:
         request = pb.ListDispositionsRequest(after_position=after, epoch=epoch, page_size=size)
-        answer = await rig.matcher.ListDispositions(request, timeout=10)
+        answer = await rig.matcher.ListDispositions(request, timeout=60)
         found.append(answer)
         if not answer.has_more:
             return found
@@ -59,7 +59,7 @@ async def test_the_matcher_hears_what_people_found_of_each_alert(rig: AlertsRig)
     dispose = pb.DisposeAlertRequest(
         request_id=str(uuid4()), alert_id=wrong, disposition=pb.DISPOSITION_FALSE_ALARM
     )
-    await rig.person.DisposeAlert(dispose, metadata=OFFICER, timeout=10)
+    await rig.person.DisposeAlert(dispose, metadata=OFFICER, timeout=60)
 
     (page,) = await pages(rig, *start, 1000)
 

@@ -72,7 +72,7 @@ async def test_a_telecom_centre_goes_on_without_audit_and_the_log_hears_of_it(ri
 
     await audit.start()
     over = "alerts.delivery_unproven_over"
-    await eventually(lambda: over in [event.action for event in audit.neighbour.events], 20)
+    await eventually(lambda: over in [event.action for event in audit.neighbour.events])
     actions = [event.action for event in audit.neighbour.events if event.action != "hit.added"]
     assert actions == ["alerts.delivery_unproven", "hit.raised", over]
     assert audit.neighbour.events[0].resource == "account-dispatch"

@@ -50,7 +50,7 @@ async def escalations_of(person: Caller, alert_id: str) -> list[int]:
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await holds():  # noqa: ASYNC110 - what is looked at sends no event
             await asyncio.sleep(0.1)
 
@@ -204,7 +204,7 @@ async def test_what_was_withdrawn_or_closed_escalates_no_more(start: Start) -> N
         reason=pb.WITHDRAW_REASON_CANCELLED,
         entry_ids=[entry.entry_id],
     )
-    await rig.matcher.WithdrawAlerts(withdrawal, timeout=10)
+    await rig.matcher.WithdrawAlerts(withdrawal, timeout=60)
     await officer.dispose(closed, pb.DISPOSITION_NO_ACTION)
     await until_escalated(centre, control, NOT_ACKNOWLEDGED, NOT_VERIFIED)
 
@@ -315,7 +315,7 @@ async def test_a_confirmation_says_whether_the_entries_were_listed_when_it_was_m
             reason=pb.WITHDRAW_REASON_CANCELLED,
             entry_ids=[entry.entry_id],
         )
-        await rig.matcher.WithdrawAlerts(withdrawal, timeout=10)
+        await rig.matcher.WithdrawAlerts(withdrawal, timeout=60)
         state = VERIFYING if entry is stays else CONFIRMED
         await centre.verify(alert_id, state, "" if entry is stays else "LEADS")
     history = (await centre.get(alert_id)).history

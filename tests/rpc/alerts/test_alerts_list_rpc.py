@@ -230,7 +230,7 @@ async def test_a_list_is_narrowed_by_state_acknowledgement_and_plate(rig: Alerts
     request = alert_pb.VerifyAlertRequest(
         request_id=str(uuid4()), alert_id=seen, state=notice_pb2.VERIFICATION_STATE_VERIFYING
     )
-    await rig.person.VerifyAlert(request, metadata=(bearer("officer"),), timeout=10)
+    await rig.person.VerifyAlert(request, metadata=(bearer("officer"),), timeout=60)
     asker = Asker(rig)
 
     assert await asker.ids(plate=plate) == [seen]

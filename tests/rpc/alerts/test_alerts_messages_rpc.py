@@ -125,7 +125,7 @@ async def test_without_audit_nothing_is_sent(scene: Scene, audit) -> None:
 
 async def eventually_told(scene: Scene) -> None:
     """As a dispatcher does who is told to try again."""
-    for _ in range(50):
+    for _ in range(600):
         try:
             await scene.centre.broadcast(scene.alert_id, scene.asset_id)
         except grpc.aio.AioRpcError:

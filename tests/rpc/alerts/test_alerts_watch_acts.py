@@ -47,7 +47,7 @@ async def test_what_was_acknowledged_here_counts_as_seen_before_the_feed_tells_o
 
     acts.put(acknowledging(alert_id))
     on_the_way = (acts.words(alert_id), acts.has_seen(alert_id))
-    await eventually(lambda: told.answers, 30)
+    await eventually(lambda: told.answers)
 
     assert on_the_way == (("acknowledge",), True)
     assert told.answers[0][1] is None
@@ -61,7 +61,7 @@ async def test_what_waits_behind_a_refused_act_is_given_up_with_it(session) -> N
     unknown = pb.Alert(alert_id=str(uuid4()))
 
     acts.put(*verifying(unknown, notice_pb2.VERIFICATION_STATE_CONFIRMED, "LEADS", "R-1"))
-    await eventually(lambda: told.answers and not acts.count, 30)
+    await eventually(lambda: told.answers and not acts.count)
 
     ((act, error),) = told.answers
     assert error is not None

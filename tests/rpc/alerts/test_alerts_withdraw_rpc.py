@@ -38,7 +38,7 @@ async def test_who_watches_hears_that_an_alert_is_withdrawn(rig: AlertsRig, audi
     (alert_id,) = await rig.raise_hits(hit_message(entry))
     await subscriber.until(lambda s: len(s.alerts) == 1)
 
-    await rig.matcher.WithdrawAlerts(request(entry.entry_id), timeout=10)
+    await rig.matcher.WithdrawAlerts(request(entry.entry_id), timeout=60)
     await subscriber.until(lambda s: len(s.alerts) == 2)
 
     raised, updated = subscriber.alerts

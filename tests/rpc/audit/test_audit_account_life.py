@@ -106,7 +106,7 @@ async def test_an_open_stream_ends_with_the_account(audit: RunningAudit) -> None
     stream = audit.service(HealthServiceStub, "alerts").WatchEntitlements(watch)
 
     with pytest.raises(grpc.aio.AioRpcError) as ended:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(20):
             while await stream.read() is not grpc.aio.EOF:
                 pass
 

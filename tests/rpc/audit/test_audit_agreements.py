@@ -238,7 +238,7 @@ async def test_a_service_hears_all_agreements_and_then_every_change(
     stub = audit.service(GovernanceServiceStub, "matcher")
     call: Any = stub.WatchAgreements(agency_pb.WatchAgreementsRequest())
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         snapshot = await call.read()
         await governance(audit).AcceptAgreement(
             accept(before.agreement_id), metadata=audit.bearer(partners[OTHER_ORI])

@@ -191,7 +191,7 @@ async def test_an_open_stream_ends_when_the_declaration_does(audit: RunningAudit
         while await call.read():
             pass
 
-    error = await refused(asyncio.wait_for(to_the_end(), 10))
+    error = await refused(asyncio.wait_for(to_the_end(), 20))
     assert error.metadata["clauses"] == "IV.B.3/out-of-state"
 
 

@@ -271,7 +271,7 @@ async def test_an_open_stream_ends_when_a_document_takes_effect_that_its_person_
     await published(audit, head)
 
     with pytest.raises(grpc.aio.AioRpcError) as ended:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while await stream.read() is not grpc.aio.EOF:
                 pass
     assert ended.value.code() is grpc.StatusCode.PERMISSION_DENIED

@@ -107,7 +107,7 @@ async def test_under_escort_every_call_is_recorded_before_its_answer_and_the_esc
         await looks(audit, vendor)
         await refused(authorizations(audit).Authorize(plate_request(vendor.token())))
         seen: list[pb.VendorCall] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(seen) < 2:
                 event = await stream.read()
                 if event.HasField("call"):
@@ -159,7 +159,7 @@ async def test_a_cut_ends_it_at_once_and_the_stream_says_so(audit: RunningAudit,
         ended = await cut(audit, stream.escort_id, ADMINISTRATOR)
         error = await refused(looks(audit, vendor))
         events = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while (event := await stream.read()) is not grpc.aio.EOF:
                 events.append(event)
 
@@ -175,7 +175,7 @@ async def test_an_escort_who_leaves_takes_the_vendor_along(audit: RunningAudit, 
         escort_id = stream.escort_id
         await looks(audit, vendor)
 
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while not (await listed(audit, escort_id)).HasField("ended_time"):  # noqa: ASYNC110
             await asyncio.sleep(0.5)
     error = await refused(looks(audit, vendor))

@@ -172,7 +172,7 @@ def _heard(message: sensor_pb.WatchSensorsResponse, sensor_id: str) -> sensor_pb
 
 async def _next_word(stream: Any, sensor_id: str) -> sensor_pb2.Sensor:
     """The sensor as the stream tells of its next change."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             message = await stream.read()
             if any(one.sensor_id == sensor_id for one in message.sensors):

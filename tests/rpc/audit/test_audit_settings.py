@@ -169,7 +169,7 @@ async def test_services_hear_of_it_with_a_statement_that_the_archive_can_check(a
 
     await set_to(audit, change(30), ADMINISTRATOR)
     while True:
-        news = await asyncio.wait_for(call.read(), 10)
+        news = await asyncio.wait_for(call.read(), 60)
         if news.HasField("retention"):
             break
     call.cancel()

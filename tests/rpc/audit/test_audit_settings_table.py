@@ -221,7 +221,7 @@ async def test_services_hear_of_all_at_first_and_then_of_each_change(audit: Runn
 
     await put(audit, change(IDLE, 30, 90))
     while True:
-        news = await asyncio.wait_for(call.read(), 10)
+        news = await asyncio.wait_for(call.read(), 60)
         if news.settings:
             break
     call.cancel()

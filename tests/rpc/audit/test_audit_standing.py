@@ -56,7 +56,7 @@ async def suspend(audit: RunningAudit, officer: Officer) -> None:
 
 async def end_of(stream: Any) -> AlprError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while await stream.read() is not grpc.aio.EOF:
                 pass
     return from_rpc_error(caught.value)

@@ -21,6 +21,7 @@ from services.common.health import LIVE
 from services.common.identity import Context
 from services.common.server import PortInUseError, Server, stopping_of
 from services.dev.pki import DevelopmentAuthority
+from tests.support.serving import until_serving
 from tests.support.shapes import SERVICE, Shapes, builder_of, running, service_caller
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -140,6 +141,7 @@ async def test_health_follows_the_deep_check_also_when_it_hangs(
     tls: DevelopmentAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "_CHECK_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(server_module, "_CHECK_AGAIN_SECONDS", 0.05)
     monkeypatch.setattr(server_module, "_CHECK_SECONDS", 0.05)
     state = "ill"
 
@@ -163,6 +165,44 @@ async def test_health_follows_the_deep_check_also_when_it_hangs(
         watch.cancel()
 
     assert heard == [NOT_SERVING, SERVING, NOT_SERVING, SERVING, NOT_SERVING]
+
+
+async def test_who_once_does_not_answer_the_check_in_time_goes_on_serving_and_is_soon_asked_again(
+    tls: DevelopmentAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(server_module, "_CHECK_AGAIN_SECONDS", 0.01)
+    hung = False
+    checks = 0
+
+    async def check() -> None:
+        nonlocal checks
+        checks += 1
+        if hung:
+            await asyncio.sleep(60)
+
+    async def states(server: Server, count: int) -> list[bool]:
+        found = []
+        for _ in range(count):
+            await server._check()
+            found.append(server.serving)
+        return found
+
+    async with running(builder_of(tls, Shapes()).health_check(check)) as server:
+        hung = True
+        in_vain = await states(server, 3)
+        hung = False
+        heard = await states(server, 1)
+        hung = True
+        once = await states(server, 1)
+
+    async with running(builder_of(tls, Shapes()).health_check(check)) as late:
+        first, checks, hung = late.serving, 0, False
+        await until_serving(late)
+
+    assert (in_vain, heard, once) == ([True, False, False], [True], [True])
+    assert not first
+    assert checks == 1  # it came long before the five seconds of one that is well
 
 
 async def test_health_knows_services_by_name(tls: DevelopmentAuthority) -> None:
@@ -317,7 +357,7 @@ async def _process(tls: DevelopmentAuthority, **variables: str) -> asyncio.subpr
 async def test_a_signal_ends_the_process_in_order_with_code_0(tls: DevelopmentAuthority, number: int) -> None:
     process = await _process(tls)
     assert process.stderr
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while b"server_started" not in await process.stderr.readline():
             pass
         process.send_signal(number)
@@ -332,7 +372,7 @@ async def test_a_port_in_use_ends_the_process_with_a_sentence_and_code_1(tls: De
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         process = await _process(tls, PW_LISTEN=address)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             out, err = await process.communicate()
 
     last = err.decode().splitlines()[-1]
@@ -344,7 +384,7 @@ async def test_a_port_in_use_ends_the_process_with_a_sentence_and_code_1(tls: De
 
 async def test_missing_settings_end_the_process_with_a_sentence_and_code_1(tls: DevelopmentAuthority) -> None:
     process = await _process(tls, PW_TLS_CERT="", PW_LISTEN="")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         _, err = await process.communicate()
 
     assert process.returncode == 1

@@ -257,7 +257,7 @@ async def test_lists_of_the_own_agency_come_in_pages_and_the_look_is_recorded(ma
         token = ""
         while True:
             request = lists_pb.ListHotListsRequest(page_size=2, page_token=token)
-            page = await person.lists.ListHotLists(request, metadata=person.metadata, timeout=20)
+            page = await person.lists.ListHotLists(request, metadata=person.metadata, timeout=60)
             seen += [one.name for one in page.hot_lists]
             if not (token := page.next_page_token):
                 break
@@ -277,9 +277,9 @@ async def test_the_state_of_the_matcher_is_for_services_and_people(matcher: Matc
         of_person = await person.matching.GetMatcherState(
             match_pb.GetMatcherStateRequest(), metadata=person.metadata, timeout=20
         )
-        nobody = await refusal(person.matching.GetMatcherState(match_pb.GetMatcherStateRequest(), timeout=20))
+        nobody = await refusal(person.matching.GetMatcherState(match_pb.GetMatcherStateRequest(), timeout=60))
     async with matcher.reads_of("service/alerts") as stub:
-        of_service = await stub.GetMatcherState(match_pb.GetMatcherStateRequest(), timeout=20)
+        of_service = await stub.GetMatcherState(match_pb.GetMatcherStateRequest(), timeout=60)
 
     assert of_person == of_service
     assert of_person.match_revision > 0
@@ -294,7 +294,7 @@ async def test_another_replica_follows_an_activation_within_a_second_or_two(matc
         active = await person.activate(made.hot_list_id, 1)
         async with other.reads_of("service/alerts") as stub, asyncio.timeout(3):
             while True:
-                state = await stub.GetMatcherState(match_pb.GetMatcherStateRequest(), timeout=20)
+                state = await stub.GetMatcherState(match_pb.GetMatcherStateRequest(), timeout=60)
                 if state.match_revision >= active.match_revision:
                     break
                 await asyncio.sleep(0.05)

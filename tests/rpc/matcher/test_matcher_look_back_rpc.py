@@ -55,7 +55,7 @@ async def matcher(world: World) -> AsyncIterator[Matcher]:
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Returns when it holds; gives up after 20 seconds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await holds():  # noqa: ASYNC110 - what is looked at sends no event
             await asyncio.sleep(0.05)
 

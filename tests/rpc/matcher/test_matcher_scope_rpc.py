@@ -128,7 +128,7 @@ async def tell(matcher: Matcher, agreement: agency_pb.Agreement) -> None:
     """Returns when the matcher compares reads by it."""
     before = await revision(matcher)
     await matcher.world.audit.governance.tell(agreement)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await revision(matcher) == before:  # noqa: ASYNC110 - the state is another process's
             await asyncio.sleep(0.05)
 
@@ -446,7 +446,7 @@ async def test_a_look_back_reaches_no_read_of_before_the_agreement(matcher: Matc
     await tell(matcher, agreement)
 
     await a_listed(theirs, plate)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while within.read.read_id not in world.alerts.reads:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.05)
     # Both were answered by one question, so the other one would have been raised with it.

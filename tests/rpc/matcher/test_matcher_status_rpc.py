@@ -51,7 +51,7 @@ def report(
 
 async def said(matcher: Matcher, caller: str, request: pb.ReportSensorStatusRequest) -> Any:
     async with matcher.reads_of(caller) as stub:
-        return await stub.ReportSensorStatus(request, timeout=10)
+        return await stub.ReportSensorStatus(request, timeout=60)
 
 
 async def refused(matcher: Matcher, caller: str, request: pb.ReportSensorStatusRequest) -> AlprError:

@@ -67,7 +67,7 @@ def judged(
 
 async def tuned(person: Person, hot_list_id: str, changes: int) -> pb.GetHotListTuningResponse:
     """The list's tuning once its factors have been changed so many times; gives up after 15 seconds."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             answer = await person.tuning_of(hot_list_id)
             if len(answer.changes) >= changes:
@@ -78,9 +78,9 @@ async def tuned(person: Person, hot_list_id: str, changes: int) -> pb.GetHotList
 async def in_memory(person: Person, revision: int) -> None:
     """Returns when reads are compared with the lists of that revision; gives up after 15 seconds."""
     request = match_service_pb2.GetMatcherStateRequest()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
-            state = await person.matching.GetMatcherState(request, metadata=person.metadata, timeout=20)
+            state = await person.matching.GetMatcherState(request, metadata=person.metadata, timeout=60)
             if state.match_revision >= revision:
                 return
             await asyncio.sleep(0.05)
@@ -88,7 +88,7 @@ async def in_memory(person: Person, revision: int) -> None:
 
 async def heard(world: World, verdicts: int) -> None:
     """Returns when so many verdicts are stored; gives up after 15 seconds."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (await verdict_count(world)) < verdicts:  # noqa: ASYNC110 - what is looked at sends no event
             await asyncio.sleep(0.05)
 
@@ -160,7 +160,7 @@ async def test_another_start_and_a_restored_feed_change_nothing_twice(world: Wor
     world.alerts.epoch += 1
 
     async with a_matcher(world) as one, a_matcher(world), one.person() as person:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while (await head(world)) != (world.alerts.epoch, 3):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.05)
         answer = await person.tuning_of(hot_list_id)
@@ -206,7 +206,7 @@ async def test_reads_and_matches_are_counted_for_each_list(world: World) -> None
         hot_list = await person.active_list("AB12345")
         async with matcher.reads_of("ocr") as stub:
             await submit(stub, batch(1, a_read("AB12345"), a_read("AB12345"), a_read("CD67890")))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 answer = await person.tuning_of(hot_list.hot_list_id)
                 if answer.budgets[0].evidence.read_count:

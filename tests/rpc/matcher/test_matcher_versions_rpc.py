@@ -69,43 +69,43 @@ async def approve(person: Person, hot_list: pb.HotList, version: int, request_id
     request = pb.ApproveHotListVersionRequest(
         request_id=request_id or new_id(), hot_list_id=hot_list.hot_list_id, version=version
     )
-    return await person.lists.ApproveHotListVersion(request, metadata=person.metadata, timeout=20)
+    return await person.lists.ApproveHotListVersion(request, metadata=person.metadata, timeout=60)
 
 
 async def deactivate(person: Person, hot_list: pb.HotList, request_id: str = "") -> Any:
     request = pb.DeactivateHotListRequest(
         request_id=request_id or new_id(), hot_list_id=hot_list.hot_list_id, reason=REASON
     )
-    return await person.lists.DeactivateHotList(request, metadata=person.metadata, timeout=20)
+    return await person.lists.DeactivateHotList(request, metadata=person.metadata, timeout=60)
 
 
 async def versions_of(person: Person, hot_list: pb.HotList, **page: Any) -> Any:
     request = pb.ListHotListVersionsRequest(hot_list_id=hot_list.hot_list_id, **page)
-    return await person.lists.ListHotListVersions(request, metadata=person.metadata, timeout=20)
+    return await person.lists.ListHotListVersions(request, metadata=person.metadata, timeout=60)
 
 
 async def difference(person: Person, hot_list: pb.HotList, before: int, after: int, **page: Any) -> Any:
     request = pb.DiffHotListVersionsRequest(
         hot_list_id=hot_list.hot_list_id, from_version=before, to_version=after, **page
     )
-    return await person.lists.DiffHotListVersions(request, metadata=person.metadata, timeout=20)
+    return await person.lists.DiffHotListVersions(request, metadata=person.metadata, timeout=60)
 
 
 async def report(person: Person, upload_id: str, **page: Any) -> Any:
     request = pb.GetQuarantinedUploadRequest(upload_id=upload_id, **page)
-    return await person.lists.GetQuarantinedUpload(request, metadata=person.metadata, timeout=20)
+    return await person.lists.GetQuarantinedUpload(request, metadata=person.metadata, timeout=60)
 
 
 async def quarantined(person: Person, hot_list: pb.HotList, **page: Any) -> Any:
     request = pb.ListQuarantinedUploadsRequest(hot_list_id=hot_list.hot_list_id, **page)
-    return await person.lists.ListQuarantinedUploads(request, metadata=person.metadata, timeout=20)
+    return await person.lists.ListQuarantinedUploads(request, metadata=person.metadata, timeout=60)
 
 
 async def allow_file_n(person: Person, hot_list: pb.HotList, *, allowed: bool, request_id: str = "") -> Any:
     request = pb.SetImmigrationFileRequest(
         request_id=request_id or new_id(), hot_list_id=hot_list.hot_list_id, allowed=allowed, reason=REASON
     )
-    return await person.lists.SetImmigrationFile(request, metadata=person.metadata, timeout=20)
+    return await person.lists.SetImmigrationFile(request, metadata=person.metadata, timeout=60)
 
 
 async def hits(matcher: Matcher, *plates: str) -> list[str]:

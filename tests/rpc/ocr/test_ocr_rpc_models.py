@@ -41,14 +41,14 @@ async def activate(
     request = pb.ActivateModelRequest(
         request_id=request_id or str(uuid.uuid4()), version=version, sensor_share=share, reason=reason
     )
-    answer = await ocr.person().ActivateModel(request, metadata=TOKEN, timeout=20)
+    answer = await ocr.person().ActivateModel(request, metadata=TOKEN, timeout=60)
     assert isinstance(answer, pb.ActivateModelResponse)
     return answer.roll_out
 
 
 async def roll_back(ocr: World, *, request_id: str = "") -> pb.RollOut:
     request = pb.RollBackModelRequest(request_id=request_id or str(uuid.uuid4()), reason=REASON)
-    answer = await ocr.person().RollBackModel(request, metadata=TOKEN, timeout=20)
+    answer = await ocr.person().RollBackModel(request, metadata=TOKEN, timeout=60)
     assert isinstance(answer, pb.RollBackModelResponse)
     return answer.roll_out
 
@@ -195,7 +195,7 @@ async def test_other_replica_follows_and_a_restart_forgets_nothing(ocr: World) -
     second = World(ocr.tls, ocr.neighbours, ocr.settings, other)
     try:
         await activate(ocr, "plates-9", 1)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while (await listed(second.sensor())).roll_out.steady_version != "plates-9":  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
         assert await version_of(second) == "plates-9"

@@ -101,7 +101,7 @@ async def camera(tls: DevelopmentAuthority, tmp_path: Path) -> AsyncIterator[Cam
         world(tls, tmp_path, **more) as running,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted)) as session,
     ):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             # Until audit was heard everything is refused.
             while (await Camera(running, port, session, folder).push(rekor()))[0] == 503:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
@@ -170,7 +170,7 @@ async def test_a_pushed_picture_of_a_motor_carrier_safety_sensor_lies_apart(came
 async def test_the_picture_is_on_disk_before_the_read_goes_on(camera: Camera) -> None:
     camera.ocr.matcher.gate.clear()
     pushed = asyncio.create_task(camera.push(rekor()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not camera.ocr.matcher.batches:  # noqa: ASYNC110 - a list has no event
             await asyncio.sleep(0.02)
 
@@ -196,7 +196,7 @@ async def test_without_the_matcher_there_is_no_200_and_after_it_the_same_message
 ) -> None:
     message = rekor()
     camera.ocr.matcher.hang_up = 10_000
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         status, _ = await camera.push(message)
     assert status == 503
     camera.ocr.matcher.hang_up = 0

@@ -289,7 +289,7 @@ async def test_a_shorter_retention_period_counts_within_seconds(ocr: World) -> N
     ocr.neighbours.system.days = 30
 
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (await ocr.recognize(frame)).plates[0].status != read_pb2.READ_STATUS_OUT_OF_RETENTION:  # noqa: ASYNC110 - an answer has no event
                 await asyncio.sleep(0.1)
     finally:

@@ -25,7 +25,7 @@ def report(sensor_id: str = "") -> pb.ReportSensorStatusRequest:
 
 @pytest.mark.clause("III.B.2.c")
 async def test_what_a_camera_says_goes_on_in_its_name_with_the_moment_at_which_it_came(ocr: World) -> None:
-    answer = await ocr.sensor().ReportSensorStatus(report(), timeout=10)
+    answer = await ocr.sensor().ReportSensorStatus(report(), timeout=60)
 
     (passed,) = ocr.matcher.statuses
     assert (passed.status.sensor_id, passed.status.backlog_count) == (FIXED, 12)

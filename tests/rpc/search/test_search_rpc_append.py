@@ -42,7 +42,7 @@ async def test_concurrent_batches_share_commits_and_get_their_own_answers(world)
     batches = [[archived_read() for _ in range(20)] for _ in range(30)]
 
     responses = await asyncio.gather(
-        *(world.archive.AppendReads(AppendReadsRequest(reads=reads), timeout=20) for reads in batches)
+        *(world.archive.AppendReads(AppendReadsRequest(reads=reads), timeout=60) for reads in batches)
     )
 
     for reads, response in zip(batches, responses, strict=True):
@@ -86,8 +86,8 @@ async def test_one_call_may_hold_reads_of_both_data_sets_and_each_goes_into_its_
     reads = [archived_read(plate="TWO1"), scale_read("TWO1"), archived_read(plate="TWO1"), scale_read("TWO1")]
     reads[3].read.ClearField("image")
 
-    answer = await world.archive.AppendReads(AppendReadsRequest(reads=reads), timeout=20)
-    again = await world.archive.AppendReads(AppendReadsRequest(reads=reads[:3]), timeout=20)
+    answer = await world.archive.AppendReads(AppendReadsRequest(reads=reads), timeout=60)
+    again = await world.archive.AppendReads(AppendReadsRequest(reads=reads[:3]), timeout=60)
 
     assert [one.read_id for one in answer.results] == [one.read.read_id for one in reads]
     assert [ReadStatus.Name(one.status)[12:] for one in answer.results] == [

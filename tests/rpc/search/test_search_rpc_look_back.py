@@ -37,11 +37,11 @@ def request(*plates: str, **changes: Any) -> pb.FindForLookBackRequest:
 
 
 async def found(world: World, asked: pb.FindForLookBackRequest) -> list[pb.FindForLookBackResponse]:
-    return [part async for part in world.archive.FindForLookBack(asked, timeout=20)]
+    return [part async for part in world.archive.FindForLookBack(asked, timeout=60)]
 
 
 async def store(world: World, *reads: pb.ArchivedRead) -> None:
-    await world.archive.AppendReads(pb.AppendReadsRequest(reads=reads), timeout=20)
+    await world.archive.AppendReads(pb.AppendReadsRequest(reads=reads), timeout=60)
 
 
 @pytest.mark.clause("II.D", "IV.E.2")

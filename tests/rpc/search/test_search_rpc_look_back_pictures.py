@@ -56,7 +56,7 @@ async def stored(
     if image:
         objects = FileObjectStore(world.settings.image_store_dir)
         await objects.put(f"days/{day.isoformat()}{folder}/{digest.hex()}", seal_image(key, day, image))
-    await world.archive.AppendReads(pb.AppendReadsRequest(reads=[read]), timeout=20)
+    await world.archive.AppendReads(pb.AppendReadsRequest(reads=[read]), timeout=60)
     return read
 
 
@@ -75,7 +75,7 @@ def request(*reads: pb.ArchivedRead, **changes: Any) -> pb.GetLookBackPicturesRe
 
 async def found(world: World, asked: pb.GetLookBackPicturesRequest) -> dict[str, Any]:
     """The pictures by read id."""
-    return {one.read_id: one async for one in world.archive.GetLookBackPictures(asked, timeout=20)}
+    return {one.read_id: one async for one in world.archive.GetLookBackPictures(asked, timeout=60)}
 
 
 @pytest.mark.clause("II.D", "IV.E.2")

@@ -30,7 +30,7 @@ from tests.support.search_world import OFFICER, question
 
 
 async def store(world, *reads: Any) -> None:
-    response = await world.archive.AppendReads(AppendReadsRequest(reads=reads), timeout=10)
+    response = await world.archive.AppendReads(AppendReadsRequest(reads=reads), timeout=60)
     assert len(response.results) == len(reads)
 
 
@@ -271,7 +271,7 @@ async def test_a_retry_after_a_lost_answer_gets_that_answer_and_is_recorded_agai
 
 
 async def until(condition: Any) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if condition():
             return
         await asyncio.sleep(0.02)

@@ -28,7 +28,7 @@ DAY_KEY = bytes(range(32, 64))
 
 
 async def store(world: World, *reads: archive_pb.ArchivedRead) -> None:
-    answer = await world.archive.AppendReads(archive_pb.AppendReadsRequest(reads=reads), timeout=20)
+    answer = await world.archive.AppendReads(archive_pb.AppendReadsRequest(reads=reads), timeout=60)
     assert {one.status for one in answer.results} == {read_pb2.READ_STATUS_STORED}
 
 
@@ -64,7 +64,7 @@ async def get_read(world: World, read_id: str, **changes: Any) -> pb.GetReadResp
     request = pb.GetReadRequest(
         request_id=str(uuid4()), read_id=read_id, justification=question("A1").justification, **changes
     )
-    answer: pb.GetReadResponse = await world.search.GetRead(request, metadata=world.metadata, timeout=20)
+    answer: pb.GetReadResponse = await world.search.GetRead(request, metadata=world.metadata, timeout=60)
     return answer
 
 

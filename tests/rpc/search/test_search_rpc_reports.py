@@ -68,7 +68,7 @@ def request(read_ids: list[str], **changes: Any) -> pb.ExportReportRequest:
 async def export(world: World, read_ids: list[str], **changes: Any) -> Files:
     stub = ReportServiceStub(world.people)
     return await received(
-        stub.ExportReport(request(read_ids, **changes), metadata=world.metadata, timeout=20)
+        stub.ExportReport(request(read_ids, **changes), metadata=world.metadata, timeout=60)
     )
 
 
@@ -82,7 +82,7 @@ async def evidence(world: World, read_id: str, **changes: Any) -> Files:
     }
     stub = ReportServiceStub(world.people)
     asked = pb.ExportEvidenceRequest(**{**usual, **changes})
-    return await received(stub.ExportEvidence(asked, metadata=world.metadata, timeout=20))
+    return await received(stub.ExportEvidence(asked, metadata=world.metadata, timeout=60))
 
 
 async def entries(world: World, read_id: str) -> list[Any]:

@@ -280,7 +280,7 @@ async def test_a_migration_that_needs_a_busy_table_lets_others_pass_and_gets_it_
         await held.start()
         await reader.fetch("SELECT name FROM matcher.thing")
         migrating = asyncio.create_task(migrate(url, "matcher", folder=folder))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not await other.fetchval(WAITING):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             # Behind the migration that waits; it is let pass, though the reader goes on.

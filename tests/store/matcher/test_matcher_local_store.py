@@ -300,8 +300,8 @@ async def test_every_change_wakes_those_who_wait(database: MigratedDatabase, poo
         an_act("local_list.remove", entry), entry.entry_id, EndReason.REMOVED
     )
 
-    assert await asyncio.wait_for(heard.get(), 10) == str(entry.added_revision)
-    assert await asyncio.wait_for(heard.get(), 10) == str(revision)
+    assert await asyncio.wait_for(heard.get(), 60) == str(entry.added_revision)
+    assert await asyncio.wait_for(heard.get(), 60) == str(revision)
     await listener.close()
     rows = await fetch(database.admin_url, "SELECT match_revision FROM matcher.revision")
     assert rows[0]["match_revision"] == revision

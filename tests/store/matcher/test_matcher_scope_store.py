@@ -93,7 +93,7 @@ async def test_a_row_takes_the_next_revision_and_tells_every_replica(
     set_at = await ScopeStore(pool).set_row(an_act(), a_row(named))
 
     assert set_at == before + 1 == await revision(pool)
-    assert await asyncio.wait_for(told.get(), 10) == str(set_at)
+    assert await asyncio.wait_for(told.get(), 60) == str(set_at)
     assert a_row(named) in (await scope(pool)).rows
     await listening.close()
 

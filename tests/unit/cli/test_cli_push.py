@@ -108,7 +108,7 @@ async def test_a_message_is_signed_with_the_secret_and_sent_again_until_there_is
         came.append((request.path, request.headers["Platewarden-Signature"], await request.read()))
         return web.json_response({}, status=503 if len(came) == 1 else 200)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         runner, target = await _receiver(tls, take)
         try:
             known = Connection({"receiver": target}, tls.ca_file, None)

@@ -79,7 +79,7 @@ async def test_a_measurement_that_fails_is_tried_again_and_its_age_tells(
     task = asyncio.create_task(metrics.keep_measuring("unit-test", measure))
     await asyncio.sleep(0)
     failing = value("measured_timestamp_seconds", part="unit-test")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not value("measured_timestamp_seconds", part="unit-test"):  # noqa: ASYNC110 - a gauge sends no event
             await asyncio.sleep(0.01)
     await cancelled(task)
@@ -93,7 +93,7 @@ async def test_how_late_the_event_loop_is_is_observed(monkeypatch: pytest.Monkey
     before = value("event_loop_lag_seconds_count")
 
     task = asyncio.create_task(metrics.watch_loop())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while value("event_loop_lag_seconds_count") < before + 3:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
     await cancelled(task)

@@ -125,6 +125,6 @@ async def test_the_end_of_a_process_is_seen_at_once_and_one_that_is_not_there_ha
 
     process.kill()
 
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, 60)
     await process.wait()
-    await asyncio.wait_for(ended(process.pid), 10)
+    await asyncio.wait_for(ended(process.pid), 60)

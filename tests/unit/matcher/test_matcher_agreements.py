@@ -77,7 +77,7 @@ async def following(feed: Feed, stored: Stored) -> AsyncIterator[AgreementFollow
 
 async def tried(stored: Stored, times: int = 1) -> None:
     """Returns when so many more words have been taken, or refused, by the database."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for _ in range(times):
             await stored.tried.acquire()
         await asyncio.sleep(0)
