@@ -92,7 +92,7 @@ def new_id() -> str:
 
 
 def wrong_with(fields: Any, *names: str) -> list[str]:
-    """What is said of a field by one of its `names`, or of one below it: its name in a form may be another."""
+    """What is said of a field by one of its `names`, or of one below it: forms may name it otherwise."""
     return [
         one.description
         for one in fields
