@@ -10,7 +10,7 @@ from alpr.audit.v1.account_service_pb2 import Account
 _COORDINATORS: Final = frozenset({roles.ROLE_STATEWIDE_COORDINATOR, roles.ROLE_WORK_UNIT_COORDINATOR})
 _ASKERS: Final = frozenset({roles.ROLE_USER, roles.ROLE_CVEO, roles.ROLE_CVEO_SUPERVISOR})
 _LINKS: Final = (
-    ("/board", "Alerts", _ASKERS | _COORDINATORS | {roles.ROLE_TELECOM_CENTER}),
+    ("/board", "Alerts", _ASKERS | {roles.ROLE_TELECOM_CENTER}),
     (
         "/patrol",
         "Patrol cars",

@@ -22,6 +22,7 @@ _HOSTILE = '"><script>document.title = "taken"</script>{{ 7 * 7 }}'
 # People of these tests alone: an account has few sign-ins at the same time.
 _DISPATCHER = "board-dispatcher"
 _OFFICER = "board-officer"
+_CARRIER = "board-carrier"
 # What the page plays, by the pitches of its tones.
 _LISTEN = """
 const start = OscillatorNode.prototype.start;
@@ -35,8 +36,8 @@ OscillatorNode.prototype.start = function (at) {
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
 async def people(world: World, folder: Path) -> None:
-    """A dispatcher and an officer."""
-    await enrolled(folder, [(_DISPATCHER, "telecom-center"), (_OFFICER, "user")])
+    """A dispatcher, an officer, and one of Motor Carrier Safety."""
+    await enrolled(folder, [(_DISPATCHER, "telecom-center"), (_OFFICER, "user"), (_CARRIER, "cveo")])
 
 
 def _row(page: Page, alert_id: str) -> Locator:
@@ -126,7 +127,7 @@ async def test_each_category_has_a_sound_that_stops_when_somebody_has_acknowledg
         await consoles.sign_in(desk, _DISPATCHER, "/board")
         await _live(desk.page)
         await desk.page.keyboard.press("Tab")
-        await expect(desk.page.locator("#sound")).to_have_text("Sound is on")
+        await expect(desk.page.locator("#sound")).to_have_text("Sound is on: turn off")
         await desk.page.click("text=Test sounds")
         tones = {name: await _tones(desk, name) for name in ("amber", "felony", "stolen plate", "wanted")}
         await desk.page.keyboard.press("Escape")
@@ -215,6 +216,23 @@ async def test_no_choice_on_the_board_takes_away_what_always_comes(world: World,
         await expect(_row(desk.page, stolen)).to_be_visible()
         await acknowledged(world, stolen, _OFFICER)
         await expect(_row(desk.page, stolen)).to_be_hidden()
+
+
+@pytest.mark.clause("II.H")
+async def test_alerts_of_motor_carrier_safety_are_on_the_boards_of_its_officers_and_on_no_other(
+    world: World, consoles: Consoles
+) -> None:
+    async with consoles.at(_CARRIER, "/board") as officer, consoles.at(_OFFICER, "/board") as desk:
+        await _live(officer.page)
+        await _live(desk.page)
+        suspended = hit_pb2.HOT_LIST_CATEGORY_SUSPENDED
+        theirs, general = await raised(
+            world, hit(category=suspended, source=hit_pb2.HOT_LIST_SOURCE_FEDERAL_DOT), hit()
+        )
+        await expect(_row(officer.page, theirs)).to_be_visible()
+        await expect(_row(desk.page, general)).to_be_visible()
+        assert await _row(officer.page, general).count() == 0
+        assert await _row(desk.page, theirs).count() == 0
 
 
 async def test_who_may_not_follow_alerts_reads_why(consoles: Consoles) -> None:

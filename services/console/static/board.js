@@ -38,11 +38,12 @@ const feed = new Feed(address(), {
   },
   link(state, serverTime) {
     if (serverTime) clock.set(serverTime);
-    if (state === "live") Object.assign(link, { heardAt: Date.now(), lostHeard: false });
+    const hears = state === "live" || state === "catching-up";
+    if (hears) Object.assign(link, { heardAt: Date.now(), lostHeard: false });
     // Coming again in time is no news.
     if (state !== "connecting" || !isFresh()) link.state = state;
-    if (state === "live" && refused) show("said", "");
-    refused &&= state !== "live";
+    if (hears && refused) show("said", "");
+    refused &&= !hears;
     showLink();
   },
   refused(sentence) {
@@ -93,7 +94,7 @@ function count() {
 // For who hears the page: one new alert in words, or how many came together.
 function tell(alerts) {
   const loud = alerts.filter((one) => !one.acknowledged && one.severity !== "notice");
-  if (!loud.length || link.state === "connecting") return;
+  if (!loud.length || link.state !== "live") return;
   const [one] = loud;
   at("news").textContent =
     loud.length > 1
@@ -104,22 +105,24 @@ function tell(alerts) {
 const isFresh = () => Date.now() - link.heardAt < FRESH_MS;
 
 function showLink() {
-  const live = link.state === "live" && isFresh();
   const quiet = Date.now() - (link.heardAt || link.since);
-  const since = link.heardAt ? `Stale since ${shortTime(link.heardAt)}` : "Connecting";
-  at("link").dataset.state = live ? "live" : link.heardAt ? "stale" : "connecting";
-  const text = live ? "Live" : since;
+  const state = isFresh() ? link.state : link.heardAt ? "stale" : "connecting";
+  const text = {
+    live: "Live",
+    "catching-up": "Catching up",
+    connecting: "Connecting",
+  }[state] ?? `Stale since ${shortTime(link.heardAt)}`;
+  at("link").dataset.state = state === "broken" ? "stale" : state;
   if (at("link").textContent !== text) at("link").textContent = text;
-  at("link").title = live ? "" : span(quiet);
-  if (!live && quiet > LOST_MS && !link.lostHeard) {
+  at("link").title = state === "live" ? "" : span(quiet);
+  if (quiet > LOST_MS && !link.lostHeard) {
     link.lostHeard = true;
     bell.lost();
   }
 }
 
 function showSound() {
-  at("sound").textContent = bell.on ? "Sound is on" : "Sound is OFF: turn on";
-  at("sound").setAttribute("aria-pressed", String(bell.on));
+  at("sound").textContent = bell.on ? "Sound is on: turn off" : "Sound is OFF: turn on";
   at("sound").classList.toggle("late", !bell.on);
 }
 

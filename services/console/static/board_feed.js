@@ -1,9 +1,12 @@
 // Follows the board's feed: server-sent events by fetch, which can say where to go on and that no person touched
 // anything. It comes again by itself, goes on after the last event, and tells how the link stands.
+import { clock } from "./board_times.js";
+
 const QUIET_MS = 11_000; // the service sends a heartbeat at least every five seconds
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 4_000;
 const ENDED_PAUSE_MS = 15_000;
+const BEHIND_MS = 10_000; // what lies so far back is told of what was missed
 
 export class Feed {
   #address;
@@ -14,6 +17,7 @@ export class Feed {
   #call = null;
   #wake = () => {};
   #heardAt = 0;
+  #caughtUp = false;
 
   // `heard` has: alerts([...]), gap(since), link(state), refused(sentence), left()
   constructor(address, heard) {
@@ -73,6 +77,7 @@ export class Feed {
     const call = (this.#call = new AbortController());
     const address = this.#address;
     this.#heardAt = Date.now(); // the watch counts from here
+    this.#caughtUp = false;
     this.#heard.link("connecting");
     try {
       const headers = { "X-Platewarden": "by-itself", Accept: "text/event-stream" };
@@ -116,16 +121,18 @@ export class Feed {
       }
       if (kind === "again") return 0;
       if (kind === "over") return this.#over(value);
-      this.#alive(value.at);
+      this.#alive(value);
     }
     return undefined;
   }
 
-  #alive(at) {
+  // A heartbeat says that all has been sent; positions are times in microseconds.
+  #alive({ at, position }) {
     this.#heardAt = Date.now();
     this.#failures = 0;
     this.#refusals = 0;
-    this.#heard.link("live", at);
+    this.#caughtUp ||= at !== undefined || position / 1000 > clock.now() - BEHIND_MS;
+    this.#heard.link(this.#caughtUp ? "live" : "catching-up", at);
   }
 
   // Entitlements also end when nobody could be asked for a while: asked once more, the service says which it was.
