@@ -98,8 +98,11 @@ async def _is_purged(world: World, day: str) -> bool:
 
 async def _keep(world: World, days: int, before: int) -> None:
     request = settings_pb.SetRetentionRequest(
-        **{"request_id": str(uuid.uuid4()), "days": days, "days_before": before},
-        **{"reason": "to see a day end", "confirm_days": days},
+        request_id=str(uuid.uuid4()),
+        days=days,
+        days_before=before,
+        reason="to see a day end",
+        confirm_days=days,
     )
     await answer(world, "system-administrator", "SetRetention", request)
     followed = 0
