@@ -60,6 +60,7 @@ _KNOWN: Final = {
     "report_number": ("report_number", "Number of the report"),
     "evidence_system": ("evidence_system", "Evidence system"),
     "evidence_item": ("evidence_item", "Its number there"),
+    "export_id": ("export_id", "Entry of the register"),
     "evidence_id": ("evidence_id", "Id of the package"),
 }
 _SCENE: Final = re.compile(r"scenes\[(\d{1,2})\]\.(.+)")

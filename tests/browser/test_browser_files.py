@@ -188,3 +188,57 @@ async def test_the_register_names_what_left_and_its_deletion_is_written_down(
         assert page.url == f"{consoles.url}/search/register"
         assert "Deleted" in await card.inner_text()
         desk.check_quiet()
+
+
+@pytest.mark.clause("III.B.3.m", "IV.B.2")
+async def test_a_file_is_handed_on_once_that_is_written_down(
+    consoles: Consoles, officer: str, read: Read
+) -> None:
+    async with consoles.at(officer, "/search/report") as desk:
+        page = desk.page
+        await give_reasons(page)
+        await page.fill("[name=plate]", read.plate)
+        await page.select_option("[name=format]", label="Table (CSV)")
+        await send(page, "Make the file")
+        entry = await said(page, "Registered as")
+        await send(page, "What left")
+        async with page.expect_navigation():
+            await page.locator(f"#e-{entry}").get_by_role("button", name="Hand it on").click()
+        await page.fill("[name=agency_ori]", "IL0160000")
+        await page.fill("[name=organisation]", HOSTILE)
+        await page.fill("[name=recipient_person]", "A detective")
+        await page.fill("[name=recipient_purpose]", "homicide investigation, the same car")
+        await picture(page, "hand-on")
+        assert await barriers(page) == []
+        await send(page, "Write it down")
+        assert "It may be handed over" in await page.inner_text("main")
+        desk.check_quiet()
+
+
+@pytest.mark.clause("III.B.3.n")
+async def test_who_got_a_read_that_was_wrong_is_told(consoles: Consoles, officer: str, read: Read) -> None:
+    async with consoles.at(officer, "/search/evidence") as desk:
+        page = desk.page
+        await give_reasons(page)
+        await page.fill("[name=read_id]", read.read_id)
+        await page.fill("[name=report_number]", "R-26-9")
+        await page.fill("[name=evidence_system]", HOSTILE)
+        await send(page, "Make the file")
+
+        await desk.open("/search/correction")
+        await give_reasons(page)
+        await page.fill("[name=read_id]", read.read_id)
+        await page.fill("#f-statement", "one character was another one")
+        assert await barriers(page) == []
+        await send(page, "Write it down")
+        await page.get_by_role("link", name="what left").click()
+        notice = page.locator("article", has=page.get_by_label("Whom you told")).filter(has_text=HOSTILE)
+        assert "corrected" in await notice.first.inner_text()
+        count = await notice.count()
+        await notice.first.get_by_label("Whom you told").fill("the detective, by telephone")
+        await picture(page, "register")
+        assert await barriers(page) == []
+        async with page.expect_navigation():
+            await notice.first.get_by_role("button", name="The recipient was told").click()
+        assert await notice.count() == count - 1
+        desk.check_quiet()

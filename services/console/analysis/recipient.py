@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from alpr.search.v1 import dissemination_pb2 as pb
+from alpr.search.v1 import dissemination_service_pb2 as register_pb
 from alpr.search.v1 import report_service_pb2 as report_pb
 from services.common.errors import FieldViolation, InvalidFieldError
 from services.console import moments, words
@@ -33,10 +34,12 @@ REDACTED: Final = (
 )
 
 
-async def set_for_whom(
-    request: report_pb.ExportReportRequest, person: Person, wrong: list[FieldViolation]
+async def set_recipient(
+    request: report_pb.ExportReportRequest | register_pb.RecordDisseminationRequest,
+    person: Person,
+    wrong: list[FieldViolation],
 ) -> None:
-    """Sets recipient, redactions and day of deletion; adds to `wrong` what cannot be read."""
+    """Sets recipient and day of deletion; adds to `wrong` what cannot be read."""
     recipient = request.recipient
     recipient.kind = words.one_of(pb.RecipientKind, person.field("recipient_kind"))
     recipient.agency_ori = person.field("agency_ori")
@@ -50,11 +53,15 @@ async def set_for_whom(
         await _set_declaration(recipient.declaration, person, wrong)
     if _is_written(person, _DECISION):
         await _set_decision(recipient.decision, person, wrong)
+    _set_moment(request, "due_to_delete", person, "delete_by", wrong)
+
+
+def set_redactions(request: report_pb.ExportReportRequest, person: Person) -> None:
+    """Adds what the file shall not show: each field that has a reason in the form."""
     for field, _name in REDACTED:
         reason = person.field(f"redact-{field}")
         if reason:
             request.redactions.append(pb.Redaction(field=field, reason=reason))
-    _set_moment(request, "due_to_delete", person, "delete_by", wrong)
 
 
 async def _set_declaration(one: pb.Declaration, person: Person, wrong: list[FieldViolation]) -> None:

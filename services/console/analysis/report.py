@@ -39,7 +39,8 @@ def _parse_report(person: Person, wrong: list[FieldViolation]) -> pb.ExportRepor
 async def _ask_report(person: Person, request: pb.ExportReportRequest) -> Left:
     """The report; on reads of a plate once a question of its own has found them. Raises AlprError."""
     wrong: list[FieldViolation] = []
-    await recipient.set_for_whom(request, person, wrong)
+    recipient.set_redactions(request, person)
+    await recipient.set_recipient(request, person, wrong)
     raise_violations(wrong)
     if not request.read_ids:
         await _find(person, request)

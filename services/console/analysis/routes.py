@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.routing import Route
 
-from services.console.analysis import companions, counts, habits, packages, register, report, scenes
+from services.console.analysis import companions, counts, habits, handing, packages, register, report, scenes
 from services.console.analysis.page import Analysis
 from services.console.door import Door
 
@@ -23,6 +23,8 @@ _ANALYSES: Final[tuple[Analysis, ...]] = (
     report.REPORT,
     report.EVIDENCE,
     packages.AGAIN,
+    handing.HAND_ON,
+    handing.CORRECTION,
 )
 
 
