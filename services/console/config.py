@@ -65,7 +65,9 @@ class ConsoleSettings(ServiceSettings):
     conformance_file: Path | None = None
     """What `platewarden conformance run --json` printed last; auditors see it as a table."""
     tile_url: str = ""
-    """Template of map tiles, https://host/{z}/{x}/{y}.png; empty: the outlines that come with the console."""
+    """Template of map tiles, https://host/{z}/{x}/{y}.png; empty: the lines that come with the console.
+
+    That server learns where people look, so it should be the agency's own."""
 
     @model_validator(mode="after")
     def _tiles_are_safe(self) -> Self:
