@@ -10,6 +10,7 @@ import pytest
 
 from hatch_build import LOADED, PARTS, console_parts
 
+FILES = ["LICENSES.txt", "ol.js", "outlines.json", "parts.json", "places.json"]
 ROOT = Path(__file__).parents[3]
 MAKES_CODE_OR_HTML = (
     "innerHTML",
@@ -30,7 +31,7 @@ def test_what_pages_load_is_there_with_its_terms_and_is_not_made_twice() -> None
     made = console_parts(ROOT)
     times = [one.stat().st_mtime_ns for one in made]
 
-    assert [one.name for one in made] == ["LICENSES.txt", "ol.js", "outlines.json", "parts.json", "places.json"]
+    assert [one.name for one in made] == FILES
     assert [one.stat().st_mtime_ns for one in console_parts(ROOT)] == times
     terms = (ROOT / LOADED / "LICENSES.txt").read_text("utf-8")
     for part in json.loads((ROOT / LOADED / "parts.json").read_text("utf-8")):
@@ -68,6 +69,6 @@ def test_a_wheel_has_the_parts_and_pages_but_not_what_they_are_made_from(tmp_pat
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
 
-    assert {f"{LOADED}/{name}" for name in ("ol.js", "outlines.json", "places.json", "LICENSES.txt", "parts.json")} <= names
+    assert {f"{LOADED}/{name}" for name in FILES} <= names
     assert {"services/console/static/map.js", "services/console/templates/layout.html"} <= names
     assert not [name for name in names if name.startswith(f"{PARTS}/") or "node_modules" in name]

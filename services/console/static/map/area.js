@@ -37,7 +37,10 @@ export class Area {
 
   #addTools() {
     const tools = this.base.tools;
-    this.starts = { polygon: buttonOf("Draw area", () => this.start("polygon")), circle: buttonOf("Draw circle", () => this.start("circle")) };
+    this.starts = {
+      polygon: buttonOf("Draw area", () => this.start("polygon")),
+      circle: buttonOf("Draw circle", () => this.start("circle")),
+    };
     this.remove = buttonOf("Take area away", () => this.clear());
     this.steps = elementOf("span", "map-steps");
     this.steps.append(
@@ -64,6 +67,7 @@ export class Area {
     map.on("dblclick", (event) => {
       if (!this.sketch) return;
       event.preventDefault(); // it would zoom
+      if (this.sketch.kind === "circle") return;
       this.sketch.undo(); // both of its clicks put a corner
       this.finish();
     });
@@ -149,7 +153,12 @@ export class Area {
 
   #key(event) {
     if (!this.sketch || event.ctrlKey || event.altKey || event.metaKey) return;
-    const acts = { " ": () => this.putInMiddle(), Backspace: () => this.undo(), Enter: () => this.finish(), Escape: () => this.stop("Nothing was drawn.") };
+    const acts = {
+      " ": () => this.putInMiddle(),
+      Backspace: () => this.undo(),
+      Enter: () => this.finish(),
+      Escape: () => this.stop("Nothing was drawn."),
+    };
     if (event.key.startsWith("Arrow")) this.byKeys = true;
     if (!acts[event.key]) return;
     event.preventDefault();
@@ -181,7 +190,7 @@ export class Area {
     const { geometry, places, said } = this.sketch;
     this.pencil.addFeatures(places.map((one) => new Feature(new Point(one))));
     if (geometry) this.pencil.addFeature(new Feature(geometry));
-    this.state.textContent = said;
+    if (this.state.textContent !== said) this.state.textContent = said; // readers say it each time
   }
 
   // Which tools there are at the moment.
@@ -190,5 +199,6 @@ export class Area {
     this.steps.hidden = !this.sketch;
     this.remove.hidden = Boolean(this.sketch) || !(this.fields.area.value || this.fields.around.value);
     this.base.target.classList.toggle("map-drawing", Boolean(this.sketch));
+    this.modify?.setActive(!this.sketch);
   }
 }

@@ -1,7 +1,7 @@
 // The map itself: outlines or tiles, buttons and keys to move on it, colours of the scheme, paper.
 import {
-  defaultInteractions, DragPan, Feature, fromLonLat, KeyboardPan, KeyboardZoom, Map as OlMap, noModifierKeys, Point, ScaleLine, shiftKeyOnly,
-  TileLayer, TopoJSON, VectorLayer, VectorSource, View, XYZ,
+  defaultInteractions, DragPan, Feature, fromLonLat, KeyboardPan, KeyboardZoom, Map as OlMap, noModifierKeys, Point,
+  ScaleLine, shiftKeyOnly, TileLayer, TopoJSON, VectorLayer, VectorSource, View, XYZ,
 } from "../vendor/ol.js";
 import { countyStyle, landStyle, paletteOf, placeStyle, stateStyle } from "./looks.js";
 
@@ -104,7 +104,8 @@ export class Base {
     const layer = (style) => {
       const source = new VectorSource();
       const renderOrder = (one, other) => (other.get("people") ?? 0) - (one.get("people") ?? 0);
-      this.add(new VectorLayer({ source, renderOrder, declutter: "names", style: (feature, resolution) => style(feature, resolution, this.palette) }));
+      const own = (feature, resolution) => style(feature, resolution, this.palette);
+      this.add(new VectorLayer({ source, renderOrder, declutter: "names", style: own }));
       return source;
     };
     const [land, counties, states, places] = [landStyle, countyStyle, stateStyle, placeStyle].map(layer);
@@ -138,7 +139,8 @@ export class Base {
   }
 
   fit(extent) {
-    this.view.fit(extent, { padding: MARGIN, maxZoom: this.element.dataset.tiles ? CLOSEST_ON_TILES : CLOSEST, duration: still.matches ? 0 : 200 });
+    const maxZoom = this.element.dataset.tiles ? CLOSEST_ON_TILES : CLOSEST;
+    this.view.fit(extent, { padding: MARGIN, maxZoom, duration: still.matches ? 0 : 200 });
   }
 
   // Until the map is taken out of the page.

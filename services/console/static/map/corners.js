@@ -31,7 +31,8 @@ export class Corners {
     const row = document.createElement("tr");
     const [north, east] = [inputOf(lat, `Degrees north of corner ${number}`, 85), inputOf(lon, `Degrees east of corner ${number}`, 180)];
     for (const one of [north, east]) one.addEventListener("input", () => this.#tell());
-    row.append(cell(String(number), "th", "row"), cell(north), cell(east), cell(buttonOf("Remove", () => this.#drop(row), `Remove corner ${number}`)));
+    const drop = buttonOf("Remove", () => this.#drop(row), `Remove corner ${number}`);
+    row.append(cell(String(number), "th", "row"), cell(north), cell(east), cell(drop));
     return row;
   }
 

@@ -12,6 +12,7 @@ export class Sketch {
 
   // Whether the sketch is whole with it.
   put(place) {
+    if (this.kind === "circle" && this.places.length && metres(this.places[0], place) < 1) return false;
     this.places.push(place);
     return this.kind === "circle" && this.places.length === 2;
   }
@@ -25,8 +26,7 @@ export class Sketch {
   }
 
   get radius() {
-    const [center, edge] = [this.places[0], this.places[1] ?? this.next].map((one) => toLonLat(one));
-    return Math.max(1, Math.round(getDistance(center, edge)));
+    return Math.max(1, Math.round(metres(this.places[0], this.places[1] ?? this.next)));
   }
 
   get geometry() {
@@ -43,6 +43,8 @@ export class Sketch {
     return `${length} ${length === 1 ? "corner" : "corners"}${left > 0 ? `, ${left} more at least` : ""}.`;
   }
 }
+
+const metres = (one, other) => getDistance(toLonLat(one), toLonLat(other));
 
 export function round(center, radius) {
   return circular(center, radius, 72).transform("EPSG:4326", "EPSG:3857");
