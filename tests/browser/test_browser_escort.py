@@ -11,7 +11,8 @@ from alpr.audit.v1 import governance_service_pb2 as agency_pb
 from tests.support.access_stack import World, methods
 from tests.support.access_world import Principal
 from tests.support.browser import PHONE, Consoles, Desk, barriers, picture
-from tests.support.browser_coordinator import HOSTILE, asked, form, said, send, sent
+from tests.support.browser_coordinator import HOSTILE, asked, said, send, sent
+from tests.support.cutting_proxy import cutting_proxy
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -41,16 +42,24 @@ async def _begun(desk: Desk, world: World) -> str:
 async def test_every_call_of_the_vendor_is_shown_once_until_the_stop_button_ends_it(
     consoles: Consoles, world: World
 ) -> None:
-    async with consoles.at(_ESCORT, "/coordinator/escorts", viewport=PHONE) as desk:
+    port = urlsplit(consoles.url).port or 443
+    async with (
+        cutting_proxy(port) as link,
+        consoles.at(_ESCORT, "/coordinator/escorts", viewport=PHONE) as desk,
+    ):
+        through = link.target.rpartition(":")[2]
+        await desk.page.route(
+            "**/events", lambda one: one.continue_(url=one.request.url.replace(f":{port}/", f":{through}/"))
+        )
         assert await _vendor_calls(world) == grpc.StatusCode.PERMISSION_DENIED.name
         await _begun(desk, world)
         assert await _vendor_calls(world) == grpc.StatusCode.OK.name
         calls = desk.page.locator("#calls tr")
         await calls.first.wait_for()
         # Who comes back after a broken link is told all of it again.
-        await desk.context.set_offline(True)
-        await desk.page.locator("#link:not([data-state=live])").wait_for()
-        await desk.context.set_offline(False)
+        link.shut()
+        await desk.page.locator("#link[data-state=lost]").wait_for()
+        link.is_shut = False
         await desk.page.locator("#link[data-state=live]").wait_for()
         assert await _vendor_calls(world) == grpc.StatusCode.OK.name
         await calls.nth(1).wait_for()
@@ -68,10 +77,6 @@ async def test_a_session_is_over_when_whoever_escorts_has_left_its_page(
     consoles: Consoles, world: World
 ) -> None:
     async with consoles.at(_ESCORT, "/coordinator/escorts") as desk:
-        await sent(
-            desk, "begin", vendor_account_id=world.facts["vendor_id"], scope="1", minutes="900", reason="x"
-        )
-        assert await form(desk, "begin").locator("[aria-invalid][name='minutes']").count() == 1
         escort_id = await _begun(desk, world)
         await desk.open("/coordinator/escorts")
         await picture(desk.page, "coordinator-escorts")

@@ -9,6 +9,7 @@ const AGAIN_MS = 1000;
 const QUIET_MS = 12_000; // a sign of life comes at least every five seconds
 const seen = new Set();
 let heard = 0;
+let leaving = false; // a form was sent: the page that answers it says how it ended
 
 function say(state, sentence) {
   if (link.dataset.state === state) return;
@@ -32,9 +33,11 @@ function take(event) {
   heard = performance.now();
   if (event.kind === "call") called(event);
   else if (event.kind === "over") say("over", event.sentence);
-  else if (event.ended) return location.replace(location.pathname); // the page says how it ended
-  else say("live", "You are with the vendor: every call is shown below.");
-  return undefined;
+  else if (!event.ended) say("live", "You are with the vendor: every call is shown below.");
+  else {
+    say("over", "The session is over.");
+    if (!leaving) location.replace(location.pathname); // that page says how it ended
+  }
 }
 
 async function follow() {
@@ -70,4 +73,5 @@ async function stay() {
   }
 }
 
+addEventListener("submit", () => (leaving = true));
 if (place) stay();
