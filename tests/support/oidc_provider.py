@@ -112,6 +112,18 @@ class OidcProvider:
             return str((await browser.sign_in(resource=resource))["access_token"])
 
 
+@dataclass(frozen=True)
+class Provided:
+    """The provider as the kit of audit knows issuers."""
+
+    iss: str
+    jwks_url: str
+    acr: str = TWO_FACTORS
+    amr: str = "otp,hwk"
+    audience: str = AUDIENCE
+    password_policy: str = PASSWORD_POLICY
+
+
 def configuration(people: Mapping[str, str]) -> dict[str, Any]:
     """What the provider is told: people with their second factor; the password of each is "pass-NAME"."""
     client = {

@@ -9,7 +9,6 @@ import re
 import stat
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -20,31 +19,18 @@ from services.dev.pki import DevelopmentAuthority
 from tests.support.audit_kit import COORDINATOR, RunningAudit, begin, running_audit, settings_for
 from tests.support.databases import MigratedDatabase, fetch
 from tests.support.oidc_provider import (
-    AUDIENCE,
     CLIENT,
-    PASSWORD_POLICY,
     RESOURCE,
     TWO_FACTORS,
     Browser,
     OidcProvider,
+    Provided,
     running_provider,
 )
 
 CODE = "271828"
 COMMAND = str(Path(sys.executable).with_name("platewarden"))
 pytestmark = [pytest.mark.clause("III.B.3.k"), pytest.mark.timeout(180)]
-
-
-@dataclass(frozen=True)
-class Provided:
-    """The provider as the kit knows issuers."""
-
-    iss: str
-    jwks_url: str
-    acr: str = TWO_FACTORS
-    amr: str = "otp,hwk"
-    audience: str = AUDIENCE
-    password_policy: str = PASSWORD_POLICY
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
