@@ -10,6 +10,7 @@ from playwright.async_api import Browser
 
 from tests.browser.stand import attached_world
 from tests.support.access_stack import World, running_world
+from tests.support.alert_pages import Staff, staff
 from tests.support.browser import Consoles, running_browser
 from tests.support.ports import free_base_port
 
@@ -42,3 +43,9 @@ async def browser() -> AsyncIterator[Browser]:
 def consoles(world: World, browser: Browser, folder: Path) -> Consoles:
     """Windows at the console: `async with consoles.at("the-user", "/search") as desk`."""
     return Consoles(browser, world.callers.stack.console_url, folder / "issuer" / "secret")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def people(world: World, folder: Path) -> Staff:
+    """A dispatcher and an officer for the tests of alerts and patrol cars."""
+    return await staff(folder)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from playwright.async_api import Page, Route, expect
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1 import hit_pb2, notice_pb2
 from tests.support.access_stack import World
-from tests.support.alert_pages import Staff, a_day_passes, asked, car, new_id, pictured, staff
+from tests.support.alert_pages import Staff, a_day_passes, asked, car, new_id, pictured
 from tests.support.browser import PHONE, WALL, Consoles, Desk, barriers, picture
 from tests.support.browser_alerts import plate, raised
 
@@ -50,11 +49,6 @@ class Counter:
         """The officer takes a step elsewhere."""
         step = pb.VerifyAlertRequest(request_id=new_id(), alert_id=alert_id, state=state, **more)
         await asked(self.world, self.people.officer, "VerifyAlert", step)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def people(world: World, folder: Path) -> Staff:
-    return await staff(folder)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

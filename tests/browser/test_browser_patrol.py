@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,17 +10,12 @@ from playwright.async_api import expect
 
 from alpr.alerts.v1 import dispatch_service_pb2 as pb
 from tests.support.access_stack import UNIT, World
-from tests.support.alert_pages import Staff, asked, car, new_id, pictured, staff
+from tests.support.alert_pages import Staff, asked, car, new_id, pictured
 from tests.support.browser import PHONE, Consoles, Desk, barriers, picture
 from tests.support.browser_alerts import plate, raised
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=20_000)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def people(world: World, folder: Path) -> Staff:
-    return await staff(folder)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

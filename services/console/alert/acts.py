@@ -16,6 +16,7 @@ from alpr.type.v1 import notice_pb2
 from services.common.errors import AlprError
 from services.console.alert.look import Desk, Refused
 from services.console.door import Person
+from services.console.pages import status_of
 
 _ALERTS: Final = rpc.AlertServiceStub
 _MOST_DIGITS: Final = 9
@@ -90,7 +91,13 @@ async def recorded(desk: Desk, form: str, done: str, calls: Sequence[Call]) -> R
     if not desk.part and desk.why is None:
         # Loading the page anew sends nothing again.
         return RedirectResponse(f"/alerts/{desk.alert_id}", 303)
-    return await desk.show(done=done)
+    try:
+        return await desk.show(done=done)
+    except AlprError as error:
+        # It must not look refused: it stands.
+        sentence = f"{done} The alert cannot be shown just now: {error.message}"
+        said = {"title": "Recorded", "sentence": sentence, "fields": (), "clauses": ""}
+        return await desk.person.show("error.html", status_of(error), **said)
 
 
 def number(person: Person, name: str) -> int:

@@ -14,7 +14,7 @@ export function fragment(address, { method = "GET", body = null, signal = null }
     const headers = method === "GET" ? BY_ITSELF : {};
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.onload = () => {
-      const found = request.response?.querySelector("article") ?? request.response?.querySelector("main");
+      const found = request.response?.querySelector("article") ?? inside(request.response?.querySelector("main"));
       if (found) resolve({ status: request.status, element: document.adoptNode(found) });
       else reject(new Error("no page came"));
     };
@@ -23,4 +23,12 @@ export function fragment(address, { method = "GET", body = null, signal = null }
     signal?.addEventListener("abort", () => request.abort(), { once: true });
     request.send(body);
   });
+}
+
+// What is in a page's main part: a page has one of these.
+function inside(main) {
+  if (!main) return null;
+  const element = document.createElement("div");
+  element.append(...main.childNodes);
+  return element;
 }
