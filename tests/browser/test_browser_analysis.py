@@ -18,7 +18,7 @@ from tests.support.browser_people import new_person
 from tests.support.browser_questions import HOSTILE, PURPOSE, give_reasons, send, stands_on_record
 from tests.support.browser_reads import Journeys, travelled
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -21,7 +21,7 @@ from tests.support.browser_people import new_person
 from tests.support.browser_photographs import photographed
 from tests.support.browser_questions import HOSTILE, give_reasons, send, stands_on_record
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
