@@ -257,6 +257,9 @@ async def test_a_purged_day_is_shown_with_its_certificate_and_its_proof(
     async with consoles.at("the-auditor", "/auditor/purges") as desk:
         page = desk.page
         one = page.locator("details", has_text=day).first
+        while not await one.count():  # days that were purged since
+            async with page.expect_navigation():
+                await page.click("text=Older purges")
         await one.locator("summary").click()
         assert "records series" in await one.inner_text()
         await one.locator(HOLDS).nth(1).wait_for()
@@ -295,11 +298,10 @@ async def test_a_review_is_taken_concluded_and_signed_by_somebody_else(consoles:
 
 
 @pytest.mark.clause("IV.B.1")
-async def test_a_transparency_report_is_previewed_published_and_is_the_one_that_the_log_has(
-    consoles: Consoles, tmp_path: Path
+async def test_an_auditor_sees_what_a_transparency_report_would_say_and_publishes_none(
+    consoles: Consoles,
 ) -> None:
     now = datetime.now(UTC)
-    last = now.replace(day=1) - timedelta(days=1)
     async with consoles.at("the-auditor", "/auditor/transparency") as desk:
         page = desk.page
         assert await page.get_by_role("button", name="Count and keep for ever").count() == 0
@@ -309,6 +311,14 @@ async def test_a_transparency_report_is_previewed_published_and_is_the_one_that_
         assert "not to be published" in await page.inner_text(".notice")
         await proven(page)
         await looked_at(desk, "report-preview")
+
+
+@pytest.mark.clause("IV.B.1")
+async def test_a_published_transparency_report_is_the_one_that_the_log_has(
+    consoles: Consoles, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    last = now.replace(day=1) - timedelta(days=1)
     async with consoles.at("demo-coordinator", "/auditor/transparency") as desk:
         page = desk.page
         await page.fill("[name=first_month]", f"{now:%Y-%m}")

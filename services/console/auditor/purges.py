@@ -16,7 +16,7 @@ from alpr.search.v1 import retention_service_pb2_grpc as rpc
 from services.console.door import Door, Person
 
 _COUNTS = ("reads", "images", "held_reads", "evidence_packages")
-_ROWS = 50
+_ROWS = 31
 
 
 def routes(door: Door) -> Sequence[Route]:

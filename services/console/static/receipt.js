@@ -89,7 +89,10 @@ for (const form of document.querySelectorAll("form[data-check]")) {
 
 for (const kind of ours ? Object.keys(works) : []) {
   for (const place of document.querySelectorAll(`[data-${kind}]`)) {
-    say(place, async () => works[kind](place.dataset[kind], await logKeys(ours)));
+    const run = () => say(place, async () => works[kind](place.dataset[kind], await logKeys(ours)));
+    const closed = place.closest("details:not([open])");
+    if (closed) closed.addEventListener("toggle", run, { once: true });
+    else run();
   }
 }
 
