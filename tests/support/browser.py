@@ -15,6 +15,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+_UNPACKED: Final = Path(__file__).parents[2] / ".assets" / "chromium"
 _FOLDER: Final = Path(__file__).parents[2] / ".browser"
 DESK: Final = {"width": 1280, "height": 900}
 PHONE: Final = {"width": 360, "height": 780}
@@ -26,8 +27,9 @@ _RULES: Final = {
 
 
 def chromium() -> str:
-    """The browser of this machine: PW_TEST_CHROMIUM, else the one in the path."""
-    found = os.environ.get("PW_TEST_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+    """The browser of this machine: PW_TEST_CHROMIUM, else the one in the path, else the one of npm."""
+    named = os.environ.get("PW_TEST_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+    found = named or shutil.which("chromium", path=_UNPACKED)
     assert found, "there is no Chromium; `make browser-test` installs one, or PW_TEST_CHROMIUM names one"
     return found
 
@@ -38,9 +40,18 @@ async def running_browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         # As root, which tests may be, Chromium has no sandbox.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=arguments)
+        program = chromium()
+        browser = await playwright.chromium.launch(
+            executable_path=program, args=arguments, env=_environment(Path(program).parent)
+        )
         yield browser
         await browser.close()
+
+
+def _environment(folder: Path) -> dict[str, str | float | bool]:
+    """What the browser of npm needs beside the usual: the libraries and the font that come with it."""
+    own = {"LD_LIBRARY_PATH": str(folder / "lib"), "FONTCONFIG_PATH": str(folder)}
+    return {**os.environ, **(own if (folder / "fonts.conf").is_file() else {})}
 
 
 @dataclass
