@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, async_playwright
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 _UNPACKED: Final = Path(__file__).parents[2] / ".assets" / "chromium"
@@ -92,7 +92,9 @@ class Consoles:
     async def window(self, viewport: Mapping[str, int] = DESK, **options: Any) -> AsyncIterator[Desk]:
         """A window in which nobody has signed in; `options` are of Playwright's `new_context`."""
         # The certificate is of the stack's own authority, which no browser knows.
-        context = await self.browser.new_context(ignore_https_errors=True, viewport=viewport, **options)
+        context = await self.browser.new_context(
+            ignore_https_errors=True, viewport=cast(ViewportSize, viewport), **options
+        )
         page = await context.new_page()
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
