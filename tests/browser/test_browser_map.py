@@ -12,7 +12,17 @@ from playwright.async_api import Route, expect
 from pypdfium2 import PdfDocument
 
 from tests.support.browser import PHONE, WALL, Consoles, Desk, barriers, picture
-from tests.support.browser_map import at, click, corners, metres, middle, open_map, share, until_shared
+from tests.support.browser_map import (
+    at,
+    click,
+    corners,
+    metres,
+    middle,
+    open_map,
+    outline,
+    share,
+    until_shared,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -64,6 +74,26 @@ async def test_a_map_shows_points_on_outlines_of_its_own_and_every_person_can_us
         assert await share(page, colour) > 0, colour
     assert await share(page, "land") > 0.3
     await picture(page, "map-points")
+
+
+async def test_how_a_point_does_is_said_by_its_shape_and_not_by_colour_alone(desk: Desk) -> None:
+    # Far out on the lake, where no name is near.
+    on_the_lake = [
+        {"id": look, "lat": 43.0, "lon": -87.3 + 0.1 * number, "label": look, "look": look}
+        for number, look in enumerate(LOOKS)
+    ]
+    page = await open_map(desk, on_the_lake)
+    await page.evaluate("document.querySelector('.ol-scale-line').remove()")
+
+    shapes = {look: await outline(page, look) for look in LOOKS}
+
+    assert shapes == {
+        "good": (False, True, True),  # round
+        "plain": (False, True, True),
+        "warning": (False, True, False),  # a triangle
+        "danger": (True, True, True),  # a square
+        "off": (True, False, False),  # a cross
+    }
 
 
 async def test_a_point_is_chosen_by_keys_and_says_what_it_is_as_plain_text(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from jinja2 import ChoiceLoader, DictLoader
-from PIL import Image
+from PIL import Image, ImageChops, ImageColor
 from playwright.async_api import Page, Route
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
@@ -19,6 +19,8 @@ from services.console.headers import Headers
 from services.console.pages import Pages
 from tests.support.browser import Desk
 
+NEAR: Final = 12
+"""Colours that differ by so little are the same, blurred."""
 PATH: Final = "/a-page-with-a-map"
 _LOOKS: Final = (
     ("plain", "not known"),
@@ -124,6 +126,25 @@ async def share(page: Page, colour: str) -> float:
             colour,
         )
     )
+
+
+async def outline(page: Page, colour: str) -> tuple[bool, bool, bool]:
+    """Whether the one shape of a colour fills its box at a corner, in the middle of its foot, at its side."""
+    image = Image.open(BytesIO(await page.locator(".map-view").screenshot())).convert("RGB")
+    text = await page.evaluate(
+        "name => getComputedStyle(document.querySelector('.map')).getPropertyValue(`--map-${name}`)", colour
+    )
+    wanted = ImageColor.getrgb(text.strip())[:3]
+    red, green, blue = ImageChops.difference(image, Image.new("RGB", image.size, wanted)).split()
+    apart = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    mask = apart.point(lambda value: 255 if value < NEAR else 0)
+    box = mask.getbbox()
+    assert box
+    left, top, right, bottom = box
+    corner, foot = (left, top), ((left + right) // 2, bottom - 2)
+    side = (left + 2, (top + bottom) // 2)
+    found = [bool(mask.getpixel(one)) for one in (corner, foot, side)]
+    return found[0], found[1], found[2]
 
 
 async def until_shared(page: Page, colour: str, least: float) -> None:
