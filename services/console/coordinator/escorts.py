@@ -127,6 +127,7 @@ async def _show_one(request: Request, person: Person, forms: Forms) -> Response:
         forms,
         title="A vendor session",
         escort=escort,
+        scope_names=_SCOPES,
         names=names,
         lasts=lasts,
         follows=lasts and escort.escort_account_id == own.account_id,
