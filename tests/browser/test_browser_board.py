@@ -211,8 +211,9 @@ async def test_no_choice_on_the_board_takes_away_what_always_comes(world: World,
     async with consoles.at(_DISPATCHER, "/board") as desk:
         await _follows(desk.page)
         await desk.page.click("summary")
-        for box in await desk.page.locator("[name=category]").all():
-            await box.uncheck()
+        async with desk.page.expect_request(lambda one: "category=" in one.url, timeout=60_000):
+            for box in await desk.page.locator("[name=category]").all():
+                await box.uncheck()
         wanted, stolen = await raised(world, hit(category=hit_pb2.HOT_LIST_CATEGORY_WANTED), hit())
         await expect(_row(desk.page, stolen)).to_be_visible()
         assert await _row(desk.page, wanted).count() == 0

@@ -8,6 +8,7 @@ import { clock, shortTime, span } from "./board_times.js";
 
 const FRESH_MS = 10_000; // a link that said nothing for so long is not called live any more
 const LOST_MS = 15_000; // and after so long it is heard
+const CHOOSING_MS = 400;
 const BESIDE = matchMedia("(min-width: 70rem)");
 const at = (id) => document.getElementById(id);
 const list = at("alerts");
@@ -191,11 +192,14 @@ async function look() {
   if (answer?.status === 401) leave();
 }
 
+let choosing = 0;
 at("filters")?.addEventListener("change", (event) => {
-  if (event.target.name === "category") {
+  if (event.target.name !== "category") return settle();
+  clearTimeout(choosing); // who chooses one often chooses more
+  choosing = setTimeout(() => {
     empty();
     feed.restart(address());
-  } else settle();
+  }, CHOOSING_MS);
 });
 at("filters")?.addEventListener("submit", (event) => event.preventDefault());
 at("sound").addEventListener("click", () => bell.switch());
