@@ -159,8 +159,8 @@ async def test_what_is_wrong_in_a_file_is_said_by_line_at_its_field(consoles: Co
         page = desk.page
         await give_reasons(page)
         await page.select_option("[name=kind]", label="plates")
-        file = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"plate\nAB1234\n???\n"}
-        await page.set_input_files("#f-file", file)
+        content = b"plate\nAB1234\n???\n"
+        await page.set_input_files("#f-file", {"name": "a.csv", "mimeType": "text/csv", "buffer": content})
         await send(page, "Ask")
 
         assert "line 3: plate" in (await page.inner_text("#d-file")).lower()
@@ -175,8 +175,8 @@ async def test_a_file_that_is_too_long_is_refused_in_words(consoles: Consoles, o
         page = desk.page
         await give_reasons(page)
         await page.select_option("[name=kind]", label="plates")
-        file = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"plate\n" + b"AB1234\n" * 400_000}
-        await page.set_input_files("#f-file", file)
+        content = b"plate\n" + b"AB1234\n" * 400_000
+        await page.set_input_files("#f-file", {"name": "a.csv", "mimeType": "text/csv", "buffer": content})
         await send(page, "Ask")
 
         assert "more than can be sent here" in await page.inner_text("main")
