@@ -131,7 +131,11 @@ def parse_status(request: archive_pb.RecordSensorStatusRequest) -> SensorStatus:
     since = parse_moment("backlog_since", status, wrong) if status.HasField("backlog_since") else None
     used = status.storage_used if status.HasField("storage_used") else None
     checks = (
-        (1 <= len(status.sensor_id) <= _LONGEST_SENSOR_ID, "sensor_id", "must be set"),
+        (
+            1 <= len(status.sensor_id) <= _LONGEST_SENSOR_ID and status.sensor_id.isprintable(),
+            "sensor_id",
+            f"must be 1 to {_LONGEST_SENSOR_ID} printable characters",
+        ),
         (status.backlog_count >= 0, "backlog_count", "must not be negative"),
         (used is None or 0 <= used <= 1, "storage_used", "must be 0 to 1"),
     )
