@@ -88,7 +88,7 @@ async def open_map(
 
 async def drawn(page: Page) -> None:
     """Waits for the map and its outlines."""
-    await page.wait_for_selector(".map[data-ready]")
+    await page.wait_for_selector(".map[data-ready][data-ground]")
     await page.wait_for_load_state("networkidle")
 
 

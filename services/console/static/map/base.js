@@ -114,6 +114,7 @@ export class Base {
     counties.addFeatures(found.counties);
     states.addFeatures(found.states);
     places.addFeatures(found.places);
+    this.element.dataset.ground = ""; // there it is
   }
 
   // A layer whose style asks `palette`: it is drawn anew when the colours change.
