@@ -62,13 +62,13 @@ async def test_who_comes_back_with_the_id_of_an_event_gets_what_came_after_it_an
 
 async def test_each_event_has_no_more_of_an_alert_than_the_board_shows(rig, services, session) -> None:
     hit = _hit()
-    hit.matches[0].entry.hot_list_name = "X\n\nid: forged"
+    hit.matches[0].entry.hot_list_name = "X\u2028id: forged"
     (alert_id,) = await rig.raise_hits(hit)
 
     event = _of(await _events(services, session, enough=_has(alert_id)), alert_id)
 
     alert = event["data"]["alert"]
-    assert alert["listed"]["name"] == "X\n\nid: forged"
+    assert alert["listed"]["name"] == "X\u2028id: forged"
     assert alert["standing"] == "unverified"
     assert not {"read", "entries", "record_number", "sensor_agency_ori"} & set(alert)
 
