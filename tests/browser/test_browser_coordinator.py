@@ -129,7 +129,7 @@ async def test_a_unit_gets_its_coordinator_and_its_week_is_signed_once(
     code = f"U-{uuid4().hex[:6]}"
     async with consoles.at(HEAD, "/coordinator/units") as desk:
         await sent(desk, "register", code=code, name=f"{HOSTILE} unit", kind="1")
-        unit = desk.page.locator("section", has=desk.page.get_by_role("heading", name=code))
+        unit = desk.page.locator("article", has=desk.page.get_by_role("heading", name=code))
         assert "vacant" in await unit.inner_text()
         key = str(await unit.locator("form").first.get_attribute("id")).removeprefix("form-")
         head = (await asked(world, HEAD, "GetAccount")).account.account_id
@@ -209,7 +209,7 @@ async def test_an_agreement_of_another_agency_is_accepted_and_ended_here(
     )
     await asked(world, "other-head", "ProposeAgreement", agreement=proposed)
     async with consoles.at(HEAD, "/coordinator/agreements") as desk:
-        card = desk.page.locator("section", has_text=paper.hex())
+        card = desk.page.locator("article", has_text=paper.hex())
         assert "waits for you" in await card.inner_text()
         await _sound(desk)
         async with desk.page.expect_navigation():
