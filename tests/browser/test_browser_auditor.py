@@ -280,7 +280,7 @@ async def test_a_review_is_taken_concluded_and_signed_by_somebody_else(consoles:
         assert await page.inner_text("#d-reason strong")
         await page.fill("[name=reason]", reason)
         await press(page.get_by_role("button", name="Open the review"))
-        review = page.locator("section.card", has_text="the-partner-agency").filter(has_not_text="Closed")
+        review = page.locator("article", has_text="the-partner-agency").filter(has_not_text="Closed")
         await press(review.get_by_role("button", name="Take it"))
         await review.locator("summary").click()
         await review.locator("[name=explanation]").fill(f"It was the yearly training {HOSTILE}")
@@ -290,9 +290,9 @@ async def test_a_review_is_taken_concluded_and_signed_by_somebody_else(consoles:
         assert await review.get_by_role("button", name="Sign").count() == 0
         await looked_at(desk, "reviews")
     async with consoles.at("demo-coordinator", "/auditor/reviews") as desk:
-        review = desk.page.locator("section.card", has_text="the-partner-agency")
+        review = desk.page.locator("article", has_text="the-partner-agency")
         await press(review.get_by_role("button", name="Sign the finding"))
-        closed = desk.page.locator("section.card", has_text="the-partner-agency").first
+        closed = desk.page.locator("article", has_text="the-partner-agency").first
         assert "Closed" in await closed.inner_text()
         assert HOSTILE in await closed.inner_text()
 
