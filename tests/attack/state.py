@@ -29,7 +29,7 @@ BY_THEMSELVES: Final = frozenset(
             "alerts.timer",
         ),
         *("alerts.feed", "alerts.feed_head"),
-        # When an account was used last, to the hour, by a refused call too; receipts that come a moment later.
+        # When an account was used last, also by what was refused; receipts that come a moment later.
         *("audit.account_use", "archive.dissemination"),
         # What audit's stream of settings says, a moment later; answers that wait a minute for a second try.
         # What follows agreements that audit tells of, some seconds later.
