@@ -64,6 +64,7 @@ async def test_the_state_of_the_log_is_checked_in_the_page_and_kept_and_held_aga
         kept = await taken(page, "Keep this checkpoint", tmp_path)
         signed = await taken(page, "Keep it", tmp_path)
         await desk.open("/auditor/purges")  # a look that is on record: the log has grown since
+        await desk.open("/auditor")
         assert verifier.open_checkpoint(kept.read_text("utf-8"), key).size
         await press(page.get_by_role("button", name="Prove that the log begins with what").first)
         await proven(page)
