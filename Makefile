@@ -30,7 +30,7 @@ test: assets client-node oidc-provider manifest-tools ## run the tests: make tes
 
 browser-test: assets oidc-provider ## drive a real Chromium through the pages of the console: make browser-test [ARGS="-k board"]
 	@sh tools/chromium.sh
-	@$(BIN)/python -m pytest -q tests/browser $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/browser $(ARGS)
 
 lint: setup ## everything that can be said without running: format, style, types, rooms, contracts, conformance
 	@echo "lint: format" && $(BIN)/ruff format --check --quiet .
