@@ -119,9 +119,9 @@ OVERVIEW: Final = (
     ),
     Panel("Time to a page", _quantiles("platewarden_console_answer_seconds"), "s"),
     Panel(
-        "Boards that are open",
-        {'sum by (instance) (platewarden_console_under_way{page="board"})': "{{instance}}"},
-        about="Each is the screen of somebody who waits for alerts.",
+        "Pages under way",
+        {"sum by (page) (platewarden_console_under_way)": "{{page}}"},
+        about="Each of the board is the screen of somebody who waits for alerts.",
     ),
     Panel("Versions that run", {"count by (job, version) (platewarden_build_info)": "{{job}} {{version}}"}),
 )

@@ -22,6 +22,7 @@ QUEUES: Final = (
         "tests/e2e/system/",
         "tests/attack/",
         "tests/fault/dev/test_dev_supervisor.py",
+        "tests/fault/dev/test_dev_console_process.py",
         "tests/store/deploy/test_deploy_jobs.py",
     ),
 )

@@ -62,7 +62,7 @@ def test_nobody_else_may_read_what_was_made_and_no_two_keys_are_the_same(dev: Pa
     for file in (dev / "secrets").rglob("*"):
         assert file.stat().st_mode & 0o077 == 0 or file.name in public, file
     assert (dev / "secrets").stat().st_mode & 0o777 == 0o700
-    assert len(keys) == len(set(keys)) == 12
+    assert len(keys) == len(set(keys)) == 13
 
 
 def test_it_says_the_key_by_which_the_log_is_verified(dev: Path) -> None:
