@@ -26,12 +26,11 @@ class ProviderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The provider's addresses; `end_session` and `revocation` are empty where it has none."""
+    """The provider's addresses; `revocation` is empty where it has none."""
 
     authorization: str
     token: str
     revocation: str
-    end_session: str
 
 
 class Provider:
@@ -142,7 +141,7 @@ class Provider:
             found.get(one) for one in _ENDPOINTS
         ):
             raise ProviderError("The identity provider says that it is another one.")
-        names = (*_ENDPOINTS, "revocation_endpoint", "end_session_endpoint")
+        names = (*_ENDPOINTS, "revocation_endpoint")
         return Endpoints(*(str(found.get(name, "")) for name in names))
 
     async def _token(self, **fields: str) -> dict[str, Any]:
@@ -175,7 +174,10 @@ class Provider:
         long_ago = time.monotonic() - _FORGET_AFTER_SECONDS
         for sid in [sid for sid, (at, _) in self._renewed.items() if at < long_ago]:
             del self._renewed[sid]
-            self._turns.pop(sid, None)
+        for sid in [
+            sid for sid, turn in self._turns.items() if sid not in self._renewed and not turn.locked()
+        ]:
+            del self._turns[sid]
         for sid in [sid for sid, until in self._ended.items() if until < time.time()]:
             del self._ended[sid]
 
