@@ -41,6 +41,26 @@ async def test_a_locked_screen_shows_nothing_until_the_person_signs_in_anew(cons
         assert await desk.page.inner_text("h1") == "Locked"
 
 
+async def test_a_form_of_another_page_changes_nothing(consoles: Consoles) -> None:
+    async with consoles.at("the-user") as desk:
+        word = await desk.page.get_attribute("body", "data-csrf")
+        forms = [
+            ({"Origin": "https://elsewhere.example"}, {"csrf": word}),
+            ({}, {"csrf": word}),
+            ({"Origin": desk.url}, {"csrf": "guessed"}),
+            ({"Origin": desk.url}, {}),
+        ]
+        for headers, form in forms:
+            answer = await desk.context.request.post(f"{desk.url}/lock", headers=headers, form=form)
+            assert answer.status == 403
+        await desk.open("/")
+        assert await desk.page.inner_text("h1") == "the-user"
+        own = {"Origin": desk.url}
+        await desk.context.request.post(f"{desk.url}/lock", headers=own, form={"csrf": word})
+        await desk.open("/")
+        assert await desk.page.inner_text("h1") == "Locked"
+
+
 async def test_a_copy_of_the_cookies_is_good_for_nothing_once_the_person_has_signed_out(
     consoles: Consoles,
 ) -> None:
