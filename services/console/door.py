@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import account_service_pb2_grpc as account_rpc
-from services.common.errors import AlprError
+from services.common.errors import AlprError, FieldViolation, InvalidFieldError
 from services.console.config import ConsoleSettings
 from services.console.navigation import links_of
 from services.console.pages import Pages, said, status_of
@@ -24,7 +24,7 @@ from services.console.sessions import Sealer, Session
 
 _MOST_BODY: Final = 64 * 1024
 _MOST_FIELDS: Final = 400
-_MOST_DIGITS: Final = 18
+_MOST_DIGITS: Final = 9  # fits every number of the contracts
 _MOST_FILES: Final = 4
 # Documents, where the browser does not make their digest itself.
 _MOST_REQUEST: Final = 32 * 1024 * 1024
@@ -65,10 +65,17 @@ class Person:
         value = self.form.get(name, "")
         return value.strip() if isinstance(value, str) else ""
 
-    def number(self, name: str) -> int:
-        """One field of the form as a whole number; 0 where it is none."""
+    def number(self, name: str) -> Any:
+        """One field of the form as a whole number from 0 on, or the number of a choice; 0 where it is empty.
+
+        Raises:
+            InvalidFieldError: It is none.
+        """
         text = self.field(name)
-        return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else 0
+        if text and not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+            wrong = FieldViolation(name, "must be a whole number")
+            raise InvalidFieldError("a field cannot be read", violations=[wrong])
+        return int(text or 0)
 
     def fields(self, name: str) -> list[str]:
         """All values of one field of the form."""

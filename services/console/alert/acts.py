@@ -19,7 +19,6 @@ from services.console.door import Person
 from services.console.pages import status_of
 
 _ALERTS: Final = rpc.AlertServiceStub
-_MOST_DIGITS: Final = 9
 Call = tuple[Any, str, Any]
 """Stub, name of the RPC, request."""
 
@@ -40,7 +39,7 @@ async def verify(request: Request, person: Person) -> Response:
     step = pb.VerifyAlertRequest(
         request_id=person.field("request_id"),
         alert_id=desk.alert_id,
-        state=number(person, "state"),  # type: ignore[arg-type]
+        state=person.number("state"),
         system=person.field("system"),
         response_id=person.field("response_id"),
         check_id=person.field("check_id"),
@@ -62,7 +61,7 @@ async def dispose(request: Request, person: Person) -> Response:
     done = pb.DisposeAlertRequest(
         request_id=person.field("request_id"),
         alert_id=desk.alert_id,
-        disposition=number(person, "disposition"),  # type: ignore[arg-type]
+        disposition=person.number("disposition"),
         report_number=person.field("report_number"),
     )
     return await recorded(desk, "dispose", "What was done is recorded.", [(_ALERTS, "DisposeAlert", done)])
@@ -98,9 +97,3 @@ async def recorded(desk: Desk, form: str, done: str, calls: Sequence[Call]) -> R
         sentence = f"{done} The alert cannot be shown just now: {error.message}"
         said = {"title": "Recorded", "sentence": sentence, "fields": (), "clauses": ""}
         return await desk.person.show("error.html", status_of(error), **said)
-
-
-def number(person: Person, name: str) -> int:
-    """The number of a choice; 0, which every service refuses, for none."""
-    text = person.field(name)
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0

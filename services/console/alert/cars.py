@@ -10,7 +10,7 @@ from starlette.responses import Response
 from alpr.alerts.v1 import dispatch_service_pb2 as pb
 from alpr.alerts.v1 import dispatch_service_pb2_grpc as rpc
 from services.common.errors import AlprError
-from services.console.alert.acts import number, recorded
+from services.console.alert.acts import recorded
 from services.console.alert.look import Desk, Refused
 from services.console.door import Person
 
@@ -27,7 +27,7 @@ async def propose(request: Request, person: Person) -> Response:
         alert_id=desk.alert_id,
         units=[one for one in (part.strip() for part in person.field("units").split(",")) if one],
         # More than the service takes, and not more than the field holds: the service says what it takes.
-        radius_metres=_METRES * min(number(person, "radius_km"), _FARTHEST_KM),
+        radius_metres=_METRES * min(person.number("radius_km"), _FARTHEST_KM),
     )
     try:
         found = await desk.call(_STUB, "ProposeAssets", wish)

@@ -14,7 +14,7 @@ from alpr.audit.v1 import document_service_pb2_grpc as rpc
 from services.common.errors import NotFoundError
 from services.console import words
 from services.console.coordinator import lists, places
-from services.console.coordinator.forms import Forms, act, digest, number, plain
+from services.console.coordinator.forms import Forms, act, digest, plain
 from services.console.door import Door, Person
 from services.console.moments import in_days, moment
 
@@ -63,13 +63,13 @@ async def _show(request: Request, person: Person, forms: Forms) -> Response:
 
 async def _publish(_request: Request, person: Person) -> str:
     document = pb.Document(
-        kind=number(person, "kind"),  # type: ignore[arg-type]  # the service says whether there is such a kind
+        kind=person.number("kind"),
         version=person.field("version"),
         title=person.field("title"),
         text=person.field("text"),
         sha256=await digest(person, "document"),
         effective_time=moment(person, "effective_time"),
-        acknowledged_days=number(person, "acknowledged_days"),
+        acknowledged_days=person.number("acknowledged_days"),
     )
     request = pb.PublishDocumentRequest(request_id=person.field("request_id"), document=document)
     await person.call(rpc.DocumentServiceStub, "PublishDocument", request)

@@ -24,7 +24,7 @@ from alpr.audit.v1 import escort_service_pb2_grpc as rpc
 from services.common.errors import AlprError, NotFoundError
 from services.console import words
 from services.console.coordinator import lists, places
-from services.console.coordinator.forms import Forms, act, number, plain
+from services.console.coordinator.forms import Forms, act, plain
 from services.console.door import Door, Person
 from services.console.following import ends_at
 
@@ -100,8 +100,8 @@ async def _begin(_request: Request, person: Person) -> str:
     request = pb.EscortVendorRequest(
         request_id=person.field("request_id"),
         vendor_account_id=person.field("vendor_account_id"),
-        scope=number(person, "scope"),  # type: ignore[arg-type]  # the service says whether there is such a one
-        minutes=number(person, "minutes"),
+        scope=person.number("scope"),
+        minutes=person.number("minutes"),
         reason=person.field("reason"),
     )
     async with aclosing(person.stream(rpc.EscortServiceStub, "EscortVendor", request)) as events:

@@ -18,7 +18,6 @@ from services.console.moments import written
 from services.console.pages import new_id, said, status_of
 
 _CHUNK: Final = 64 * 1024
-_MOST_DIGITS: Final = 9  # fits every number of the contracts
 # Whether these were carried out is not known: the next try has to be the same act.
 _UNKNOWN: Final = frozenset(
     {
@@ -114,14 +113,6 @@ def plain(page: Shown) -> Callable[[Request, Person], Awaitable[Response]]:
         return await page(request, person, Forms())
 
     return endpoint
-
-
-def number(person: Person, name: str) -> int:
-    """A number of the form from 0 on, 0 for none. Raises InvalidFieldError."""
-    text = person.field(name)
-    if text and not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
-        raise _unreadable(name, "must be a whole number")
-    return int(text or 0)
 
 
 def decimal(person: Person, name: str) -> float:

@@ -20,7 +20,7 @@ from alpr.audit.v1 import sign_in_service_pb2_grpc as sign_in_rpc
 from services.common.errors import AlprError
 from services.console import words
 from services.console.coordinator import lists, people, places
-from services.console.coordinator.forms import Forms, act, digest, number, plain
+from services.console.coordinator.forms import Forms, act, digest, plain
 from services.console.door import Door, Person
 from services.console.moments import in_days, moment
 
@@ -142,7 +142,7 @@ async def _reason(person: Person) -> Mapping[str, Any]:
 
 
 async def _role(person: Person) -> Mapping[str, Any]:
-    return {"role": number(person, "role")}
+    return {"role": person.number("role")}
 
 
 async def _finding(person: Person) -> Mapping[str, Any]:
@@ -155,7 +155,7 @@ async def _end(person: Person) -> Mapping[str, Any]:
 
 async def _certification(person: Person) -> Mapping[str, Any]:
     certification = pb.Certification(
-        kind=number(person, "kind"),  # type: ignore[arg-type]  # the service says whether there is such a kind
+        kind=person.number("kind"),
         valid_from=moment(person, "valid_from"),
         valid_until=moment(person, "valid_until"),
         reference=person.field("reference"),

@@ -17,7 +17,7 @@ from alpr.audit.v1 import roster_service_pb2 as pb
 from alpr.audit.v1 import roster_service_pb2_grpc as rpc
 from services.common.errors import AlprError, FieldViolation, InvalidFieldError
 from services.console.coordinator import places
-from services.console.coordinator.forms import Forms, act, number, plain
+from services.console.coordinator.forms import Forms, act, plain
 from services.console.door import Door, Person
 from services.console.moments import in_days, moment
 
@@ -68,7 +68,7 @@ async def _compare(_request: Request, person: Person) -> str:
 
 
 async def _end(_request: Request, person: Person) -> str:
-    request = pb.EndLeaversRequest(request_id=person.field("request_id"), leavers=number(person, "leavers"))
+    request = pb.EndLeaversRequest(request_id=person.field("request_id"), leavers=person.number("leavers"))
     await person.call(rpc.RosterServiceStub, "EndLeavers", request)
     return f"{PLACE}?done=end"
 

@@ -18,7 +18,7 @@ from alpr.type.v1 import read_pb2, sensor_pb2
 from services.common.wire import to_timestamp
 from services.console import words
 from services.console.coordinator import lists, places
-from services.console.coordinator.forms import Forms, act, decimal, number, plain
+from services.console.coordinator.forms import Forms, act, decimal, plain
 from services.console.door import Door, Person
 from services.console.moments import in_days
 
@@ -116,8 +116,8 @@ async def _register(_request: Request, person: Person) -> str:
         sensor_id=person.field("sensor_id"),
         agency_ori=person.field("agency_ori"),
         sensor_group=person.field("sensor_group"),
-        deployment_type=number(person, "deployment_type"),  # type: ignore[arg-type]  # the service says
-        provenance=number(person, "provenance"),  # type: ignore[arg-type]  # whether there are such
+        deployment_type=person.number("deployment_type"),
+        provenance=person.number("provenance"),
         place=place_of(person),
         unit=person.field("unit"),
         vehicle=person.field("vehicle"),

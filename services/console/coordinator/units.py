@@ -13,7 +13,7 @@ from alpr.audit.v1 import unit_service_pb2 as pb
 from alpr.audit.v1 import unit_service_pb2_grpc as rpc
 from services.console import words
 from services.console.coordinator import lists, places
-from services.console.coordinator.forms import Forms, act, digest, number, plain
+from services.console.coordinator.forms import Forms, act, digest, plain
 from services.console.door import Door, Person
 
 PLACE: Final = "/coordinator/units"
@@ -61,7 +61,7 @@ async def _register(_request: Request, person: Person) -> str:
         agency_ori=person.field("agency_ori"),
         code=person.field("code"),
         name=person.field("name"),
-        kind=number(person, "kind"),  # type: ignore[arg-type]  # the service says whether there is such a kind
+        kind=person.number("kind"),
     )
     request = pb.RegisterUnitRequest(request_id=person.field("request_id"), unit=unit)
     await person.call(rpc.UnitServiceStub, "RegisterUnit", request)

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from alpr.matcher.v1 import hot_list_service_pb2 as pb
 from services.common.errors import AlprError
 from services.console.door import Person
-from services.console.hot_lists.lists import STUB, chosen, show_one_with, show_with
+from services.console.hot_lists.lists import STUB, show_one_with, show_with
 from services.console.pages import said, status_of
 
 # Two versions of ten million rows are compared first, and the new one is got ready.
@@ -21,7 +21,7 @@ async def create(_request: Request, person: Person) -> Response:
     """Makes an empty list, and goes to it."""
     name, source = person.field("name"), person.field("source")
     asked = pb.CreateHotListRequest(
-        request_id=person.field("request_id"), name=name, source=chosen(person, "source")
+        request_id=person.field("request_id"), name=name, source=person.number("source")
     )
     try:
         made = await person.call(STUB, "CreateHotList", asked)

@@ -24,11 +24,6 @@ _PAGE: Final = 200
 STUB: Final = rpc.HotListServiceStub
 
 
-def chosen(person: Person, name: str) -> Any:
-    """The number of the choice that the form's field `name` says; 0 for none."""
-    return person.number(name)
-
-
 async def show(request: Request, person: Person) -> Response:
     """The lists of the person's agency, and the form for a new one."""
     return await show_with(person, page_token=request.query_params.get("after", ""))

@@ -14,7 +14,7 @@ from alpr.type.v1 import hit_pb2
 from services.common.errors import AlprError
 from services.console import justification, moments, words
 from services.console.door import Person
-from services.console.hot_lists.lists import SECTION, chosen
+from services.console.hot_lists.lists import SECTION
 from services.console.pages import said, status_of
 
 _STUB: Final = rpc.LocalListServiceStub
@@ -34,12 +34,12 @@ async def add(request: Request, person: Person) -> Response:
     """Watches for a plate, with case number and purpose as a question has them (IV.C.5, IV.C.6)."""
     asked = pb.AddLocalEntryRequest(
         request_id=person.field("request_id"),
-        owner_kind=chosen(person, "owner_kind"),
+        owner_kind=person.number("owner_kind"),
         sensor_id=person.field("sensor_id"),
         pattern=person.field("pattern").upper(),
         state=person.field("state").upper(),
         plate_type=person.field("plate_type").upper(),
-        category=chosen(person, "category"),
+        category=person.number("category"),
         vehicle=hit_pb2.ListedVehicle(make=person.field("make").upper(), color=person.field("color").upper()),
         justification=justification.given(person),
     )

@@ -14,7 +14,7 @@ from alpr.matcher.v1 import hot_list_service_pb2 as pb
 from services.common.errors import AlprError
 from services.console import moments
 from services.console.door import Person
-from services.console.hot_lists.lists import SECTION, STUB, chosen, show_one_with
+from services.console.hot_lists.lists import SECTION, STUB, show_one_with
 from services.console.pages import said, status_of
 
 MOST_BYTES: Final = (2048 + 1) * 1024 * 1024
@@ -68,11 +68,11 @@ async def _header(request: Request, person: Person, file: UploadFile) -> pb.Uplo
     header = pb.UploadHeader(
         request_id=person.field("request_id"),
         hot_list_id=str(request.path_params["hot_list_id"]),
-        format=chosen(person, "format"),
+        format=person.number("format"),
         sha256=digest.digest(),
         size_bytes=file.size or 0,
         attestation=person.field("attestation"),
-        kind=chosen(person, "kind"),
+        kind=person.number("kind"),
         base_version=person.number("base_version"),
     )
     for field in _MOMENTS:
