@@ -84,7 +84,9 @@ def test_more_frames_that_say_the_same_never_lower_the_probability(one: Reading,
 
     fewer, more = fuse([one] * count), fuse([one] * (count + 1))
 
-    assert more.text == fewer.text == one.text
+    # Of texts that are as probable but for the last digits any may win.
+    surest = {c.text for c in one.candidates if c.probability >= one.probability - 1e-9}
+    assert {fewer.text, more.text} <= surest
     assert more.probability >= fewer.probability - FUSION.least_rest
 
 
