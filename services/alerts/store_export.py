@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.alerts.rows import MATCH_COLUMNS, SIGHTING_COLUMNS, Row
-from services.common.pg import Connection, Pool, connection
+from services.common.pg import Connection, Pool, transaction
 
 _HEAD = "SELECT next_position - 1 FROM alerts.feed_head"
 # Motor Carrier Safety alerts are for their own roles (II.H). An alert is raised once, and positions run in
@@ -71,10 +71,7 @@ class ExportStore:
     ) -> AlertPage:
         """At most `size` alerts after position `after` and up to `until`, else to the newest of now."""
         # One snapshot: a step that is taken meanwhile is in all of the page or in none of it.
-        async with (
-            connection(self._pool) as held,
-            held.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with transaction(self._pool, readonly=True) as held:
             head = int(await held.fetchval(_HEAD))
             end = head if until is None else min(until, head)
             found = await held.fetch(_ALERTS, agency_ori, after, end, size + 1, motor_carrier)

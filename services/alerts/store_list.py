@@ -7,7 +7,7 @@ from services.alerts.core.listing import Last, Place, Wanted
 from services.alerts.core.model import Alert, Partition
 from services.alerts.core.view import visible_to
 from services.alerts.store import load_alerts
-from services.common.pg import Pool, connection
+from services.common.pg import Pool, transaction
 
 # What an agency may not see of an alert does not decide whether the alert is in its list: the entry of
 # another agency has no category here.
@@ -54,10 +54,7 @@ class ListStore:
     async def page(self, wanted: Wanted, place: Place, agency_ori: str, size: int) -> AlertList:
         """At most `size` alerts from `place` on."""
         # One snapshot: an alert of the page is as it was when it was found.
-        async with (
-            connection(self._pool) as held,
-            held.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with transaction(self._pool, readonly=True) as held:
             # One more than the page has tells whether there are more.
             query = (_OF_PLATE, wanted.plate) if wanted.plate else (_OF_ALL,)
             rows = await held.fetch(query[0], *_values(wanted, place, agency_ori), size + 1, *query[1:])

@@ -177,10 +177,16 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
 async def transaction(pool: Pool, *, readonly: bool = False) -> AsyncIterator[Connection]:
     """A connection of `pool` inside a transaction, committed at the end, rolled back by an exception.
 
+    Everything that a `readonly` one reads is of one moment: what is stored meanwhile is seen by all of its
+    queries or by none.
+
     Raises:
         StorageUnavailableError: As for `connection`.
     """
-    async with connection(pool) as held, held.transaction(readonly=readonly):
+    async with (
+        connection(pool) as held,
+        held.transaction(isolation="repeatable_read" if readonly else None, readonly=readonly),
+    ):
         yield held
 
 

@@ -6,13 +6,10 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from services.common.errors import NotFoundError
-from services.common.pg import Connection, Pool, connection
-
-if TYPE_CHECKING:
-    import asyncpg
+from services.common.pg import Connection, Pool, connection, transaction
 
 Record = Mapping[str, Any]
 
@@ -105,7 +102,7 @@ class ExportStore:
 
     async def lists(self, agency_ori: str, after: uuid.UUID, size: int) -> Found:
         """At most `size` lists after `after`, each with its versions, approvals and activations."""
-        async with connection(self._pool) as held, _snapshot(held):
+        async with transaction(self._pool, readonly=True) as held:
             rows = await held.fetch(_LISTS, agency_ori, after, size + 1)
             lists = [dict(row) for row in rows[:size]]
             for name, query in _OF_LISTS.items():
@@ -122,7 +119,7 @@ class ExportStore:
         Raises:
             NotFoundError: The agency has no such list.
         """
-        async with connection(self._pool) as held, _snapshot(held):
+        async with transaction(self._pool, readonly=True) as held:
             latest = await held.fetchval(_LATEST, list_id, agency_ori)
             if latest is None:
                 raise NotFoundError("the agency has no such list", resource=str(list_id))
@@ -132,7 +129,7 @@ class ExportStore:
 
     async def local_entries(self, agency_ori: str, after: int, until: int | None, size: int) -> Found:
         """At most `size` entries of local lists that were put on after revision `after`, up to `until`."""
-        async with connection(self._pool) as held, _snapshot(held):
+        async with transaction(self._pool, readonly=True) as held:
             revision = int(await held.fetchval(_REVISION))
             end = revision if until is None else min(until, revision)
             rows = await held.fetch(_LOCAL, agency_ori, after, end, size + 1)
@@ -152,15 +149,11 @@ class ExportStore:
 
     async def tuning(self, agency_ori: str, after: int, until: int | None, size: int) -> Found:
         """At most `size` changes of budgets that were made after revision `after`, up to `until`."""
-        async with connection(self._pool) as held, _snapshot(held):
+        async with transaction(self._pool, readonly=True) as held:
             revision = int(await held.fetchval(_REVISION))
             end = revision if until is None else min(until, revision)
             rows = await held.fetch(_TUNING, agency_ori, after, end, size + 1)
         return Found([dict(row) for row in rows[:size]], end, len(rows) > size)
-
-
-def _snapshot(held: Connection) -> asyncpg.transaction.Transaction:
-    return held.transaction(isolation="repeatable_read", readonly=True)
 
 
 async def _by_list(

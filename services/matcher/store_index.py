@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from services.common.pg import Connection, Pool, connection
+from services.common.pg import Connection, Pool, connection, transaction
 from services.matcher.core.columns import Columns
 from services.matcher.core.copied import CopiedEntries
 from services.matcher.core.entry import Entry, Source
@@ -76,20 +76,14 @@ class IndexStore:
 
     async def scope(self) -> Scope:
         """Agreements and matrix as stored now."""
-        async with (
-            connection(self._pool) as held,
-            held.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with transaction(self._pool, readonly=True) as held:
             return await read_scope(held)
 
     async def load(
         self, loaded: Mapping[tuple[uuid.UUID, int], ListIndex]
     ) -> tuple[int, tuple[ActiveList, ...]]:
         """The revision and all active lists at it; a version that is in `loaded` is not read again."""
-        async with (
-            connection(self._pool) as held,
-            held.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with transaction(self._pool, readonly=True) as held:
             await held.execute(f"SET LOCAL statement_timeout = '{_LONGEST_LOAD_S}s'")
             revision = await _read_revision(held)
             headers = [_header(row) for row in await held.fetch(_ACTIVE)]
@@ -118,7 +112,7 @@ class IndexStore:
         async with self._reading:
             if self._snapshots.has(hot_list_id, version):
                 return
-            async with connection(self._pool) as held, held.transaction(readonly=True):
+            async with transaction(self._pool, readonly=True) as held:
                 if (await held.fetchval(_ENTRY_COUNT, hot_list_id, version) or 0) <= SMALL_LIST:
                     return
                 await held.execute(f"SET LOCAL statement_timeout = '{_LONGEST_LOAD_S}s'")

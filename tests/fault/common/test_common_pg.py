@@ -46,6 +46,22 @@ async def test_a_pool_is_warm_and_its_connections_have_limits(postgres_admin_url
         }
 
 
+async def test_what_a_readonly_transaction_reads_is_of_one_moment(postgres_admin_url: str) -> None:
+    pool = await open_pool(postgres_admin_url, application_name="test", min_size=2, max_size=2)
+    async with pool, connection(pool) as other:
+        await other.execute("CREATE TABLE of_one_moment (number int)")
+        try:
+            async with transaction(pool, readonly=True) as held:
+                before = await held.fetchval("SELECT count(*) FROM of_one_moment")
+                await other.execute("INSERT INTO of_one_moment VALUES (1)")
+                after = await held.fetchval("SELECT count(*) FROM of_one_moment")
+            stored = await other.fetchval("SELECT count(*) FROM of_one_moment")
+        finally:
+            await other.execute("DROP TABLE of_one_moment")
+
+    assert (before, after, stored) == (0, 0, 1)
+
+
 async def test_a_transaction_that_was_left_open_ends_with_the_connections_return(
     postgres_admin_url: str,
 ) -> None:
