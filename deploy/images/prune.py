@@ -12,7 +12,7 @@ _SERVICES = {"ocr", "matcher", "search", "audit", "alerts", "witness", "console"
 # Images that run something else than a service, and whose room that is in.
 _OTHERS = {"admin": "audit", "probe": "cli"}
 # Programs by themselves that people take along; the image does not run them.
-_HANDED_OUT = {"console": "audit/verifier.py"}
+_HANDED_OUT = {"console": {"audit/verifier.py", "audit/verify_transparency.py"}}
 
 
 # Sources, headers and tests of packages: what is compiled stays as the package has it.
@@ -48,7 +48,7 @@ def prune(folder: Path, image: str) -> None:
 def _stays(image: str, part: Path) -> bool:
     """Whether a file or folder of another room's is kept."""
     return (image == "admin" and part.name == "sql") or (
-        f"{part.parent.name}/{part.name}" == _HANDED_OUT.get(image)
+        f"{part.parent.name}/{part.name}" in _HANDED_OUT.get(image, ())
     )
 
 

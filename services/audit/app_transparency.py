@@ -19,13 +19,13 @@ from services.audit.core.entry import REQUEST_DIGEST, EntryKind, digest_of, rfc3
 from services.audit.core.justification import Rules
 from services.audit.core.policy import Thing
 from services.audit.core.question_kinds import KINDS, action_of_kind
-from services.audit.core.transparency import FIXED_ROWS, Tally, Terms
-from services.audit.core.transparency_pages import Head, json_of, report_of
 from services.audit.errors import RecordNotFoundError
 from services.audit.looking import look_every
 from services.audit.store_transparency import PublishedReport, TransparencyStore
 from services.common.clock import Clock
 from services.common.errors import FieldViolation
+from services.common.transparency import FIXED_ROWS, Tally, Terms
+from services.common.transparency_pages import Head, json_of, report_of
 from services.common.wire import raise_violations
 
 _NAMESPACE: Final = uuid.UUID("7a6a1a0a-1c3f-5d0d-8a2e-6d0c7f4f2b51")

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import asyncpg
 
-from services.audit.core.transparency import COUNTED
 from services.audit.errors import RecordNotFoundError
 from services.audit.store_reader import Reader
 from services.common.errors import WrongStateError
 from services.common.pg import transaction
+from services.common.transparency import COUNTED
 
 _PAGE: Final = 4096
 _RANGE = """

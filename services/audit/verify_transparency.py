@@ -27,13 +27,19 @@ from typing import Any
 
 if __package__:
     from services.audit import verifier
-    from services.audit.core import transparency, transparency_pages
+    from services.common import transparency, transparency_pages
+    from services.common.transparency_pages import PAGE, RECEIPT, REPORT, TABLE
 else:  # alone, with these three in the same folder
     import transparency  # type: ignore[no-redef, import-not-found]
     import transparency_pages  # type: ignore[no-redef, import-not-found]
     import verifier  # type: ignore[no-redef, import-not-found]
+    from transparency_pages import (  # type: ignore[no-redef]
+        PAGE,
+        RECEIPT,
+        REPORT,
+        TABLE,
+    )
 
-REPORT, TABLE, PAGE, RECEIPT = "report.json", "report.csv", "report.html", "receipt.json"
 PUBLISHED = "transparency.published"
 
 

@@ -14,12 +14,12 @@ from alpr.audit.v1 import transparency_service_pb2 as pb
 from alpr.audit.v1 import transparency_service_pb2_grpc as rpc
 from alpr.type.v1.receipt_pb2 import AuditReceipt
 from services.audit import verifier, verify_transparency
-from services.audit.core import transparency, transparency_pages
 from services.cli.locate import CommandError
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
 from services.cli.output import Output, folded
 from services.cli.question import write_receipt
 from services.cli.session import Session
+from services.common import transparency, transparency_pages
 
 app = typer.Typer(
     no_args_is_help=True, help="Transparency reports: publish, preview, list, get; verify needs no sign-in."
@@ -150,7 +150,7 @@ def _set_period(request: Any, start: str, end: str) -> None:
 
 def _show(one: pb.TransparencyReport, receipt: AuditReceipt, out: Path, output: Output) -> None:
     report = _written(one.report, out)
-    write_receipt(receipt, out / verify_transparency.RECEIPT)
+    write_receipt(receipt, out / transparency_pages.RECEIPT)
     for program in _PROGRAMS:
         shutil.copy(str(program.__file__), out)
     place = f"report {one.report_id} in {out}; its SHA-256 stands in log entry {receipt.log_index}"
@@ -161,9 +161,8 @@ def _written(raw: bytes, out: Path) -> dict[str, Any]:
     """The report, in its three forms in the folder."""
     report: dict[str, Any] = json.loads(raw)
     out.mkdir(parents=True, exist_ok=True)
-    (out / verify_transparency.REPORT).write_bytes(raw)
-    (out / verify_transparency.TABLE).write_bytes(transparency_pages.csv_of(report))
-    (out / verify_transparency.PAGE).write_bytes(transparency_pages.html_of(report))
+    for name, content in transparency_pages.files_of(raw).items():
+        (out / name).write_bytes(content)
     return report
 
 

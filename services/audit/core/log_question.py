@@ -9,7 +9,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from services.audit.core.entry import Entry, rfc3339
-from services.audit.core.transparency import counted_names
+from services.common.transparency import counted_names
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 # Without them an entry cannot be told from another one, so every receipt and export shows them.
@@ -42,6 +42,7 @@ class LogFilter:
     before: int = 0
     page_size: int = 100
     plate: str = ""
+    agency_ori: str = ""
     without: str = ""
 
     def text(self, action: str = "question.log") -> str:
@@ -57,6 +58,8 @@ class LogFilter:
             "before": str(self.before or ""),
             "page_size": str(self.page_size),
         }
+        if self.agency_ori:  # else the text is as it was before agencies could be asked for, and so is its digest
+            named["agency"] = self.agency_ori
         return "\n".join((action, *(f"{name}:{value}" for name, value in named.items())))
 
     def window(self, now: datetime) -> tuple[datetime, datetime]:

@@ -25,11 +25,11 @@ from alpr.type.v1.error_reason_pb2 import ErrorReason
 from services.audit import verifier, verify_transparency
 from services.audit.app_log import Log
 from services.audit.app_transparency import ReportsDue
-from services.audit.core.transparency_pages import csv_of, html_of
 from services.audit.store_log import LogStore
 from services.audit.store_transparency import TransparencyStore
 from services.common.pg import open_pool
 from services.common.receipts import export_header, export_line, receipt_to_json
+from services.common.transparency_pages import csv_of, html_of
 from services.common.wire import to_timestamp
 from services.dev.pki import DevelopmentAuthority
 from tests.support.audit_kit import (

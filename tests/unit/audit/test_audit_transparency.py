@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from services.audit.core.transparency import (
+from services.common.transparency import (
     COUNTED,
     FIXED_ROWS,
     LEAST_SHOWN,
@@ -21,7 +21,7 @@ from services.audit.core.transparency import (
     is_small,
     shown,
 )
-from services.audit.core.transparency_pages import Head, csv_of, html_of, json_of, report_of, terms_in
+from services.common.transparency_pages import Head, csv_of, html_of, json_of, report_of, terms_in
 
 ORI, OTHER_ORI = "IL0000001", "IL0000002"
 START, END = "2026-05-01T00:00:00.000000Z", "2026-06-01T00:00:00.000000Z"

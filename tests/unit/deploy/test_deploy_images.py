@@ -147,11 +147,12 @@ def test_the_image_that_migrates_keeps_everybodys_sql_and_no_other_code(tmp_path
         "audit/sql/0001.sql",
         "audit/__main__.py",
         "audit/verifier.py",
+        "audit/verify_transparency.py",
         "__init__.py",
     }
 
 
-def test_the_console_keeps_the_program_that_auditors_take_along(tmp_path: Path) -> None:
+def test_the_console_keeps_the_programs_that_auditors_take_along(tmp_path: Path) -> None:
     installed(tmp_path)
 
     script("prune").prune(tmp_path, "console")
@@ -160,6 +161,7 @@ def test_the_console_keeps_the_program_that_auditors_take_along(tmp_path: Path) 
         "common/pg.py",
         "console/__main__.py",
         "audit/verifier.py",
+        "audit/verify_transparency.py",
         "__init__.py",
     }
 
@@ -179,6 +181,7 @@ def installed(folder: Path) -> None:
         "services/audit/__main__.py",
         "services/audit/sql/0001.sql",
         "services/audit/verifier.py",
+        "services/audit/verify_transparency.py",
         "services/console/__main__.py",
         "services/dev/issuer.py",
         "services/cli/main.py",

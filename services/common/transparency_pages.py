@@ -15,7 +15,7 @@ from html import escape
 from typing import Any
 
 if __package__:
-    from services.audit.core.transparency import (
+    from services.common.transparency import (
         FIXED_ROWS,
         FORMAT,
         LEAST_SHOWN,
@@ -35,6 +35,8 @@ else:  # alone, with transparency.py in the same folder
         Terms,
     )
 
+REPORT, TABLE, PAGE, RECEIPT = "report.json", "report.csv", "report.html", "receipt.json"
+"""Names of a report's files, as they are published."""
 WITHHELD = "withheld"
 NOTICE = (
     "Numbers of what people asked and did, counted from the log. They show no plate, place or person. A "
@@ -140,6 +142,12 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
 def count_text(count: int | None) -> str:
     """The number, or that it is withheld."""
     return WITHHELD if count is None else str(count)
+
+
+def files_of(raw: bytes) -> dict[str, bytes]:
+    """Contents by name: the report `raw` byte by byte, and the table and page that are made of it."""
+    report = json.loads(raw)
+    return {REPORT: raw, TABLE: csv_of(report), PAGE: html_of(report)}
 
 
 _PAGE = """<!DOCTYPE html>
