@@ -167,6 +167,7 @@ def _details(request: StepRequest) -> Mapping[str, str]:
         "system": request.system,
         "response_id": request.response_id,
         "report_number": request.report_number,
+        "reported_by": request.reported_by,
         "check_id": str(request.check_id or ""),
     }
     return {name: value for name, value in said.items() if value}

@@ -78,7 +78,8 @@ SELECT alert_id, escalation_id, kind, round, due_time, escalate_time
 FROM alerts.escalation WHERE alert_id = ANY($1::uuid[]) ORDER BY escalate_time, kind
 """
 _STEPS = """
-SELECT step_time, account_id, verified_state, disposition, system, response_id, entry_state
+SELECT step_time, account_id, verified_state, disposition, system, response_id, entry_state, by_centre,
+       reported_by, report_number
 FROM alerts.alert_step WHERE alert_id = $1 ORDER BY step_number
 """
 
@@ -169,6 +170,9 @@ class AlertStore:
                     system=row["system"],
                     response_id=row["response_id"],
                     entry_state=EntryState(row["entry_state"] or 0),
+                    by_centre=row["by_centre"],
+                    reported_by=row["reported_by"],
+                    report_number=row["report_number"],
                 )
             )
         return tuple(steps)

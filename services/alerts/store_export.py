@@ -35,7 +35,7 @@ ORDER BY h.hit_time, h.read_id, h.entry_id, h.list_version
 """  # noqa: S608 - constants of this package
 _STEPS = """
 SELECT alert_id, step_number, intent_id, step_time, account_id, agency_ori, kind, verified_state, disposition,
-       system, response_id, report_number, confirmation_step, by_centre, entry_state
+       system, response_id, report_number, reported_by, confirmation_step, by_centre, entry_state
 FROM alerts.alert_step WHERE agency_ori = $1 AND alert_id = ANY($2::uuid[]) ORDER BY alert_id, step_number
 """
 # A car that stands in view for days must not make a page that memory does not hold.

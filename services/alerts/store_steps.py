@@ -31,7 +31,8 @@ from services.common.errors import (
 OUTCOME_DONE = 1
 
 _EARLIER = """
-SELECT alert_id, account_id, kind, verified_state, disposition, system, response_id, report_number
+SELECT alert_id, account_id, kind, verified_state, disposition, system, response_id, report_number,
+    reported_by
 FROM alerts.alert_step WHERE request_id = $1
 """
 _PROGRESS = """
@@ -46,8 +47,8 @@ WHERE a.alert_id = $1
 _INSERT = """
 INSERT INTO alerts.alert_step (alert_id, step_number, request_id, intent_id, step_time, account_id,
     agency_ori, kind, verified_state, disposition, system, response_id, report_number, confirmation_step,
-    confirmation_state, by_centre, entry_state)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    confirmation_state, by_centre, reported_by, entry_state)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 """
 
 
@@ -131,6 +132,7 @@ def _values(change: StepChange, batch: Batch, number: int, progress: Progress) -
         progress.confirmation if enforcement else None,
         int(Verification.CONFIRMED) if enforcement else None,
         change.actor.is_telecom_center,
+        request.reported_by,
     )
 
 
@@ -158,6 +160,7 @@ def _require_same(row: Row, change: StepChange) -> None:
         request.system,
         request.response_id,
         request.report_number,
+        request.reported_by,
     )
     if tuple(row.values()) != said:
         raise RequestIdReusedError(

@@ -134,7 +134,7 @@ def parse_dispose(request: pb.DisposeAlertRequest) -> StepRequest:
     """The step that is asked for; whether it follows from the alert's state is not known here.
 
     Raises:
-        InvalidFieldError: An id is not a UUID, there is no disposition, or the report number is too long.
+        InvalidFieldError: An id is not a UUID, there is no disposition, or a text is too long.
     """
     checks = Checks()
     if request.disposition not in _DISPOSITIONS:
@@ -147,6 +147,7 @@ def parse_dispose(request: pb.DisposeAlertRequest) -> StepRequest:
         if request.disposition in _DISPOSITIONS
         else Disposition.NONE,
         report_number=checks.optional("report_number", request.report_number, longest=_LONGEST),
+        reported_by=checks.optional("reported_by", request.reported_by, longest=_LONGEST),
     )
     checks.raise_if_any()
     return step
@@ -216,6 +217,9 @@ def encode_step(step: Step) -> pb.AlertStep:
         system=step.system,
         response_id=step.response_id,
         entry_state=pb.EntryState.ValueType(step.entry_state),
+        by_telecom_center=step.by_centre,
+        reported_by=step.reported_by,
+        report_number=step.report_number,
     )
 
 

@@ -4,14 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.alerts.v1 import alert_service_pb2_grpc as rpc
 from alpr.type.v1 import justification_pb2
 from services.cli.options import DATA_DIR, As, DataDir, Json, new_request_id, run_signed_in
-from services.cli.output import Output
+from services.cli.output import Output, message_to_dict
 from services.cli.session import Session
-from services.cli.watch.lines import alert_lines
+from services.cli.watch.lines import alert_lines, step_line
 from services.cli.words import CASE_KIND, DISPOSITION, UNSPECIFIED_CASE, VERIFICATION
 
 app = typer.Typer(no_args_is_help=True, help="Alerts: show, acknowledge, verify, dispose.")
@@ -50,7 +51,12 @@ def show_alert(
             images.mkdir(parents=True, exist_ok=True)
             (images / "crop.jpg").write_bytes(answer.crop_image)
             (images / "overview.jpg").write_bytes(answer.overview_image)
-        _print(answer.alert, output)
+        steps = [message_to_dict(step) for step in answer.history]
+        lines = [
+            *alert_lines(answer.alert, fresh=False),
+            *(f"  {escape(step_line(one))}" for one in answer.history),
+        ]
+        output.result({**message_to_dict(answer.alert), "history": steps}, "\n".join(lines))
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
@@ -99,14 +105,17 @@ def dispose_alert(
         str, typer.Argument(help="stopped, arrest, recovered, not-located, false-alarm or no-action.")
     ],
     report: Annotated[str, typer.Option("--report", help="Report number.")] = "",
+    reported_by: Annotated[
+        str, typer.Option("--reported-by", help="Unit or officer that reported it by radio, if not you.")
+    ] = "",
     subject: As = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
 ) -> None:
-    """Records what was done; enforcement needs a recorded confirmation first."""
+    """Records what was done, or what a patrol reported; enforcement needs a recorded confirmation first."""
 
     async def work(session: Session, output: Output) -> None:
-        _print(await dispose(session, alert_id, disposition, report), output)
+        _print(await dispose(session, alert_id, disposition, report, reported_by=reported_by), output)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
@@ -136,7 +145,9 @@ async def verify(
     return answer.alert
 
 
-async def dispose(session: Session, alert_id: str, disposition: str, report: str) -> pb.Alert:
+async def dispose(
+    session: Session, alert_id: str, disposition: str, report: str, *, reported_by: str = ""
+) -> pb.Alert:
     """The alert as stored. Raises AlprError when refused, CommandError for an unknown disposition."""
     stub = rpc.AlertServiceStub(session.channel("alerts"))
     request = pb.DisposeAlertRequest(
@@ -144,6 +155,7 @@ async def dispose(session: Session, alert_id: str, disposition: str, report: str
         alert_id=alert_id,
         report_number=report,
         disposition=DISPOSITION.number(disposition),
+        reported_by=reported_by,
     )
     answer: pb.DisposeAlertResponse = await session.call(stub.DisposeAlert, request)
     return answer.alert

@@ -338,12 +338,16 @@ class StepRequest:
     system: str = ""
     response_id: str = ""
     report_number: str = ""
+    reported_by: str = ""
     check_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing somebody did; `verification` is the state after it."""
+    """One thing somebody did; `verification` is the state after it.
+
+    `by_centre` says that a telecommunication centre did it, `reported_by` who told it what was done.
+    """
 
     step_time: datetime
     account_id: str
@@ -352,6 +356,9 @@ class Step:
     system: str
     response_id: str
     entry_state: EntryState = EntryState.UNKNOWN
+    by_centre: bool = False
+    reported_by: str = ""
+    report_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

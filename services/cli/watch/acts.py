@@ -76,13 +76,16 @@ def verifying(
     return [*first, Act(alert.alert_id, "verify", request)]
 
 
-def disposing(alert_id: str, disposition: pb.Disposition.ValueType, report_number: str = "") -> Act:
-    """Something was done."""
+def disposing(
+    alert_id: str, disposition: pb.Disposition.ValueType, report_number: str = "", reported_by: str = ""
+) -> Act:
+    """Something was done, by the person or by who reported it."""
     request = pb.DisposeAlertRequest(
         request_id=new_request_id(),
         alert_id=alert_id,
         disposition=disposition,
         report_number=report_number,
+        reported_by=reported_by,
     )
     return Act(alert_id, "dispose", request)
 

@@ -9,7 +9,7 @@ from alpr.alerts.v1 import alert_service_pb2 as pb
 from alpr.type.v1 import hit_pb2
 from platewarden_client import AlertEvent, EventKind, Gap
 from services.cli.output import Output, message_to_dict
-from services.cli.words import CATEGORY, ESCALATION_KIND, MATCH_LABEL, WARNING
+from services.cli.words import CATEGORY, DISPOSITION, ESCALATION_KIND, MATCH_LABEL, VERIFICATION, WARNING
 
 
 def show(event: AlertEvent | Gap, output: Output) -> None:
@@ -93,6 +93,21 @@ def alert_lines(alert: pb.Alert, *, fresh: bool) -> list[str]:
         f"{_safe(alert.sensor_id)}  [dim]alert {_safe(alert.alert_id)}[/]",
         *(f"  {line}" for line in waiting(alert, now)),
     ]
+
+
+def step_line(step: pb.AlertStep) -> str:
+    """One thing somebody did: when, what, and who recorded it; no markup."""
+    who = ("the telecommunication centre, " if step.by_telecom_center else "") + plain(step.account_id)
+    return f"{step.step_time.ToDatetime(UTC):%H:%M:%S} UTC  {_done(step)}  recorded by {who}"
+
+
+def _done(step: pb.AlertStep) -> str:
+    if not step.disposition:
+        answer = f" ({plain(step.system)}, {plain(step.response_id)})" if step.system else ""
+        return VERIFICATION.word(step.verification_state) + answer
+    report = f", report {plain(step.report_number)}" if step.report_number else ""
+    teller = f", reported by {plain(step.reported_by)}" if step.reported_by else ""
+    return DISPOSITION.word(step.disposition) + report + teller
 
 
 def waiting(alert: pb.Alert, now: datetime) -> list[str]:

@@ -37,7 +37,10 @@ _OTHERS: Final = MappingProxyType(
         pb.DISPOSITION_NO_ACTION: "nothing was to be done",
     }
 )
-_REPORT: Final = ("Report number, where there is one",)
+_REPORT: Final = (
+    "Report number, where there is one",
+    "Unit or officer that reported it by radio, if not you",
+)
 
 
 def verify_form(alert: pb.Alert) -> ChoiceForm:

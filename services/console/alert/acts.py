@@ -56,13 +56,17 @@ async def verify(request: Request, person: Person) -> Response:
 
 
 async def dispose(request: Request, person: Person) -> Response:
-    """What was done. Enforcement needs a recorded confirmation (III.D.4): the service says so."""
+    """What was done, or what a patrol reported (IV.D.3).
+
+    Enforcement needs a recorded confirmation (III.D.4): the service says so.
+    """
     desk = Desk.of(request, person)
     done = pb.DisposeAlertRequest(
         request_id=person.field("request_id"),
         alert_id=desk.alert_id,
         disposition=person.number("disposition"),
         report_number=person.field("report_number"),
+        reported_by=person.field("reported_by"),
     )
     return await recorded(desk, "dispose", "What was done is recorded.", [(_ALERTS, "DisposeAlert", done)])
 

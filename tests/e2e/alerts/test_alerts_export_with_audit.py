@@ -86,6 +86,14 @@ async def seed(office: Office) -> None:
     request = alert_pb.AcknowledgeAlertRequest(request_id=str(uuid4()), alert_id=office.own[0])
     person: Any = office.alerts.person
     await person.AcknowledgeAlert(request, metadata=officer.metadata, timeout=60)
+    centre = await office.audit.person(audit_pb.ROLE_TELECOM_CENTER)
+    reported = alert_pb.DisposeAlertRequest(
+        request_id=str(uuid4()),
+        alert_id=office.own[0],
+        disposition=alert_pb.DISPOSITION_NOT_LOCATED,
+        reported_by="Unit 12",
+    )
+    await person.DisposeAlert(reported, metadata=centre.metadata, timeout=60)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -108,7 +116,8 @@ async def test_all_alerts_of_the_agency_leave_once_with_hits_steps_and_pictures(
     assert [alert["alert_id"] for alert in alerts] == [*office.own, office.partners]
     assert (found.alerts, found.pictures, found.without_picture) == (5, 8, 0)
     assert [len(alert["hits"]) for alert in alerts] == [1] * 5
-    assert [step["kind"] for step in alerts[0]["steps"]] == ["ACKNOWLEDGE"]
+    steps = [(step["kind"], step["by_centre"], step["reported_by"]) for step in alerts[0]["steps"]]
+    assert steps == [("ACKNOWLEDGE", False, ""), ("DISPOSE", True, "Unit 12")]
     assert alerts[0]["hits"][0]["entry"]["category"] == "HOT_LIST_CATEGORY_STOLEN_VEHICLE"
     assert (exported / "pictures").exists()
 

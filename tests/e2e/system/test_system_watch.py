@@ -36,7 +36,7 @@ pytestmark = pytest.mark.timeout(600)
 GOLDEN = Path(__file__).parents[2] / "golden"
 PLATEWARDEN = str(Path(sys.executable).with_name("platewarden"))
 # Invented rows of the hot list of the story.
-_ACKNOWLEDGED, _VERIFIED = 1, 2
+_ACKNOWLEDGED, _VERIFIED, _DISPOSED = 1, 2, 3
 LISTED = [f"IQ{number:05}" for number in (501, 502, 503, 504, 505, 506)]
 
 
@@ -136,16 +136,15 @@ async def test_over_a_link_that_drops_every_few_seconds_all_alerts_come_and_all_
         await terminal.until(lambda t: "undisposed" in t.text and "sending" not in t.text)
         terminal.press("d")
         await terminal.shows("What was done")
-        terminal.press(f"1{ENTER}")
-        # A telecommunication centre tells patrols; what was done on the road is for them to record.
-        await terminal.shows("dispose of IQ00501 REFUSED")
+        terminal.press(f"1{ENTER}Unit 12{ENTER}")
+        await terminal.until(lambda t: "undisposed" not in t.text and "sending" not in t.text)
         rung = terminal.bells
         terminal.press("q")
         assert await terminal.ended() == 0
 
     assert proxy.connections > 5
     assert rung > 0
-    assert await recorded(stack) == [(_ACKNOWLEDGED, 6), (_VERIFIED, 2)]
+    assert await recorded(stack) == [(_ACKNOWLEDGED, 6), (_VERIFIED, 2), (_DISPOSED, 1)]
 
 
 def unseen(terminal: Terminal) -> int:

@@ -184,6 +184,49 @@ async def test_no_enforcement_before_a_confirmation(
     assert (await officer.get(alert_id)).alert.disposition == pb.DISPOSITION_UNSPECIFIED
 
 
+@pytest.mark.clause("IV.D.3", "III.D.4")
+async def test_what_a_patrol_reported_is_recorded_by_the_centre_once_it_is_confirmed(
+    rig, officer: Person, audit, alert_id: str
+) -> None:
+    centre = Person(rig, "dispatch")
+    async with refused() as caught:
+        await centre.dispose(alert_id, pb.DISPOSITION_STOPPED, reported_by="Unit 12")
+    await officer.confirm(alert_id)
+
+    closed = await centre.dispose(
+        alert_id, pb.DISPOSITION_STOPPED, report_number="26-7", reported_by=" Unit 12 "
+    )
+
+    assert reason(caught[0]) == kind(NotConfirmedError)
+    assert closed.disposition == pb.DISPOSITION_STOPPED
+    asked = [dict(one.details) for one in audit.neighbour.intents if one.action == "alert.dispose"]
+    assert asked[-1] == {"disposition": "STOPPED", "report_number": "26-7", "reported_by": "Unit 12"}
+    *before, last = (await officer.get(alert_id)).history
+    assert (last.account_id, last.by_telecom_center) == ("account-dispatch", True)
+    assert (last.reported_by, last.report_number) == ("Unit 12", "26-7")
+    assert [(one.by_telecom_center, one.reported_by) for one in before] == [(False, "")] * 2
+
+
+@pytest.mark.parametrize("text", ["x" * 65, "a\x00b"])
+async def test_who_reported_it_is_a_short_text(officer: Person, alert_id: str, text: str) -> None:
+    async with refused() as caught:
+        await officer.dispose(alert_id, pb.DISPOSITION_NOT_LOCATED, reported_by=text)
+
+    assert [violation.field for violation in caught[0].violations] == ["reported_by"]
+
+
+async def test_a_disposition_is_not_sent_again_as_reported_by_another(officer: Person, alert_id: str) -> None:
+    sent = {"request_id": str(uuid4())}
+    await officer.dispose(alert_id, pb.DISPOSITION_NOT_LOCATED, reported_by="Unit 12", **sent)
+
+    again = await officer.dispose(alert_id, pb.DISPOSITION_NOT_LOCATED, reported_by="Unit 12", **sent)
+    async with refused() as caught:
+        await officer.dispose(alert_id, pb.DISPOSITION_NOT_LOCATED, reported_by="Unit 13", **sent)
+
+    assert again.disposition == pb.DISPOSITION_NOT_LOCATED
+    assert reason(caught[0]) == kind(RequestIdReusedError)
+
+
 async def test_a_confirmation_names_system_and_response(officer: Person, alert_id: str) -> None:
     await officer.verify(alert_id, VERIFYING)
 

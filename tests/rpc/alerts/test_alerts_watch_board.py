@@ -127,12 +127,13 @@ async def test_keys_acknowledge_verify_and_dispose_and_the_service_has_it(rig, b
         await terminal.shows("What was done")
         terminal.press("1")
         await terminal.shows("Report number")
-        terminal.press(f"26-0042{ENTER}")
+        terminal.press(f"26-0042{ENTER}Unit 12{ENTER}")
         await terminal.shows("No alerts wait.")
 
     stored = await look(rig, alert_id)
     assert stored.alert.acknowledged
     assert stored.alert.disposition == pb.DISPOSITION_STOPPED
+    assert (stored.history[-1].report_number, stored.history[-1].reported_by) == ("26-0042", "Unit 12")
     steps = [(step.verification_state, step.system, step.response_id) for step in stored.history]
     assert (notice_pb2.VERIFICATION_STATE_CONFIRMED, "LEADS", "R-778") in steps
     begun = [state for state, _, _ in steps].index(notice_pb2.VERIFICATION_STATE_VERIFYING)
@@ -146,7 +147,7 @@ async def test_an_enforcement_before_the_confirmation_is_refused_and_the_board_s
         await terminal.shows("unseen ")
         terminal.press("d")
         await terminal.shows("refused before LEADS or NCIC confirmed it")
-        terminal.press(f"2{ENTER}")
+        terminal.press(f"2{ENTER}{ENTER}")
         await terminal.shows("REFUSED")
         assert "UNVERIFIED" in terminal.text
 

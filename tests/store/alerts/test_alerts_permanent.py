@@ -252,6 +252,18 @@ async def test_sql_cannot_skip_verifying_nor_confirm_without_an_answer(app: Pool
         await insert_step(app, alert_id, 2, state=3, answer="")
 
 
+async def test_sql_names_who_reported_it_with_a_disposition_only(app: Pool, alert_id: UUID) -> None:
+    reported = INSERT_STEP.replace("confirmation_state)", "confirmation_state, reported_by)").replace(
+        "$8)", "$8, $9)"
+    )
+    with pytest.raises(asyncpg.CheckViolationError, match="only_a_disposition_is_reported"):
+        await app.execute(reported, alert_id, 1, 1, None, None, "", None, None, "Unit 12")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await app.execute(reported, alert_id, 1, 3, None, 4, "", None, None, "x" * 65)
+
+    await app.execute(reported, alert_id, 1, 3, None, 4, "", None, None, "Unit 12")
+
+
 async def test_sql_cannot_leave_a_gap_between_steps(app: Pool, alert_id: UUID) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await insert_step(app, alert_id, 2, state=2)

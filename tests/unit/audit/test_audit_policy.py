@@ -206,7 +206,7 @@ MATRIX = {
     | {"alert.ask"}
     | ALERTS
     | EVERYBODY
-    | {"question.alerts", "matcher.state"},
+    | {"alert.dispose", "question.alerts", "matcher.state"},
     Role.SYSTEM_ADMINISTRATOR: EVERYBODY
     | ESCORTS
     | INCIDENTS

@@ -14,7 +14,7 @@ from platewarden_client.errors import Failure
 from services.cli.locate import CommandError
 from services.cli.output import Output
 from services.cli.watch.feed import refusals
-from services.cli.watch.lines import listing, plain, show
+from services.cli.watch.lines import listing, plain, show, step_line
 from services.common.errors import AlprError
 from services.common.wire import to_timestamp
 
@@ -35,6 +35,32 @@ def test_label_and_ages_are_told_and_a_check_is_called_one() -> None:
 
 def test_nothing_is_said_of_what_is_not_known() -> None:
     assert listing(hit_pb2.MatchedEntry(match_grade=hit_pb2.MATCH_GRADE_SOUND), NOW) == ""
+
+
+@pytest.mark.clause("IV.D.3")
+def test_a_step_says_what_was_done_who_reported_it_and_who_recorded_it() -> None:
+    reported = pb.AlertStep(
+        step_time=to_timestamp(NOW),
+        account_id="a-1",
+        verification_state=notice_pb2.VERIFICATION_STATE_CONFIRMED,
+        disposition=pb.DISPOSITION_STOPPED,
+        report_number="26-7",
+        reported_by="Unit\x1b 12",
+        by_telecom_center=True,
+    )
+    answered = pb.AlertStep(
+        step_time=to_timestamp(NOW),
+        account_id="a-2",
+        verification_state=notice_pb2.VERIFICATION_STATE_CONFIRMED,
+        system="LEADS",
+        response_id="R-1",
+    )
+
+    assert step_line(reported) == (
+        "12:00:00 UTC  stopped, report 26-7, reported by Unit� 12"
+        "  recorded by the telecommunication centre, a-1"
+    )
+    assert step_line(answered) == "12:00:00 UTC  confirmed (LEADS, R-1)  recorded by a-2"
 
 
 def event_of(**changes: str) -> AlertEvent:

@@ -77,6 +77,31 @@ def test_a_step_that_leaves_the_verification_as_it_was_is_an_acknowledgement() -
     assert said == ["acknowledged", "verifying", "acknowledged", "confirmed", "not located"]
 
 
+@pytest.mark.clause("IV.D.3")
+def test_the_history_says_who_reported_and_who_recorded_what_was_done() -> None:
+    state = notice_pb2.VERIFICATION_STATE_CONFIRMED
+    by_centre = pb.AlertStep(
+        account_id="a-1",
+        verification_state=state,
+        disposition=pb.DISPOSITION_STOPPED,
+        report_number="26-7",
+        reported_by="Unit <12>",
+        by_telecom_center=True,
+    )
+    answered = pb.AlertStep(account_id="a-2", verification_state=state, system="LEADS", response_id="R-1")
+
+    page = _page(_alert(state), history=view.history([answered, by_centre]))
+
+    first, second = (
+        " ".join(re.sub("<[^>]+>", "", one).split()) for one in re.findall(r"<li>.*?</li>", page, re.DOTALL)
+    )
+    assert first.endswith("confirmed by LEADS, response R-1, recorded by account a-2")
+    assert second.endswith(
+        "stopped, report 26-7, reported by Unit &lt;12&gt;, "
+        "recorded at the telecommunication centre by account a-1"
+    )
+
+
 @pytest.mark.clause("III.D.4", "IV.D.4")
 def test_what_a_connector_answered_is_recorded_by_a_person_with_the_one_state_it_bears_out() -> None:
     check = check_pb.RecordCheck(
