@@ -58,6 +58,7 @@ _KNOWN: Final = {
     "recipient.decision.request_sha256": ("decision", "The request"),
     "read_id": ("read_id", "Id of the read"),
     "report_number": ("report_number", "Number of the report"),
+    "reported_by": ("reported_by", "Who reported it by radio"),
     "evidence_system": ("evidence_system", "Evidence system"),
     "evidence_item": ("evidence_item", "Its number there"),
     "export_id": ("export_id", "Entry of the register"),

@@ -82,8 +82,18 @@ class Pane {
     // The board has a switch for single keys (WCAG 2.2, 2.1.4).
     if (other || document.getElementById("single")?.checked === false || event.target.matches("input, select, textarea")) return false;
     if (event.key === "r" && this.alertId) return this.#taken(event, () => this.load(this.alertId));
-    const found = this.#article?.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    const found = this.#found(event.key);
     return found ? this.#taken(event, () => this.#act(found)) : false;
+  }
+
+  // Does what the key does; nothing where the alert has no such key now.
+  press(key) {
+    const found = this.#found(key);
+    if (found) this.#act(found);
+  }
+
+  #found(key) {
+    return this.#article?.querySelector(`[data-key="${CSS.escape(key)}"]`);
   }
 
   #taken(event, act) {
@@ -189,6 +199,8 @@ function keep(old, fresh, acted) {
     if (!place) continue;
     if (!section.contains(acted) && (section.hasAttribute("data-keep") || isWritten(section))) {
       place.replaceWith(section);
+      // What an act before this one found is not where to go on.
+      for (const one of section.querySelectorAll("[data-first]")) one.removeAttribute("data-first");
     } else if (section.open && !section.contains(acted)) {
       place.open = true;
     }

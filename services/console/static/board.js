@@ -148,7 +148,8 @@ async function act(id) {
   settle();
 }
 
-async function open(id, focus = true) {
+// `key` is one of the alert's own, pressed in the list.
+async function open(id, key = "") {
   rows.mark(id, { mine: true });
   if (!BESIDE.matches || !at("pane")) {
     location.href = `/alerts/${id}`;
@@ -157,7 +158,7 @@ async function open(id, focus = true) {
   const { openAlert } = await import("./alert.js");
   const work = await openAlert(at("pane"), id, { byItself: false });
   pane = { id, work };
-  if (focus) at("pane").querySelector("[tabindex]")?.focus();
+  if (key) work.press(key);
 }
 
 // Nobody has seen it, the most severe and of these the longest waiting.
@@ -214,5 +215,8 @@ setInterval(() => {
   showLink();
 }, 1000);
 setInterval(look, 10_000);
-setInterval(settle, 60_000);
+setInterval(() => {
+  rows.tickAll();
+  settle();
+}, 60_000);
 showSound();

@@ -1,13 +1,16 @@
 // One key for each act, and one row that is selected: the one that has the focus, or had it last. It stays selected
 // wherever it moves, so that a new alert never slips under a finger.
+// Keys of the open alert that open it where it is not open yet: what its form of that key asks comes with it.
+const OPENING = new Set("vlcnbd");
 const TYPING = "input, textarea, select, dialog, [contenteditable]";
 
 export class Keys {
   #list;
   #does;
   #id = "";
+  #opening = false;
 
-  // `does` has: open(id), acknowledge(id), urgent() -> id, sound(), help(), pane() -> {id, work} or null
+  // `does` has: open(id, key), acknowledge(id), urgent() -> id, sound(), help(), pane() -> {id, work} or null
   constructor(list, does) {
     this.#list = list;
     this.#does = does;
@@ -69,6 +72,8 @@ export class Keys {
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target.closest?.(TYPING)) return;
+    // What is typed before the form is there belongs to it, and to nothing else here.
+    if (this.#opening) return event.preventDefault();
     if (event.key.length === 1 && document.getElementById("single")?.checked === false) return;
     const pane = this.#does.pane();
     const inPane = Boolean(event.target.closest?.("#pane"));
@@ -91,7 +96,17 @@ export class Keys {
     if (key === "End") return () => this.#go(this.#shown().at(-1));
     if (key === "Enter" && this.#list.contains(document.activeElement)) return () => this.#does.open(this.#id);
     if (key === "a" && !forPane && this.#id) return () => this.#does.acknowledge(this.#id);
+    if (OPENING.has(key) && !forPane && this.#item()) return () => this.#openFor(key);
     return null;
+  }
+
+  async #openFor(key) {
+    this.#opening = true;
+    try {
+      await this.#does.open(this.#id, key);
+    } finally {
+      this.#opening = false;
+    }
   }
 
   #step(by) {
