@@ -1,17 +1,20 @@
-"""Addresses of one alert. Each answers a page, or with `part=1` only what the board shows beside its list."""
+"""Addresses of alerts. Those of one answer a page, or with `part=1` what the board shows beside its list."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from starlette.routing import Route
 
-from services.console.alert import acts, cars, look
+from services.console.alert import acts, cars, look, subscriptions
 from services.console.door import Door
+
+_ONE: Final = "/alerts/subscriptions/{subscription_id:uuid}"
 
 
 def routes(door: Door) -> Sequence[Route]:
-    """The alert, and what people do about it."""
+    """The alert, what people do about it, and what they choose to hear of."""
     ways = (
         ("acknowledge", acts.acknowledge),
         ("verify", acts.verify),
@@ -23,6 +26,11 @@ def routes(door: Door) -> Sequence[Route]:
         ("deliveries", cars.deliveries),
     )
     return (
+        Route("/alerts/subscriptions", door.page(subscriptions.show), methods=["GET"]),
+        Route("/alerts/subscriptions", door.page(subscriptions.create), methods=["POST"]),
+        Route(_ONE, door.page(subscriptions.show_one), methods=["GET"]),
+        Route(_ONE, door.page(subscriptions.change), methods=["POST"]),
+        Route(f"{_ONE}/end", door.page(subscriptions.end), methods=["POST"]),
         Route("/alerts/{alert_id:uuid}", door.page(look.page), methods=["GET"]),
         # With case number and purpose, which stand in no address.
         Route("/alerts/{alert_id:uuid}", door.page(look.page), methods=["POST"]),

@@ -34,7 +34,7 @@ _FLOOR: Final = frozenset(
 async def show(request: Request, person: Person) -> Response:
     """The board; `wall` in its address is for a display on a wall, `set` for the other data set (II.H)."""
     account = await person.account()
-    carrier = _is_carrier(account, request.query_params.get("set", ""))
+    carrier = is_carrier(account, request.query_params.get("set", ""))
     every = words.choices(HotListCategory)
     return await person.show(
         "board.html",
@@ -64,7 +64,7 @@ async def acknowledge(_request: Request, person: Person) -> Response:
     return JSONResponse({"alert": shown(answer.alert)})
 
 
-def _is_carrier(account: Account, asked: str) -> bool:
+def is_carrier(account: Account, asked: str) -> bool:
     """Whether the board is of Motor Carrier Safety: asked for, or all that the person has to do with."""
     if asked:
         return asked == "motor-carrier"
