@@ -42,7 +42,7 @@ NOTICE = (
     "Numbers of what people asked and did, counted from the log. They show no plate, place or person. A "
     f"number below {LEAST_SHOWN} is withheld, and others with it, so that it cannot be told from the total."
 )
-_TITLES = {
+TITLES = {
     "questions": "Questions that were allowed",
     "refusals": "Questions and acts that were refused",
     "questions_of_other_agencies": "Questions of other agencies that reached this agency's reads",
@@ -51,7 +51,7 @@ _TITLES = {
     "dispositions": "Dispositions",
     "shares": "What left the system",
 }
-_BY = {
+BREAKDOWNS = {
     "offence": "Offence or activity",
     "question": "Kind of question",
     "case_number_kind": "Kind of case number",
@@ -201,13 +201,14 @@ def html_of(report: Mapping[str, Any]) -> bytes:
 
 
 def _section(measure: Mapping[str, Any]) -> str:
-    title = escape(_TITLES[measure["name"]])
+    title = escape(TITLES[measure["name"]])
     tables = [_table(part) for part in measure["breakdowns"]]
     return "\n".join((f"<h2>{title}: {count_text(measure['total'])}</h2>", *tables))
 
 
 def _table(part: Mapping[str, Any]) -> str:
-    head = f'<tr><th scope="col">{escape(_BY[part["by"]])}</th><th scope="col" class="count">Number</th></tr>'
+    name = escape(BREAKDOWNS[part["by"]])
+    head = f'<tr><th scope="col">{name}</th><th scope="col" class="count">Number</th></tr>'
     # Rows of zero are in the JSON and the CSV; a page of them is no use to a reader.
     rows = [
         f'<tr><td>{escape(row["name"])}</td><td class="count">{count_text(row["count"])}</td></tr>'

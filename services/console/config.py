@@ -63,7 +63,7 @@ class ConsoleSettings(ServiceSettings):
     log_keys_file: ReadableFile | None = None
     """The log's public keys, a line origin+id+key each; pages then check their receipts in the browser."""
     conformance_file: Path | None = None
-    """What `platewarden conformance run --json` printed last; auditors see it as a table."""
+    """Where `platewarden conformance run --out` leaves its result; auditors see it as a table."""
     tile_url: str = ""
     """Template of map tiles, https://host/{z}/{x}/{y}.png; empty: the lines that come with the console.
 

@@ -45,6 +45,7 @@ def console_environment(world: World) -> dict[str, str]:
         "PW_TLS_CA": str(certificate.ca_file),
         "PW_SERVICES_CA": str(certificate.ca_file),
         "PW_LOG_KEYS_FILE": str(_log_keys_file(world)),
+        "PW_CONFORMANCE_FILE": str(world.places.conformance),
         **targets,
         **_provider(world),
     }

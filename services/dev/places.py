@@ -75,6 +75,11 @@ class Places:
         return self.secrets / "sensors"
 
     @property
+    def conformance(self) -> Path:
+        """Where `platewarden conformance run --out` leaves its result for the console."""
+        return self.data_dir / "conformance.jsonl"
+
+    @property
     def environments(self) -> Path:
         """The environment of each service, for running one by hand."""
         return self.data_dir / "env"

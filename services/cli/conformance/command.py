@@ -1,11 +1,12 @@
 """`platewarden conformance run`: asks a running system, and says clause by clause how it stands."""
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.markup import escape
@@ -38,6 +39,7 @@ from services.cli.question import Asked
 from services.cli.session import Session, TokenSource
 from services.cli.tokens import token_file, token_source
 from services.cli.words import ROLE
+from services.common.durable import replace_file
 
 app = typer.Typer(no_args_is_help=True, help="Does the running system keep the directive? run.")
 CHECKS: Final = (*doors.CHECKS, *questions.CHECKS, *access.CHECKS, *records.CHECKS, *equipment.CHECKS)
@@ -64,6 +66,9 @@ def run_conformance(
         Path | None, typer.Option("--public-key", dir_okay=False, exists=True, help="The log's public key.")
     ] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Also write the result as a page.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also leave the result where the console has it from.")
+    ] = None,
     outside_agency: OutsideAgency = "",
     data_dir: DataDir = DATA_DIR,
     as_json: Json = False,
@@ -87,6 +92,8 @@ def run_conformance(
         results.append(await conform(data_dir, sources, why, key, output.note))
         if html is not None:
             html.write_text(page(results[0]), encoding="utf-8")
+        if out is not None:
+            replace_file(out, "".join(map(_line, _documents(results[0]))).encode(), 0o644)
         _show(results[0], output)
 
     run(work, as_json=as_json)
@@ -159,15 +166,22 @@ def _key_here(data_dir: Path) -> str:
 
 def _show(result: Result, output: Output) -> None:
     if output.as_json:
-        for clause in result.judged:
-            output.json_line(clause_to_json(clause))
-        for rule in result.held:
-            output.json_line(rule_to_json(rule))
+        for one in _documents(result):
+            output.json_line(one)
     else:
         output.console.print(_clauses_table(result))
         output.console.print(_packs_table(result))
     output.note(f"clauses: {counts(one.verdict for one in result.judged)}")
     output.note(f"rules of other policies: {counts(one.verdict for one in result.held)}")
+
+
+def _documents(result: Result) -> list[dict[str, Any]]:
+    """A document for each clause, then for each rule of other policies."""
+    return [*map(clause_to_json, result.judged), *map(rule_to_json, result.held)]
+
+
+def _line(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False) + "\n"
 
 
 def _clauses_table(result: Result) -> Table:

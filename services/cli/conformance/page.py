@@ -98,6 +98,7 @@ def clause_to_json(one: Judged) -> dict[str, Any]:
         "clause": one.clause.id,
         "verdict": one.verdict.value,
         "text": one.clause.text,
+        "look_at": one.clause.person,
         "findings": [
             {
                 "check": found.check,

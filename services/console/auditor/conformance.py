@@ -24,7 +24,7 @@ from alpr.audit.v1 import log_query_service_pb2_grpc as query_rpc
 from services.console.door import Door, Person
 
 _MOST_BYTES: Final = 4 << 20
-_CLAUSE: Final = {"clause", "verdict", "text", "findings"}
+_CLAUSE: Final = {"clause", "verdict", "text", "look_at", "findings"}
 _RULE: Final = {"pack", "verdict", "rule", "why"}
 
 
@@ -55,6 +55,8 @@ def _page(file: Path | None) -> Callable[[Request, Person], Awaitable[Response]]
         if file is not None:
             try:
                 run = await asyncio.to_thread(read_run, file)
+            except FileNotFoundError:
+                sentence = "No run has been left here yet."
             except (OSError, ValueError):
                 sentence = "The last run cannot be read."
         return await person.show(
@@ -70,7 +72,7 @@ def _page(file: Path | None) -> Callable[[Request, Person], Awaitable[Response]]
 
 
 def read_run(file: Path) -> Run:
-    """The run in a file of JSON lines, as `platewarden conformance run --json` prints it.
+    """The run in a file of JSON lines, as `platewarden conformance run` leaves it.
 
     Raises:
         OSError, ValueError: It cannot be read, or is something else.

@@ -127,6 +127,7 @@ async def _page(person: Person, receipt: AuditReceipt) -> Mapping[str, Any]:
         "title": f"Entry {receipt.log_index}",
         "section": "/auditor",
         "receipt": receipt,
+        "notice": person.field("notice"),  # of the answer from which it was opened
         "values": values,
         "said": question_words(values.get("question", "")),
         "actor": names.get(actor, ""),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from starlette.requests import Request
@@ -15,12 +15,16 @@ from starlette.routing import Route
 from alpr.audit.v1 import transparency_service_pb2 as pb
 from alpr.audit.v1 import transparency_service_pb2_grpc as rpc
 from services.common.errors import AlprError, FieldViolation, InvalidFieldError
+from services.common.transparency_pages import BREAKDOWNS, TITLES
 from services.common.wire import to_timestamp
 from services.console import words
 from services.console.answers import attachment
+from services.console.auditor.folder import archive
 from services.console.door import Door, Person
 
 _ROWS = 100
+# Of measures and breakdowns, as the published page has them.
+_WORDS: Final[Mapping[str, Any]] = {"titles": TITLES, "by": BREAKDOWNS}
 
 
 def routes(door: Door) -> Sequence[Route]:
@@ -31,6 +35,7 @@ def routes(door: Door) -> Sequence[Route]:
         Route("/auditor/transparency/publish", door.page(_publish), methods=["POST"]),
         Route("/auditor/transparency/{report_id:uuid}", door.page(_one), methods=["GET"]),
         Route("/auditor/transparency/{report_id:uuid}/report.json", door.page(_file), methods=["GET"]),
+        Route("/auditor/transparency/{report_id:uuid}/folder.zip", door.page(_folder), methods=["GET"]),
     )
 
 
@@ -52,6 +57,7 @@ async def _preview(_request: Request, person: Person) -> Response:
         title="Preview of a report",
         section="/auditor",
         report=json.loads(answer.report),
+        **_WORDS,
         one=None,
     )
 
@@ -74,6 +80,7 @@ async def _one(request: Request, person: Person) -> Response:
         title="Transparency report",
         section="/auditor",
         report=json.loads(answer.report.report),
+        **_WORDS,
         one=answer.report,
         receipt=answer.receipt,
     )
@@ -82,6 +89,13 @@ async def _one(request: Request, person: Person) -> Response:
 async def _file(request: Request, person: Person) -> Response:
     """The report byte by byte: its SHA-256 stands in the log."""
     return attachment((await _report(request, person)).report.report, "report.json", "application/json")
+
+
+async def _folder(request: Request, person: Person) -> Response:
+    """All that is published: the report in its three forms, its receipt, the programs that count anew."""
+    answer = await _report(request, person)
+    name = f"transparency-{_period(answer.report).replace(' ', '-')}"
+    return attachment(archive(answer, name), f"{name}.zip", "application/zip")
 
 
 async def _report(request: Request, person: Person) -> pb.GetReportResponse:

@@ -23,6 +23,7 @@ PLACES: Final = (
     ("/coordinator/sensors", "Sensors", _ADMINISTRATORS),
     ("/coordinator/escorts", "Vendor sessions", _ADMINISTRATORS),
     ("/coordinator/agreements", "Agreements", COORDINATORS),
+    ("/auditor/requests", "Requests", COORDINATORS),
     ("/coordinator/documents", "Documents", COORDINATORS),
     ("/coordinator/roster", "Leavers", STATEWIDE),
     ("/coordinator/office", "Office", _ADMINISTRATORS),

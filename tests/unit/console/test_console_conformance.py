@@ -18,7 +18,7 @@ CLAUSE = Judged(
     Verdict.FAILED,
     (Finding("log holds", ("IV.E.2",), Verdict.FAILED, f"it was cut {HOSTILE}", (HOSTILE,)),),
 )
-OTHER = Judged(Clause("I", "C", "Only people who may.", "ask"), Verdict.PASSED, ())
+OTHER = Judged(Clause("I", "C", "Only people who may.", "ask the clerk"), Verdict.PASSED, ())
 RULE = Held("Another state", "Kept 30 days.", Verdict.NEEDS_PERSON, "nobody said how long")
 
 
@@ -54,7 +54,14 @@ def test_what_the_command_line_found_is_read_and_shown_clause_by_clause(tmp_path
     assert run.counts == {"fail": 1, "pass": 1}
     assert [one["rule"] for one in run.rules] == ["Kept 30 days."]
     assert run.time.seconds == int(file.stat().st_mtime)
-    for text in ("IV.E.2", "Only people who may.", "log holds", "Another state", "nobody said how long"):
+    for text in (
+        "IV.E.2",
+        "Only people who may.",
+        "log holds",
+        "Another state",
+        "nobody said how long",
+        "the clerk",
+    ):
         assert text in page
 
 
