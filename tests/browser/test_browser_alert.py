@@ -343,7 +343,12 @@ async def test_it_reads_well_on_a_phone_and_on_a_wall_in_the_dark_and_on_paper(c
         assert not wider
         await picture(page, f"alert-{name}")
         assert await barriers(page) == []
+    await page.keyboard.press("v")
+    await expect(page.locator(".standing strong")).to_have_text("UNVERIFIED, BEING VERIFIED")
     await page.emulate_media(media="print")
+    foot = await page.inner_text(".sheet")
+    assert "UNVERIFIED" in foot
+    assert "log entry" in foot
     assert not await page.locator("text=Record the answer").is_visible()
     assert read in await page.inner_text("article")
     await page.emulate_media(media="screen")
