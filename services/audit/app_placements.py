@@ -77,12 +77,14 @@ class Placements:
             await self._check_escort(asked.sensor, survey)
         details = {
             "place": words_of(survey.place),
-            "former_place": words_of(asked.sensor.place),
             "work_time": rfc3339(survey.work_time),
             "work_order": survey.work_order,
             "escort": survey.escort_id,
         }
-        await self._desk.carry_out(asked, details, lambda act: self._store.survey(act, sensor_id, survey))
+        found = {"former_place": words_of(asked.sensor.place)}
+        await self._desk.carry_out(
+            asked, details, lambda act: self._store.survey(act, sensor_id, survey), found
+        )
         return await self._desk.sensor(sensor_id)
 
     async def _check_escort(self, sensor: Sensor, survey: Survey) -> None:

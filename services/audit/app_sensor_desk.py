@@ -55,13 +55,19 @@ class SensorDesk:
             self._gate.permit(person, action, thing_of(sensor))
             yield Permitted(call, attempt, action, person.account.account_id, sensor)
 
-    async def carry_out(self, what: Permitted, details: Mapping[str, str], change: Change) -> None:
-        """Records the intent, makes the change, records the outcome."""
+    async def carry_out(
+        self,
+        what: Permitted,
+        details: Mapping[str, str],
+        change: Change,
+        found: Mapping[str, str] | None = None,
+    ) -> None:
+        """Records the intent, makes the change, records the outcome; `found` is what stood there before."""
 
         async def made(intent_id: str) -> None:
             await change(SensorAct(intent_id, what.action, what.account_id, self._clock.now()))
 
-        act = Act(what.action, thing_of(what.sensor), details)
+        act = Act(what.action, thing_of(what.sensor), details, found=found or {})
         await self._actor.carry_out(act, what.call, what.attempt, made)
 
     async def sensor(self, sensor_id: str) -> Sensor:
