@@ -61,6 +61,8 @@ def parse_list(request: pb.ListEntriesRequest) -> LogFilter:
         wrong.append(FieldViolation("kind", f"must be one of {', '.join(sorted(_KINDS))}"))
     if request.plate and not _PLATE.fullmatch(request.plate):
         wrong.append(FieldViolation("plate", "must be 1 to 12 letters A-Z and digits, without wildcards"))
+    if request.agency_ori:
+        wire.parse_ori("agency_ori", request.agency_ori, wrong)
     start = parse_moment("from", request, wrong) if request.HasField("from") else None
     end = parse_moment("to", request, wrong) if request.HasField("to") else None
     raise_violations(wrong)
@@ -74,6 +76,7 @@ def parse_list(request: pb.ListEntriesRequest) -> LogFilter:
         before=int(before),
         page_size=size,
         plate=request.plate,
+        agency_ori=request.agency_ori,
     )
 
 

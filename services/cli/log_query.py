@@ -53,6 +53,9 @@ def entries(
     plate: Annotated[
         str, typer.Option("--plate", help="Questions that named this plate, or a pattern with it.")
     ] = "",
+    agency: Annotated[
+        str, typer.Option("--agency", help="What people of this agency (ORI) did, or a service for it.")
+    ] = "",
 ) -> None:
     """Entries of the log, newest first (for auditors). A question like any other, with case and purpose."""
 
@@ -67,6 +70,7 @@ def entries(
             page_size=min(page.limit, 500),
             page_token=page.token,
             plate=plate,
+            agency_ori=agency,
         )
         window.set_in(request)
         stub = rpc.LogQueryServiceStub(session.channel("audit"))

@@ -58,7 +58,7 @@ class LogFilter:
             "before": str(self.before or ""),
             "page_size": str(self.page_size),
         }
-        if self.agency_ori:  # else the text is as it was before agencies could be asked for, and so is its digest
+        if self.agency_ori:  # else text and digest are those of the release without it
             named["agency"] = self.agency_ori
         return "\n".join((action, *(f"{name}:{value}" for name, value in named.items())))
 

@@ -52,6 +52,6 @@ def _more(name: str) -> dict[str, Any]:
         "GetWeeklyPacket": {"week": "2026-01-05"},
         "ExplainPolicy": {"action": "question.reads", "role": 0},
         "SubscribeAlerts": {"since": None},
-        "ListEntries": {"case_number": "", "account_id": "", "plate": "", **window},
+        "ListEntries": {"case_number": "", "account_id": "", "plate": "", "agency_ori": "", **window},
     }
     return every.get(name, {})

@@ -37,6 +37,7 @@ from services.common.receipts import export_header, export_line, receipt_to_json
 from services.common.wire import to_timestamp
 from tests.support.audit_kit import (
     COORDINATOR,
+    ORI,
     Officer,
     RunningAudit,
     authorizations,
@@ -178,6 +179,40 @@ async def test_an_auditor_sees_entries_of_the_own_agency_only(audit: RunningAudi
     assert (error.code, error.metadata["clauses"]) == (grpc.StatusCode.PERMISSION_DENIED, "III.B.3.f")
 
 
+@pytest.mark.clause("III.B.3.f", "III.B.3.o")
+async def test_the_log_is_asked_by_the_agency_whose_people_acted(audit: RunningAudit) -> None:
+    head = await audit.head_of("IL0000078", pb.ROLE_USER)  # our coordinator made that account
+    own = await ask(audit, head)
+
+    everything = await entries(audit, head)
+    by_theirs = await entries(audit, head, agency_ori="IL0000078", action="question.reads", kind="query")
+    by_ours = await entries(audit, head, agency_ori=ORI)
+
+    agencies = {fields_of(one)["actor_agency"] for one in everything.entries}
+    assert agencies == {"IL0000078", ORI}
+    assert [fields_of(one)["entry_id"] for one in by_theirs.entries] == [own]
+    ours = [fields_of(one) for one in by_ours.entries]
+    assert {one["actor_agency"] for one in ours} == {ORI}
+    assert {one["agency"] for one in ours} == {"IL0000078"}
+    assert "account.create" in {one["action"] for one in ours}
+    asked = fields_of(by_ours.question_receipt)
+    assert f"agency:{ORI}" in asked["question"].splitlines()
+
+
+@pytest.mark.clause("III.B.3.o")
+async def test_what_a_service_did_for_the_agency_is_found_by_it(audit: RunningAudit) -> None:
+    auditor, action = await audit.person(pb.ROLE_AUDITOR), "hit.disposed"
+    now = to_timestamp(datetime.now(UTC))
+    event = pb.Event(event_id=request_id(), action=action, resource="1", agency_ori=ORI, event_time=now)
+    await authorizations(audit, "alerts").RecordEvents(pb.RecordEventsRequest(events=[event]))
+
+    found = await entries(audit, auditor, agency_ori=ORI, action=action)
+    elsewhere = await entries(audit, auditor, agency_ori="IL0000079", action=action)
+
+    assert [fields_of(one)["actor"] for one in found.entries] == ["alerts"]
+    assert not elsewhere.entries
+
+
 async def test_pages_go_through_all_entries_of_a_case_once(audit: RunningAudit) -> None:
     auditor, officer = await audit.person(pb.ROLE_AUDITOR), await audit.person(pb.ROLE_USER)
     asked = [await ask(audit, officer, "2026-777001") for _ in range(5)]
@@ -212,6 +247,7 @@ async def test_the_same_request_gets_the_same_answer(audit: RunningAudit) -> Non
     [
         ({"account_id": "x"}, "account_id"),
         ({"kind": "x"}, "kind"),
+        ({"agency_ori": "il0000077"}, "agency_ori"),
         ({"action": "x; DROP TABLE"}, "action"),
         ({"page_token": "x"}, "page_token"),
         ({"page_size": 501}, "page_size"),
