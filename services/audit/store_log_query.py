@@ -12,7 +12,7 @@ from services.audit.store_reader import Reader
 _FROM_ALL = "audit.log_leaf AS l"
 _FROM_FIELD = "audit.log_field AS d JOIN audit.log_leaf AS l ON l.log_index = d.log_index"
 # What nobody's account did, and is found at all, is the own agency's. The planner takes a bare equality for
-# rare and would read the whole log before it looks at the newest entry; of a coalesce it thinks no such thing.
+# rare and would read the whole log before it looks at the newest entry; it thinks nothing so of a coalesce.
 _FIND = """
     SELECT l.log_index FROM {source}
     WHERE {driven} AND l.log_index < $1 AND l.record_time >= $2 AND l.record_time < $3
