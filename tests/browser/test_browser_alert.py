@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from alpr.type.v1 import hit_pb2, notice_pb2
 from tests.support.access_stack import World
 from tests.support.alert_pages import Staff, a_day_passes, asked, car, new_id, pictured
 from tests.support.browser import PHONE, WALL, Consoles, Desk, barriers, picture
-from tests.support.browser_alerts import plate, raised
+from tests.support.browser_alerts import hit, plate, raised
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=20_000)
@@ -291,6 +292,68 @@ async def test_an_alert_of_more_than_a_day_ago_opens_after_case_number_and_purpo
     await page.keyboard.press("r")
     await expect(page.locator("article")).to_contain_text("2026-00417")
     assert "2026-00417" not in page.url
+
+
+@pytest.mark.clause("IV.C.5", "IV.C.6", "III.B.3.r")
+async def test_alerts_that_there_were_are_listed_and_older_ones_after_case_number_and_purpose(
+    counter: Counter,
+) -> None:
+    old, new = plate(), plate()
+    aged, fresh = await raised(counter.world, pictured(old), pictured(new))
+    await a_day_passes(counter.world, aged)
+    page = counter.page
+    await counter.desk.open("/board")
+    await page.get_by_role("link", name="Earlier alerts").click()
+    await page.fill("#f-plate", new.lower())
+    await page.get_by_role("button", name="Ask").click()
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await expect(page.locator(f"#a-{fresh}")).to_contain_text("UNVERIFIED")
+    await expect(page.locator(".notice")).to_contain_text("Leads only")
+    await picture(page, "alerts-before")
+    assert await barriers(page) == []
+
+    await counter.desk.open("/alerts")
+    await page.fill("#f-plate", old)
+    await page.fill("#f-from", f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%dT%H:%M}")
+    await page.get_by_role("button", name="Ask").click()
+    await expect(page.locator(".refusal")).to_contain_text(re.compile("case number", re.I))
+    await expect(page.locator("#f-case_number")).to_be_visible()
+    await expect(page.locator("#f-plate")).to_have_value(old)
+    await picture(page, "alerts-before-why")
+    assert await barriers(page) == []
+    await page.select_option("#f-case_number_kind", label="CAD")
+    await page.fill("#f-case_number", "2026-00418")
+    await page.select_option("#f-offence_code", index=1)
+    await page.fill("#f-purpose", "homicide investigation, which alerts there were of the victim's car")
+    await page.get_by_role("button", name="Ask").click()
+    await expect(page.locator(f"#a-{aged}")).to_be_visible()
+    assert old not in page.url + await page.title()
+    await page.locator(f"#a-{aged}").get_by_role("button", name="Open").click()
+    await expect(page.locator(".standing strong")).to_have_text("UNVERIFIED")
+    await expect(page.locator("article")).to_contain_text("2026-00418")
+
+
+async def test_a_long_list_of_alerts_goes_on_page_by_page_and_none_is_missing_or_twice(
+    counter: Counter,
+) -> None:
+    made = await raised(counter.world, *(hit(category=hit_pb2.HOT_LIST_CATEGORY_OTHER) for _ in range(55)))
+    page = counter.page
+    await counter.desk.open("/alerts")
+    await page.get_by_label("other", exact=True).check()
+    await page.get_by_role("button", name="Ask").click()
+    await expect(page.locator("tbody tr")).to_have_count(50)
+    rows = await _ids(page)
+    await page.get_by_role("button", name="Those before").click()
+    await expect(page.locator(f"#a-{rows[0]}")).to_have_count(0)
+    rows += await _ids(page)
+
+    assert set(made) <= set(rows)
+    assert len(set(rows)) == len(rows)
+
+
+async def _ids(page: Page) -> list[str]:
+    found: list[str] = await page.eval_on_selector_all("tbody tr", "all => all.map(one => one.id.slice(2))")
+    return found
 
 
 async def test_an_alert_that_may_not_be_seen_is_not_there(counter: Counter) -> None:

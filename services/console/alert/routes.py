@@ -7,14 +7,14 @@ from typing import Final
 
 from starlette.routing import Route
 
-from services.console.alert import acts, cars, look, subscriptions
+from services.console.alert import acts, before, cars, look, subscriptions
 from services.console.door import Door
 
 _ONE: Final = "/alerts/subscriptions/{subscription_id:uuid}"
 
 
 def routes(door: Door) -> Sequence[Route]:
-    """The alert, what people do about it, and what they choose to hear of."""
+    """The alert, what people do about it, and what they choose to hear of, and those of before."""
     ways = (
         ("acknowledge", acts.acknowledge),
         ("verify", acts.verify),
@@ -26,6 +26,7 @@ def routes(door: Door) -> Sequence[Route]:
         ("deliveries", cars.deliveries),
     )
     return (
+        Route("/alerts", door.page(before.ask), methods=["GET", "POST"]),
         Route("/alerts/subscriptions", door.page(subscriptions.show), methods=["GET"]),
         Route("/alerts/subscriptions", door.page(subscriptions.create), methods=["POST"]),
         Route(_ONE, door.page(subscriptions.show_one), methods=["GET"]),
