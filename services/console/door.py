@@ -16,6 +16,7 @@ from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import account_service_pb2_grpc as account_rpc
 from services.common.errors import AlprError, FieldViolation, InvalidFieldError
 from services.console.config import ConsoleSettings
+from services.console.kept import MOST_BYTES, kept_form, opened_form
 from services.console.navigation import links_of
 from services.console.pages import Pages, said, status_of
 from services.console.provider import Provider, ProviderError
@@ -29,6 +30,7 @@ _MOST_FILES: Final = 4
 # Documents, where the browser does not make their digest itself.
 _MOST_REQUEST: Final = 32 * 1024 * 1024
 _SAFE: Final = frozenset({"GET", "HEAD"})
+_HEADER: Final = "x-platewarden"
 BY_ITSELF: Final = "by-itself"
 """Header X-Platewarden of what a page asks for by itself: no touch of the person's."""
 
@@ -141,18 +143,18 @@ class Door:
         async def endpoint(request: Request) -> Response:
             session = self._sealer.session(request.cookies)
             if session is None or session.is_over() or self._provider.has_ended(session):
-                return self._to_sign_in(request)
+                return await self._turned_away(request)
             if session.is_locked(self._idle_seconds) and not locked_too:
-                return self._locked(request, session)
+                return await self._turned_away(request, session)
             try:
                 fresh = await self._provider.fresh(session)
             except ProviderError:
-                return self._to_sign_in(request)
+                return await self._turned_away(request)
             unread = await self._unread(request, most_bytes)
             if unread is not None:
                 return unread
-            form = await _form(request)
-            if request.method not in _SAFE and not _has_word(request, fresh, form):
+            form = opened_form(request, self._sealer, await _form(request))
+            if request.method not in _SAFE and not self._has_word(request, fresh, form):
                 return self._not_ours()
             return await self._answered(request, session, self.person(fresh, form), answer)
 
@@ -177,20 +179,45 @@ class Door:
             response = await person.refused(error)
         if "set-cookie" in response.headers:  # the answer has seen to the session itself
             return response
-        if request.headers.get("x-platewarden") != BY_ITSELF:
+        if request.headers.get(_HEADER) != BY_ITSELF:
             self._sealer.keep(response, replace(person.session, used_at=time.time()))
         elif person.session != was:
             self._sealer.keep(response, person.session)
         return response
 
     def _not_ours(self) -> Response:
-        return self._pages.error("This did not come from a page of the console.", 403)
+        return self._pages.error(
+            "This did not come from a page of the console that was made for you. Nothing was done.", 403
+        )
+
+    def _has_word(self, request: Request, session: Session, form: Any) -> bool:
+        """Whether form or script knows the word of a sign-in of this person, of this one or of one before."""
+        given = form.get("csrf") or request.headers.get("x-csrf", "")
+        if not isinstance(given, str):
+            return False
+        if hmac.compare_digest(given.encode(), session.csrf.encode()):
+            return True
+        return self._sealer.is_of_same_account(given, session.csrf)
+
+    async def _turned_away(self, request: Request, locked: Session | None = None) -> Response:
+        """To the sign-in. A form that came is kept in the page, to be sent again afterwards."""
+        own = request.method not in _SAFE and request.headers.get("origin", "") == self._origin
+        if own and _fits(request, MOST_BYTES):
+            kept = await kept_form(request, self._sealer, _form)
+            if kept is not None:
+                title = "Locked" if locked else "Your sign-in has ended"
+                return self._pages.make("kept.html", 401, title=title, kept=kept)
+        return self._locked(request, locked) if locked else self._to_sign_in(request)
 
     def _locked(self, request: Request, session: Session) -> Response:
-        return self._pages.make("locked.html", 401, title="Locked", page=came_for(request), csrf=session.csrf)
+        response = self._pages.make(
+            "locked.html", 401, title="Locked", page=came_for(request), csrf=session.csrf
+        )
+        response.headers[_HEADER] = "locked"  # lock.js tells it from a sign-in that has ended
+        return response
 
     def _to_sign_in(self, request: Request) -> Response:
-        by_itself = request.headers.get("x-platewarden") == BY_ITSELF
+        by_itself = request.headers.get(_HEADER) == BY_ITSELF
         if by_itself or request.method not in _SAFE:
             return self._pages.error("Your sign-in has ended. Nothing was sent.", 401)
         return RedirectResponse(f"/sign-in?page={quote(came_for(request), safe='')}", 303)
@@ -205,12 +232,6 @@ def _fits(request: Request, most_bytes: int) -> bool:
     """Whether the body says how long it is, and is short enough; browsers always say it of a form."""
     length = request.headers.get("content-length", "" if "transfer-encoding" in request.headers else "0")
     return length.isascii() and length.isdecimal() and int(length) <= most_bytes
-
-
-def _has_word(request: Request, session: Session, form: Any) -> bool:
-    """Whether the form, or the script, knows the word that stands in every page of this session."""
-    given = form.get("csrf") or request.headers.get("x-csrf", "")
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), session.csrf.encode())
 
 
 async def _form(request: Request) -> Any:

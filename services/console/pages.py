@@ -29,6 +29,11 @@ _STATUS: Final = {
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
+# Beside the page: what is written in its form can be sent afterwards.
+_SIGN_IN: Final = Markup(
+    '{}. <a href="/sign-in?anew=1&amp;page=/signed-in-again" target="_blank" rel="noopener">Sign in '
+    "again</a> in a window of its own, and come back to this one."
+)
 
 
 class Pages:
@@ -79,8 +84,9 @@ class Pages:
 
 def said(error: AlprError) -> Mapping[str, Any]:
     """What a refusal says: `sentence`, `fields` (each with `field` and `description`) and `clauses`."""
+    signed_out = error.code is grpc.StatusCode.UNAUTHENTICATED
     return {
-        "sentence": error.message,
+        "sentence": _SIGN_IN.format(error.message) if signed_out else error.message,
         "fields": error.violations,
         "clauses": error.metadata.get("clauses", ""),
     }

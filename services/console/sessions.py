@@ -9,7 +9,7 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, Self
 
@@ -21,6 +21,8 @@ from services.common.keyring import Key, opened
 
 _COOKIE: Final = "__Host-platewarden"
 _WAY: Final = "__Host-platewarden-way"
+_WORD: Final = "word of forms"
+_FORM: Final = "form for {}"
 # Browsers keep 4,096 bytes with name and attributes; providers' refresh tokens have been seen with 2,000.
 _PIECE: Final = 3500
 _MOST_PIECES: Final = 3
@@ -38,7 +40,8 @@ class TooLongError(Exception):
 class Session:
     """A sign-in: tokens, when the access token ends, when it began and was used last (epoch seconds).
 
-    `csrf` is in every form; `exempt` is true at a telecommunication centre, whose screens do not lock.
+    `csrf` is the word in every form (Sealer.word); `exempt` is true at a telecommunication centre, whose
+    screens do not lock.
     """
 
     sid: str
@@ -134,6 +137,26 @@ class Sealer:
         found = self._opened(cookies.get(_WAY, ""), _WAY)
         way = None if found is None else Way(**found)
         return way if way is not None and time.time() < way.begun_at + _WAY_SECONDS else None
+
+    def word(self, account_id: str) -> str:
+        """A new word for the forms of a sign-in of that account."""
+        return self._sealed({"account": account_id, "at": time.time()}, _WORD)
+
+    def is_of_same_account(self, given: str, own: str) -> bool:
+        """Whether both words are of one account, and the first one no older than two sign-ins get."""
+        one, other = self._opened(given, _WORD), self._opened(own, _WORD)
+        if one is None or other is None or time.time() > one["at"] + 2 * LIFE_SECONDS:
+            return False
+        return bool(one["account"] == other["account"])
+
+    def seal_form(self, path: str, fields: Sequence[tuple[str, str]]) -> str:
+        """The fields of a form to that address, as its page may carry them: nobody reads them there."""
+        return self._sealed({"fields": list(fields)}, _FORM.format(path))
+
+    def form(self, path: str, text: str) -> list[tuple[str, str]]:
+        """The fields of a sealed form; none where it is not one for that address."""
+        found = self._opened(text, _FORM.format(path)) or {"fields": []}
+        return [(name, value) for name, value in found["fields"]]
 
     def forget(self, response: Response) -> None:
         """Takes all of it out of the browser."""

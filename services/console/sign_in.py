@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from alpr.audit.v1.account_service_pb2 import Account
 from alpr.audit.v1.authorization_service_pb2 import ROLE_TELECOM_CENTER
 from services.common.errors import AlprError
 from services.console.door import Door, Person
@@ -28,7 +29,7 @@ _AWAY: Final = 502
 
 
 class SignIn:
-    """The three addresses of a sign-in."""
+    """The addresses of a sign-in."""
 
     def __init__(self, provider: Provider, sealer: Sealer, pages: Pages) -> None:
         self._provider = provider
@@ -40,6 +41,7 @@ class SignIn:
         return (
             Route("/sign-in", self.begin, methods=["GET"]),
             Route("/signed-in", self._back(door), methods=["GET"]),
+            Route("/signed-in-again", door.page(_again), methods=["GET"]),
             Route("/sign-out", door.page(self.leave, locked_too=True), methods=["POST"]),
         )
 
@@ -70,7 +72,10 @@ class SignIn:
             return self._pages.error("The identity provider did not sign you in.", _BAD)
         try:
             session = await self._provider.finish(given["code"], way.verifier, given.get("iss", ""))
-            session = replace(session, exempt=await _is_exempt(door.person(session)))
+            account = await _account_of(door.person(session))
+            if account.account_id:
+                word = self._sealer.word(account.account_id)
+                session = replace(session, csrf=word, exempt=ROLE_TELECOM_CENTER in account.roles)
             # A page of our own that goes on: strict cookies are not sent along with another site's redirect.
             response = self._pages.make("signed_in.html", title="Signed in", page=way.page)
             self._sealer.forget(response)
@@ -97,12 +102,17 @@ class SignIn:
         return response
 
 
-async def _is_exempt(person: Person) -> bool:
-    """Whether the screen stays open: one of a telecommunication centre (CJIS AC-11)."""
+async def _again(_request: Request, person: Person) -> Response:
+    """Where a sign-in ends that was made beside a page with a form (services.console.kept)."""
+    return await person.show("signed_in_again.html", title="Signed in again")
+
+
+async def _account_of(person: Person) -> Account:
+    """Who has signed in, for the screens of telecommunication centres (CJIS AC-11); empty for nobody."""
     try:
-        return ROLE_TELECOM_CENTER in (await person.account()).roles
+        return await person.account()
     except AlprError:
-        return False
+        return Account()
 
 
 def _inside(page: str) -> str:

@@ -1,12 +1,16 @@
 """The way in: sign-in, the lock of the screen, the way out, and what a stolen cookie is good for."""
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from tests.support.browser import PHONE, Consoles, barriers, picture
+from tests.support.browser import PHONE, Consoles, Desk, barriers, picture
+from tests.support.browser_people import new_person
+from tests.support.browser_questions import give_reasons, send, stands_on_record
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+PLATE = "KEPT123"
 
 
 async def test_who_has_not_signed_in_is_sent_to_the_provider_and_comes_back_to_the_page(
@@ -87,3 +91,84 @@ async def test_a_person_with_too_many_sign_ins_reads_so_and_ends_one_on_the_page
             )
             assert await three.page.locator("section", has_text="Ended").count() >= 1
         assert one.url == two.url
+
+
+async def ask_too_late(desk: Desk, *, locked: bool) -> None:
+    """Sends a question from a page whose screen was locked, or whose sign-in has gone, meanwhile."""
+    await desk.open("/search")
+    await give_reasons(desk.page)
+    await desk.page.fill("[name=plate]", PLATE)
+    if locked:
+        other = await desk.context.new_page()
+        await other.goto(desk.url)
+        await other.click("text=Lock")
+        await other.close()
+    else:
+        await desk.context.clear_cookies()
+    await send(desk.page, "Ask")
+
+
+async def sign_in_beside(consoles: Consoles, desk: Desk, subject: str) -> None:
+    """Signs in in the window that the page opens for it."""
+    async with desk.context.expect_page() as opened:
+        await desk.page.get_by_role("link", name="Sign in again").click()
+    beside = await opened.value
+    await beside.fill("#subject", subject)
+    await beside.fill("#secret", consoles.secret_file.read_text("ascii").strip())
+    await beside.click("button")
+    await beside.get_by_role("heading", name="Signed in again").wait_for()
+    assert await barriers(beside) == []
+    await beside.close()
+
+
+async def test_a_form_that_comes_when_the_sign_in_has_ended_is_kept_sealed_and_sent_after_the_next(
+    consoles: Consoles, folder: Path
+) -> None:
+    officer = await new_person(folder, "user")
+    async with consoles.at(officer, "/search") as desk:
+        page = desk.page
+        for locked in (True, False):
+            await ask_too_late(desk, locked=locked)
+            assert "was not done" in await page.inner_text(":focus")
+            assert await page.inner_text("h1") == ("Locked" if locked else "Your sign-in has ended")
+            assert PLATE not in await page.content()
+            await send(page, "Send it again")
+            assert "was not done" in await page.inner_text(":focus")  # there is still no sign-in
+            await picture(page, "kept")
+            assert await barriers(page) == []
+            await sign_in_beside(consoles, desk, officer)
+            await send(page, "Send it again")
+            assert PLATE in await page.inner_text("main")
+            assert await stands_on_record(page)
+        desk.check_quiet()
+
+
+async def test_who_signs_in_after_somebody_else_cannot_send_what_that_person_wrote(
+    consoles: Consoles, folder: Path
+) -> None:
+    first, second = await new_person(folder, "user"), await new_person(folder, "user")
+    async with consoles.at(first, "/search") as desk:
+        await ask_too_late(desk, locked=True)
+        await sign_in_beside(consoles, desk, second)
+        await send(desk.page, "Send it again")
+        assert "made for you" in await desk.page.inner_text("main")
+        assert PLATE not in await desk.page.content()
+
+
+@pytest.mark.clause("III.B.3.k")
+async def test_after_a_sign_in_was_ended_elsewhere_the_form_stays_and_is_sent_with_the_next_one(
+    consoles: Consoles, folder: Path
+) -> None:
+    officer = await new_person(folder, "user")
+    async with consoles.at(officer, "/search") as desk:
+        page = desk.page
+        await give_reasons(page)
+        await page.fill("[name=plate]", PLATE)
+        async with consoles.at(officer, "/sign-ins") as other:
+            await other.page.get_by_role("button", name="End it").first.click()
+            await other.page.get_by_text("Ended", exact=False).first.wait_for()
+        await send(page, "Ask")
+        assert "was ended" in await page.inner_text(":focus")
+        await sign_in_beside(consoles, desk, officer)
+        await send(page, "Ask")
+        assert await stands_on_record(page)

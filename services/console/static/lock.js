@@ -10,7 +10,8 @@ async function touch() {
   if (touched - told < 1000 * TELL_SECONDS) return;
   told = touched;
   const answer = await fetch("/touch", { method: "POST", headers: { "X-Csrf": csrf } }).catch(() => null);
-  if (answer && answer.status === 401) location.reload();
+  // After a sign-in that has ended the page stays: what is written in it can still be sent (services.console.kept).
+  if (answer && answer.headers.get("X-Platewarden") === "locked") location.reload();
 }
 
 async function look() {

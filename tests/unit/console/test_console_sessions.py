@@ -135,3 +135,37 @@ def test_a_renewed_session_has_newer_tokens_and_keeps_who_it_is_and_when_it_was_
 
     assert (newer.access_token, newer.sid, newer.csrf, newer.used_at) == ("newer", one.sid, one.csrf, 5.0)
     assert one.renewed("again", "", 60).refresh_token == one.refresh_token
+
+
+def test_a_word_of_forms_is_known_at_a_later_sign_in_of_the_same_account_alone() -> None:
+    sealer = Sealer(Key(KEY))
+    first, later, other = sealer.word("an-account"), sealer.word("an-account"), sealer.word("another")
+
+    assert first != later
+    assert "an-account" not in first
+    assert sealer.is_of_same_account(first, later)
+    assert not sealer.is_of_same_account(first, other)
+    assert not Sealer(Key(NEWER)).is_of_same_account(first, later)
+    for nothing in ("", "guessed", sealer.seal_form("/", [("account", "an-account")])):
+        assert not sealer.is_of_same_account(nothing, later)
+
+
+def test_a_word_of_forms_is_forgotten_after_two_sign_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    sealer = Sealer(Key(KEY))
+    first, now = sealer.word("an-account"), time.time()
+
+    for hours, known in ((23.9, True), (24.1, False)):
+        monkeypatch.setattr(time, "time", lambda later=now + 3600 * hours: later)
+        assert sealer.is_of_same_account(first, sealer.word("an-account")) is known
+
+
+def test_a_sealed_form_opens_for_its_own_address_alone_and_cannot_be_read() -> None:
+    sealer, fields = Sealer(Key(KEY)), [("plate", "AB1234"), ("whose", "1"), ("whose", "2")]
+
+    text = sealer.seal_form("/search", fields)
+
+    assert "AB1234" not in text
+    assert sealer.form("/search", text) == fields
+    assert sealer.form("/search/convoy", text) == []
+    assert sealer.form("/search", text[:-4]) == []
+    assert sealer.form("/search", "") == []
