@@ -12,7 +12,6 @@ const CHOOSING_MS = 400;
 const BESIDE = matchMedia("(min-width: 70rem)");
 const at = (id) => document.getElementById(id);
 const list = at("alerts");
-const rows = new Rows(list);
 const bell = new Bell(showSound);
 const link = { state: "connecting", heardAt: 0, since: Date.now(), lostHeard: false };
 let refused = false;
@@ -26,6 +25,7 @@ const shows = {
 };
 // What nobody has acknowledged is in every view: no choice here takes it away (IV.D.2).
 const isShown = (one) => (!one.acknowledged && !one.disposition) || shows[at("show")?.value ?? "open"](one);
+const rows = new Rows(list, isShown);
 
 const feed = new Feed(address(), {
   alerts(events) {
@@ -73,12 +73,16 @@ function address() {
   return list.dataset.feed + numbers.map((one) => `&category=${one}`).join("");
 }
 
-// After anything changed: what is shown, what sounds, how many there are.
+// After anything changed: what sounds, how many there are, which row is selected.
 function settle() {
-  rows.filter(isShown);
   bell.ring(rows.alerts);
   count();
   keys.keep();
+}
+
+function choose() {
+  rows.filter();
+  settle();
 }
 
 function count() {
@@ -195,7 +199,7 @@ async function look() {
 
 let choosing = 0;
 at("filters")?.addEventListener("change", (event) => {
-  if (event.target.name !== "category") return settle();
+  if (event.target.name !== "category") return choose();
   clearTimeout(choosing); // who chooses one often chooses more
   choosing = setTimeout(() => {
     empty();
@@ -215,8 +219,5 @@ setInterval(() => {
   showLink();
 }, 1000);
 setInterval(look, 10_000);
-setInterval(() => {
-  rows.tickAll();
-  settle();
-}, 60_000);
+setInterval(choose, 60_000);
 showSound();

@@ -8,6 +8,7 @@ export class Keys {
   #list;
   #does;
   #id = "";
+  #reached = null;
   #opening = false;
 
   // `does` has: open(id, key), acknowledge(id), urgent() -> id, sound(), help(), pane() -> {id, work} or null
@@ -29,12 +30,12 @@ export class Keys {
   keep() {
     const item = this.#item();
     if (item && !item.hidden) return;
-    const rows = this.#shown();
     if (!item) {
       this.#id = "";
-      this.#tab(rows[0]);
+      this.#tab(this.#list.querySelector("li:not([hidden])"));
       return;
     }
+    const rows = this.#shown();
     const next = rows.find((one) => item.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING);
     const had = document.activeElement === document.body || item.contains(document.activeElement);
     this.#select(next ?? rows.at(-1));
@@ -58,8 +59,9 @@ export class Keys {
 
   // The row that Tab goes to.
   #tab(item) {
-    for (const one of this.#list.querySelectorAll("[tabindex='0']")) one.tabIndex = -1;
-    if (item) item.firstElementChild.tabIndex = 0;
+    if (this.#reached) this.#reached.tabIndex = -1;
+    this.#reached = item?.firstElementChild;
+    if (this.#reached) this.#reached.tabIndex = 0;
   }
 
   #click(event) {

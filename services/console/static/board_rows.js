@@ -3,23 +3,21 @@ import { clock, localTime, span } from "./board_times.js";
 
 const template = document.getElementById("row");
 const DAY_MS = 24 * 3600 * 1000;
+const FRESH_MS = 4000; // so long a new row calls for the eye
+const ROUND_SECONDS = 60; // rows that nobody sees are this old at most
 
 export class Rows {
   #list;
+  #shows;
   #rows = new Map(); // alert id to {alert, epoch, position, at, item, parts}
-  #seen = new Set(); // rows on the screen: only they tick
-  #watcher;
+  #round = this.#rows.values();
 
-  constructor(list) {
+  // `shows` says of an alert whether it is shown.
+  constructor(list, shows) {
     this.#list = list;
-    this.#watcher = new IntersectionObserver((changes) => {
-      for (const { target, isIntersecting } of changes) {
-        const row = this.#rows.get(target.dataset.alert);
-        if (!row) continue;
-        if (isIntersecting) this.#tick(row);
-        this.#seen[isIntersecting ? "add" : "delete"](row);
-      }
-    });
+    this.#shows = shows;
+    addEventListener("scroll", () => this.#tickNear(), { passive: true });
+    addEventListener("beforeprint", () => this.#rows.forEach((row) => this.#tick(row)));
   }
 
   get alerts() {
@@ -51,25 +49,36 @@ export class Rows {
   }
 
   clear() {
-    this.#watcher.disconnect();
     this.#rows.clear();
-    this.#seen.clear();
     this.#list.replaceChildren();
   }
 
-  // Hides what `shows` says no to, and takes off what is done and older than a day.
-  filter(shows) {
-    for (const [id, { alert, item }] of this.#rows) {
-      if (alert.disposition && clock.now() - Date.parse(alert.raised) > DAY_MS) {
+  // After another choice of what is shown, or some time: takes off what is done and older than a day.
+  filter() {
+    for (const [id, { alert, at, item }] of this.#rows) {
+      if (alert.disposition && clock.now() - at > DAY_MS) {
         this.#rows.delete(id);
-        this.#watcher.unobserve(item);
         item.remove();
-      } else item.hidden = !shows(alert);
+      } else item.hidden = !this.#shows(alert);
     }
   }
 
+  // Each second: what is near the screen, and of the others, which may be read out or found, as many as make a round.
   tick() {
-    for (const row of this.#seen) this.#tick(row);
+    this.#tickNear();
+    for (let left = Math.ceil(this.#rows.size / ROUND_SECONDS); left > 0; left -= 1) {
+      const { value, done } = this.#round.next();
+      if (done) this.#round = this.#rows.values();
+      else this.#tick(value);
+    }
+  }
+
+  // What is on the screen, and a screen above and below.
+  #tickNear() {
+    const shown = [...this.#list.children].filter((one) => !one.hidden);
+    for (const item of shown.slice(firstBelow(shown, -innerHeight), firstBelow(shown, 2 * innerHeight))) {
+      this.#tick(this.#rows.get(item.dataset.alert));
+    }
   }
 
   #add(row) {
@@ -85,7 +94,6 @@ export class Rows {
     let after = this.#list.firstElementChild;
     while (after && this.#rows.get(after.dataset.alert).at > row.at) after = after.nextElementSibling;
     this.#list.insertBefore(item, after);
-    this.#watcher.observe(item);
   }
 
   draw(id) {
@@ -103,17 +111,30 @@ export class Rows {
     parts.about.textContent = alert.categories.join(", ");
     showListed(parts.listed, alert);
     parts.where.replaceChildren(`· ${alert.place} · ${alert.probability} % · seen `, localTime(alert.captured));
+    item.hidden = !this.#shows(alert);
     this.#tick(row);
   }
 
-  #tick({ alert, parts }) {
+  #tick({ alert, at, item, parts }) {
     const now = clock.now();
+    item.classList.toggle("fresh", now - at < FRESH_MS);
     put(parts.waits, waits(alert, now));
     const due = dueAt(alert);
     const late = due && now > due;
     put(parts.due, due ? (late ? `overdue ${span(now - due)}` : `due in ${span(due - now)}`) : escalated(alert));
     parts.due.classList.toggle("late", Boolean(late || (!due && alert.escalated.length)));
   }
+}
+
+// Where the first of `items`, which stand below each other, is that ends below `y`; few are asked where they are.
+function firstBelow(items, y) {
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (items[middle].getBoundingClientRect().bottom > y) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function put(part, text) {
