@@ -1,6 +1,6 @@
 """`platewarden hotlist`: approve, roll back and take out of use; versions, differences, refused uploads."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import typer
@@ -208,18 +208,6 @@ def report(
         output.table(found, ("row", "column", "what is wrong"), rows)
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
-
-
-COMMANDS: tuple[Callable[..., None], ...] = (
-    approve,
-    roll_back,
-    deactivate,
-    immigration_file,
-    versions,
-    diff,
-    refused,
-    report,
-)
 
 
 def version_before(versions: list[pb.HotListVersion]) -> int:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -268,13 +267,3 @@ def _digest(document: Path) -> str:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise CommandError(f"{document} cannot be read: {error.strerror}") from None
-
-
-COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
-    ("list", entries),
-    ("mine", mine),
-    ("disclose", disclose),
-    ("redact", redact),
-    ("unfinished", unfinished),
-    ("consistency", consistency),
-)

@@ -1,140 +1,171 @@
-"""The `platewarden` command."""
+"""The `platewarden` command: which word stands for what."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Mapping
+from typing import Any, Final
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from services.cli import (
-    account,
-    agreement,
-    alert,
-    alert_ask,
-    alert_list,
-    audit,
-    declaration,
-    deploy,
-    dispatch,
-    dissemination,
-    doctor,
-    document,
-    escort,
-    evidence,
-    export,
-    government_request,
-    group_limit,
-    hold,
-    hotlist,
-    hotlist_history,
-    hotlist_show,
-    key,
-    local,
-    log_query,
-    model,
-    motor_carrier,
-    office,
-    patrol,
-    policy,
-    probe,
-    records,
-    retention,
-    review,
-    roster,
-    scope,
-    search,
-    search_analysis,
-    search_read,
-    search_report,
-    search_scenes,
-    sensor,
-    sensor_certificate,
-    sensor_health,
-    sensor_place,
-    setting,
-    sign_in,
-    subscription,
-    transparency,
-    unit,
-    webhook,
-    witness,
-)
-from services.cli.bootstrap import bootstrap
-from services.cli.capture import capture
-from services.cli.conformance import command as conformance
-from services.cli.console import console
-from services.cli.demo.command import demo
-from services.cli.login import login, logout
-from services.cli.read import read
-from services.cli.search import purposes
-from services.cli.token import token
-from services.cli.up import up
-from services.cli.watch.command import watch
+_HELP: Final = "An open automated licence plate reader in which every query has to answer for itself."
+
+# Module and name of what a word calls, in the order of the help: a function, or the group of its commands.
+WORDS: Final[Mapping[str, str]] = {
+    "up": "up:up",
+    "demo": "demo.command:demo",
+    "bootstrap": "bootstrap:bootstrap",
+    "login": "login:login",
+    "logout": "login:logout",
+    "token": "token:token",
+    "console": "console:console",
+    "capture": "capture:capture",
+    "read": "read:read",
+    "watch": "watch.command:watch",
+    "purposes": "search:purposes",
+    "doctor": "doctor:app",
+    "deploy": "deploy:app",
+    "account": "account:app",
+    "sign-in": "sign_in:app",
+    "unit": "unit:app",
+    "office": "office:app",
+    "roster": "roster:app",
+    "review": "review:app",
+    "packet": "review:packet_app",
+    "policy": "policy:app",
+    "document": "document:app",
+    "escort": "escort:app",
+    "incident": "records:incident_app",
+    "contract": "records:contract_app",
+    "support": "records:support_app",
+    "agency": "sensor:agency_app",
+    "agreement": "agreement:app",
+    "sensor": "sensor:app",
+    "mcs": "motor_carrier:app",
+    "hotlist": "hotlist:app",
+    "local": "local:app",
+    "scope": "scope:app",
+    "model": "model:app",
+    "alert": "alert:app",
+    "subscription": "subscription:app",
+    "webhook": "webhook:app",
+    "dispatch": "dispatch:app",
+    "patrol": "patrol:app",
+    "audit": "audit:app",
+    "witness": "witness:app",
+    "transparency": "transparency:app",
+    "search": "search:app",
+    "evidence": "evidence:app",
+    "dissemination": "dissemination:app",
+    "export": "export:app",
+    "retention": "retention:app",
+    "declaration": "declaration:app",
+    "probe": "probe:app",
+    "conformance": "conformance.command:app",
+    "request": "government_request:app",
+    "setting": "setting:app",
+    "hold": "hold:app",
+    "key": "key:app",
+}
+# What a group has besides the commands of its own module.
+MORE: Final[Mapping[str, Mapping[str, str]]] = {
+    "sensor": {
+        "health": "sensor_health:health",
+        "active": "sensor_health:active",
+        "maintenance": "sensor_health:maintenance",
+        "report": "sensor_health:report",
+        "limit": "group_limit:limit",
+        "limits": "group_limit:limits",
+        "place": "sensor_place:place",
+        "end-place": "sensor_place:end_place",
+        "survey": "sensor_place:survey",
+        "show": "sensor_place:show",
+        "certify": "sensor_certificate:certify",
+        "record-certificate": "sensor_certificate:record_certificate",
+        "revoke": "sensor_certificate:revoke",
+    },
+    "hotlist": {
+        "show": "hotlist_show:show",
+        "approve": "hotlist_history:approve",
+        "roll-back": "hotlist_history:roll_back",
+        "deactivate": "hotlist_history:deactivate",
+        "immigration-file": "hotlist_history:immigration_file",
+        "versions": "hotlist_history:versions",
+        "diff": "hotlist_history:diff",
+        "refused": "hotlist_history:refused",
+        "report": "hotlist_history:report",
+    },
+    "alert": {"list": "alert_list:list_alerts", "ask": "alert_ask:ask"},
+    "audit": {
+        "list": "log_query:entries",
+        "mine": "log_query:mine",
+        "disclose": "log_query:disclose",
+        "redact": "log_query:redact",
+        "unfinished": "log_query:unfinished",
+        "consistency": "log_query:consistency",
+    },
+    "search": {
+        "read": "search_read:read",
+        "image": "search_read:image",
+        "convoy": "search_analysis:convoy",
+        "pattern": "search_analysis:pattern",
+        "summary": "search_analysis:summary",
+        "corridor": "search_analysis:corridor",
+        "stakeout": "search_scenes:stakeout",
+        "compare": "search_scenes:compare",
+        "report": "search_report:report",
+        "evidence": "search_report:evidence",
+    },
+}
+
+
+class _Words(TyperGroup):
+    """All words. What one calls is imported when it is called: that is most of the time of a command."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The words, in the order of the help."""
+        return list(WORDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """What the word calls; None where there is no such word."""
+        # All are known before one is suggested that looks like it.
+        for word in [cmd_name] if cmd_name in WORDS else WORDS:
+            self.commands[word] = _command_of(word)
+        return self.commands.get(cmd_name)
+
+
+@functools.cache
+def _command_of(word: str) -> Any:
+    holder, found = typer.Typer(), _imported(WORDS[word])
+    if isinstance(found, typer.Typer):
+        for name, place in MORE.get(word, {}).items():
+            found.command(name)(_imported(place))
+        holder.add_typer(found, name=word)
+    else:
+        holder.command(word)(found)
+    return get_group(holder).commands[word]
+
+
+def _imported(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(f"services.cli.{module}"), name)
+
 
 app = typer.Typer(
     name="platewarden",
+    cls=_Words,
     no_args_is_help=True,
-    help="An open automated licence plate reader in which every query has to answer for itself.",
+    help=_HELP,
     pretty_exceptions_enable=False,  # a traceback with local variables could show a plate or a token
 )
-for command in (up, demo, bootstrap, login, logout, token, console, capture, read, watch, purposes):
-    app.command()(command)
-app.add_typer(doctor.app, name="doctor")
-app.add_typer(deploy.app, name="deploy")
-app.add_typer(account.app, name="account")
-app.add_typer(sign_in.app, name="sign-in")
-app.add_typer(unit.app, name="unit")
-app.add_typer(office.app, name="office")
-app.add_typer(roster.app, name="roster")
-app.add_typer(review.app, name="review")
-app.add_typer(review.packet_app, name="packet")
-app.add_typer(policy.app, name="policy")
-app.add_typer(document.app, name="document")
-app.add_typer(escort.app, name="escort")
-app.add_typer(records.incident_app, name="incident")
-app.add_typer(records.contract_app, name="contract")
-app.add_typer(records.support_app, name="support")
-app.add_typer(sensor.agency_app, name="agency")
-app.add_typer(agreement.app, name="agreement")
-for one in (*sensor_health.COMMANDS, group_limit.limit, group_limit.limits):
-    sensor.app.command()(one)
-for word, act in (*sensor_place.COMMANDS, *sensor_certificate.COMMANDS):
-    sensor.app.command(word)(act)
-app.add_typer(sensor.app, name="sensor")
-app.add_typer(motor_carrier.app, name="mcs")
-for more in (hotlist_show.show, *hotlist_history.COMMANDS):
-    hotlist.app.command()(more)
-app.add_typer(hotlist.app, name="hotlist")
-app.add_typer(local.app, name="local")
-app.add_typer(scope.app, name="scope")
-app.add_typer(model.app, name="model")
-alert.app.command("list")(alert_list.list_alerts)
-alert.app.command()(alert_ask.ask)
-app.add_typer(alert.app, name="alert")
-app.add_typer(subscription.app, name="subscription")
-app.add_typer(webhook.app, name="webhook")
-app.add_typer(dispatch.app, name="dispatch")
-app.add_typer(patrol.app, name="patrol")
-for name, more in log_query.COMMANDS:
-    audit.app.command(name)(more)
-app.add_typer(audit.app, name="audit")
-app.add_typer(witness.app, name="witness")
-app.add_typer(transparency.app, name="transparency")
-for more in (
-    *search_read.COMMANDS,
-    *search_analysis.COMMANDS,
-    *search_scenes.COMMANDS,
-    *search_report.COMMANDS,
-):
-    search.app.command()(more)
-app.add_typer(search.app, name="search")
-app.add_typer(evidence.app, name="evidence")
-app.add_typer(dissemination.app, name="dissemination")
-app.add_typer(export.app, name="export")
-app.add_typer(retention.app, name="retention")
-app.add_typer(declaration.app, name="declaration")
-app.add_typer(probe.app, name="probe")
-app.add_typer(conformance.app, name="conformance")
-app.add_typer(government_request.app, name="request")
-app.add_typer(setting.app, name="setting")
-app.add_typer(hold.app, name="hold")
-app.add_typer(key.app, name="key")
+
+
+@app.callback(help=_HELP)
+def _root() -> None:
+    """What all words have in common: nothing, so far."""
 
 
 def main() -> None:

@@ -260,6 +260,3 @@ def show_more(answer: Any, output: Output) -> None:
     """Says that rows were left out, where it is so."""
     if answer.has_more:
         output.note("There is more than --limit; ask for a shorter window, a smaller place, or stricter.")
-
-
-COMMANDS = (convoy, pattern, summary, corridor)

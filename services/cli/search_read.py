@@ -107,6 +107,3 @@ def _write_pictures(answer: Pictures, read_id: str, folder: Path) -> list[Path]:
     except OSError as error:
         raise CommandError(f"{folder} cannot be written: {error.strerror}") from None
     return written
-
-
-COMMANDS = (read, image)

@@ -167,6 +167,3 @@ def evidence(
         show_file(described, notice, asked, out, output)
 
     asked.run(work)
-
-
-COMMANDS = (report, evidence)

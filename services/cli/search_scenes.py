@@ -180,6 +180,3 @@ def _parts(header: pb.CompareDataSetHeader, content: bytes) -> Iterator[pb.Compa
     yield pb.CompareDataSetRequest(header=header)
     for start in range(0, len(content), _CHUNK_BYTES):
         yield pb.CompareDataSetRequest(chunk=content[start : start + _CHUNK_BYTES])
-
-
-COMMANDS = (stakeout, compare)

@@ -1,6 +1,5 @@
 """`platewarden sensor certify, record-certificate, revoke`: with what a sensor comes (ENF-051 III.B.3.h)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -214,10 +213,3 @@ async def _meant(session: Session, sensor_id: str, begins: str) -> bytes:
 def _print(made: sensor_pb2.SensorCertificate, output: Output, sentence: str) -> None:
     until = f"{made.end_time.ToDatetime():%Y-%m-%d}"
     output.result(made, f"{sentence}, good until {until}, SHA-256 {made.sha256.hex()}")
-
-
-COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
-    ("certify", certify),
-    ("record-certificate", record_certificate),
-    ("revoke", revoke),
-)

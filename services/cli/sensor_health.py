@@ -225,6 +225,3 @@ def _notice_row(notice: pb.MaintenanceNotice) -> tuple[str, ...]:
 
 def _moment(stamp: Timestamp) -> str:
     return f"{stamp.ToDatetime():%Y-%m-%d %H:%M}"
-
-
-COMMANDS = (health, active, maintenance, report)

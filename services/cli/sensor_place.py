@@ -1,6 +1,5 @@
 """`platewarden sensor place, end-place, survey, show`: where a sensor stands, and who saw to it."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -149,11 +148,3 @@ def _moment(stamp: Timestamp) -> str:
 
 def _stub(session: Session) -> rpc.SensorPlacementServiceStub:
     return rpc.SensorPlacementServiceStub(session.channel("audit"))
-
-
-COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
-    ("place", place),
-    ("end-place", end_place),
-    ("survey", survey),
-    ("show", show),
-)
