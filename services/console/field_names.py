@@ -44,6 +44,8 @@ _KNOWN: Final = {
     "caption": ("caption", "A line at its head"),
     "due_to_delete": ("delete_by", "To be deleted by"),
     "redactions": ("redact-2", "Leave something out"),
+    "fields": ("open", "Fields to open"),
+    "recipient": ("recipient", "Who gets it"),
     "recipient.kind": ("recipient_kind", "Who gets it"),
     "recipient.agency_ori": ("agency_ori", "ORI of a law enforcement agency"),
     "recipient.organisation": ("organisation", "Agency, entity or system"),

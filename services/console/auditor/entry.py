@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,9 +21,9 @@ from services.common.errors import AlprError, FieldViolation, InvalidFieldError
 from services.console import justification
 from services.console.auditor import people
 from services.console.auditor.log import question_words
+from services.console.coordinator.forms import Forms, digest
 from services.console.door import Door, Person
 
-_PIECE: Final = 1 << 20
 # By these an entry is known: every receipt shows them.
 _ALWAYS: Final = frozenset({"entry_id", "kind", "record_time"})
 
@@ -76,12 +75,13 @@ async def _redact(_request: Request, person: Person) -> Response:
         entry_id=receipt.entry_id,
         field=person.field("field"),
         legal_basis=person.field("legal_basis"),
-        document_sha256=person.field("document_sha256") or await _digest(person.form.get("document")),
     )
     try:
+        request.document_sha256 = (await digest(person, "document")).hex()
         answer = await person.call(rpc.LogQueryServiceStub, "RedactField", request)
     except AlprError as error:
-        return await person.refused(error, "auditor/entry.html", **await _page(person, receipt))
+        page = {**await _page(person, receipt), "forms": Forms.refused(person, error)}
+        return await person.show("auditor/entry.html", page["forms"].status, **page, **_NOTHING)
     return await person.show(
         "auditor/redacted.html",
         title="Taken out",
@@ -122,6 +122,7 @@ async def _page(person: Person, receipt: AuditReceipt) -> Mapping[str, Any]:
     values = {one.name: one.value for one in receipt.fields}
     actor = values.get("actor", "")
     names = await people.names_of(person, [actor])
+    may_close = [one.name for one in receipt.fields if one.name not in _ALWAYS]
     return {
         **await justification.asked_for(person),
         "title": f"Entry {receipt.log_index}",
@@ -132,9 +133,11 @@ async def _page(person: Person, receipt: AuditReceipt) -> Mapping[str, Any]:
         "said": question_words(values.get("question", "")),
         "actor": names.get(actor, ""),
         "withheld": _withheld(receipt),
-        "may_close": [one.name for one in receipt.fields if one.name not in _ALWAYS],
+        "may_close": may_close,
         "chosen": person.fields("open") if "open" in person.form else (),
-        "written": {name: person.field(name) for name in ("recipient", "field", "legal_basis")},
+        "may_redact": [(name, name) for name in may_close],
+        "written": {"recipient": person.field("recipient")},
+        "forms": Forms(),
     }
 
 
@@ -143,13 +146,3 @@ def _withheld(receipt: AuditReceipt) -> list[str]:
     lines = receipt.leaf.decode("ascii", "replace").splitlines()[1:]
     shown = {one.name for one in receipt.fields}
     return [name for name in (line.partition(" ")[0] for line in lines) if name not in shown]
-
-
-async def _digest(document: Any) -> str:
-    """SHA-256 of an uploaded document, which is not kept; "" for none."""
-    if not isinstance(document, UploadFile) or not document.filename:
-        return ""
-    digest = sha256()
-    while piece := await document.read(_PIECE):
-        digest.update(piece)
-    return digest.hexdigest()
