@@ -12,41 +12,27 @@ from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
 from services.common.wire import to_timestamp
 from tests.support.access_stack import World
-from tests.support.browser import PHONE, Consoles, Desk, barriers, picture
+from tests.support.browser import PHONE, Consoles, picture
 from tests.support.browser_coordinator import (
     HEAD,
     HOSTILE,
+    PAPER,
     account,
     asked,
     enabled,
     fill,
     form,
+    paper,
     said,
     send,
     sent,
+    sent_twice,
+    sound,
     wrong,
 )
+from tests.support.browser_keys import reach
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-_PAPER = b"signed by the commander"
-
-
-async def _sound(desk: Desk) -> None:
-    """No barrier, no broken rule of the page, no hostile text come to life, nothing beside the screen."""
-    assert await barriers(desk.page) == []
-    assert await desk.page.title() != "robbed"
-    wide = await desk.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert wide <= 0
-    desk.check_quiet()
-
-
-async def _paper(desk: Desk, key: str, name: str) -> None:
-    """Chooses a document, and waits until the page has read it."""
-    file = FilePayload(name=f"{HOSTILE}.pdf", mimeType="application/pdf", buffer=_PAPER)
-    await form(desk, key).locator(f"[name='{name}']").set_input_files(file)
-    digest = hashlib.sha256(_PAPER).hexdigest()
-    await form(desk, key).get_by_text(f"SHA-256 {digest}").wait_for()
 
 
 @pytest.mark.clause("III.B.3.j", "III.C.2.b", "III.C.2.c", "III.D.1")
@@ -55,7 +41,7 @@ async def test_a_person_is_made_corrected_trained_and_enabled_and_not_before(
 ) -> None:
     name = f"{HOSTILE} {uuid4().hex[:6]}"
     async with consoles.at("the-work-unit-coordinator", "/coordinator/people/new") as desk:
-        await _sound(desk)
+        await sound(desk)
         given = {"full_name": name, "badge_number": uuid4().hex, "subject": uuid4().hex}
         await sent(desk, "create", **given, email="somebody@gmail.com", unit=world.facts["unit"])
         assert "domain" in await wrong(desk, "create", "email")
@@ -70,7 +56,7 @@ async def test_a_person_is_made_corrected_trained_and_enabled_and_not_before(
         await send(desk, "enable")
         assert await said(desk) == "The account is enabled."
         await picture(desk.page, "coordinator-person")
-        await _sound(desk)
+        await sound(desk)
         account_id = urlsplit(desk.page.url).path.rpartition("/")[2]
         held = (await asked(world, HEAD, "GetAccount", account_id=account_id)).account
         assert held.state == account_pb.ACCOUNT_STATE_ENABLED
@@ -104,7 +90,7 @@ async def test_whose_certification_ends_first_stands_first_and_is_due_today(
         due = desk.page.get_by_role("listitem").filter(has=desk.page.get_by_role("link", name=name))
         assert "LEADS certification" in await due.first.inner_text()
         await picture(desk.page, "coordinator-today-phone")
-        await _sound(desk)
+        await sound(desk)
         await desk.open("/coordinator/people")
         rows = desk.page.locator("tbody tr")
         ends = await rows.locator("td:nth-child(2) time").evaluate_all("all => all.map(one => one.dateTime)")
@@ -119,7 +105,7 @@ async def test_whose_certification_ends_first_stands_first_and_is_due_today(
         assert "ends soon" in await rows.first.inner_text()
         assert name not in desk.page.url
         await picture(desk.page, "coordinator-people-phone")
-        await _sound(desk)
+        await sound(desk)
 
 
 @pytest.mark.clause("III.C.1", "III.C.2.d")
@@ -133,15 +119,14 @@ async def test_a_unit_gets_its_coordinator_and_its_week_is_signed_once(
         assert "vacant" in await unit.inner_text()
         key = str(await unit.locator("form").first.get_attribute("id")).removeprefix("form-")
         head = (await asked(world, HEAD, "GetAccount")).account.account_id
-        await fill(desk, key, account_id=head, commander="Captain of it")
-        await _paper(desk, key, "document")
-        await send(desk, key)
+        await paper(desk, key, "document")
+        await sent_twice(desk, key, account_id=head, commander=HOSTILE)
         assert "coordinated" in await unit.inner_text()
         await picture(desk.page, "coordinator-units")
-        await _sound(desk)
+        await sound(desk)
         units = (await asked(world, HEAD, "ListUnits", page_size=500)).units
         made = next(one for one in units if one.code == code)
-        assert made.appointment.document_sha256 == hashlib.sha256(_PAPER).digest()
+        assert made.appointment.document_sha256 == hashlib.sha256(PAPER).digest()
 
         await desk.open("/coordinator/packets")
         await desk.page.get_by_label("Unit").select_option(code)
@@ -152,7 +137,7 @@ async def test_a_unit_gets_its_coordinator_and_its_week_is_signed_once(
         async with desk.page.expect_navigation():
             await desk.page.get_by_role("button", name="Show").click()
         await picture(desk.page, "coordinator-packet")
-        await _sound(desk)
+        await sound(desk)
         before = await form(desk, "sign").evaluate("form => Object.fromEntries(new FormData(form))")
         await send(desk, "sign")
         assert await said(desk) == "The packet is signed."
@@ -162,6 +147,18 @@ async def test_a_unit_gets_its_coordinator_and_its_week_is_signed_once(
             headers={"Origin": desk.url},
         )
         assert again.status == 409
+        async with desk.page.expect_download() as download:
+            await desk.page.get_by_role("button", name="Take it as a table").press("Enter")
+        table = (await (await download.value).path()).read_text("utf-8")
+        assert table.startswith("unit,week,person,")
+
+        await desk.open("/coordinator/units")
+        await sent(desk, "register", code=code, name="another", kind="1")
+        assert "already" in await form(desk, "register").locator(".refusal").inner_text()
+        ending = unit.locator("form[action*='/end']")
+        key = str(await ending.get_attribute("id")).removeprefix("form-")
+        await sent_twice(desk, key, reason=HOSTILE)
+        assert "vacant" in await unit.inner_text()
 
 
 @pytest.mark.clause("III.B.3.e", "III.B.2.c")
@@ -177,7 +174,7 @@ async def test_a_deployment_waits_for_approval_is_approved_and_suspended(
         await desk.page.locator(".map").scroll_into_view_if_needed()
         await desk.page.locator(".map[data-ready]").wait_for()
         await picture(desk.page, "coordinator-sensors")
-        await _sound(desk)
+        await sound(desk)
         points = await desk.page.locator("#places").text_content()
         assert sensor in str(points)
         await desk.open("/coordinator")
@@ -186,7 +183,7 @@ async def test_a_deployment_waits_for_approval_is_approved_and_suspended(
         await send(desk, "approve")
         assert "approved" in await desk.page.inner_text(".standing")
         await picture(desk.page, "coordinator-sensor")
-        await _sound(desk)
+        await sound(desk)
         await sent(desk, "suspend")
         assert "suspended" in await desk.page.inner_text(".standing")
         kept = (await asked(world, HEAD, "GetSensor", sensor_id=sensor)).acts
@@ -197,21 +194,21 @@ async def test_a_deployment_waits_for_approval_is_approved_and_suspended(
 async def test_an_agreement_of_another_agency_is_accepted_and_ended_here(
     consoles: Consoles, world: World
 ) -> None:
-    paper = hashlib.sha256(uuid4().bytes).digest()
+    signed = hashlib.sha256(uuid4().bytes).digest()
     now = datetime.now(UTC)
     proposed = agency_pb.Agreement(
         provider_ori=world.facts["other_ori"],
         recipient_ori=world.facts["agency_ori"],
         data_classes=[agency_pb.DATA_CLASS_READS],
-        document_sha256=paper,
+        document_sha256=signed,
         start_time=to_timestamp(now),
         end_time=to_timestamp(now + timedelta(days=30)),
     )
     await asked(world, "other-head", "ProposeAgreement", agreement=proposed)
     async with consoles.at(HEAD, "/coordinator/agreements") as desk:
-        card = desk.page.locator("article", has_text=paper.hex())
+        card = desk.page.locator("article", has_text=signed.hex())
         assert "waits for you" in await card.inner_text()
-        await _sound(desk)
+        await sound(desk)
         async with desk.page.expect_navigation():
             await card.get_by_role("button", name="Accept it").click()
         assert "accepted" in await card.inner_text()
@@ -220,14 +217,25 @@ async def test_an_agreement_of_another_agency_is_accepted_and_ended_here(
         assert "ended" in await card.inner_text()
 
         await fill(desk, "propose", recipient_ori=world.facts["other_ori"])
-        await fill(desk, "propose", start_time="2026-12-01T00:00", end_time="2026-11-01T00:00")
-        await form(desk, "propose").get_by_label("Reads").check()
-        await _paper(desk, "propose", "document")
+        await fill(desk, "propose", end_time="2026-11-01T00:00")
+        reads = form(desk, "propose").get_by_label("Reads")
+        await reach(desk, reads)
+        await desk.page.keyboard.press("Space")
+        proposal = uuid4().bytes
+        await paper(desk, "propose", "document", proposal)
         await send(desk, "propose")
         assert await wrong(desk, "propose", "end_time")
         assert await form(desk, "propose").get_by_label("Reads").is_checked()
+        await sound(desk)
+        await sent_twice(desk, "propose", end_time=f"{now + timedelta(days=900):%Y-%m-%dT%H:%M}")
+        assert "nothing is shared" in (await said(desk)).lower()
+        own = desk.page.locator("article", has_text=hashlib.sha256(proposal).hexdigest())
+        assert "waits for the other party" in await own.inner_text()
+        key = str(await own.locator("form").last.get_attribute("id")).removeprefix("form-")
+        await sent_twice(desk, key, reason="a mistake")
+        assert "ended" in await own.inner_text()
         await picture(desk.page, "coordinator-agreements")
-        await _sound(desk)
+        await sound(desk)
 
 
 @pytest.mark.clause("III.D.2")
@@ -238,17 +246,17 @@ async def test_a_version_is_published_and_says_who_has_not_read_it(consoles: Con
     async with consoles.at(HEAD, "/coordinator/documents") as desk:
         await fill(desk, "publish", kind="1", version=version, title=HOSTILE, text=HOSTILE)
         await fill(desk, "publish", effective_time=f"{ahead:%Y-%m-%dT%H:%M}")
-        await _paper(desk, "publish", "document")
+        await paper(desk, "publish", "document")
         await send(desk, "publish")
-        await _sound(desk)
+        await sound(desk)
         row = desk.page.get_by_role("row").filter(has_text=version)
         await row.get_by_role("link").click()
         assert await desk.page.get_by_role("row").filter(has_text="the-user").count() >= 1
         assert "not acknowledged" in await desk.page.inner_text("tbody tr:first-child")
-        await _sound(desk)
+        await sound(desk)
         listed = (await asked(world, HEAD, "ListDocuments")).documents
         made = next(one.document for one in listed if one.document.version == version)
-        assert made.sha256 == hashlib.sha256(_PAPER).digest()
+        assert made.sha256 == hashlib.sha256(PAPER).digest()
 
 
 @pytest.mark.clause("III.B.3.g")
@@ -260,14 +268,14 @@ async def test_who_is_not_on_the_roster_is_shown_and_out(consoles: Consoles, wor
     assert not page.next_page_token
     roster = "name,badge_number\n" + "".join(f'"{HOSTILE[2:]}","{one}"\n' for one in everybody)
     async with consoles.at(HEAD, "/coordinator/roster") as desk:
-        file = desk.page.locator("#f-roster")
+        file = desk.page.locator("#f-compareroster")
         await file.set_input_files(FilePayload(name="r.csv", mimeType="text/csv", buffer=b"who\n1\n"))
         await send(desk, "compare")
         assert "badge_number" in await wrong(desk, "compare", "roster")
         await file.set_input_files(FilePayload(name="r.csv", mimeType="text/csv", buffer=roster.encode()))
         await send(desk, "compare")
         assert await desk.page.locator("tbody tr").count() == 1
-        await _sound(desk)
+        await sound(desk)
         await sent(desk, "end")
         assert await said(desk) == "The accounts are ended."
         kept = (await asked(world, HEAD, "GetAccount", account_id=left)).account
@@ -284,10 +292,10 @@ async def test_pages_show_each_role_what_it_may_see_and_say_why_not_the_rest(con
         assert "People" not in places
         await desk.open("/coordinator/sensors")
         assert "cam-1" in await desk.page.inner_text("table")
-        await _sound(desk)
+        await sound(desk)
         await desk.open("/coordinator/office")
         assert "Demo Coordinator" in await desk.page.inner_text("main")
-        await _sound(desk)
+        await sound(desk)
 
 
 @pytest.mark.clause("III.B.3.g")

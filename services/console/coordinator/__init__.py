@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from services.console.coordinator import (
     agreements,
+    certificate,
     documents,
     escorts,
     office,
@@ -31,6 +32,7 @@ _PAGES: Final = (
     packets,
     sensors,
     sensor,
+    certificate,
     escorts,
     agreements,
     documents,

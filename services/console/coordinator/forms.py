@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.common.errors import AlprError, FieldViolation, InvalidFieldError
+from services.console.coordinator.field_names import form_field
 from services.console.door import Person
 from services.console.moments import written
 from services.console.pages import new_id, said, status_of
@@ -77,6 +78,10 @@ class Forms:
     def wrong(self, key: str) -> Sequence[FieldViolation]:
         """Fields of the form `key` that the service named."""
         return self.fields if self._sent(key) else ()
+
+    def field(self, path: str) -> tuple[str, str]:
+        """Name and label, in the form that was sent, of the field `path` that the service named."""
+        return form_field(self.key, path)
 
     def request_id(self, key: str) -> str:
         """The id of the act: a new one, unless nobody knows whether the last one was carried out."""

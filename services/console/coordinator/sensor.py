@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -17,7 +18,8 @@ from alpr.audit.v1 import sensor_service_pb2 as pb
 from alpr.audit.v1 import sensor_service_pb2_grpc as rpc
 from alpr.type.v1 import sensor_pb2
 from services.common.errors import FieldViolation, InvalidFieldError
-from services.console.coordinator import lists, places, sensors
+from services.console import words
+from services.console.coordinator import escorts, lists, places, sensors
 from services.console.coordinator.forms import Forms, act, plain
 from services.console.door import Door, Person
 from services.console.moments import in_days, moment
@@ -47,9 +49,9 @@ def routes(door: Door) -> Sequence[Route]:
         "revoke": _revoke,
     }
     return (
-        Route(place, door.page(plain(_show)), methods=["GET"]),
+        Route(place, door.page(plain(show)), methods=["GET"]),
         *(
-            Route(f"{place}/{key}", door.page(act(_done(key, work), _show)), methods=["POST"])
+            Route(f"{place}/{key}", door.page(act(_done(key, work), show)), methods=["POST"])
             for key, work in works.items()
         ),
     )
@@ -66,12 +68,14 @@ def _done(
     return worked
 
 
-async def _show(request: Request, person: Person, forms: Forms) -> Response:
+async def show(request: Request, person: Person, forms: Forms) -> Response:
+    """The sensor's page. Raises AlprError."""
     sensor_id = request.path_params["sensor_id"]
     answer = await person.call(rpc.SensorServiceStub, "GetSensor", pb.GetSensorRequest(sensor_id=sensor_id))
     own = await person.account()
     coordinates = bool(places.COORDINATORS & frozenset(own.roles))
     names = {one.account_id: one.full_name for one in await lists.accounts(person)} if coordinates else {}
+    fixed = answer.sensor.deployment_type == sensor_pb2.DEPLOYMENT_TYPE_FIXED
     return await places.show(
         request,
         person,
@@ -85,12 +89,40 @@ async def _show(request: Request, person: Person, forms: Forms) -> Response:
         names=names,
         may=coordinates,
         action=f"{sensors.PLACE}/{answer.sensor.sensor_id}",
-        fixed=answer.sensor.deployment_type == sensor_pb2.DEPLOYMENT_TYPE_FIXED,
+        fixed=fixed,
+        worked=await _sessions(person, names) if fixed and coordinates else (),
         portable=answer.sensor.deployment_type == sensor_pb2.DEPLOYMENT_TYPE_PORTABLE,
         approved=answer.sensor.status == sensor_pb2.DEPLOYMENT_STATUS_APPROVED,
+        placements=[(one, _standing(one)) for one in answer.sensor.placements],
+        certificates=[(one, _is_over(one)) for one in answer.sensor.certificates],
         now=in_days(0),
         sentences=_DONE,
     )
+
+
+def _is_over(one: sensor_pb2.Placement | sensor_pb2.SensorCertificate) -> bool:
+    return one.HasField("end_time") and words.moment(one.end_time) <= datetime.now(UTC)
+
+
+def _standing(one: sensor_pb2.Placement) -> str:
+    """Whether the period is over, now or ahead; one that was taken back ends as it begins."""
+    if one.HasField("end_time") and words.moment(one.end_time) <= words.moment(one.start_time):
+        return "taken back"
+    if _is_over(one):
+        return "over"
+    return "ahead" if words.moment(one.start_time) > datetime.now(UTC) else "now"
+
+
+async def _sessions(person: Person, names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The newest sessions of the vendor, to say in which of them it worked on the sensor."""
+    return [
+        (
+            one.escort_id,
+            f"{words.moment(one.begin_time):%Y-%m-%d %H:%M} UTC,"
+            f" {names.get(one.vendor_account_id, 'the vendor')}: {one.reason}",
+        )
+        for one in await escorts.newest(person)
+    ]
 
 
 async def _approve(person: Person, sensor_id: str) -> None:

@@ -3,9 +3,11 @@ const two = (number) => String(number).padStart(2, "0");
 const parts = new Intl.DateTimeFormat(undefined, { timeZoneName: "short" }).formatToParts(new Date());
 const zone = parts.find((one) => one.type === "timeZoneName").value;
 
-function local(at, type) {
+function local(at, input) {
   const day = `${String(at.getFullYear()).padStart(4, "0")}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return type === "date" ? day : `${day}T${two(at.getHours())}:${two(at.getMinutes())}`;
+  if (input.type === "date") return day;
+  const seconds = input.step === "1" ? `:${two(at.getSeconds())}` : "";
+  return `${day}T${two(at.getHours())}:${two(at.getMinutes())}${seconds}`;
 }
 
 function utc(input) {
@@ -15,7 +17,7 @@ function utc(input) {
 }
 
 for (const input of document.querySelectorAll("input[data-moment]")) {
-  if (input.dataset.moment) input.value = local(new Date(input.dataset.moment), input.type);
+  if (input.dataset.moment) input.value = local(new Date(input.dataset.moment), input);
   for (const label of input.labels) label.querySelector("[data-zone]").textContent = `(your time, ${zone})`;
   input.form.addEventListener("formdata", (event) => event.formData.set(`${input.name}_utc`, utc(input)));
 }
