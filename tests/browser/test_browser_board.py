@@ -297,11 +297,44 @@ async def test_the_board_can_be_read_on_a_phone_in_the_dark_and_on_a_wall(
         assert await desk.page.locator(".top").is_hidden()
 
 
-async def test_two_boards_of_one_browser_each_get_every_alert(world: World, consoles: Consoles) -> None:
+async def test_boards_of_one_browser_each_get_every_alert_and_one_too_many_says_so_until_there_is_room(
+    world: World, consoles: Consoles
+) -> None:
     async with consoles.at(_DISPATCHER, "/board") as desk:
-        second = await desk.context.new_page()
-        await second.goto(f"{desk.url}/board?wall=1")
-        await asyncio.gather(_follows(desk.page), _follows(second))
+        others = [await desk.context.new_page() for _ in range(4)]
+        boards = [desk.page, *others[:3]]
+        for page in others:
+            await page.goto(f"{desk.url}/board?wall=1")
+            if page is not others[3]:
+                await _follows(page)
+        waiting = others[3]
+        await expect(waiting.locator("#said")).to_contain_text(
+            "Four pages of this browser follow alerts already"
+        )
+        await expect(waiting.locator("#link")).to_have_text("Not connected")
+        await expect(waiting.locator("#counts, #none")).to_have_count(2)
+        await expect(waiting.locator("#counts:visible, #none:visible")).to_have_count(0)
         (alert_id,) = await raised(world, hit())
-        await expect(_row(desk.page, alert_id)).to_be_visible()
-        await expect(_row(second, alert_id)).to_be_visible()
+        for page in boards:
+            await expect(_row(page, alert_id)).to_be_visible()
+        assert await _row(waiting, alert_id).count() == 0
+        await picture(waiting, "board-too-many", whole=False)
+
+        await boards[1].close()
+        await expect(_row(waiting, alert_id)).to_be_visible()
+        await expect(waiting.locator("#said")).to_be_hidden()
+
+
+_SHARED = """
+Object.defineProperty(PerformanceResourceTiming.prototype, "nextHopProtocol", { get: () => "h2" });
+"""
+
+
+async def test_where_one_connection_carries_every_stream_no_board_waits(consoles: Consoles) -> None:
+    async with consoles.at(_OFFICER, "/board") as desk:
+        # As behind a gateway that speaks HTTP/2.
+        await desk.context.add_init_script(_SHARED)
+        boards = [await desk.context.new_page() for _ in range(4)]
+        for page in boards:
+            await page.goto(f"{desk.url}/board")
+            await _follows(page)

@@ -40,7 +40,9 @@ const feed = new Feed(address(), {
   link(state, serverTime) {
     if (serverTime) clock.set(serverTime);
     const hears = state === "live" || state === "catching-up";
+    const first = hears && !link.heardAt;
     if (hears) Object.assign(link, { heardAt: Date.now(), lostHeard: false });
+    if (first) count();
     // Coming again in time is no news.
     if (state !== "connecting" || !isFresh()) link.state = state;
     if (hears && refused) show("said", "");
@@ -48,6 +50,7 @@ const feed = new Feed(address(), {
     showLink();
   },
   refused(sentence) {
+    Object.assign(link, { heardAt: 0, since: Date.now() });
     empty();
     refused = true;
     show("said", sentence);
@@ -86,6 +89,9 @@ function choose() {
 }
 
 function count() {
+  // A board that hears nothing does not say that there is nothing.
+  for (const id of ["counts", "none"]) at(id).hidden = !link.heardAt;
+  if (!link.heardAt) return;
   const alerts = rows.alerts;
   const open = alerts.filter((one) => !one.disposition);
   const unseen = open.filter((one) => !one.acknowledged);
@@ -111,12 +117,12 @@ const isFresh = () => Date.now() - link.heardAt < FRESH_MS;
 
 function showLink() {
   const quiet = Date.now() - (link.heardAt || link.since);
-  const state = isFresh() ? link.state : link.heardAt ? "stale" : "connecting";
+  const state = isFresh() ? link.state : link.heardAt ? "stale" : link.state;
   const text = {
     live: "Live",
     "catching-up": "Catching up",
     connecting: "Connecting",
-  }[state] ?? `Stale since ${shortTime(link.heardAt)}`;
+  }[state] ?? (link.heardAt ? `Stale since ${shortTime(link.heardAt)}` : "Not connected");
   at("link").dataset.state = state === "broken" ? "stale" : state;
   if (at("link").textContent !== text) at("link").textContent = text;
   at("link").title = state === "live" ? "" : span(quiet);

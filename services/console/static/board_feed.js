@@ -1,6 +1,7 @@
 // Follows the board's feed: server-sent events by fetch, which can say where to go on and that no person touched
 // anything. It comes again by itself, goes on after the last event, and tells how the link stands.
 import { clock } from "./board_times.js";
+import { NONE_FREE, seat } from "./seat.js";
 
 const QUIET_MS = 11_000; // the service sends a heartbeat at least every five seconds
 const FIRST_PAUSE_MS = 250;
@@ -50,6 +51,10 @@ export class Feed {
   }
 
   async #run() {
+    await seat(() => {
+      this.#heard.link("broken");
+      this.#heard.refused(NONE_FREE);
+    });
     for (;;) {
       const pause = await this.#follow().catch(() => this.#pause());
       if (pause === null) return;
