@@ -13,7 +13,7 @@ from services.alerts.entitlement import who_is
 from services.alerts.leases import Leases
 from services.alerts.store import AlertStore
 from services.alerts.store_assets import AssetStore
-from services.alerts.store_broadcasts import Broadcast, CancelBroadcast, Receive, See
+from services.alerts.store_broadcasts import Answer, Broadcast, CancelBroadcast, Receive
 from services.alerts.store_messages import DeliveryRecord, MessageStore
 from services.alerts.store_writer import Change, Done
 from services.common.clock import Clock
@@ -120,10 +120,11 @@ class Dispatch:
     ) -> None:
         """Returns once it is on disk how far the message has come.
 
-        That a device has it is a thing that happened; that a person has seen it is an act, with its intent.
+        That a device has it is a thing that happened; what a person says of it is an act, with its intent.
 
         Raises:
             NotFoundError: It is no message for the asset that the person is aboard of.
+            WrongStateError: It says that the crew is on the way, and there is nothing to go to any more.
             AlprError: What audit refuses with.
         """
         if stage is DeliveryStage.RECEIVED:
@@ -131,9 +132,10 @@ class Dispatch:
             await self._writes.submit(Receive(request_id, actor, delivery_id))
             return
         actor = await who_is(self._audit, token, "dispatch.acknowledge")
-        act = Act(request_id, "dispatch.acknowledge", delivery_id, actor.agency_ori)
+        details = {"stage": stage.name}
+        act = Act(request_id, "dispatch.acknowledge", delivery_id, actor.agency_ori, details)
         intent = await self._audit.record_intent(act, token)
-        change = See(request_id, intent.actor, intent.subject_id, delivery_id)
+        change = Answer(request_id, intent.actor, intent.subject_id, delivery_id, stage)
         await self._acts.carry_out(change, act, intent)
 
     async def _look(self, action: str, ask: Ask, token: AccessToken) -> tuple[Recorded, Alert]:

@@ -47,12 +47,20 @@ INSERT INTO alerts.delivery (delivery_id, alert_id, asset_id, kind, delivery_tim
 VALUES ($1, $2, $3, $4, $5, $6)
 """
 _DELIVERY = "SELECT delivery_id, alert_id, asset_id FROM alerts.delivery WHERE delivery_id = $1"
+_NEWEST = """
+SELECT kind FROM alerts.delivery WHERE alert_id = $1 AND asset_id = $2 ORDER BY delivery_number DESC LIMIT 1
+"""
 _STAGES = """
 SELECT delivery_id, stage FROM alerts.delivery_step WHERE delivery_id = $1 OR request_id = $2
+UNION ALL SELECT delivery_id, 3 FROM alerts.en_route WHERE delivery_id = $1 OR request_id = $2
 """
 _STEP = """
 INSERT INTO alerts.delivery_step (delivery_id, stage, request_id, intent_id, account_id, step_time)
 VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_GOES = """
+INSERT INTO alerts.en_route (delivery_id, request_id, intent_id, account_id, step_time)
+VALUES ($1, $2, $3, $4, $5)
 """
 
 
@@ -171,23 +179,36 @@ class Receive:
 
 
 @dataclass(frozen=True, slots=True)
-class See(AssetAct):
-    """Somebody aboard has seen a message."""
+class Answer(AssetAct):
+    """Somebody aboard has seen a message, or the crew is on the way."""
 
     delivery_id: UUID
+    stage: DeliveryStage
 
     async def write_into(self, batch: Batch, new_id: Callable[[], UUID]) -> UUID:
-        """The message; what is seen was received. Raises NotFoundError as `Receive`."""
-        await _delivery(batch, self.delivery_id, self.actor)
-        who = (self.actor.account_id, batch.now)
-        if not await _has(batch, self.delivery_id, self.request_id, DeliveryStage.SEEN):
-            if not await _has(batch, self.delivery_id, self.request_id, DeliveryStage.RECEIVED):
-                received = (self.delivery_id, int(DeliveryStage.RECEIVED), self.request_id, None)
-                await batch.conn.execute(_STEP, *received, *who)
-            seen = (self.delivery_id, int(DeliveryStage.SEEN), self.request_id, self.intent_id)
-            await batch.conn.execute(_STEP, *seen, *who)
+        """The message; what is seen was received, and who is on the way has seen it.
+
+        Raises:
+            NotFoundError: As `Receive`.
+            WrongStateError: There is nothing to be on the way to.
+        """
+        delivery = await _delivery(batch, self.delivery_id, self.actor)
+        if not await _has(batch, self.delivery_id, self.request_id, self.stage):
+            if self.stage is DeliveryStage.EN_ROUTE:
+                await _require_sent(batch, delivery, self.actor)
+            await self._step(batch, DeliveryStage.RECEIVED, None)
+            await self._step(batch, DeliveryStage.SEEN, self.intent_id)
+            if self.stage is DeliveryStage.EN_ROUTE:
+                who = (self.intent_id, self.actor.account_id, batch.now)
+                await batch.conn.execute(_GOES, self.delivery_id, self.request_id, *who)
         batch.report(outcome(self, "dispatch.acknowledge", self.delivery_id, batch, new_id()))
         return self.delivery_id
+
+    async def _step(self, batch: Batch, stage: DeliveryStage, intent_id: UUID | None) -> None:
+        if await _has(batch, self.delivery_id, self.request_id, stage):
+            return
+        who = (self.actor.account_id, batch.now)
+        await batch.conn.execute(_STEP, self.delivery_id, int(stage), self.request_id, intent_id, *who)
 
 
 _DOWN = int(DeliveryKind.CANCELLED)
@@ -251,6 +272,17 @@ async def _delivery(batch: Batch, delivery_id: UUID, actor: Actor) -> Row:
     if row is None or row["asset_id"] != await aboard(batch.conn, actor):
         raise NotFoundError("no such message for your patrol asset", resource=str(delivery_id))
     return row
+
+
+async def _require_sent(batch: Batch, delivery: Row, actor: Actor) -> None:
+    """Returns when the asset may still be sent after the alert. Raises WrongStateError."""
+    alert = await _alert(batch, delivery["alert_id"], actor)
+    if not may_be_told(alert):
+        raise closed(alert)
+    if await batch.conn.fetchval(_NEWEST, delivery["alert_id"], delivery["asset_id"]) == _DOWN:
+        raise WrongStateError(
+            "your patrol asset was called off", resource=str(alert.alert_id), metadata={"state": "CANCELLED"}
+        )
 
 
 async def _has(batch: Batch, delivery_id: UUID, request_id: UUID, stage: DeliveryStage) -> bool:

@@ -57,7 +57,9 @@ SELECT d.delivery_number, d.delivery_id, d.alert_id, d.asset_id, d.kind AS deliv
        t.proposed,
        (SELECT coalesce(jsonb_agg(jsonb_build_object('stage', s.stage, 'account_id', s.account_id,
                                                      'step_time', s.step_time) ORDER BY s.stage), '[]')
-          FROM alerts.delivery_step s WHERE s.delivery_id = d.delivery_id)::text AS steps
+          FROM (SELECT delivery_id, stage, account_id, step_time FROM alerts.delivery_step
+                UNION ALL SELECT delivery_id, 3, account_id, step_time FROM alerts.en_route) s
+         WHERE s.delivery_id = d.delivery_id)::text AS steps
 FROM alerts.delivery d
 JOIN alerts.asset a USING (asset_id)
 JOIN alerts.told_asset t ON t.alert_id = d.alert_id AND t.asset_id = d.asset_id

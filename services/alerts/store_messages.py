@@ -24,11 +24,13 @@ _RECORDS = """
 SELECT * FROM (
     SELECT d.delivery_number, d.delivery_id, d.asset_id, a.call_sign, d.kind, d.delivery_time,
         received.step_time AS receive_time, seen.step_time AS seen_time, seen.account_id AS seen_account_id,
+        going.step_time AS en_route_time, going.account_id AS en_route_account_id,
         told.distance_metres, told.proposed
     FROM alerts.delivery d JOIN alerts.asset a USING (asset_id)
     JOIN alerts.told_asset told ON told.alert_id = d.alert_id AND told.asset_id = d.asset_id
     LEFT JOIN alerts.delivery_step received ON received.delivery_id = d.delivery_id AND received.stage = 1
     LEFT JOIN alerts.delivery_step seen ON seen.delivery_id = d.delivery_id AND seen.stage = 2
+    LEFT JOIN alerts.en_route going ON going.delivery_id = d.delivery_id
     WHERE d.alert_id = $1 AND a.agency_ori = $2 ORDER BY d.delivery_number DESC LIMIT $3
 ) newest ORDER BY delivery_number
 """
@@ -71,6 +73,8 @@ class DeliveryRecord:
     receive_time: datetime | None
     seen_time: datetime | None
     seen_account_id: str | None
+    en_route_time: datetime | None
+    en_route_account_id: str | None
     distance_metres: float | None
     proposed: bool
 

@@ -69,7 +69,7 @@ def parse_acknowledge(request: pb.AcknowledgeDeliveryRequest) -> tuple[UUID, UUI
     checks = Checks()
     ids = checks.uuid("request_id", request.request_id), checks.uuid("delivery_id", request.delivery_id)
     if request.stage not in _STAGES:
-        checks.note("stage", "RECEIVED or SEEN")
+        checks.note("stage", "RECEIVED, SEEN or EN_ROUTE")
     checks.raise_if_any()
     return (*ids, DeliveryStage(request.stage))
 
@@ -105,6 +105,8 @@ def encode_record(record: DeliveryRecord) -> pb.DeliveryRecord:
         seen_account_id=record.seen_account_id or "",
         distance_metres=record.distance_metres,
         proposed=record.proposed,
+        en_route_time=to_timestamp(record.en_route_time) if record.en_route_time else None,
+        en_route_account_id=record.en_route_account_id or "",
     )
 
 

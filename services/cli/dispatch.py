@@ -160,7 +160,9 @@ def list_deliveries(
         request = pb.ListDeliveriesRequest(request_id=new_request_id(), alert_id=alert_id)
         stub = rpc.DispatchServiceStub(session.channel("alerts"))
         answer: pb.ListDeliveriesResponse = await session.call(stub.ListDeliveries, request)
-        columns = folded("call sign", "message", "sent", "received", "seen", "distance", "proposed")
+        columns = folded(
+            "call sign", "message", "sent", "received", "seen", "on the way", "distance", "proposed"
+        )
         output.table(answer.deliveries, columns, [_delivery_row(one) for one in answer.deliveries])
 
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
@@ -255,9 +257,10 @@ def _proposed_row(one: pb.ProposedAsset) -> list[str]:
 def _delivery_row(one: pb.DeliveryRecord) -> list[str]:
     received = _moment(one.receive_time) if one.HasField("receive_time") else "-"
     seen = _moment(one.seen_time) if one.HasField("seen_time") else "-"
+    going = _moment(one.en_route_time) if one.HasField("en_route_time") else "-"
     word = DELIVERY_KIND.word(one.kind)
     sent = _moment(one.delivery_time)
-    return [one.call_sign, word, sent, received, seen, _distance(one), "yes" if one.proposed else ""]
+    return [one.call_sign, word, sent, received, seen, going, _distance(one), "yes" if one.proposed else ""]
 
 
 def _distance(one: pb.ProposedAsset | pb.DeliveryRecord) -> str:

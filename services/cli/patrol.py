@@ -128,6 +128,22 @@ def seen(
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
 
+@app.command("en-route")
+def en_route(
+    delivery_id: Annotated[str, typer.Argument(help="Id of the message.")],
+    subject: As = "",
+    data_dir: DataDir = DATA_DIR,
+    as_json: Json = False,
+) -> None:
+    """Says that you are on the way."""
+
+    async def work(session: Session, output: Output) -> None:
+        answer = await acknowledge(session, delivery_id, pb.DELIVERY_STAGE_EN_ROUTE)
+        output.result(answer, "The dispatcher knows that you are on the way.")
+
+    run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
 async def followed(session: Session, method: Any, request: Any, output: Output) -> AsyncIterator[Any]:
     """Answers of a stream that begins with what still waits, without end; it is begun again after a break.
 

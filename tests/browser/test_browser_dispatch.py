@@ -65,7 +65,7 @@ async def test_a_dispatcher_and_a_crew_work_an_alert_to_its_end_by_keys_and_each
 
         await _is_verified(story)
         await _is_told(story)
-        await _is_seen(story)
+        await _is_on_the_way(story)
         await _is_closed(story)
         await _is_read_by_the_crew(story)
 
@@ -103,9 +103,9 @@ async def _is_told(story: Story) -> None:
     await expect(message.locator(".standing strong")).to_have_text("CONFIRMED")
 
 
-async def _is_seen(story: Story) -> None:
-    """The crew has seen it and says where it is; the dispatcher reads both."""
-    await story.crew_goes_to(story.phone.get_by_role("button", name="I have seen it"))
+async def _is_on_the_way(story: Story) -> None:
+    """The crew goes, and says where it is; the dispatcher reads both."""
+    await story.crew_goes_to(story.phone.get_by_role("button", name="We are on the way"))
     await story.phone.keyboard.press("Enter")
     await expect(story.phone.locator("#messages")).to_contain_text("Nothing waits.")
     await story.crew_goes_to(story.phone.get_by_role("button", name="Use this device's position"))
@@ -114,7 +114,7 @@ async def _is_seen(story: Story) -> None:
     await expect(story.phone.locator("#link")).to_contain_text("Live")
     await story.keys("h")
     heard = story.board.locator(".alert-cars tbody tr", has_text=story.sign)
-    await expect(heard.locator("td").last).not_to_have_text("not yet")
+    await expect(heard.locator("td").last).to_contain_text("yes")
     await story.keys("b")
     near = story.board.locator(".alert-cars fieldset p", has_text=story.sign)
     await expect(near).to_contain_text("told already")

@@ -111,6 +111,10 @@ class Caller:
         """A person has seen it."""
         await self._acknowledge(delivery_id, pb.DELIVERY_STAGE_SEEN, fields)
 
+    async def goes(self, delivery_id: str, **fields: Any) -> None:
+        """The crew is on the way."""
+        await self._acknowledge(delivery_id, pb.DELIVERY_STAGE_EN_ROUTE, fields)
+
     async def acknowledge(self, alert_id: str) -> alert_pb.Alert:
         """The alert is seen."""
         request = alert_pb.AcknowledgeAlertRequest(request_id=request_id(), alert_id=alert_id)

@@ -35,6 +35,7 @@ class DeliveryStage(IntEnum):
 
     RECEIVED = 1
     SEEN = 2
+    EN_ROUTE = 3
 
 
 @dataclass(frozen=True, slots=True)

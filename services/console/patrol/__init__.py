@@ -20,6 +20,7 @@ def routes(door: Door) -> Sequence[Route]:
         ("position", acts.report),
         ("received", acts.received),
         ("seen", acts.seen),
+        ("en-route", acts.en_route),
         ("register", acts.register),
         ("retire", acts.retire),
     )

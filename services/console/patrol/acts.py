@@ -56,6 +56,12 @@ async def seen(_request: Request, person: Person) -> Response:
     return await _done(person, "seen", _DISPATCH, "AcknowledgeDelivery", stage)
 
 
+async def en_route(_request: Request, person: Person) -> Response:
+    """The crew is on the way."""
+    stage = _stage(person, dispatch_pb.DELIVERY_STAGE_EN_ROUTE)
+    return await _done(person, "seen", _DISPATCH, "AcknowledgeDelivery", stage)
+
+
 async def register(_request: Request, person: Person) -> Response:
     """A new car of the agency."""
     made = pb.RegisterAssetRequest(

@@ -120,6 +120,8 @@ async def seed(office: Office) -> None:
     asset_id = await car(dispatcher, member, "D1", north=2)
     await dispatcher.register("D1", "EMPTY-1")
     assert await dispatcher.broadcast(alert_id, asset_id) == [asset_id]
+    (sent,) = await dispatcher.records(alert_id)
+    await member.goes(sent.delivery_id)
     channel = office.alerts.channels[1]
     for person, partition in 2 * (
         (officer, PARTITION_GENERAL),
@@ -161,6 +163,7 @@ async def test_assets_messages_subscriptions_and_webhooks_of_the_agency_leave_an
     assert sorted(crews.values()) == [0, 1]
     assert crews[message["asset_id"]] == 1
     assert isinstance(message["proposed"], bool)
+    assert [step["stage"] for step in message["steps"]] == [1, 2, 3]
     assert (hook["name"], hook["url"]) == ("CAD", "https://cad.example.gov/alerts")
     assert "secret" not in str(hook).lower()
     assert [one["name"] for one in rows("subscriptions")] == [f"of {PARTITION_GENERAL}"] * 2

@@ -273,6 +273,55 @@ async def test_acknowledgements_count_once_and_only_from_aboard(
 
 
 @pytest.mark.clause("IV.D.3")
+async def test_a_crew_that_is_on_the_way_has_seen_the_message_and_its_centre_sees_who_goes(
+    scene: Scene, colleague: Caller, audit, unit: str
+) -> None:
+    centre, officer, alert_id = scene.centre, scene.officer, scene.alert_id
+    await car(centre, colleague, unit)
+    await centre.broadcast(alert_id, scene.asset_id)
+    (sent,) = await centre.records(alert_id)
+
+    async with refused() as caught:
+        await colleague.goes(sent.delivery_id)
+    await officer.goes(sent.delivery_id)
+    (going,) = await centre.records(alert_id)
+    await officer.goes(sent.delivery_id)
+    await officer.seen(sent.delivery_id)
+    (again,) = await centre.records(alert_id)
+
+    assert reason(caught[0]) == kind(NotFoundError)
+    assert not sent.HasField("en_route_time")
+    assert going.receive_time == going.seen_time == going.en_route_time
+    assert (going.seen_account_id, going.en_route_account_id) == ("account-officer", "account-officer")
+    assert again == going
+    said = [one for one in audit.neighbour.intents if one.action == "dispatch.acknowledge"]
+    assert [one.details["stage"] for one in said[-2:]] == ["EN_ROUTE", "SEEN"]
+
+
+@pytest.mark.clause("IV.D.3")
+@pytest.mark.parametrize("state", ["CANCELLED", "NOT_CONFIRMED", "NO_ACTION"])
+async def test_nobody_is_on_the_way_to_what_was_called_off_denied_or_closed(scene: Scene, state: str) -> None:
+    centre, officer, alert_id = scene.centre, scene.officer, scene.alert_id
+    await centre.broadcast(alert_id, scene.asset_id)
+    sent, *_ = await centre.records(alert_id)
+    if state == "CANCELLED":
+        await centre.cancel(alert_id)
+    elif state == "NOT_CONFIRMED":
+        await officer.verify(alert_id, VERIFYING)
+        await officer.verify(alert_id, NOT_CONFIRMED, "LEADS")
+    else:
+        await centre.dispose(alert_id, alert_pb.DISPOSITION_NO_ACTION)
+
+    async with refused() as caught:
+        await officer.goes(sent.delivery_id)
+    (record, *_) = await centre.records(alert_id)
+
+    assert caught[0].metadata["state"] == state
+    assert not record.HasField("en_route_time")
+    assert not record.HasField("seen_time")
+
+
+@pytest.mark.clause("IV.D.3")
 async def test_another_agency_can_neither_be_told_nor_tell_nor_see(
     rig, centre: Caller, officer: Caller, alert_id: str, unit: str
 ) -> None:

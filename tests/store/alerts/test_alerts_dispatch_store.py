@@ -22,7 +22,7 @@ from tests.support.alerts_kit import NOON, OFFICER, WINDOW, disposed, entry_of, 
 from tests.support.clock import ManualClock
 from tests.support.databases import MigratedDatabase
 
-PERMANENT = ("broadcast", "told_asset", "delivery", "delivery_step", "escalation")
+PERMANENT = ("broadcast", "told_asset", "delivery", "delivery_step", "en_route", "escalation")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -115,7 +115,7 @@ async def test_even_an_administrator_changes_no_message_by_a_slip(
     await house.told()
     async with admin_connection(database.admin_url) as admin:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            key = "delivery_id" if table == "delivery_step" else "alert_id"
+            key = "delivery_id" if table in {"delivery_step", "en_route"} else "alert_id"
             await admin.execute(f"UPDATE alerts.{table} SET {key} = {key}")  # noqa: S608 - ours
 
 

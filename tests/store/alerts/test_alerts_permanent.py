@@ -21,6 +21,7 @@ TABLES = (
     "broadcast",
     "delivery",
     "delivery_step",
+    "en_route",
     "escalation",
     "timer",
     "told_asset",

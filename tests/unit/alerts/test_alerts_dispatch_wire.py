@@ -90,7 +90,7 @@ def test_nothing_wished_for_is_the_usual_wish() -> None:
 
 
 @pytest.mark.parametrize("stage", list(DeliveryStage))
-def test_both_stages_are_taken(stage: DeliveryStage) -> None:
+def test_every_stage_is_taken(stage: DeliveryStage) -> None:
     request = pb.AcknowledgeDeliveryRequest(request_id=ID, delivery_id=OTHER_ID, stage=int(stage))
 
     assert wire_dispatch.parse_acknowledge(request)[2] is stage
