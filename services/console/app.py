@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from services.common.keyfile import read_key
-from services.console import alert, board, coordinator, home, patrol, receipts, sign_ins
+from services.console import alert, board, coordinator, home, own_log, patrol, receipts, sign_ins
 from services.console.analysis import routes as analysis
 from services.console.auditor import routes as auditor
 from services.console.config import LOOPBACK, ConsoleSettings
@@ -60,6 +60,7 @@ def application(settings: ConsoleSettings, is_stopping: Callable[[], bool]) -> H
         *Screen(sealer).routes(door),
         *home.routes(door),
         *sign_ins.routes(door),
+        *own_log.routes(door),
         *board.routes(door),
         *coordinator.routes(door),
         *receipts.routes(door),

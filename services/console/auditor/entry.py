@@ -38,13 +38,13 @@ def routes(door: Door) -> Sequence[Route]:
 
 
 async def _show(_request: Request, person: Person) -> Response:
-    receipt = await _proven(person)
+    receipt = await proven(person)
     return await person.show("auditor/entry.html", **await _page(person, receipt), **_NOTHING)
 
 
 async def _disclose(_request: Request, person: Person) -> Response:
     """A receipt that opens the chosen fields and keeps the others closed; who gets it stands in the log."""
-    receipt = await _proven(person)
+    receipt = await proven(person)
     request = pb.DiscloseFieldsRequest(
         request_id=person.field("request_id"),
         justification=justification.given(person),
@@ -63,13 +63,13 @@ async def _disclose(_request: Request, person: Person) -> Response:
         section="/auditor",
         answer=answer,
         recipient=request.recipient,
-        withheld=_withheld(answer.receipt),
+        withheld=withheld(answer.receipt),
     )
 
 
 async def _redact(_request: Request, person: Person) -> Response:
     """Takes the value of a field out of the log for ever, on legal grounds (ENF-051 IV.B.1)."""
-    receipt = await _proven(person)
+    receipt = await proven(person)
     request = pb.RedactFieldRequest(
         request_id=person.field("request_id"),
         entry_id=receipt.entry_id,
@@ -92,7 +92,7 @@ async def _redact(_request: Request, person: Person) -> Response:
     )
 
 
-async def _proven(person: Person) -> AuditReceipt:
+async def proven(person: Person) -> AuditReceipt:
     """The entry that the form carries, with its proof; the log must have it at that place.
 
     Raises:
@@ -132,7 +132,7 @@ async def _page(person: Person, receipt: AuditReceipt) -> Mapping[str, Any]:
         "values": values,
         "said": question_words(values.get("question", "")),
         "actor": names.get(actor, ""),
-        "withheld": _withheld(receipt),
+        "withheld": withheld(receipt),
         "may_close": may_close,
         "chosen": person.fields("open") if "open" in person.form else (),
         "may_redact": [(name, name) for name in may_close],
@@ -141,7 +141,7 @@ async def _page(person: Person, receipt: AuditReceipt) -> Mapping[str, Any]:
     }
 
 
-def _withheld(receipt: AuditReceipt) -> list[str]:
+def withheld(receipt: AuditReceipt) -> list[str]:
     """Fields that the entry commits to and does not show: withheld here, or taken out of the log."""
     lines = receipt.leaf.decode("ascii", "replace").splitlines()[1:]
     shown = {one.name for one in receipt.fields}

@@ -18,13 +18,14 @@ from services.common.errors import AlprError, FieldViolation, InvalidFieldError
 from services.console import justification, moments
 from services.console.answers import packed
 from services.console.auditor import people
+from services.console.coordinator import lists
 from services.console.door import Door, Person
 from services.console.question import set_window
 
 KINDS: Final = [(one, one) for one in ("query", "refusal", "intent", "outcome", "event", "genesis")]
 _SIZES: Final = [(number, f"{number}") for number in (25, 50, 100, 200)]
 _USUAL: Final = 50
-_FILTER: Final = ("who", "of_case", "action", "kind", "plate", "page_size")
+_FILTER: Final = ("who", "agency_ori", "of_case", "action", "kind", "plate", "page_size")
 _ARGUMENT: Final = re.compile(r"([a-z_0-9]+):(?:[0-9]+:)?(.*)")
 _PAGING: Final = frozenset({"kind", "from_us", "to_us", "page_size", "before_us", "before_read_id"})
 
@@ -88,6 +89,7 @@ def _request_of(person: Person) -> pb.ListEntriesRequest:
         action=person.field("action"),
         kind=person.field("kind"),
         plate=person.field("plate").upper(),
+        agency_ori=person.field("agency_ori").upper(),
         page_size=person.number("page_size") or _USUAL,
         page_token=person.field("page_token"),
     )
@@ -118,6 +120,7 @@ async def _page(
         "section": "/auditor",
         "asked": asked,
         "matches": matches if len(matches) > 1 else (),
+        "agencies": await lists.agencies(person),
         "window": [moments.written(person, name) if person.form else "" for name in ("from", "to")],
         "entry_kinds": KINDS,
         "sizes": _SIZES,
@@ -138,6 +141,7 @@ def row(entry: LogEntry, names: Mapping[str, str]) -> Mapping[str, Any]:
         "kind": values.get("kind", ""),
         "action": values.get("action", ""),
         "actor": names.get(actor, actor or values.get("service", "")),
+        "agency": values.get("actor_agency", values.get("agency", "")),
         "case_number": values.get("case_number", ""),
         "said": question_words(values.get("question", "")) or values.get("purpose", ""),
         "result": values.get("result", values.get("decision", "")),
