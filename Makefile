@@ -2,6 +2,8 @@
 BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
+# Without compiled files each process of a system, each command and each worker of the tests compiles all of it again.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup assets demo test lint format check proto-lint release rolling conformance bench train lock wheel
 .PHONY: browser-test client client-node oidc-provider manifest-tools observability images k8s-smoke chaos restore-drill fuzz scan clean distclean
 
