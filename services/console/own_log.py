@@ -113,6 +113,6 @@ def _row(entry: LogEntry) -> Mapping[str, Any]:
         **shown,
         "what": _ONE.get(shown["kind"], shown["kind"]),
         "purpose": values.get("purpose", ""),
-        "said": shown["said"] if values.get("question") else "",
+        "said": shown["said"] if values.get("question") else values.get("resource", ""),
         "count": values.get("row_count", ""),
     }

@@ -12,7 +12,7 @@ import pytest
 
 from alpr.audit.v1 import authorization_service_pb2 as pb
 from services.dev.pki import DevelopmentAuthority
-from tests.support.audit_kit import RunningAudit, authorizations, plate_request
+from tests.support.audit_kit import ORI, RunningAudit, authorizations, justification, plate_request
 
 
 async def command(
@@ -49,6 +49,26 @@ async def test_an_officer_lists_what_stands_under_the_own_account(
     assert "UNVERIFIED" in text
     assert "question.reads" in text
     assert "AB1234" in text
+
+
+@pytest.mark.clause("III.B.3.o", "III.B.3.f")
+async def test_the_log_is_listed_by_the_agency_whose_people_acted(
+    audit: RunningAudit, tls: DevelopmentAuthority
+) -> None:
+    head = await audit.head_of("IL0000091")  # whose account ours made
+    why = justification()
+    case = ("--case-kind", "cad", "--case", why.case_number, "--offence", why.offence_code)
+    asked = ("audit", "list", *case, "--purpose", why.purpose)
+
+    code, ours = await command(audit, tls, head.subject, *asked, "--agency", ORI)
+    _, theirs = await command(audit, tls, head.subject, *asked, "--agency", "IL0000091")
+    refusal, said = await command(audit, tls, head.subject, *asked, "--agency", "Springfield")
+
+    assert (code, refusal) == (0, 1)
+    assert "account.create" in ours
+    assert "account.create" not in theirs
+    assert "sign_in.begin" in theirs
+    assert "must be an ORI" in said
 
 
 @pytest.mark.clause("IV.B.1")
