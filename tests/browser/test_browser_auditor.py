@@ -12,29 +12,21 @@ from playwright.async_api import Page
 
 from services.audit import verifier
 from tests.support.access_stack import World
-from tests.support.browser import PHONE, Consoles, Desk, barriers, picture
+from tests.support.browser import PHONE, Consoles, Desk, picture
 from tests.support.browser_auditor import (
     HOSTILE,
     WITNESS,
     Asked,
+    looked_at,
     new_case,
     press,
     purged,
-    stolen,
     taken,
     witnessed,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 HOLDS, DOES_NOT = "[data-holds=yes]", "[data-holds=no]"
-
-
-async def looked_at(desk: Desk, name: str) -> None:
-    """The page as a picture, without barriers and without what the policy of content forbids."""
-    await picture(desk.page, f"auditor-{name}")
-    assert await barriers(desk.page) == []
-    assert not await stolen(desk.page)
-    desk.check_quiet()
 
 
 async def key_of(desk: Desk, folder: Path) -> Path:
@@ -385,9 +377,15 @@ async def test_who_is_no_auditor_reads_so_on_every_page_of_theirs(consoles: Cons
         assert await desk.page.locator("tbody").count() == 0
 
 
-@pytest.mark.clause("III.B.3.q")
-async def test_without_a_run_the_page_of_conformance_says_how_one_comes_about(consoles: Consoles) -> None:
+@pytest.mark.clause("III.B.3.o")
+async def test_questions_and_acts_without_outcome_are_listed_for_a_window_that_is_read(
+    consoles: Consoles,
+) -> None:
     async with consoles.at("the-auditor", "/auditor/unfinished") as desk:
+        page = desk.page
         await looked_at(desk, "unfinished")
-        await desk.open("/auditor/conformance")
-        await looked_at(desk, "conformance")
+        await page.fill("[name=from]", "2026-01-01T00:00")
+        await page.fill("[name=to]", "2026-06-01T00:00")
+        await press(page.get_by_role("button", name="Show"))
+        assert "31 days" in await page.inner_text("#d-from strong")
+        await looked_at(desk, "unfinished-refused")

@@ -7,21 +7,32 @@ import io
 import json
 import sys
 import zipfile
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import FilePayload
 
 from alpr.type.v1.read_pb2 import Read
 from services.audit import verifier
 from services.common.transparency_pages import PAGE, RECEIPT, REPORT, TABLE
 from services.common.wire import to_timestamp
+from tests.support.access_fields import fields_for
 from tests.support.access_stack import World
-from tests.support.browser import PHONE, Consoles, Desk, barriers, picture
-from tests.support.browser_auditor import HOSTILE, Asked, new_case, press, stolen, taken
+from tests.support.browser import PHONE, Consoles, Desk
+from tests.support.browser_auditor import (
+    HOSTILE,
+    Asked,
+    fields_of,
+    looked_at,
+    new_case,
+    next_index,
+    press,
+    run,
+    taken,
+)
 from tests.support.browser_coordinator import HEAD, asked, fill, form, said, send, sent, wrong
 from tests.support.browser_keys import reach, write
 from tests.support.browser_people import new_person
@@ -30,7 +41,11 @@ from tests.support.browser_questions import give_reasons
 from tests.support.browser_questions import send as press_named
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
-ORDER = {"name": "order.pdf", "mimeType": "application/pdf", "buffer": b"the circuit court orders"}
+ORDER: FilePayload = {
+    "name": "order.pdf",
+    "mimeType": "application/pdf",
+    "buffer": b"the circuit court orders",
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -40,26 +55,8 @@ async def auditor(folder: Path) -> str:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def read(world: World) -> AsyncIterator[Read]:
-    yield await photographed(world)
-
-
-async def looked_at(desk: Desk, name: str) -> None:
-    """The page as a picture, without barriers and without what the policy of content forbids."""
-    await picture(desk.page, f"auditor-{name}")
-    assert await barriers(desk.page) == []
-    assert not await stolen(desk.page)
-    desk.check_quiet()
-
-
-async def run(*command: object, folder: Path) -> str:
-    """What a program says when all holds."""
-    process = await asyncio.create_subprocess_exec(
-        *map(str, command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=folder
-    )
-    out, complaint = await process.communicate()
-    assert process.returncode == 0, complaint.decode()
-    return out.decode()
+async def read(world: World) -> Read:
+    return await photographed(world)
 
 
 async def opened(desk: Desk, case: str) -> None:
@@ -134,7 +131,7 @@ async def test_an_auditor_who_sends_the_form_of_a_redaction_all_the_same_is_refu
             """() => {
               const form = document.querySelector('form[action="/auditor/entry/disclose"]');
               form.action = "/auditor/entry/redact";
-              const order = { field: "purpose", legal_basis: "a court order", document_sha256: "0".repeat(64) };
+              const order = { field: "purpose", legal_basis: "Order 26-19", document_sha256: "0".repeat(64) };
               for (const [name, value] of Object.entries(order)) {
                 form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
               }
@@ -162,8 +159,8 @@ async def test_how_the_running_system_stands_to_each_clause_is_shown_as_the_comm
         await page.reload()
         assert "cannot be read" in await page.inner_text(".notice")
         lent = ("--as", f"auditor={auditor}", "--as", "user=the-user")
-        why = ("--case-kind", "cad", "--case", "2026-004711", "--offence", "OTHER_PUBLIC_SAFETY")
-        why += ("--purpose", "yearly test of the controls, ordered by the agency's head")
+        case = ("--case-kind", "cad", "--case", "2026-004711", "--offence", "OTHER_PUBLIC_SAFETY")
+        why = (*case, "--purpose", "yearly test of the controls, ordered by the agency's head")
         asking = await asyncio.create_subprocess_exec(
             *(str(Path(sys.executable).with_name("platewarden")), "conformance", "run", *lent, *why),
             *("--data-dir", str(folder), "--out", str(left), "--json"),
@@ -197,9 +194,8 @@ async def test_how_the_running_system_stands_to_each_clause_is_shown_as_the_comm
 async def test_a_report_leaves_as_the_folder_for_publication_and_is_counted_anew_from_the_page_s_files(
     consoles: Consoles, world: World, auditor: str, folder: Path, tmp_path: Path
 ) -> None:
-    last = (datetime.now(UTC).replace(day=1) - timedelta(days=1)).replace(day=1)
-    first, end = last.replace(hour=0, minute=0, second=0, microsecond=0), datetime.now(UTC).replace(day=1)
-    end = end.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    first = (end - timedelta(days=1)).replace(day=1)
     period = {"from": to_timestamp(first), "to": to_timestamp(end)}
     published = await asked(world, HEAD, "PublishReport", **period)
     async with consoles.at(auditor, "/auditor/transparency", PHONE, color_scheme="dark") as desk:
@@ -220,10 +216,8 @@ async def test_a_report_leaves_as_the_folder_for_publication_and_is_counted_anew
     made, written = tmp_path / packed.stem, tmp_path / "by-command"
     platewarden = Path(sys.executable).with_name("platewarden")
     report_id = published.report.report_id
-    await run(
-        platewarden, "transparency", "get", report_id, "--out", written, "--as", HEAD, "--data-dir", folder,
-        folder=tmp_path,
-    )  # fmt: skip
+    command = (platewarden, "transparency", "get", report_id, "--out", written, "--as", auditor)
+    await run(*command, "--data-dir", folder, folder=tmp_path)
     names = {one.name for one in written.iterdir()}
     assert {one.name for one in made.iterdir()} == names > {REPORT, TABLE, PAGE, RECEIPT}
     for name in names - {RECEIPT}:  # its proof is under the newest checkpoint
@@ -257,6 +251,8 @@ async def test_the_log_of_a_case_leaves_in_two_files_that_are_proven_to_be_whole
         sys.executable, "-I", program, "--public-key", key, "--case", case, *pieces, folder=tmp_path
     )
     assert f"complete for case {case}" in good
+    # Of all other entries it shows no case number.
+    assert {one["value"] for one in fields_of(*pieces) if one["name"] == "case_number"} == {case}
     assert pieces[1].name == f"log-from-{size}.jsonl"
     with pytest.raises(AssertionError, match="bad: "):
         await run(sys.executable, "-I", program, "--public-key", key, pieces[1], pieces[0], folder=tmp_path)
@@ -268,12 +264,6 @@ async def piece(desk: Desk, case: str, first: int, folder: Path) -> Path:
     await desk.page.fill("[name=of_case]", case)
     await desk.page.fill("[name=first_index]", str(first))
     return await taken(desk.page, "Take the log along", folder)
-
-
-def next_index(export: Path) -> int:
-    """Where the file goes on: behind its last entry."""
-    lines = map(json.loads, export.read_text("utf-8").splitlines())
-    return 1 + max(one["log_index"] for one in lines if one["type"] == "entry")
 
 
 @pytest.mark.clause("III.B.3.m", "III.B.3.n", "IV.B.2", "IV.E.2")
@@ -344,7 +334,7 @@ async def test_a_request_of_a_government_entity_is_recorded_decided_once_by_keys
     consoles: Consoles, auditor: str
 ) -> None:
     entity = f"Highway {new_case()} {HOSTILE}"
-    paper = ORDER | {"buffer": entity.encode()}
+    paper = FilePayload(name="request.pdf", mimeType="application/pdf", buffer=entity.encode())
     async with consoles.at("the-work-unit-coordinator", "/auditor/requests") as desk:
         page = desk.page
         await form(desk, "record").evaluate("one => one.closest('details').open = true")
@@ -383,3 +373,28 @@ async def test_a_request_of_a_government_entity_is_recorded_decided_once_by_keys
         assert sha256(paper["buffer"]).hexdigest() in await one.inner_text()
         assert await desk.page.locator("main form").count() == 0
         await looked_at(desk, "requests-phone")
+
+
+@pytest.mark.clause("III.B.2", "III.B.3.c", "III.B.3.o", "IV.F.1", "III.B.1")
+async def test_an_auditor_sees_what_coordinators_and_administrators_have_on_record(
+    consoles: Consoles, world: World, auditor: str
+) -> None:
+    mark = f"{new_case()} {HOSTILE}"
+    acts = {"OpenIncident": "summary", "RecordContract": "contract.party", "RequestSupport": "details"}
+    for name, path in acts.items():
+        fields = fields_for(name, world.facts)
+        inner, last = (fields[path.split(".")[0]], path.split(".")[1]) if "." in path else (fields, path)
+        inner[last] = mark
+        await asked(world, HEAD, name, **fields)
+    await asked(world, HEAD, "RecordDeclaration", **fields_for("RecordDeclaration", world.facts))
+    async with consoles.at(auditor, "/auditor/record") as desk:
+        page = desk.page
+        for region, count in (("Incidents", 1), ("Contracts", 1), ("Requests for support", 1)):
+            rows = page.get_by_role("region", name=region).locator("tr", has_text=mark)
+            assert await rows.count() == count, region
+        assert "WI0000001" in await page.get_by_role("region", name="Declarations").inner_text()
+        setting = page.get_by_role("region", name="Settings").locator("tr", has_text="account_review_days")
+        assert "CJIS AC-6(7)" in await setting.inner_text()
+        await looked_at(desk, "on-record")
+        await page.set_viewport_size({"width": 320, "height": 780})
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 import uuid
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from alpr.search.v1 import retention_service_pb2 as retention_pb
 from services.cli.demo import cast
 from services.common.tlog import Cosigner, Note
 from tests.support.access_stack import World, methods
+from tests.support.browser import Desk, barriers, picture
 from tests.support.search_kit import archived_read
 
 WITNESS: Final = "witness.test/browser"
@@ -129,6 +132,40 @@ async def taken(page: Page, button: str, folder: Path) -> Path:
     return file
 
 
+async def looked_at(desk: Desk, name: str) -> None:
+    """The page as a picture, without barriers and without what the policy of content forbids."""
+    await picture(desk.page, f"auditor-{name}")
+    assert await barriers(desk.page) == []
+    assert not await stolen(desk.page)
+    desk.check_quiet()
+
+
 async def stolen(page: Page) -> bool:
     """Whether a text of the page ran as a script."""
     return bool(await page.evaluate("'stolen' in window"))
+
+
+async def run(*command: object, folder: Path) -> str:
+    """What a program says when all holds; it runs in `folder`."""
+    process = await asyncio.create_subprocess_exec(
+        *map(str, command), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=folder
+    )
+    out, complaint = await process.communicate()
+    assert process.returncode == 0, complaint.decode()
+    return out.decode()
+
+
+def entries_of(*exports: Path) -> list[dict[str, Any]]:
+    """The entries of files of the log."""
+    lines = [json.loads(line) for one in exports for line in one.read_text("utf-8").splitlines()]
+    return [one for one in lines if one["type"] == "entry"]
+
+
+def fields_of(*exports: Path) -> list[dict[str, str]]:
+    """All fields that files of the log show."""
+    return [field for one in entries_of(*exports) for field in one["fields"]]
+
+
+def next_index(export: Path) -> int:
+    """Where the file goes on: behind its last entry."""
+    return 1 + max(int(one["log_index"]) for one in entries_of(export))
