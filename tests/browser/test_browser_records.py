@@ -19,6 +19,7 @@ from alpr.type.v1.read_pb2 import Read
 from services.audit import verifier
 from services.common.transparency_pages import PAGE, RECEIPT, REPORT, TABLE
 from services.common.wire import to_timestamp
+from tests.support import browser_questions as questions
 from tests.support.access_fields import fields_for
 from tests.support.access_stack import World
 from tests.support.browser import PHONE, Consoles, Desk
@@ -37,8 +38,6 @@ from tests.support.browser_coordinator import HEAD, asked, fill, form, said, sen
 from tests.support.browser_keys import reach, write
 from tests.support.browser_people import new_person
 from tests.support.browser_photographs import photographed
-from tests.support.browser_questions import give_reasons
-from tests.support.browser_questions import send as press_named
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 ORDER: FilePayload = {
@@ -273,7 +272,7 @@ async def test_an_auditor_sees_to_whom_a_file_went_and_that_its_recipient_was_to
     officer, system = await new_person(folder, "user"), f"Records {new_case()} {HOSTILE}"
     async with consoles.at(officer, "/search/report") as desk:
         page = desk.page
-        await give_reasons(page)
+        await questions.give_reasons(page)
         await page.fill("[name=plate]", read.plate)
         await page.select_option("[name=recipient_kind]", label="Another law enforcement agency")
         await page.get_by_text("Somebody else gets it").click()
@@ -283,12 +282,12 @@ async def test_an_auditor_sees_to_whom_a_file_went_and_that_its_recipient_was_to
         await page.fill("[name=recipient_purpose]", "homicide investigation, the same car")
         await page.fill("[name=email]", "records@county.illinois.gov")
         await page.select_option("[name=format]", label="Table (CSV)")
-        await press_named(page, "Make the file")
+        await questions.send(page, "Make the file")
         await desk.open("/search/correction")
-        await give_reasons(page)
+        await questions.give_reasons(page)
         await page.fill("[name=read_id]", read.read_id)
         await page.fill("#f-statement", "one character was another one")
-        await press_named(page, "Write it down")
+        await questions.send(page, "Write it down")
         await desk.open("/search/register")
         notice = page.locator("article", has=page.get_by_label("Whom you told")).filter(has_text=system)
         await notice.get_by_label("Another address").fill("records@nowhere")
@@ -311,7 +310,7 @@ async def audited(consoles: Consoles, auditor: str, read: Read, system: str, *, 
     async with consoles.at(auditor, "/auditor/left", size) as desk:
         page = desk.page
         await page.fill("[name=read_id]", read.read_id)
-        await press_named(page, "Show")
+        await questions.send(page, "Show")
         row = page.locator("tbody tr", has_text=system)
         assert "homicide investigation, the same car" in await row.inner_text()
         assert ("1 to be told" in await row.inner_text()) is not told
@@ -321,7 +320,7 @@ async def audited(consoles: Consoles, auditor: str, read: Read, system: str, *, 
         region = "Notices that were told" if told else "Notices that wait"
         notice = page.get_by_role("region", name=region).locator("tr", has_text=system)
         while not await notice.count():  # notices that came in before
-            await press_named(page, "Newer ones")
+            await questions.send(page, "Newer ones")
         assert "Corrected" in await notice.inner_text()
         if not told:
             assert "waiting" in await notice.inner_text()
