@@ -10,7 +10,7 @@ from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import authorization_service_pb2 as roles
 from alpr.audit.v1 import office_service_pb2 as office_pb
 from tests.support.access_stack import World
-from tests.support.browser import WALL, Consoles, picture
+from tests.support.browser import PHONE, WALL, Consoles, picture
 from tests.support.browser_coordinator import (
     HEAD,
     HOSTILE,
@@ -99,6 +99,37 @@ async def test_data_of_other_agencies_is_opened_by_a_decision_and_taken_back(
         assert await said(desk) == "The access is taken back."
         assert await form(desk, "unvet").count() == 0
     assert not (await _kept(world, account_id)).HasField("non_agency_access")
+
+
+@pytest.mark.clause("III.B.3.k", "III.C.2.b", "IV.A.2")
+async def test_what_an_account_may_do_is_reviewed_and_taken_away_and_its_sign_ins_end(
+    consoles: Consoles, world: World
+) -> None:
+    name = f"reviewed-{uuid4().hex[:6]}"
+    account_id = await enabled(world, name, 300)
+    page = f"/coordinator/people/{account_id}"
+    async with (
+        consoles.at(name, "/") as holder,
+        consoles.at("the-work-unit-coordinator", page, PHONE) as desk,
+    ):
+        await sent_twice(desk, "review", finding="still on patrol, still needed")
+        assert await said(desk) == "The review of what the account may do is on record."
+        await sent(desk, "misuse", reason="bad")
+        assert "characters" in await wrong(desk, "misuse", "reason")
+        await sent_twice(desk, "misuse", reason="asked by night, and on no case that anybody knows of")
+        assert await said(desk) == "The review is open."
+        await sent_twice(desk, "sign-ins", reason=HOSTILE)
+        assert await said(desk) == "The sign-ins are ended."
+        await sent_twice(desk, "revoke", role=str(roles.ROLE_USER))
+        assert "none" in await desk.page.inner_text(".facts")
+        await picture(desk.page, "coordinator-person-phone")
+        await sound(desk)
+        await holder.open("/")
+        assert "sign-in was ended" in await holder.page.inner_text("main")
+    kept = await _kept(world, account_id)
+    assert (list(kept.roles), kept.HasField("review_time")) == ([], True)
+    reviews = (await asked(world, "the-work-unit-coordinator", "ListReviews", page_size=200)).reviews
+    assert len([one for one in reviews if one.account_id == account_id]) == 1
 
 
 @pytest.mark.clause("III.A")
