@@ -16,6 +16,7 @@ from alpr.audit.v1 import packet_service_pb2 as pb
 from alpr.audit.v1 import packet_service_pb2_grpc as rpc
 from services.common.errors import AlprError, FieldViolation, InvalidFieldError
 from services.console import words
+from services.console.answers import attachment
 from services.console.coordinator import lists, places
 from services.console.coordinator.forms import Forms, act, plain
 from services.console.door import Door, Person
@@ -97,12 +98,16 @@ async def _sign(_request: Request, person: Person) -> str:
 async def _table(_request: Request, person: Person) -> Response:
     """The packet as CSV."""
     found = await packet(person, person.field("unit"), person.field("week"))
+    return attachment(table(found).encode(), f"packet-{found.week}.csv", "text/csv; charset=utf-8")
+
+
+def table(found: pb.WeeklyPacket) -> str:
+    """The packet as CSV (RFC 4180), a line for each person; no cell is a formula to a spreadsheet."""
     written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow(_COLUMNS)
-    table.writerows(_rows(found))
-    headers = {"Content-Disposition": f'attachment; filename="packet-{found.week}.csv"'}
-    return Response(written.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    lines = csv.writer(written)
+    lines.writerow(_COLUMNS)
+    lines.writerows(_rows(found))
+    return written.getvalue()
 
 
 def _rows(found: pb.WeeklyPacket) -> Iterator[Sequence[str]]:
