@@ -16,6 +16,7 @@ _LINKS: Final = (
         "Patrol cars",
         frozenset({roles.ROLE_USER, roles.ROLE_SENSOR_OPERATOR, roles.ROLE_TELECOM_CENTER}),
     ),
+    ("/alerts/late", "Not answered", _COORDINATORS),
     ("/search", "Search", _ASKERS | _COORDINATORS),
     ("/hot-lists", "Hot lists", _ASKERS | _COORDINATORS | {roles.ROLE_HOT_LIST_MANAGER}),
     ("/coordinator", "Coordinator", _COORDINATORS | {roles.ROLE_SYSTEM_ADMINISTRATOR}),

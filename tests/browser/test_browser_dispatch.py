@@ -7,9 +7,9 @@ from playwright.async_api import Locator, Page, expect
 
 from alpr.alerts.v1 import alert_service_pb2 as pb
 from tests.support.access_stack import World
-from tests.support.alert_pages import Staff, asked, car, new_id, pictured
+from tests.support.alert_pages import Staff, asked, car, goes_unanswered, new_id, pictured
 from tests.support.browser import PHONE, Consoles, barriers, picture
-from tests.support.browser_alerts import plate, raised
+from tests.support.browser_alerts import acknowledged, plate, raised
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=20_000)
@@ -148,3 +148,36 @@ async def _is_read_by_the_crew(story: Story) -> None:
     await story.phone.keyboard.press("Enter")
     told = f"reported by {story.sign}, recorded at the telecommunication centre by account"
     await expect(story.phone.locator(".alert-history li").last).to_contain_text(told)
+
+
+@pytest.mark.clause("IV.D.3")
+async def test_what_nobody_answers_in_time_comes_in_by_itself_and_goes_when_the_centre_has_answered(
+    world: World, people: Staff, consoles: Consoles
+) -> None:
+    read = plate()
+    (alert_id,) = await raised(world, pictured(read))
+    async with (
+        consoles.at(people.centre.subject, "/board") as desk,
+        consoles.at("the-work-unit-coordinator", "/alerts/late", PHONE) as above,
+    ):
+        await desk.page.get_by_role("link", name="Not answered").click()
+        await expect(desk.page.locator("#link")).to_contain_text("Live")
+        await goes_unanswered(world, alert_id)
+        for window in (desk, above):
+            late = window.page.locator("#late section", has_text=read)
+            await expect(late).to_contain_text("UNVERIFIED")
+            await expect(late).to_contain_text("not acknowledged")
+            assert read not in window.page.url + await window.page.title()
+            assert await barriers(window.page) == []
+        await picture(desk.page, "late")
+        await picture(above.page, "late-phone")
+        assert await above.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        assert await above.page.get_by_role("link", name="Open the alert").count() == 0
+
+        await acknowledged(world, alert_id, people.centre.subject)
+        for window in (desk, above):
+            await expect(window.page.locator("#late section", has_text=read)).to_have_count(0)
+        desk.check_quiet()
+        above.check_quiet()
+    async with consoles.at(people.officer.subject, "/alerts/late") as officer:
+        await expect(officer.page.locator("main")).to_contain_text("Refused")

@@ -96,6 +96,22 @@ async def a_day_passes(world: World, alert_id: str) -> None:
         await connection.close()
 
 
+async def goes_unanswered(world: World, alert_id: str) -> None:
+    """The centre has not acknowledged the alert in time; services let minutes pass before that."""
+    connection = await asyncpg.connect(world.callers.stack.admin_url)
+    over = "UPDATE alerts.timer SET state = 3 WHERE alert_id = $1 AND kind = 1 AND state = 1"
+    late = (
+        "INSERT INTO alerts.escalation (escalation_id, alert_id, kind, round, due_time, escalate_time)"
+        " VALUES (gen_random_uuid(), $1, 1, 0, now(), now())"
+    )
+    try:
+        async with connection.transaction():
+            assert await connection.execute(over, UUID(alert_id)) == "UPDATE 1"
+            await connection.execute(late, UUID(alert_id))
+    finally:
+        await connection.close()
+
+
 def new_id() -> str:
     """The id of one act."""
     return str(uuid4())

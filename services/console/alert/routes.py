@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.routing import Route
 
-from services.console.alert import acts, before, cars, look, subscriptions
+from services.console.alert import acts, before, cars, late, look, subscriptions
 from services.console.door import Door
 
 _ONE: Final = "/alerts/subscriptions/{subscription_id:uuid}"
@@ -27,6 +27,7 @@ def routes(door: Door) -> Sequence[Route]:
     )
     return (
         Route("/alerts", door.page(before.ask), methods=["GET", "POST"]),
+        Route("/alerts/late", door.page(late.show), methods=["GET"]),
         Route("/alerts/subscriptions", door.page(subscriptions.show), methods=["GET"]),
         Route("/alerts/subscriptions", door.page(subscriptions.create), methods=["POST"]),
         Route(_ONE, door.page(subscriptions.show_one), methods=["GET"]),

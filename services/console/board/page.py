@@ -42,6 +42,7 @@ async def show(request: Request, person: Person) -> Response:
         section="/board",
         wall="wall" in request.query_params,
         carrier=carrier,
+        centre=roles.ROLE_TELECOM_CENTER in account.roles,
         has_both=bool(_CARRIERS & set(account.roles)) and not set(account.roles) <= _CARRIERS,
         floor=[name for number, name in every if number in _FLOOR],
         choices=[one for one in every if one[0] not in _FLOOR],

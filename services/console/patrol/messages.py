@@ -18,13 +18,10 @@ from starlette.responses import Response, StreamingResponse
 
 from alpr.alerts.v1 import dispatch_service_pb2 as pb
 from alpr.alerts.v1 import dispatch_service_pb2_grpc as rpc
-from services.common.errors import AlprError, DependencyUnavailableError
-from services.console import words
+from services.common.errors import AlprError
+from services.console import following, words
 from services.console.door import Person
-from services.console.following import ends_at
 
-# The service sends a heartbeat at least every five seconds.
-_QUIET_SECONDS: Final = 11.0
 _ASHORE: Final = "ASHORE"
 _PASSING: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
@@ -35,27 +32,18 @@ async def waiting(person: Person) -> Sequence[pb.AssetMessage] | None:
     Raises:
         AlprError: The person may not have messages, or the service does not answer.
     """
-    found = []
     try:
-        async with asyncio.timeout(_QUIET_SECONDS), aclosing(_stream(person)) as answers:
-            async for answer in answers:
-                # The first heartbeat comes right behind all that waits.
-                if answer.WhichOneof("event") == "heartbeat":
-                    break
-                found.append(answer.message)
-    except TimeoutError:
-        raise DependencyUnavailableError("No word came from the alerts service.") from None
+        return [one.message for one in await following.waiting(_stream(person))]
     except AlprError as error:
         if error.metadata.get("state") == _ASHORE:
             return None
         raise
-    return found
 
 
 async def follow(_request: Request, person: Person) -> Response:
     """Server-sent events: the id of each message, and that nothing is new. The page fetches what it shows."""
     return StreamingResponse(
-        _events(person, ends_at(person)),
+        _events(person, following.ends_at(person)),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -65,7 +53,7 @@ async def _events(person: Person, until: float) -> AsyncGenerator[str, None]:
     try:
         async with aclosing(_stream(person)) as answers:
             while (left := until - time.time()) > 0:
-                async with asyncio.timeout(min(left, _QUIET_SECONDS)):
+                async with asyncio.timeout(min(left, following.QUIET_SECONDS)):
                     answer = await anext(answers, None)
                 if answer is None:
                     break
