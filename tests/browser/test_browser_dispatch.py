@@ -1,5 +1,6 @@
 """An alert from sight to its end in two browsers at once, by keys: a board, and a patrol car's phone."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -13,6 +14,15 @@ from tests.support.browser_alerts import acknowledged, plate, raised
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=20_000)
+# What the page plays, by the pitches of its tones.
+_LISTEN = """() => {
+  const start = OscillatorNode.prototype.start;
+  OscillatorNode.prototype.start = function (at) {
+    const { dataset } = document.documentElement;
+    dataset.heard = `${dataset.heard ?? ""} ${this.frequency.value}`;
+    start.call(this, at);
+  };
+}"""
 _NEAR = {"latitude": 41.8815, "longitude": -87.6322}
 
 
@@ -60,6 +70,7 @@ async def test_a_dispatcher_and_a_crew_work_an_alert_to_its_end_by_keys_and_each
     ):
         await expect(desk.page.locator("#link")).to_have_text("Live")
         await expect(crew.page.locator("#link")).to_contain_text("Live")
+        await _is_heard_from_now_on(crew.page)
         (alert_id,) = await raised(world, pictured(plate()))
         story = Story(alert_id, desk.page, crew.page, sign)
 
@@ -75,6 +86,13 @@ async def test_a_dispatcher_and_a_crew_work_an_alert_to_its_end_by_keys_and_each
         assert last.by_telecom_center
         desk.check_quiet()
         crew.check_quiet()
+
+
+async def _is_heard_from_now_on(phone: Page) -> None:
+    """A browser lets no page sound before somebody touched it."""
+    await phone.evaluate(_LISTEN)
+    await phone.keyboard.press("Tab")
+    await expect(phone.locator("#sound")).to_have_text("Sound is on: turn off")
 
 
 async def _is_verified(story: Story) -> None:
@@ -101,6 +119,7 @@ async def _is_told(story: Story) -> None:
     await expect(story.board.locator("#pane .said")).to_have_text("The cars are told.")
     message = story.phone.locator("[data-message]")
     await expect(message.locator(".standing strong")).to_have_text("CONFIRMED")
+    await expect(story.phone.locator("html")).to_have_attribute("data-heard", re.compile(r"\d"))
 
 
 async def _is_on_the_way(story: Story) -> None:

@@ -17,6 +17,12 @@ from services.console.patrol.page import shown
 
 _CARS: Final = rpc.AssetServiceStub
 _DISPATCH: Final = dispatch_rpc.DispatchServiceStub
+_PLACES: Final = {
+    "seen": "messages",
+    **dict.fromkeys(("aboard", "leave", "position"), "aboard-title"),
+    **dict.fromkeys(("register", "retire"), "cars-title"),
+}
+"""Where on the page each form is."""
 
 
 async def go_aboard(_request: Request, person: Person) -> Response:
@@ -81,7 +87,8 @@ async def _done(person: Person, form: str, stub: Any, name: str, request: Any) -
         await person.call(stub, name, request)
     except AlprError as error:
         return await shown(person, form=form, error=error)
-    return RedirectResponse("/patrol", 303)
+    # Whoever works without a mouse goes on where the form was.
+    return RedirectResponse(f"/patrol#{_PLACES[form]}", 303)
 
 
 def _stage(

@@ -1,5 +1,6 @@
 // A crew's page: what is sent to the car comes in by itself, and the centre sees that the page has it.
 import { Feed } from "./board_feed.js";
+import { Bell } from "./board_sound.js";
 import { fragment } from "./fragment.js";
 import { localTimes } from "./times.js";
 
@@ -7,6 +8,8 @@ const { csrf } = document.body.dataset;
 const LINKS = { live: "Live: what the centre sends comes in by itself.", connecting: "Connecting", broken: "NO LINK: nothing comes in just now." };
 const told = new Set();
 const link = document.getElementById("link");
+const rung = new Set();
+const sound = document.getElementById("sound");
 const isAboard = document.getElementById("position") !== null;
 
 function messages() {
@@ -24,6 +27,18 @@ async function tellReceived() {
   }
 }
 
+// One who drives does not look at a screen: what is new sounds once.
+function ring(bell) {
+  const fresh = messages().filter(({ dataset }) => !rung.has(dataset.message));
+  for (const { dataset } of fresh) rung.add(dataset.message);
+  if (fresh.length && bell.on) bell.test(fresh[0].dataset.sound);
+}
+
+function showSound() {
+  sound.hidden = false;
+  sound.textContent = bell.on ? "Sound is on: turn off" : "Sound is OFF: turn on";
+}
+
 async function look() {
   const { status, element } = await fragment("/patrol?part=1");
   if (status === 401) location.reload();
@@ -32,6 +47,7 @@ async function look() {
   document.getElementById("messages").replaceWith(element);
   localTimes(element);
   if (had) element.querySelector(`[data-message="${had}"] button`)?.focus();
+  ring(bell);
   await tellReceived();
 }
 
@@ -70,7 +86,11 @@ function here() {
   });
 }
 
-if (isAboard) {
+const bell = isAboard ? new Bell(showSound) : null;
+if (bell) {
+  for (const { dataset } of messages()) rung.add(dataset.message);
+  sound.addEventListener("click", () => bell.switch());
+  showSound();
   new Feed("/patrol/feed", heard);
   here();
 }
