@@ -24,6 +24,7 @@ from tests.support.browser_auditor import (
     taken,
     witnessed,
 )
+from tests.support.browser_people import new_person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 HOLDS, DOES_NOT = "[data-holds=yes]", "[data-holds=no]"
@@ -264,17 +265,20 @@ async def test_a_purged_day_is_shown_with_its_certificate_and_its_proof(
 
 
 @pytest.mark.clause("IV.A.2", "III.C.2.d")
-async def test_a_review_is_taken_concluded_and_signed_by_somebody_else(consoles: Consoles) -> None:
+async def test_a_review_is_taken_concluded_and_signed_by_somebody_else(
+    consoles: Consoles, folder: Path
+) -> None:
+    subject = await new_person(folder, "partner-agency")
     reason = f"a complaint at the counter {new_case()} {HOSTILE}"
     async with consoles.at("the-auditor", "/auditor/reviews") as desk:
         page = desk.page
-        await page.fill("[name=who]", "the-partner-agency")
+        await page.fill("[name=who]", subject)
         await page.fill("[name=reason]", "short")
         await press(page.get_by_role("button", name="Open the review"))
         assert await page.inner_text("#d-reason strong")
         await page.fill("[name=reason]", reason)
         await press(page.get_by_role("button", name="Open the review"))
-        review = page.locator("article", has_text="the-partner-agency").filter(has_not_text="Closed")
+        review = page.locator("article", has_text=subject).filter(has_not_text="Closed")
         await press(review.get_by_role("button", name="Take it"))
         await review.locator("summary").click()
         await review.locator("[name=explanation]").fill(f"It was the yearly training {HOSTILE}")
@@ -284,9 +288,9 @@ async def test_a_review_is_taken_concluded_and_signed_by_somebody_else(consoles:
         assert await review.get_by_role("button", name="Sign").count() == 0
         await looked_at(desk, "reviews")
     async with consoles.at("demo-coordinator", "/auditor/reviews") as desk:
-        review = desk.page.locator("article", has_text="the-partner-agency")
+        review = desk.page.locator("article", has_text=subject)
         await press(review.get_by_role("button", name="Sign the finding"))
-        closed = desk.page.locator("article", has_text="the-partner-agency").first
+        closed = desk.page.locator("article", has_text=subject).first
         assert "Closed" in await closed.inner_text()
         assert HOSTILE in await closed.inner_text()
 

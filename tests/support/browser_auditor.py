@@ -161,9 +161,9 @@ def entries_of(*exports: Path) -> list[dict[str, Any]]:
     return [one for one in lines if one["type"] == "entry"]
 
 
-def fields_of(*exports: Path) -> list[dict[str, str]]:
-    """All fields that files of the log show."""
-    return [field for one in entries_of(*exports) for field in one["fields"]]
+def shown_of(*exports: Path) -> list[dict[str, str]]:
+    """What files of the log show of each entry: values by field."""
+    return [{field["name"]: field["value"] for field in one["fields"]} for one in entries_of(*exports)]
 
 
 def next_index(export: Path) -> int:
