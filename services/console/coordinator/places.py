@@ -22,6 +22,8 @@ PLACES: Final = (
     ("/coordinator/packets", "Weekly packet", COORDINATORS),
     ("/coordinator/sensors", "Sensors", _ADMINISTRATORS),
     ("/coordinator/escorts", "Vendor sessions", _ADMINISTRATORS),
+    ("/coordinator/incidents", "Incidents", _ADMINISTRATORS),
+    ("/coordinator/support", "Support", COORDINATORS),
     ("/coordinator/agreements", "Agreements", COORDINATORS),
     ("/auditor/requests", "Requests", COORDINATORS),
     ("/coordinator/documents", "Documents", COORDINATORS),

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from alpr.audit.v1 import account_service_pb2 as account_pb
 from alpr.audit.v1 import authorization_service_pb2 as roles
 from alpr.audit.v1 import governance_service_pb2 as agency_pb
+from alpr.audit.v1 import incident_service_pb2 as incident_pb
 from alpr.audit.v1 import review_service_pb2 as review_pb
 from alpr.audit.v1 import review_service_pb2_grpc as review_rpc
 from alpr.audit.v1 import roster_service_pb2 as roster_pb
@@ -25,6 +26,7 @@ from services.console import words
 from services.console.coordinator import (
     agreements,
     escorts,
+    incidents,
     lists,
     packets,
     people,
@@ -213,8 +215,22 @@ async def _escorts(person: Person, _own: account_pb.Account) -> Sequence[Due]:
     return (Due("The vendor is in session", escorts.PLACE, lines),)
 
 
+async def _incidents(person: Person, _own: account_pb.Account) -> Sequence[Due]:
+    opened = [one for one in await incidents.newest(person) if not one.HasField("close_time")]
+    lines = [_incident(one) for one in opened]
+    return (Due("Incidents that are open", incidents.PLACE, lines),)
+
+
+def _incident(one: incident_pb.Incident) -> Line:
+    told = bool(one.notified_after_seconds)
+    what = "told, and not closed" if told else "the CJIS agency coordinator is to be told until"
+    time = None if told else one.due_time
+    return Line(words.word(one, "kind"), incidents.PLACE, what, time, not told)
+
+
 _ALL: Final = places.COORDINATORS | {roles.ROLE_SYSTEM_ADMINISTRATOR}
 _LOOKS: Final[Sequence[tuple[Look, frozenset[int]]]] = (
+    (_incidents, _ALL),
     (_escorts, _ALL),
     (_people, places.COORDINATORS),
     (_leavers, places.STATEWIDE),
