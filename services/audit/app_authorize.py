@@ -201,12 +201,20 @@ class Authorizer:
         retention = await self._terms.remembered.get("retention", revision, now, self._retention)
         window = window_of(question, now, retention)
         if window.start >= window.end:
-            text = f"Reads are kept {retention.days} days; choose an end after {rfc3339(window.start)}."
-            raise InvalidFieldError("nothing is kept that long", violations=[FieldViolation("to", text)])
+            raise _nothing_there(window, now, retention)
         return window
 
     async def _retention(self) -> Found[timedelta]:
         return Found(await self._settings.retention())
+
+
+def _nothing_there(window: Window, now: datetime, retention: timedelta) -> InvalidFieldError:
+    """What to change of a question about a time of which there can be nothing."""
+    if window.start >= now:
+        wrong = FieldViolation("from", "This time lies ahead; reads are found up to now.")
+        return InvalidFieldError("nothing is kept of a time to come", violations=[wrong])
+    text = f"Reads are kept {retention.days} days; choose an end after {window.start:%Y-%m-%d %H:%M} UTC."
+    return InvalidFieldError("nothing is kept that long", violations=[FieldViolation("to", text)])
 
 
 def authorization_of(stored: StoredEntry, actor: Actor, terms: Terms, now: datetime) -> Authorization:

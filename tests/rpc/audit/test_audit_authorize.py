@@ -370,6 +370,19 @@ async def test_a_window_before_the_retention_period_is_sent_back(
     assert "90 days" in error.violations[0].description
 
 
+async def test_a_window_that_begins_in_time_to_come_is_sent_back_with_its_beginning(
+    audit: RunningAudit, officer: Officer
+) -> None:
+    request = plate_request(officer.token())
+    getattr(request.question.archive, "from").CopyFrom(to_timestamp(datetime.now(UTC) + timedelta(days=1)))
+    request.question.archive.ClearField("to")
+
+    error = await refused(authorizations(audit).Authorize(request))
+
+    assert [one.field for one in error.violations] == ["from"]
+    assert "lies ahead" in error.violations[0].description
+
+
 async def test_a_further_page_cites_the_first_question_of_the_same_person(
     audit: RunningAudit, officer: Officer
 ) -> None:
