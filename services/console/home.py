@@ -36,4 +36,4 @@ async def _acknowledge(_request: Request, person: Person) -> Response:
         request_id=person.field("request_id"), document_id=person.field("document_id")
     )
     await person.call(rpc.DocumentServiceStub, "AcknowledgeDocument", request)
-    return RedirectResponse("/", 303)
+    return RedirectResponse("/#main", 303)

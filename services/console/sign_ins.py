@@ -39,7 +39,7 @@ async def _show(_request: Request, person: Person) -> Response:
 
 async def _end(_request: Request, person: Person) -> Response:
     await _ended(person, person.field("request_id"), person.field("sign_in_id"), person.field("reason"))
-    return RedirectResponse("/sign-ins", 303)
+    return RedirectResponse("/sign-ins#main", 303)
 
 
 async def _ended(person: Person, request_id: str, sign_in_id: str, reason: str) -> None:

@@ -185,7 +185,7 @@ async def test_the_register_names_what_left_and_its_deletion_is_written_down(
         await card.locator("[name=statement]").fill("the records office, by overwriting it")
         async with page.expect_navigation():
             await card.get_by_role("button", name="Write down that it was deleted").click()
-        assert page.url == f"{consoles.url}/search/register"
+        assert page.url == f"{consoles.url}/search/register#main"
         assert "Deleted" in await card.inner_text()
         desk.check_quiet()
 

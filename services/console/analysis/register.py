@@ -47,7 +47,7 @@ def act(name: str) -> Page:
             await person.call(rpc.DisseminationServiceStub, rpc_name, request)
         except AlprError as error:
             return await _shown(person, error)
-        return RedirectResponse("/search/register", 303)
+        return RedirectResponse("/search/register#main", 303)
 
     return endpoint
 

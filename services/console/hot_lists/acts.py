@@ -59,7 +59,7 @@ async def _done(request: Request, person: Person, name: str, asked: Any) -> Resp
         await person.call(STUB, name, asked, seconds=_LONGEST_SECONDS)
     except AlprError as error:
         return await show_one_with(request, person, status_of(error), **said(error))
-    return RedirectResponse(f"/hot-lists/{_list(request)}", 303)
+    return RedirectResponse(f"/hot-lists/{_list(request)}#main", 303)
 
 
 def _list(request: Request) -> str:

@@ -52,7 +52,7 @@ async def add(request: Request, person: Person) -> Response:
         sent = {name: person.field(name) for name in _KEPT}
         sent["expire_time"] = moments.written(person, "expire_time")
         return await _show(request, person, status_of(error), sent=sent, **said(error))
-    return RedirectResponse("/hot-lists/local", 303)
+    return RedirectResponse("/hot-lists/local#main", 303)
 
 
 async def remove(_request: Request, person: Person) -> Response:
@@ -61,7 +61,7 @@ async def remove(_request: Request, person: Person) -> Response:
         request_id=person.field("request_id"), entry_id=person.field("entry_id")
     )
     await person.call(_STUB, "RemoveLocalEntry", asked)
-    return RedirectResponse("/hot-lists/local", 303)
+    return RedirectResponse("/hot-lists/local#main", 303)
 
 
 async def _show(request: Request, person: Person, status: int = 200, **values: Any) -> Response:

@@ -23,3 +23,12 @@ addEventListener("map:pick", ({ detail }) => {
   button.scrollIntoView({ block: "center" });
   button.focus({ preventScroll: true });
 });
+
+// Enter in the field of a button's own presses that one, and not the question's.
+for (const button of document.querySelectorAll("button[data-enter]")) {
+  button.form.elements[button.dataset.enter].addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    button.click();
+  });
+}
