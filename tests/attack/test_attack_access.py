@@ -18,6 +18,7 @@ from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from alpr.audit.v1.log_query_service_pb2 import ListEntriesResponse
 from services.cli.conformance.requests import request_for
 from services.cli.demo import cast
 from services.cli.locate import locate
@@ -147,12 +148,18 @@ async def test_another_agencys_people_get_nowhere_with_the_ids_of_this_one(
     name, codes = name_of(method), {end.code for end in found.values()}
     assert not [end.wrong for end in found.values() if end.wrong]
     assert codes <= REFUSED | {NOT_SET_UP.get(name, "")} | ({"OK"} if name in NARROWED else set()), found
-    shown = b"".join(answer for end in found.values() for answer in end.answers)
-    # What they asked themselves stands in the log that they see, ids and all.
-    secrets = [cast.AGENCY_ORI, *(_own(intrusion.facts) if name != OWN_QUESTIONS else [])]
+    answers = [answer for end in found.values() for answer in end.answers]
+    # The receipts of a question to the log hold what they asked themselves, ids and all.
+    shown = b"".join(map(_entries, answers) if name == OWN_QUESTIONS else answers)
+    secrets = [cast.AGENCY_ORI, *_own(intrusion.facts)]
     assert [secret for secret in secrets if secret.encode() in shown] == []
     if "OK" not in codes:
         assert changed(before, await intrusion.stored.look()) == []
+
+
+def _entries(answer: bytes) -> bytes:
+    """What an answer of the log found."""
+    return ListEntriesResponse(entries=ListEntriesResponse.FromString(answer).entries).SerializeToString()
 
 
 def _bad_tokens(issuer: DevelopmentIssuer, subject: str) -> dict[str, str]:
