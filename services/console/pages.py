@@ -102,7 +102,7 @@ def wrong_with(fields: Any, *names: str) -> list[str]:
     return [
         one.description
         for one in fields
-        if any(one.field == name or one.field.startswith(f"{name}.") for name in names)
+        if any(one.field == name or one.field.startswith((f"{name}.", f"{name}[")) for name in names)
     ]
 
 

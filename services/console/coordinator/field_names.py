@@ -69,6 +69,12 @@ _KNOWN: Final = {
     "government_request.person": ("person", "Who asks for it, with office"),
     "government_request.purpose": ("purpose", "What for"),
     "government_request.receive_time": ("receive_time", "When it came in"),
+    "from": ("from", "Reads from"),
+    "justification.case_number_kind": ("case_number_kind", "Kind of case number"),
+    "justification.case_number": ("case_number", "Case number"),
+    "justification.outside_agency": ("outside_agency", "Agency whose case it is"),
+    "justification.offence_code": ("offence_code", "Offence or activity"),
+    "justification.purpose": ("purpose", "Purpose"),
     "latitude": ("latitude", "Latitude"),
     "longitude": ("longitude", "Longitude"),
     "minutes": ("minutes", "Minutes that it lasts at most"),
@@ -81,6 +87,8 @@ _KNOWN: Final = {
     "open.kind": ("kind", "What happened"),
     "place": ("latitude", "Latitude"),
     "place.description": ("description", "The place in words"),
+    "place.reason": ("reason", "What the hold is for"),
+    "plates": ("plates", "Plates, exactly as read"),
     "reason": ("reason", "Why"),
     "resolution": ("resolution", "How it ended"),
     "role": ("role", "Role"),
@@ -95,7 +103,9 @@ _KNOWN: Final = {
     "sensor.place": ("latitude", "Latitude"),
     "sensor.place.description": ("description", "The place in words"),
     "summary": ("summary", "In words"),
+    "sensor_ids": ("sensor_ids", "Sensors"),
     "start_time": ("start_time", "From"),
+    "to": ("to", "Until"),
     "unit": ("unit", "Unit"),
     "unit.code": ("code", "Code, as accounts name it"),
     "unit.name": ("name", "Name"),
@@ -112,5 +122,6 @@ _KNOWN: Final = {
 
 def form_field(key: str, path: str) -> tuple[str, str]:
     """Name in the form `key` and label of the field `path`; no name for one that the form does not have."""
+    path = path.partition("[")[0]
     found = _KNOWN.get(f"{key}.{path}") or _KNOWN.get(path)
     return found or ("", path.rpartition(".")[2].replace("_", " ").capitalize())

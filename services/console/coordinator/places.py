@@ -24,6 +24,7 @@ PLACES: Final = (
     ("/coordinator/escorts", "Vendor sessions", _ADMINISTRATORS),
     ("/coordinator/incidents", "Incidents", _ADMINISTRATORS),
     ("/coordinator/support", "Support", COORDINATORS),
+    ("/coordinator/holds", "Holds", STATEWIDE),
     ("/coordinator/agreements", "Agreements", COORDINATORS),
     ("/auditor/requests", "Requests", COORDINATORS),
     ("/coordinator/documents", "Documents", COORDINATORS),
