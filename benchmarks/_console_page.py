@@ -13,25 +13,40 @@ WATCH: Final = """
 window.shown = {};
 window.frames_after = [];
 window.long_tasks = 0;
-const painted = (then) => requestAnimationFrame(() => {
+window.painted = (then) => requestAnimationFrame(() => {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = then;
   port2.postMessage(0);
 });
 new MutationObserver((changes) => {
   const rows = changes.flatMap((one) => [...one.addedNodes]).filter((one) => one.dataset?.alert);
-  if (rows.length) painted(() => {
+  if (rows.length) window.painted(() => {
     const now = Date.now();
     for (const row of rows) window.shown[row.querySelector(".r-plate").textContent] ??= now;
   });
 }).observe(document, { subtree: true, childList: true });
 addEventListener("keydown", () => {
   const at = performance.now();
-  painted(() => window.frames_after.push(performance.now() - at));
+  window.painted(() => window.frames_after.push(performance.now() - at));
 }, true);
 new PerformanceObserver((list) => {
   window.long_tasks += list.getEntries().length;
 }).observe({ type: "longtask" });
+"""
+# Milliseconds from the next key to the frame that shows the selected alert as acknowledged.
+_ACKNOWLEDGE: Final = """
+window.acknowledged = new Promise((done) => {
+  const item = document.activeElement.closest("li");
+  let at = 0;
+  addEventListener("keydown", () => (at = performance.now()), { capture: true, once: true });
+  const watch = new MutationObserver(() => {
+    if (item.classList.contains("unseen") || item.textContent.includes("being sent")) return;
+    watch.disconnect();
+    window.painted(() => done(performance.now() - at));
+  });
+  watch.observe(item, { subtree: true, childList: true, attributes: true });
+});
+0;
 """
 _PAINTED: Final = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 
@@ -74,6 +89,19 @@ async def keys(page: Page, number: int) -> tuple[Sequence[float], float]:
     spent = await _task_seconds(thread) - before
     await thread.detach()
     return list(await page.evaluate("window.frames_after")), 1000 * spent / number
+
+
+async def acknowledgements(page: Page, number: int) -> Sequence[float]:
+    """Milliseconds from the key that acknowledges an alert to the frame that shows that this is recorded, for
+    so many alerts that nobody has acknowledged.
+    """
+    took = []
+    for _ in range(number):
+        await page.keyboard.press("u")
+        await page.evaluate(_ACKNOWLEDGE)
+        await page.keyboard.press("a")
+        took.append(float(await page.evaluate("window.acknowledged")))
+    return took
 
 
 async def _task_seconds(thread: CDPSession) -> float:

@@ -10,9 +10,10 @@ shows the board, on the same cores. `--at FOLDER` measures at the system that ru
     command_line        the same alerts to the stream that `platewarden watch` follows, in the same run
     polled_each_5_s     the same alerts to who asks for the list each five seconds, in the same run
     page                bytes over the wire and requests with an empty cache; first_paint_ms: median of five
-    thousand            a board of `--rows` (1,000) alerts: rows_s until all are there; {p50_ms, p99_ms} from
-                        a key to the frame after it while alerts go on coming; key_processor_ms: of the page's
-                        thread, for each key; long tasks of over 50 ms
+    thousand            a board of `--rows` (1,000) alerts: rows_s until all are there; key_to_frame: from a
+                        key to the frame after it while alerts go on coming; alert_to_screen: of these;
+                        key_processor_ms: of the page's thread, for each key; long tasks of over 50 ms;
+                        acknowledged: from the key to the frame that shows that it is recorded
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ _OFFICER: Final = "bench-watcher"
 _POLL_SECONDS: Final = 5.0
 _LOADS: Final = 5
 _KEYS: Final = 200
+_ACKNOWLEDGEMENTS: Final = 50
 _SETTLE_SECONDS: Final = 3.0
 
 
@@ -64,8 +66,7 @@ async def alert_to_screen(home: House, desk: Desk, options: argparse.Namespace) 
         await asyncio.sleep(_POLL_SECONDS + _SETTLE_SECONDS)
         for one in others:
             one.cancel()
-    ahead = time.time() - time.monotonic()
-    at = {plate_of(number): 1000 * (ns / 1e9 + ahead) for number, ns in sent.items()}
+    at = _raised_at(sent)
     screen = await on_page.shown(desk.page)
     return {
         "alert_to_screen": {**_figures(at, screen), "lost": len(at.keys() - screen.keys())},
@@ -91,13 +92,16 @@ async def thousand(home: House, desk: Desk, options: argparse.Namespace) -> dict
     seconds = await on_page.rows_of(desk.page, options.rows)
     coming = asyncio.ensure_future(home.raise_steadily(options.per_second, 10))
     took, processor = await on_page.keys(desk.page, _KEYS)
-    await coming
+    at = _raised_at(await coming)
     figures = {
         "rows_s": round(seconds, 2),
         "key_to_frame": _percentiles(took),
         "key_processor_ms": round(processor, 2),
+        "long_tasks": await desk.page.evaluate("window.long_tasks"),
+        "acknowledged": _percentiles(await on_page.acknowledgements(desk.page, _ACKNOWLEDGEMENTS)),
+        "alert_to_screen": _figures(at, await on_page.shown(desk.page)),
     }
-    return {"thousand": {**figures, "long_tasks": await desk.page.evaluate("window.long_tasks")}}
+    return {"thousand": figures}
 
 
 async def _streamed(folder: Path, seen: dict[str, float]) -> None:
@@ -116,6 +120,12 @@ async def _polled(folder: Path, seen: dict[str, float]) -> None:
             for alert in answer.alerts:
                 seen.setdefault(alert.plate, 1000 * time.time())
             await asyncio.sleep(_POLL_SECONDS)
+
+
+def _raised_at(sent: Mapping[int, int]) -> Mapping[str, float]:
+    """When each plate was raised, as the page tells times."""
+    ahead = time.time() - time.monotonic()
+    return {plate_of(number): 1000 * (ns / 1e9 + ahead) for number, ns in sent.items()}
 
 
 def _figures(at: Mapping[str, float], seen: Mapping[str, float]) -> dict[str, Any]:

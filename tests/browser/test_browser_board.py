@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
+from pypdfium2 import PdfDocument
 
 from alpr.type.v1 import hit_pb2
 from tests.support.access_stack import World
@@ -295,6 +296,44 @@ async def test_the_board_can_be_read_on_a_phone_in_the_dark_and_on_a_wall(
         await picture(desk.page, "board-wall", whole=False)
         assert await barriers(desk.page) == []
         assert await desk.page.locator(".top").is_hidden()
+
+
+@pytest.mark.clause("II.A")
+async def test_every_alert_of_a_long_board_is_read_out_and_printed_wherever_the_screen_is(
+    world: World, consoles: Consoles, tmp_path: Path
+) -> None:
+    plates = [plate() for _ in range(40)]
+    async with consoles.at(_DISPATCHER, "/board", PHONE, color_scheme="dark") as desk:
+        await _follows(desk.page)
+        wanted = hit_pb2.HOT_LIST_CATEGORY_WANTED
+        made = await raised(world, *(hit(one, category=wanted) for one in plates))
+        for alert_id in made:
+            await expect(_row(desk.page, alert_id)).to_have_count(1)
+
+        heard = await _read_out(desk.page)
+        assert [one for one in plates if not any(one in link for link in heard)] == []
+        # Nothing moves: a thousand marks that did would leave no time for what keys ask.
+        assert await desk.page.evaluate("document.getAnimations().length") == 0
+        sheets = await _sheets(desk.page, tmp_path / "board.pdf")
+        assert [one for one in plates if not any(one in sheet for sheet in sheets)] == []
+        assert len(sheets) > 1
+        for sheet in sheets:
+            assert "UNVERIFIED: confirm with LEADS/NCIC before any action" in sheet
+        assert "As of " in sheets[0]
+
+
+async def _read_out(page: Page) -> list[str]:
+    """What a screen reader finds as the names of links: of what is far from the screen, too."""
+    wire = await page.context.new_cdp_session(page)
+    nodes = (await wire.send("Accessibility.getFullAXTree"))["nodes"]
+    await wire.detach()
+    return [one["name"]["value"] for one in nodes if one.get("role", {}).get("value") == "link"]
+
+
+async def _sheets(page: Page, file: Path) -> list[str]:
+    await page.pdf(path=file, format="Letter")
+    with PdfDocument(file) as paper:
+        return [" ".join(one.get_textpage().get_text_range().split()) for one in paper]
 
 
 async def test_boards_of_one_browser_each_get_every_alert_and_one_too_many_says_so_until_there_is_room(

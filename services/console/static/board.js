@@ -91,7 +91,6 @@ function choose() {
 function count() {
   // A board that hears nothing does not say that there is nothing.
   for (const id of ["counts", "none"]) at(id).hidden = !link.heardAt;
-  if (!link.heardAt) return;
   const alerts = rows.alerts;
   const open = alerts.filter((one) => !one.disposition);
   const unseen = open.filter((one) => !one.acknowledged);
@@ -99,7 +98,7 @@ function count() {
   at("counts").textContent = `${open.length} open, ${unseen.length} not acknowledged, ${urgent} of them urgent`;
   at("counts").classList.toggle("late", urgent > 0);
   document.title = unseen.length ? `(${unseen.length}) Alerts` : "Alerts";
-  at("none").hidden = list.querySelector("li:not([hidden])") !== null;
+  at("none").hidden ||= list.querySelector("li:not([hidden])") !== null;
 }
 
 // For who hears the page: one new alert in words, or how many came together.
@@ -203,6 +202,14 @@ async function look() {
   if (answer?.status === 401) leave();
 }
 
+// Paper says when it was printed, and on each sheet what it is good for: in the words of the alerts (II.A).
+function printed() {
+  const now = new Date();
+  at("printed").textContent =
+    `As of ${now.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" })}`;
+  at("notice").textContent = rows.alerts.find((one) => !one.confirmed)?.notice ?? "";
+}
+
 let choosing = 0;
 at("filters")?.addEventListener("change", (event) => {
   if (event.target.name !== "category") return choose();
@@ -224,6 +231,7 @@ setInterval(() => {
   bell.ring(rows.alerts);
   showLink();
 }, 1000);
+addEventListener("beforeprint", printed);
 setInterval(look, 10_000);
 setInterval(choose, 60_000);
 showSound();
