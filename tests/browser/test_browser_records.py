@@ -383,10 +383,12 @@ async def test_an_auditor_sees_what_coordinators_and_administrators_have_on_reco
     mark, coordinator = f"{new_case()} {HOSTILE}", "the-work-unit-coordinator"
     for name, field in (("OpenIncident", "summary"), ("RequestSupport", "details")):
         await asked(world, coordinator, name, **fields_for(name, world.facts) | {field: mark})
+    webhook = fields_for("CreateWebhook", world.facts) | {"name": mark[:64], "format": 1}
+    await asked(world, "the-telecom-center", "CreateWebhook", **webhook)
     async with consoles.at(auditor, "/auditor/record") as desk:
         page = desk.page
-        for region in ("Incidents", "Requests for support"):
-            rows = page.get_by_role("region", name=region).locator("tr", has_text=mark)
+        for region in ("Incidents", "Requests for support", "Systems that are sent alerts"):
+            rows = page.get_by_role("region", name=region).locator("tr", has_text=mark[:64])
             assert await rows.count() == 1, region
         setting = page.get_by_role("region", name="Settings").locator("tr", has_text="account_review_days")
         assert "CJIS AC-6(7)" in await setting.inner_text()

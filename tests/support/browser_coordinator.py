@@ -26,7 +26,7 @@ HOSTILE: Final = '"><script>document.title="robbed"</script>'
 _METHODS: Final = {method.name: method for method in methods()}
 
 
-async def asked(world: World, subject: str, name: str, **fields: Any) -> Any:
+async def asked(world: World, subject: str, name: str, /, **fields: Any) -> Any:
     """The answer of the RPC `name` to the person; `request_id` is drawn where the request has one."""
     method = _METHODS[name]
     request: Any = message_factory.GetMessageClass(method.input_type)(**fields)

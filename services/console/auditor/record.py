@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from alpr.alerts.v1 import webhook_service_pb2 as webhook_pb
+from alpr.alerts.v1 import webhook_service_pb2_grpc as webhook_rpc
 from alpr.audit.v1 import contract_service_pb2 as contract_pb
 from alpr.audit.v1 import contract_service_pb2_grpc as contract_rpc
 from alpr.audit.v1 import declaration_service_pb2 as declaration_pb
@@ -26,6 +28,7 @@ from alpr.search.v1 import retention_service_pb2 as retention_pb
 from alpr.search.v1 import retention_service_pb2_grpc as retention_rpc
 from services.console.auditor import people
 from services.console.door import Door, Person
+from services.console.pages import new_id
 
 _ROWS: Final = 100
 _LISTS: Final[Mapping[str, tuple[Any, str, Any]]] = {
@@ -53,16 +56,22 @@ def routes(door: Door) -> Sequence[Route]:
 
 async def _show(request: Request, person: Person) -> Response:
     """All lists, newest first, each with a way to its older ones."""
-    found, contracts, settings = await asyncio.gather(
+    found, contracts, settings, webhooks = await asyncio.gather(
         asyncio.gather(*(_listed(request, person, name) for name in _LISTS)),
         person.call(contract_rpc.ContractServiceStub, "ListContracts", contract_pb.ListContractsRequest()),
         person.call(settings_rpc.SettingsServiceStub, "ListSettings", settings_pb.ListSettingsRequest()),
+        person.call(
+            webhook_rpc.WebhookServiceStub,
+            "ListWebhooks",
+            webhook_pb.ListWebhooksRequest(request_id=new_id()),
+        ),
     )
     lists = dict(zip(_LISTS, found, strict=True))
     acted = [
         *(one.account_id for one in lists["support"].support_requests),
         *(told.account_id for one in lists["incidents"].incidents for told in one.notices),
         *(one.approver_id for one in lists["holds"].holds),
+        *(one.approver_account_id for one in webhooks.webhooks),
     ]
     return await person.show(
         "auditor/record.html",
@@ -70,6 +79,7 @@ async def _show(request: Request, person: Person) -> Response:
         section="/auditor",
         contracts=contracts.contracts,
         settings=settings,
+        webhooks=webhooks.webhooks,
         names=await people.names_of(person, acted),
         **lists,
     )
