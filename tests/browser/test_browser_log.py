@@ -46,9 +46,17 @@ async def test_the_log_is_asked_by_the_agency_whose_people_acted(consoles: Conso
         assert all(f"of {cast.AGENCY_ORI}" in one for one in by)
         assert "account.create" in actions  # who made the agency's first account
         await looked_at(desk, "auditor-agency")
+        found = await column(page, "Place")
+        await press(page.locator("tbody button").first)
+        await press(page.get_by_role("button", name=f"All of {cast.AGENCY_ORI}"))
+        assert found[0] in await column(page, "Place")
+        # Each sheet of paper says what it is good for, and where its record is.
+        await page.emulate_media(media="print")
+        assert "UNVERIFIED" in await page.inner_text(".sheet")
+        await page.emulate_media(media="screen")
         await desk.open("/auditor/log")
         await asked.write(page, agency_ori=OTHER_ORI, of_case=asked.case_number, kind="query")
-        assert await column(page, "Action") == ["question.log"]  # the one before
+        assert await column(page, "Action") == ["question.log"] * 2  # those before
         assert not [one for one in await column(page, "By") if " of " in one]
 
 
