@@ -20,8 +20,10 @@ async def test_a_version_is_uploaded_compared_approved_by_somebody_else_and_acti
         await new_list(desk)
         address = desk.page.url
         await upload(desk, tmp_path, listing(*(f"AB{number}" for number in range(1000, 1040))))
-        assert "Version 1: 40 rows accepted" in await desk.page.inner_text("[role=status]")
+        assert "Version 1: 40 rows accepted" in await desk.page.inner_text(":focus")
         await desk.page.click("text=Activate version 1")
+        await desk.page.wait_for_url("**#main")
+        assert await desk.page.evaluate("document.activeElement.id") == "main"
         assert "Version 1 is active with 40 entries" in await desk.page.inner_text("main")
         await upload(desk, tmp_path, listing("AB1000", "CD5678"))
         said = await desk.page.inner_text("[role=status]")
@@ -93,6 +95,8 @@ async def test_a_plate_is_watched_for_with_case_number_and_purpose_until_its_tim
         await picture(desk.page, "local")
         assert await barriers(desk.page) == []
         await entry.get_by_role("button", name="Stop watching").click()
+        await desk.page.wait_for_url("**/local#main")
+        assert await desk.page.evaluate("document.activeElement.id") == "main"
         assert await entry_of(desk, pattern).count() == 0
         await desk.page.click("text=Those that have ended, too")
         assert "removed" in await entry_of(desk, pattern).inner_text()
