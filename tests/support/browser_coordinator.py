@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from google.protobuf import message_factory
@@ -140,9 +141,10 @@ async def sent_twice(desk: Desk, key: str, **fields: str) -> None:
     """Fills the form in and sends it, and once more what the browser has sent, which changes nothing."""
     await fill(desk, key, **fields)
     action = await form(desk, key).evaluate("form => form.action")
-    values = await form(desk, key).evaluate("form => Object.fromEntries(new FormData(form))")
+    values = await form(desk, key).evaluate("form => [...new FormData(form)]")
     await send(desk, key)
-    again = await desk.page.request.post(action, form=values, headers={"Origin": desk.url})
+    headers = {"Origin": desk.url, "Content-Type": "application/x-www-form-urlencoded"}
+    again = await desk.page.request.post(action, data=urlencode([*map(tuple, values)]), headers=headers)
     assert again.ok, await again.text()
 
 

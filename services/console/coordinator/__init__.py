@@ -10,6 +10,7 @@ from starlette.routing import Route
 from services.console.coordinator import (
     agreements,
     certificate,
+    declarations,
     documents,
     escorts,
     holds,
@@ -41,6 +42,7 @@ _PAGES: Final = (
     support,
     holds,
     agreements,
+    declarations,
     documents,
     roster,
     office,

@@ -26,6 +26,7 @@ PLACES: Final = (
     ("/coordinator/support", "Support", COORDINATORS),
     ("/coordinator/holds", "Holds", STATEWIDE),
     ("/coordinator/agreements", "Agreements", COORDINATORS),
+    ("/coordinator/declarations", "Declarations", COORDINATORS),
     ("/auditor/requests", "Requests", COORDINATORS),
     ("/coordinator/documents", "Documents", COORDINATORS),
     ("/coordinator/roster", "Leavers", STATEWIDE),
