@@ -42,7 +42,7 @@ async def test_an_agency_of_another_state_is_registered_declares_and_is_ended(
         await fill(desk, "record", agency_ori=ori, signed_by=HOSTILE, office="x", sign_time="2026-01-02")
         await paper(desk, "record", "document")
         await sent(desk, "record", end_time=minute(now + timedelta(days=99)))
-        asks = form(desk, "record").get_by_role("group", name="What the document affirms")
+        asks = form(desk, "record").get_by_role("group", name="The document affirms that reads are not used")
         said_of_uses = str(await asks.get_attribute("aria-describedby"))
         assert await desk.page.locator(f"[id='{said_of_uses}']").inner_text()
         for use in await asks.get_by_role("checkbox").all():

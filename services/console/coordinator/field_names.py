@@ -47,7 +47,7 @@ _KNOWN: Final = {
         "excluded_offence_codes",
         "Nobody of the agency is answered for these",
     ),
-    "declaration.excluded_uses": ("excluded_uses", "What the document affirms"),
+    "declaration.excluded_uses": ("excluded_uses", "The document affirms that reads are not used"),
     "declaration.office": ("office", "The signer's office"),
     "declaration.sign_time": ("sign_time", "Signed"),
     "declaration.signed_by": ("signed_by", "Who signed it"),
