@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
+import typer.main
 import yaml
+from typer.core import TyperGroup
 
 from services.cli.main import app
 from tests.support import promql
@@ -149,11 +150,10 @@ def options_of(words: list[str]) -> set[str]:
     """The options of the command that the words name; fails where there is no such command."""
     command = command_line()
     for word in words:
-        below = getattr(command, "commands", {})
-        if not below or word.startswith("--") or word == "...":
+        if not isinstance(command, TyperGroup) or word.startswith("--") or word == "...":
             break
-        assert word in below, f"there is no command platewarden {' '.join(words)}"
-        command = below[word]
+        command = command.get_command(typer.Context(command), word)
+        assert command, f"there is no command platewarden {' '.join(words)}"
     return {name for parameter in command.params for name in parameter.opts}
 
 
