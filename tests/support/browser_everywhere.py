@@ -47,16 +47,16 @@ _LINKS: Final = (
 )
 
 
-async def pages_of(desk: Desk, seen: set[str]) -> AsyncIterator[str]:
-    """Opens each page once that links lead to from the first one, but for those of `seen`; says its path.
+async def pages_of(desk: Desk, within: tuple[str, ...]) -> AsyncIterator[str]:
+    """Opens each page once that links lead to from the first one, and whose path begins so; says the path.
 
     Of pages that differ by an id alone it opens one. Files that links lead to are no pages.
     """
-    waiting = ["/"]
+    waiting, seen = ["/"], set[str]()
     while waiting:
         path = urlsplit(waiting.pop(0)).path
         shape = _IDS.sub("/ID", path)
-        if shape in seen:
+        if shape in seen or not (path == "/" or path.startswith(within)):
             continue
         seen.add(shape)
         if await _opened(desk, path):
