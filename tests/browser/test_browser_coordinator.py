@@ -32,7 +32,7 @@ from tests.support.browser_coordinator import (
 )
 from tests.support.browser_keys import reach
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 @pytest.mark.clause("III.B.3.j", "III.C.2.b", "III.C.2.c", "III.D.1")

@@ -23,7 +23,7 @@ from tests.support.browser_coordinator import (
 )
 from tests.support.browser_keys import reach
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 @pytest.mark.clause("IV.B.3")

@@ -21,7 +21,7 @@ from tests.support.browser_coordinator import (
 )
 from tests.support.browser_reads import travelled
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 async def _holds(world: World, reason: str) -> list[pb.Hold]:

@@ -17,7 +17,7 @@ from tests.support.browser_coordinator import (
     wrong,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 _WHO = "the-work-unit-coordinator"
 

@@ -33,7 +33,7 @@ from tests.support.browser_coordinator import (
 )
 from tests.support.sensor_certificates import digest_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 _WHO = "the-work-unit-coordinator"
 

@@ -29,7 +29,7 @@ from tests.support.browser_coordinator import (
     wrong,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 _DIGEST = hashlib.sha256(PAPER).digest()
 
