@@ -14,7 +14,8 @@ from typing import Any, Final, cast
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, async_playwright
 
-_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+# The one without windows first: it costs a third less of the processors.
+_NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _UNPACKED: Final = Path(__file__).parents[2] / ".assets" / "chromium"
 _FOLDER: Final = Path(__file__).parents[2] / ".browser"
 DESK: Final = {"width": 1280, "height": 900}
