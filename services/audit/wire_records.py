@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -164,7 +165,8 @@ def incident(one: Incident, moment: datetime) -> incident_pb.Incident:
         discover_time=to_timestamp(one.discover_time),
         due_time=to_timestamp(one.due_time),
         notices=map(_notice, one.notices),
-        notified_after_seconds=int((told - one.discover_time).total_seconds()) if told else 0,
+        # Told within the same second is told.
+        notified_after_seconds=max(1, math.ceil((told - one.discover_time).total_seconds())) if told else 0,
         overdue=one.is_overdue(moment),
         finding=one.finding,
         close_time=to_timestamp(one.close_time) if one.close_time else None,

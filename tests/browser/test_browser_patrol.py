@@ -13,6 +13,7 @@ from tests.support.access_stack import UNIT, World
 from tests.support.alert_pages import Staff, asked, car, new_id, pictured
 from tests.support.browser import PHONE, Consoles, Desk, barriers, picture
 from tests.support.browser_alerts import plate, raised
+from tests.support.browser_questions import send
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=20_000)
@@ -81,8 +82,7 @@ async def test_a_crew_says_where_it_is_and_leaves_its_car(world: World, people: 
     page = crew.page
     async with car(world, people, f"Q-{new_id()[:6].upper()}"):
         await crew.open("/patrol")
-        await page.get_by_role("button", name="Use this device's position").click()
-        await page.wait_for_load_state()
+        await send(page, "Use this device's position")
         await expect(page.locator(".refusal")).to_have_count(0)
         await page.fill("#f-latitude", "141")
         await page.fill("#f-longitude", "-87.6")

@@ -434,6 +434,15 @@ async def test_what_is_on_record_does_not_change_in_the_database_either(
         await connection.close()
 
 
+@pytest.mark.clause("III.B.3.c")
+async def test_whoever_is_told_in_the_second_of_noticing_has_been_told(audit: RunningAudit) -> None:
+    answer = await opened(audit, discover_time=to_timestamp(datetime.now(UTC)))
+
+    coordinator = await told(audit, answer.incident.incident_id)
+
+    assert coordinator.notified_after_seconds >= 1
+
+
 @pytest.mark.clause("III.B.3.c", "IV.F.1")
 async def test_the_commands_open_tell_and_list(audit: RunningAudit, tls: DevelopmentAuthority) -> None:
     first = await command(
