@@ -1,7 +1,7 @@
 """`platewarden patrol`: go aboard of a patrol asset, say where it is, get what is sent to it (IV.D.3)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -120,11 +120,7 @@ def seen(
     as_json: Json = False,
 ) -> None:
     """Says that you have seen a message."""
-
-    async def work(session: Session, output: Output) -> None:
-        answer = await acknowledge(session, delivery_id, pb.DELIVERY_STAGE_SEEN)
-        output.result(answer, "The dispatcher knows that you have seen it.")
-
+    work = _saying(delivery_id, pb.DELIVERY_STAGE_SEEN, "you have seen it")
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
 
 
@@ -136,12 +132,18 @@ def en_route(
     as_json: Json = False,
 ) -> None:
     """Says that you are on the way."""
-
-    async def work(session: Session, output: Output) -> None:
-        answer = await acknowledge(session, delivery_id, pb.DELIVERY_STAGE_EN_ROUTE)
-        output.result(answer, "The dispatcher knows that you are on the way.")
-
+    work = _saying(delivery_id, pb.DELIVERY_STAGE_EN_ROUTE, "you are on the way")
     run_signed_in(work, data_dir=data_dir, subject=subject, as_json=as_json)
+
+
+def _saying(
+    delivery_id: str, stage: pb.DeliveryStage.ValueType, what: str
+) -> Callable[[Session, Output], Awaitable[None]]:
+    async def work(session: Session, output: Output) -> None:
+        answer = await acknowledge(session, delivery_id, stage)
+        output.result(answer, f"The dispatcher knows that {what}.")
+
+    return work
 
 
 async def followed(session: Session, method: Any, request: Any, output: Output) -> AsyncIterator[Any]:
