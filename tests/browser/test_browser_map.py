@@ -20,7 +20,7 @@ from tests.support.browser_map import (
     middle,
     open_map,
     outline,
-    share,
+    until_gone,
     until_shared,
 )
 
@@ -71,8 +71,8 @@ async def test_a_map_shows_points_on_outlines_of_its_own_and_every_person_can_us
     assert await barriers(page) == []
     assert [one for one in asked if not one.startswith(desk.url)] == []
     for colour in ("land", "good", "warning", "danger", "off"):
-        assert await share(page, colour) > 0, colour
-    assert await share(page, "land") > 0.3
+        await until_shared(page, colour)
+    await until_shared(page, "land", 0.3)
     await picture(page, "map-points")
 
 
@@ -173,7 +173,7 @@ async def test_an_area_is_drawn_by_mouse_into_the_form_and_its_corners_can_be_ch
     assert abs(east - east2) < 1e-4
     assert south < north
     assert west < east
-    assert await share(page, "area") > 0.001
+    await until_shared(page, "area", 0.001)
 
     await page.mouse.move(*await at(page, 80, -60))
     await page.mouse.down()
@@ -186,7 +186,7 @@ async def test_an_area_is_drawn_by_mouse_into_the_form_and_its_corners_can_be_ch
 
     await page.get_by_role("button", name="Take area away").click()
     assert await page.input_value("[name=area]") == ""
-    assert await share(page, "area") == 0
+    await until_gone(page, "area")
 
 
 async def test_a_double_click_is_the_last_corner(desk: Desk) -> None:
@@ -215,7 +215,7 @@ async def test_a_circle_reaches_as_far_as_was_drawn(desk: Desk) -> None:
     (found,) = corners(await page.input_value("[name=around]"))
     assert metres(found, center) < 1000
     assert float(await page.input_value("[name=radius]")) == pytest.approx(metres(center, edge), rel=0.01)
-    assert await share(page, "area") > 0.001
+    await until_shared(page, "area", 0.001)
 
 
 async def test_an_area_is_drawn_with_keys_alone(desk: Desk) -> None:
@@ -257,7 +257,7 @@ async def test_an_area_is_drawn_by_touch_on_a_phone(consoles: Consoles) -> None:
 
 async def test_what_stands_in_the_form_is_drawn_and_can_be_changed_as_numbers(desk: Desk) -> None:
     page = await open_map(desk, area="41.9,-87.8 41.9,-87.6 41.7, -87.6 41.7,-87.8")
-    assert await share(page, "area") > 0.001
+    await until_shared(page, "area", 0.001)
     assert await barriers(page) == []
     await page.get_by_text("4 corners as numbers").click()
     await picture(page, "map-corners")
@@ -273,17 +273,17 @@ async def test_what_stands_in_the_form_is_drawn_and_can_be_changed_as_numbers(de
     await expect(page.get_by_text("3 corners as numbers")).to_be_focused()
 
     await page.fill("[name=area]", "nonsense")
-    assert await share(page, "area") == 0
+    await until_gone(page, "area")
     await page.fill("[name=area]", "")
     await page.fill("[name=around]", "41.8, -87.7")
     await page.fill("[name=radius]", "3000")
-    assert await share(page, "area") > 0
+    await until_shared(page, "area")
 
 
 async def test_a_map_is_dark_where_the_person_wants_it_dark_and_follows_a_change(consoles: Consoles) -> None:
     async with consoles.window(WALL, color_scheme="dark") as desk:
         page = await open_map(desk, PLACES)
-        assert await share(page, "land") > 0.3
+        await until_shared(page, "land", 0.3)
         await picture(page, "map-dark")
         assert await barriers(page) == []
         await page.emulate_media(color_scheme="light")
@@ -334,5 +334,5 @@ async def test_tiles_come_from_the_server_that_was_set_and_from_no_other(console
         await open_map(desk, PLACES, TILES, allowed="")
         assert asked == []
         assert await middle(page) != COLOUR
-        assert await share(page, "land") > 0.3
+        await until_shared(page, "land", 0.3)
         assert any("tiles.example.test" in one for one in desk.problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -147,13 +147,23 @@ async def outline(page: Page, colour: str) -> tuple[bool, bool, bool]:
     return found[0], found[1], found[2]
 
 
-async def until_shared(page: Page, colour: str, least: float) -> None:
+async def until_shared(page: Page, colour: str, least: float = 1e-6) -> None:
     """Waits until at least that part of the map has the colour."""
+    await _until(page, colour, lambda part: part >= least)
+
+
+async def until_gone(page: Page, colour: str) -> None:
+    """Waits until nothing of the map has the colour."""
+    await _until(page, colour, lambda part: part == 0)
+
+
+async def _until(page: Page, colour: str, wanted: Callable[[float], bool]) -> None:
     for _ in range(200):
-        if await share(page, colour) >= least:
+        part = await share(page, colour)
+        if wanted(part):
             return
         await asyncio.sleep(0.05)
-    raise AssertionError(f"the map did not become {colour}")
+    raise AssertionError(f"{part:.4f} of the map stayed {colour}")
 
 
 async def middle(page: Page) -> tuple[int, ...]:

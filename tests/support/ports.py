@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import socket
+from collections.abc import Iterator
 from typing import Final
 
 # Below the ports that the system hands out; tests/chaos and tests/rolling count from lower ones.
-_FIRST: Final = 20_000
-_OF_A_WORKER: Final = 1_400
-_WORKERS: Final = 8
-_STEP: Final = 40
+_BASES: Final = range(20_000, 31_200, 40)
 _ROOM: Final = 30
-_turn = itertools.count()
+_claims: dict[int, socket.socket] = {}
 
 
 def free_base_port() -> int:
     """A base with room above it for a stack's ports.
 
-    Tests that run side by side take theirs from ranges of their own: who only looks whether a port is free
-    finds the one that another stack is about to take.
+    It belongs to this process until that ends: who only looks whether a port is free finds the one that a
+    stack of another process, which runs other tests beside these, is about to take.
     """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
-    steps = _OF_A_WORKER // _STEP
-    for _ in range(steps):
-        base = _FIRST + worker * _OF_A_WORKER + next(_turn) % steps * _STEP
+    for base in _own():
         if all(_is_free(base + offset) for offset in range(_ROOM)):
             return base
     raise AssertionError("no ports are free")
+
+
+def _own() -> Iterator[int]:
+    """Bases that nobody else has: new ones, and then those that a stack of this process had."""
+    had = list(_claims)
+    yield from filter(_claimed, (base for base in _BASES if base not in _claims))
+    yield from had
+
+
+def _claimed(base: int) -> bool:
+    # A name in the kernel's own space of names is there for one process, and gone with it, however it ends.
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0platewarden-test-ports-{base}")
+    except OSError:
+        claim.close()
+        return False
+    _claims[base] = claim
+    return True
 
 
 def _is_free(port: int) -> bool:

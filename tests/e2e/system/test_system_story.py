@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -38,6 +37,7 @@ from services.cli.session import Session
 from services.cli.tokens import token_source
 from services.dev.places import Places
 from services.dev.supervisor import Options, Supervisor
+from tests.support.ports import free_base_port
 
 pytestmark = pytest.mark.timeout(300)
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -46,17 +46,8 @@ SERVICES = ("audit", "matcher", "search", "alerts", "ocr")
 
 @pytest.fixture(scope="module")
 def base_port() -> int:
-    """A base whose ports nobody else uses: each worker looks from another one on."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    for base in range(20_000 + 2_000 * worker, 60_000, 100):
-        if all(_is_free(base + offset) for offset in range(1, 30)):
-            return base
-    raise AssertionError("no free range of ports on this machine")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+    """A base whose ports nobody else uses."""
+    return free_base_port()
 
 
 @pytest.fixture(scope="module")
