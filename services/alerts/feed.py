@@ -20,6 +20,7 @@ from services.common.errors import StorageUnavailableError
 log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
+_REACH_SECONDS = 5.0
 _PAGE = 500
 # Older pages that are kept: after a restart everybody resumes from about the same place.
 _OLDER_PAGES = 8
@@ -96,11 +97,11 @@ class Feed:
         return self._last
 
     @contextmanager
-    def waking(self, follower: asyncio.Event) -> Iterator[None]:
+    def waking(self, follower: asyncio.Event) -> Iterator[asyncio.Event]:
         """Sets `follower` whenever there is more. Clear it first, then read, then wait."""
         self._followers.add(follower)
         try:
-            yield
+            yield follower
         finally:
             self._followers.discard(follower)
 
@@ -111,6 +112,23 @@ class Feed:
     def wake(self) -> None:
         """Says that the table may have more."""
         self._awake.set()
+
+    async def reach(self, epoch: int) -> int:
+        """The era of `epoch`, which the table has begun, once this process follows that too.
+
+        Raises:
+            StorageUnavailableError: It does not within a few seconds.
+        """
+        with self.waking(asyncio.Event()) as begun:
+            self.wake()
+            try:
+                async with asyncio.timeout(_REACH_SECONDS):
+                    while self._head.epoch < epoch:
+                        begun.clear()
+                        await begun.wait()
+            except TimeoutError:
+                raise StorageUnavailableError("the feed cannot be read; try another replica") from None
+        return self._era
 
     async def start(self) -> None:
         """Begins at the end of the feed as it is now."""

@@ -77,11 +77,14 @@ class Subscriptions:
             BadTokenError, EpochChangedError, InvalidFieldError: It cannot begin there.
             EntitlementEndedError, SlowSubscriberError, EpochChangedError, StorageUnavailableError: It ended.
         """
-        era = self._feed.era
+        era, epoch = self._feed.era, self._feed.head.epoch
         account_id = entitlement.actor.account_id
         async with AsyncExitStack() as stack:
             async with self.door:
                 point = await self._begin(start, account_id)
+                if point.epoch != epoch:
+                    # The table began anew, and this process has just heard of it or is about to.
+                    era = await self._feed.reach(point.epoch)
                 following = self._book.following(account_id, start.partition, point.position + 1)
                 followed = await stack.enter_async_context(following)
             stream = _Stream(

@@ -23,7 +23,7 @@ from tests.support.databases import Databases, fetch
 
 
 @pytest.mark.clause("IV.D.3", "IV.E.2")
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_kill_9_loses_no_alert_and_no_position(database, audit, tls, tmp_path: Path) -> None:
     port, user_port = free_ports(2)
     settings = settings_for(

@@ -322,6 +322,19 @@ async def test_a_new_epoch_ends_streams_and_refuses_old_tokens(rig, database) ->
     await fresh.close()
 
 
+async def test_a_stream_begun_before_the_service_has_heard_of_the_new_epoch_goes_on(rig, database) -> None:
+    async with admin_connection(database.admin_url) as admin:
+        await admin.execute("SELECT alerts.begin_epoch(now() - interval '1 hour')")
+
+    stream = await rig.subscribe("officer", since=to_timestamp(datetime.now(UTC))).live()
+    (alert_id,) = await rig.raise_hits(hit_message())
+
+    await stream.until(lambda s: bool(s.alerts))
+
+    assert [one.alert_id for one in stream.alerts] == [alert_id]
+    await stream.close()
+
+
 async def test_a_call_without_a_token_is_refused(rig) -> None:
     call = rig.person.SubscribeAlerts(pb.SubscribeAlertsRequest())
 
