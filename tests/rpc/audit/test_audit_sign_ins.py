@@ -271,7 +271,7 @@ async def test_an_open_stream_ends_at_once_with_its_sign_in(audit: RunningAudit,
 
 
 async def _read_to_the_end(stream: Any) -> None:
-    """What was on its way when the sign-in ended, too: on a busy machine a lease may just have been renewed."""
+    """Past what was on its way when the sign-in ended: on a busy machine a lease was just renewed."""
     while await stream.read() is not grpc.aio.EOF:
         pass
 
