@@ -8,9 +8,9 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: browser-test client client-node oidc-provider manifest-tools observability images k8s-smoke chaos restore-drill fuzz scan clean distclean
 
 # What `make test` runs and how: `make test ARGS="tests/unit -x" JOBS=0`. Tests wait for one another's processes and for
-# clocks more than half of their time, so there are twice as many at once as processors, up to eight.
+# clocks more than half of their time, so there are more at once than processors, up to eight.
 ARGS ?=
-JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n < 4 ? n * 2 : 8)))
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n < 4 ? n * 5 / 2 : 8)))
 # The contracts of the last release as a file, not a tag or commit: it is there in a shallow clone and in a
 # source archive too, it really fails when a contract breaks, and renewing it shows up in the change.
 BASELINE := protos/baseline.binpb

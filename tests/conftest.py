@@ -14,12 +14,18 @@ from aiohttp import web
 from services.dev.issuer import DevelopmentIssuer, application
 from services.dev.pki import DevelopmentAuthority
 from services.dev.postgres import WITHOUT_SYNC, EmbeddedPostgres
+from tests.support import logs
 from tests.support.clock import ManualClock
 from tests.support.databases import Databases, MigratedDatabase
 from tests.support.issuer import RunningIssuer
 from tests.support.turns import InTurn, queue_of
 
 OWN_SERVER = "PW_TEST_DATABASE_URL"
+
+
+def pytest_configure() -> None:
+    """Errors in logs are short."""
+    logs.plain()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,7 +47,8 @@ def postgres_admin_url() -> Iterator[str]:
         yield given
         return
     with tempfile.TemporaryDirectory(prefix="pw-", ignore_cleanup_errors=True) as folder:
-        server = EmbeddedPostgres(Path(folder), settings=WITHOUT_SYNC)
+        # Hundreds of small databases: nothing in them wants to be vacuumed, but looking after each costs.
+        server = EmbeddedPostgres(Path(folder), settings={**WITHOUT_SYNC, "autovacuum": "off"})
         server.start()
         try:
             yield server.admin_url

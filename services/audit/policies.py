@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,10 @@ def load(folder: Path) -> PolicyFolder:
         ConfigError: A file is missing or wrong.
     """
     try:
-        texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.cedar"))]
+        texts = tuple(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.cedar")))
         schema = (folder / "platewarden.cedarschema").read_text(encoding="utf-8")
         return PolicyFolder(
-            policies=Policies(texts, schema),
+            policies=_parsed(texts, schema),
             rules=_rules(folder),
             retention=_retention(folder),
             contacts=_contacts(folder),
@@ -54,6 +55,12 @@ def load(folder: Path) -> PolicyFolder:
     except (PolicyError, OSError, KeyError, TypeError, ValueError, re.error) as error:
         msg = f"PW_POLICY_DIR: the folder {folder} cannot be used: {error}"
         raise ConfigError(msg) from None
+
+
+@lru_cache(maxsize=1)
+def _parsed(texts: tuple[str, ...], schema: str) -> Policies:
+    """The policies; a process that assembles the service more than once parses the same texts once."""
+    return Policies(texts, schema)
 
 
 def _rules(folder: Path) -> Rules:
