@@ -1,6 +1,7 @@
 """Fixtures that every test may use: a real PostgreSQL, migrated databases, certificates, tokens, a clock."""
 
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -21,6 +22,11 @@ from tests.support.issuer import RunningIssuer
 from tests.support.turns import InTurn, queue_of
 
 OWN_SERVER = "PW_TEST_DATABASE_URL"
+# Many small databases for seconds each: none wants to be vacuumed, and a log of changes need not be long.
+THROWN_AWAY = {"autovacuum": "off", "max_wal_size": "96MB", "min_wal_size": "32MB"}
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+ENOUGH_MEMORY = 4 << 30
+_databases: list[Databases] = []
 
 
 def pytest_configure() -> None:
@@ -46,9 +52,8 @@ def postgres_admin_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="pw-", ignore_cleanup_errors=True) as folder:
-        # Hundreds of small databases: nothing in them wants to be vacuumed, but looking after each costs.
-        server = EmbeddedPostgres(Path(folder), settings={**WITHOUT_SYNC, "autovacuum": "off"})
+    with tempfile.TemporaryDirectory(prefix="pw-", dir=_memory(), ignore_cleanup_errors=True) as folder:
+        server = EmbeddedPostgres(Path(folder), settings={**WITHOUT_SYNC, **THROWN_AWAY})
         server.start()
         try:
             yield server.admin_url
@@ -58,13 +63,28 @@ def postgres_admin_url() -> Iterator[str]:
             server.stop()
 
 
+def _memory() -> Path | None:
+    """A folder in memory, where there is enough: on a disk a new database costs three times the processor."""
+    roomy = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > ENOUGH_MEMORY
+    return SHARED_MEMORY if roomy else None
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def databases(postgres_admin_url: str) -> AsyncIterator[Databases]:
     """Maker of migrated databases."""
     made = Databases(postgres_admin_url)
+    _databases.append(made)
     yield made
+    _databases.remove(made)
     if os.environ.get(OWN_SERVER):  # the embedded one ends here with all that is in it
-        await made.drop_all()
+        await made.drop_templates()
+
+
+@pytest_asyncio.fixture(scope="module", autouse=True, loop_scope="session")
+async def _databases_end_with_their_module() -> AsyncIterator[None]:
+    yield
+    for made in _databases:
+        await made.drop_made()
 
 
 @pytest.fixture(scope="session")

@@ -81,11 +81,15 @@ class Databases:
         self._made.append(database)
         return database
 
-    async def drop_all(self) -> None:
-        """Removes everything that was made, templates too."""
-        urls = [with_database(self._admin_url, name) for name in self._templates.values()]
-        for database in (*self._made, *map(MigratedDatabase, urls)):
-            await database.drop()
+    async def drop_made(self) -> None:
+        """Removes what was made so far; templates stay."""
+        while self._made:
+            await self._made.pop().drop()
+
+    async def drop_templates(self) -> None:
+        """Removes the templates."""
+        for name in self._templates.values():
+            await MigratedDatabase(with_database(self._admin_url, name)).drop()
 
     async def _template(self, services: tuple[str, ...]) -> str:
         name = f"pw_template_{secrets.token_hex(6)}"
