@@ -133,6 +133,8 @@ class Engine:
         self._corners = _session(networks["corners"], threads)
         self._characters = _session(networks["characters"], threads)
         self._issuer = _session(networks["issuer"], threads)
+        # Versions differ in how large they want the plate for this one.
+        _, self._issuer_height, self._issuer_width, _ = self._issuer.get_inputs()[0].shape
 
     def plates(self, image: Image) -> tuple[Plate, ...]:
         """The plates that can be read in `image` (BGR, rows x columns x 3), most to least certain."""
@@ -287,7 +289,13 @@ class Engine:
         if not texts:
             return issued
         windows = [
-            issuer_window(seen[n].way.around, seen[n].way.outlines[seen[n].said.best_window]) for n in texts
+            issuer_window(
+                look.way.around,
+                look.way.outlines[look.said.best_window],
+                self._issuer_width,
+                self._issuer_height,
+            )
+            for look in (seen[n] for n in texts)
         ]
         issuers, kinds = self._issuer.run(["issuer", "kind"], {"window": np.stack(windows)})
         model, calibration = self.model, self.model.calibration

@@ -16,8 +16,6 @@ from services.ocr.core.quad import Box, Image, Points, Quad
 
 WIDTH: Final = 128
 HEIGHT: Final = 64
-ISSUER_WIDTH: Final = 160
-ISSUER_HEIGHT: Final = 80
 # Where the plate's corners lie in a window, from its edges.
 _INSET: Final = (0.03, 0.05)
 # How much wider and higher than the plate's box the corner finder's window is, at each side.
@@ -126,9 +124,16 @@ def unrolled_window(around: Surroundings, quad: Quad, split: float) -> Image:
     return np.concatenate(halves, axis=1)
 
 
-def issuer_window(around: Surroundings, quad: Quad) -> Image:
-    """What the net of issuers takes, 80 x 160 x 3, BGR: the plate flat and upright."""
-    return _rectified(around, around.colour, quad, ISSUER_WIDTH, ISSUER_HEIGHT)
+def issuer_window(around: Surroundings, quad: Quad, width: int, height: int) -> Image:
+    """What the net of issuers takes, height x width x 3, BGR: the plate flat and upright.
+
+    Args:
+        around: What the window is cut from.
+        quad: The plate's corners in the image.
+        width: Of the window, as the version's net wants it.
+        height: Likewise.
+    """
+    return _rectified(around, around.colour, quad, width, height)
 
 
 def _rectified(around: Surroundings, image: Image, quad: Quad, width: int, height: int) -> Image:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from services.ocr.core.calibration import NAMES, Calibration
+from services.ocr.engine import Engine
 from services.ocr.models import NETWORKS, PACKAGED, ModelsError, calibration_of, known_versions
-from tests.support.ocr_kit import copy_of_models
+from tests.support.ocr_kit import PHOTOGRAPHED, copy_of_models, photograph, pixels
 
 
 def test_models_that_are_shipped_are_what_they_say() -> None:
@@ -19,6 +20,17 @@ def test_models_that_are_shipped_are_what_they_say() -> None:
         assert all(hashlib.sha256(one.path.read_bytes()).digest() == one.sha256 for one in model.files)
         assert model.licence
         assert model.issuers[-1] == "ZZ"
+
+
+@pytest.mark.parametrize("version", list(known_versions(PACKAGED)))
+def test_every_version_that_is_shipped_reads_a_plate_and_tells_who_issued_it(version: str) -> None:
+    engine = Engine(known_versions(PACKAGED)[version], threads=1)
+
+    (plate, *_) = engine.plates(pixels(photograph()))
+
+    assert plate.reading.text == PHOTOGRAPHED
+    assert plate.issuers
+    assert plate.kinds
 
 
 def test_versions_come_by_the_day_on_which_they_were_made(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_lines_of_a_two_line_plate_stand_side_by_side_as_in_the_training(box: Bo
 def test_issuer_window_is_that_of_the_training(box: Box) -> None:
     image, quad = scene(), leaning(box)
 
-    ours = issuer_window(surroundings(image, box), quad)
+    ours = issuer_window(surroundings(image, box), quad, *trained.ISSUER_SIZE)
 
     assert difference(ours, trained.rectified(image, quad.array(), trained.ISSUER_SIZE)) < 0.5
 
@@ -119,7 +119,7 @@ def test_any_box_has_windows(x: float, y: float, width: float, height: float, sp
     assert corner_window(around, box).shape == (64, 128)
     assert reading_window(around, leaning(box)).shape == (64, 128)
     assert unrolled_window(around, leaning(box), split).shape == (64, 128)
-    assert issuer_window(around, leaning(box)).shape == (80, 160, 3)
+    assert issuer_window(around, leaning(box), 256, 128).shape == (128, 256, 3)
 
 
 @given(st.lists(st.floats(-1e4, 1e4), min_size=8, max_size=8))

@@ -42,7 +42,7 @@ def test_the_service_shows_the_reader_what_the_training_showed_it(picture: np.nd
         _apart(unrolled_window(around, Quad.of(_QUAD), 0.45), windows.text_window(grey, _QUAD, 2, 0.45)) < 0.5
     )
     issuer = windows.rectified(picture, _QUAD, windows.ISSUER_SIZE)
-    assert _apart(issuer_window(around, Quad.of(_QUAD)), issuer) < 0.5
+    assert _apart(issuer_window(around, Quad.of(_QUAD), *windows.ISSUER_SIZE), issuer) < 0.5
 
 
 def test_the_service_shows_the_corner_finder_what_the_training_showed_it(picture: np.ndarray) -> None:
