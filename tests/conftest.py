@@ -1,5 +1,6 @@
 """Fixtures that every test may use: a real PostgreSQL, migrated databases, certificates, tokens, a clock."""
 
+import gc
 import os
 import shutil
 import signal
@@ -25,13 +26,27 @@ OWN_SERVER = "PW_TEST_DATABASE_URL"
 # Many small databases for seconds each: none wants to be vacuumed, and a log of changes need not be long.
 THROWN_AWAY = {"autovacuum": "off", "max_wal_size": "96MB", "min_wal_size": "32MB"}
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
-ENOUGH_MEMORY = 4 << 30
+ENOUGH_MEMORY = 8 << 30
 _databases: list[Databases] = []
 
 
 def pytest_configure() -> None:
-    """Errors in logs are short."""
+    """Errors in logs are short. Files lie in memory, where there is enough: on a disk they cost more."""
     logs.plain()
+    if SHARED_MEMORY.is_dir() and _is_roomy(SHARED_MEMORY):
+        os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
+
+
+def _is_roomy(folder: Path) -> bool:
+    # Programs that tests write there must run, too.
+    may_run = not os.statvfs(folder).f_flag & os.ST_NOEXEC
+    return may_run and shutil.disk_usage(folder).free > ENOUGH_MEMORY
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: no need to look through millions of objects for waste again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,7 +67,7 @@ def postgres_admin_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="pw-", dir=_memory(), ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="pw-", ignore_cleanup_errors=True) as folder:
         server = EmbeddedPostgres(Path(folder), settings={**WITHOUT_SYNC, **THROWN_AWAY})
         server.start()
         try:
@@ -61,12 +76,6 @@ def postgres_admin_url() -> Iterator[str]:
             # At once: an orderly end would write to the disk what is thrown away next.
             os.kill(server.pid, signal.SIGQUIT)
             server.stop()
-
-
-def _memory() -> Path | None:
-    """A folder in memory, where there is enough: on a disk a new database costs three times the processor."""
-    roomy = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > ENOUGH_MEMORY
-    return SHARED_MEMORY if roomy else None
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
