@@ -33,7 +33,7 @@ _databases: list[Databases] = []
 def pytest_configure() -> None:
     """Errors in logs are short. Files lie in memory, where there is enough: on a disk they cost more."""
     logs.plain()
-    if SHARED_MEMORY.is_dir() and _is_roomy(SHARED_MEMORY):
+    if "TMPDIR" not in os.environ and SHARED_MEMORY.is_dir() and _is_roomy(SHARED_MEMORY):
         os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
 
 

@@ -142,7 +142,7 @@ def _event(kind: str, value: Mapping[str, Any], token: str = "") -> str:
 def _over(error: AlprError) -> Mapping[str, Any]:
     return {
         "sentence": error.message,
-        # A gap on the heels of another: the browser comes back with what it has.
+        # Of a gap it is told when it comes back with the last id that it has.
         "final": error.code in _FINAL and _gap(error) is None,
         "seconds": (error.retry_after_ms or 0) / 1000,
     }

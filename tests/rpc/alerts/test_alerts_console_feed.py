@@ -1,5 +1,6 @@
 """The console's feed of alerts: server-sent events over a real alerts service, to go on after any of them."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -88,6 +89,30 @@ async def test_a_feed_that_cannot_go_on_says_from_when_alerts_may_be_missing_and
     assert after[0]["event"] == "gap"
     assert after[0]["data"]["since"]
     assert later in _alerts(after)
+
+
+@pytest.mark.clause("IV.D.3")
+async def test_a_board_that_was_open_when_the_feed_was_restored_is_told_to_come_back_and_then_of_the_gap(
+    rig, services, session, database
+) -> None:
+    await rig.raise_hits(_hit())
+    begun = asyncio.Event()
+
+    def more(seen: list[dict[str, Any]]) -> bool:
+        begun.set()
+        return seen[-1]["event"] == "over"
+
+    reading = asyncio.create_task(_events(services, session, enough=more))
+    await begun.wait()
+    async with admin_connection(database.admin_url) as admin:
+        await admin.execute("SELECT alerts.begin_epoch(now() - interval '1 hour')")
+    events = await reading
+    last = [event["id"] for event in events if "id" in event][-1]
+    after = await _events(services, session, token=last, enough=bool)
+
+    assert events[-1]["event"] == "over"
+    assert events[-1]["data"]["final"] is False
+    assert after[0]["event"] == "gap"
 
 
 async def test_a_sign_in_that_has_ended_ends_the_feed_for_good(rig, services, session, audit) -> None:
