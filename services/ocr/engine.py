@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from services.ocr.core.detection import (
     once,
     resized,
 )
-from services.ocr.core.plates import FIRST_VIEWS, Likely, Plate, Sight, views
+from services.ocr.core.plates import FIRST_VIEWS, Likely, Plate, Sight, each_once, views
 from services.ocr.core.quad import Box, Image, Quad
 from services.ocr.core.reading import (
     LEAST_PROBABILITY,
@@ -66,9 +66,6 @@ _PLAINLY_BETTER: Final = 0.05
 _PLAIN_TEXT: Final = -0.05
 # From this score of the detector on, what cannot be read is called a plate that cannot be read.
 _SURELY_A_PLATE: Final = 0.5
-# Readings of one plate found twice.
-_SAME_PLATE: Final = 0.5
-_INSIDE: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +277,7 @@ class Engine:
                 # What the plate looks like, and then what its text says of who issues such texts.
                 likely = _likely(grammar.weighed(reading.text, issuers), calibration.issuer_temperature)
                 plates.append(Plate(reading, inside, clues, likely, kinds, look.windows))
-        return _once(plates)
+        return each_once(plates)
 
     def _issuers(self, seen: Sequence[_Look]) -> list[tuple[Mapping[str, float], Likely]]:
         """Issuers and kinds of each plate by its looks; empty where there is no text that anybody issued."""
@@ -315,17 +312,6 @@ def _likely(values: Mapping[str, float], temperature: float) -> Likely:
     pairs = zip(values, tempered(list(values.values()), temperature), strict=True)
     kept = [(label, value) for label, value in pairs if value >= LEAST_PROBABILITY]
     return tuple(sorted(kept, key=lambda pair: -pair[1]))
-
-
-def _once(plates: Iterable[Plate]) -> tuple[Plate, ...]:
-    """The plates, most certain first, without those that lie where a more certain one does."""
-    kept: list[Plate] = []
-    for one in sorted(plates, key=lambda plate: (-plate.probability, plate.quad.points)):
-        box = one.quad.bounds()
-        others = [other.quad.bounds() for other in kept]
-        if all(box.overlap(other) < _SAME_PLATE and box.inside(other) < _INSIDE for other in others):
-            kept.append(one)
-    return tuple(kept)
 
 
 def _session(model: bytes, threads: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +22,13 @@ FIRST_VIEWS: Final = 2
 _WIDER: Final = (0.05, 0.10)
 _CLOSER: Final = (-0.03, -0.05)
 _LOOSE: Final = (0.04, 0.06)
+# Readings of one plate found twice.
+_SAME_PLATE: Final = 0.5
+_INSIDE: Final = 0.75
+# What is so much smaller than the plate it lies on is a sticker or a name there, however clearly it reads,
+# unless the plate reads so much worse that it is hardly one.
+_MUCH_LARGER: Final = 4.0
+_HARDLY_ONE: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +99,23 @@ def views(box: Box, first: Quad, second: Quad) -> tuple[Quad, ...]:
         second.grown(*_CLOSER),
         box.grown(*_LOOSE).quad(),
     )
+
+
+def each_once(plates: Iterable[Plate]) -> tuple[Plate, ...]:
+    """The plates, most certain first, each once: without what only stands on a plate, as stickers do."""
+    kept: list[Plate] = []
+    every = sorted(plates, key=lambda plate: (-plate.probability, plate.quad.points))
+    for one in every:
+        box = one.quad.bounds()
+        if any(_stands_on(one, other) for other in every):
+            continue
+        others = [other.quad.bounds() for other in kept]
+        if all(box.overlap(other) < _SAME_PLATE and box.inside(other) < _INSIDE for other in others):
+            kept.append(one)
+    return tuple(kept)
+
+
+def _stands_on(one: Plate, other: Plate) -> bool:
+    mine, its = one.quad.bounds(), other.quad.bounds()
+    larger = its.width * its.height >= _MUCH_LARGER * mine.width * mine.height
+    return larger and mine.inside(its) >= _INSIDE and other.probability >= _HARDLY_ONE * one.probability
