@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
@@ -165,17 +165,21 @@ def _by_length() -> Mapping[int, tuple[str, ...]]:
 _OF_LENGTH: Final = _by_length()
 
 
-def leaning(text: str, issuers: Mapping[str, float]) -> float:
-    """How much who may have issued the plate speaks for a text arranged like this, a logarithm of at most 0.
+def leanings(texts: Iterable[str], issuers: Mapping[str, float]) -> list[float]:
+    """How much who may have issued the plate speaks for texts arranged like these, logarithms of at most 0.
 
     Args:
-        text: A-Z and 0-9.
+        texts: Each of A-Z and 0-9.
         issuers: Probability of each issuer, by its label; what they leave may be anybody.
     """
-    arrangement = arrangement_of(text)
-    rest = max(0.0, 1.0 - sum(issuers.values()))
-    share = sum(value * _share(arrangement, issuer) for issuer, value in issuers.items())
-    return math.log(share + rest * _share(arrangement, _ANYBODY))
+    likely = {**issuers, _ANYBODY: issuers.get(_ANYBODY, 0.0) + max(0.0, 1.0 - sum(issuers.values()))}
+    arrangements = [arrangement_of(text) for text in texts]
+    # The texts of one plate are mostly arranged alike.
+    known = {
+        one: math.log(sum(value * _share(one, issuer) for issuer, value in likely.items()))
+        for one in dict.fromkeys(arrangements)
+    }
+    return [known[one] for one in arrangements]
 
 
 def weighed(text: str, issuers: Mapping[str, float]) -> dict[str, float]:

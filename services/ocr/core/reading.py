@@ -163,7 +163,7 @@ def read(
         marked: How the plate was found.
     """
     likely = {issuer: value for issuer, value in issuers.items() if value >= _LEAST_ISSUER}
-    arranged = np.array([grammar.leaning(text, likely) for text in seen.texts])
+    arranged = np.array(grammar.leanings(seen.texts, likely))
     scores = seen.together + calibration.arrangement * arranged
     order = np.argsort(-scores, kind="stable")
     best = int(order[0])

@@ -7,9 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ocr.core.alphabet import CHARACTERS
-from services.ocr.core.grammar import ARRANGEMENTS, LONGEST, arrangement_of, leaning, respelled, weighed
+from services.ocr.core.grammar import ARRANGEMENTS, LONGEST, arrangement_of, leanings, respelled, weighed
 
 TEXTS = st.text(CHARACTERS, min_size=1, max_size=12)
+
+
+def leaning(text: str, issuers: dict[str, float]) -> float:
+    (one,) = leanings([text], issuers)
+    return one
+
+
+def test_texts_of_one_plate_lean_as_each_does_alone() -> None:
+    texts, issuers = ["AB12345", "A812345", "AB1234S", "X"], {"US-IL": 0.5, "ZZ": 0.2}
+
+    assert leanings(texts, issuers) == [leaning(text, issuers) for text in texts]
 
 
 @pytest.mark.parametrize(
