@@ -14,15 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TEXT_CHUNKS, _ISSUER_CHUNKS, _REAL_CHUNKS = 100, 60, 3
+# What a reader that goes on from a shipped one is given.
+_FURTHER_MINUTES = 72
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the steps find things: labelled photographs, the folder of work, minutes for a training."""
+    """Where the steps find things: labelled photographs, the folder of work, minutes for a training.
+
+    `begin` is a shipped reader, ONNX, that the reader's training goes on from; None starts from nothing.
+    """
 
     data: Path
     work: Path
     minutes: float
+    begin: Path | None = None
 
     @property
     def fonts(self) -> Path:
@@ -65,10 +71,12 @@ def _corners(p: Places) -> list[list[str]]:
 def _characters(p: Places) -> list[list[str]]:
     # Windows cut by what the corner net finds, as the service cuts them.
     look = ("--corners", p.models / "corners.onnx")
+    further = ("--begin", p.begin, "--rate", 1e-3) if p.begin else ()
+    minutes = _FURTHER_MINUTES if p.begin else 235
     return [
         _windows(p, "text", "text_b", _TEXT_CHUNKS, 21, *look),
         _windows(p, "real", "real_b", _REAL_CHUNKS, 77, *look),
-        _net(p, "characters", "text_*.npz", 235, "--real", "real_*.npz", "--real-share", 0.12),
+        _net(p, "characters", "text_*.npz", minutes, "--real", "real_*.npz", "--real-share", 0.12, *further),
         _export(p, "characters"),
     ]
 
@@ -77,7 +85,9 @@ def _issuer(p: Places) -> list[list[str]]:
     look = ("--corners", p.models / "corners.onnx")
     return [
         _windows(p, "issuer", "issuer", _ISSUER_CHUNKS, 31, *look, "--size", 4000),
-        _net(p, "issuer", "issuer_*.npz", 140),
+        # Letters first: colours, which are learned sooner, would leave the net no reason to look at names.
+        _net(p, "names", "issuer_*.npz", 15, "--batch", 48),
+        _net(p, "issuer", "issuer_*.npz", 110, "--batch", 64, "--names", p.work / "names" / "names.pt"),
         _export(p, "issuer"),
     ]
 
@@ -110,8 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/train"))
     parser.add_argument("--work", type=Path, default=Path(".training"))
     parser.add_argument("--minutes", type=float, default=0, help="of training; 0 takes the recipe's")
+    parser.add_argument("--begin", type=Path, help="characters: a shipped reader, ONNX, to go on from")
     options = parser.parse_args(arguments)
-    places = Places(options.data, options.work, options.minutes)
+    places = Places(options.data, options.work, options.minutes, options.begin)
     places.models.mkdir(parents=True, exist_ok=True)
     for command in STEPS[options.step](places):
         print("training:", " ".join(command[2:]), file=sys.stderr)

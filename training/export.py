@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.nets import Characters, Corners, Issuer
+from training.nets import Characters, Corners, Issuer, IssuerWindow
 from training.plates import ISSUERS, KINDS
 
 _OPSET = 17
@@ -38,20 +38,14 @@ class _Corners(nn.Module):
         return quad, two_line.sigmoid(), split
 
 
-class _Issuer(nn.Module):
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, window: Tensor) -> tuple[Tensor, Tensor]:
-        issuer, kind = self.net(window)
-        return issuer.softmax(-1), kind.softmax(-1)
-
-
 _NETS = {
     "characters": (lambda: _Characters(Characters()), (2, 64, 128), ("log_probabilities",)),
     "corners": (lambda: _Corners(Corners()), (2, 64, 128), ("quad", "two_line", "split")),
-    "issuer": (lambda: _Issuer(Issuer(len(ISSUERS), len(KINDS))), (2, 80, 160, 3), ("issuer", "kind")),
+    "issuer": (
+        lambda: IssuerWindow(Issuer(len(ISSUERS), len(KINDS))),
+        (2, 128, 256, 3),
+        ("issuer", "kind"),
+    ),
 }
 
 

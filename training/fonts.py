@@ -31,8 +31,22 @@ _PLATE_FACES = {
     "archivo-narrow-latin-6": 1.5, "bebas-neue": 1.5, "merriweather-latin-7": 0.25, "alfa-slab-one": 0.15,
     "GL-Nummernschild": 0.6,
 }  # fmt: skip
-_SERIF = ("playfair-display-latin-7", "merriweather-latin-7", "alfa-slab-one")
-_SCRIPT = ("pacifico", "lobster", "dancing-script-latin-7", "kaushan", "yellowtail", "great-vibes")
+_SERIF = (
+    "playfair-display-latin-7", "merriweather-latin-7", "alfa-slab-one", "arvo-latin-", "bitter-latin-6",
+    "lora-latin-6", "rokkitt-latin-6", "rye", "abril-fatface", "cinzel-latin-7", "noto-serif-latin-7",
+    "crete-round", "zilla-slab-latin-6", "libre-baskerville-latin-", "eb-garamond-latin-6", "gelasio-latin-6",
+    "ultra", "limelight",
+)  # fmt: skip
+_SCRIPT = (
+    "pacifico", "lobster", "dancing-script-latin-7", "kaushan", "yellowtail", "great-vibes", "satisfy",
+    "cookie", "sacramento", "allura", "courgette", "playball", "berkshire-swash", "damion",
+    "permanent-marker", "kalam-latin-7", "caveat-brush", "niconne", "yesteryear",
+)  # fmt: skip
+# Sans faces of names and mottoes that no number is written in.
+_SANS = (
+    "montserrat-latin-7", "poppins-latin-6", "righteous", "josefin-sans-latin-6", "bangers", "patua-one",
+    "fjalla-one", "anton", "archivo-black", "russo-one", "sansita-latin-7", "chango",
+)  # fmt: skip
 # A pool of dies that is slowly renewed: dies for every plate would cost more than the plate.
 _POOL = 160
 _RENEWED = 0.05
@@ -87,7 +101,7 @@ class Faces:
             FontAlphabet(p) for p in files if p.name.startswith(("barlow-condensed-latin-7", "overpass"))
         ]
         self._routed = [FontAlphabet(p) for p in files if p.name.startswith("routed-gothic")]
-        sans = [p for p in files if any(p.name.startswith(s) for s in _PLATE_FACES)]
+        sans = [p for p in files if p.name.startswith((*_PLATE_FACES, *_SANS))]
         self._text = {
             "sans": sans,
             "serif": [p for p in files if p.name.startswith(_SERIF)],
@@ -182,7 +196,7 @@ def fetch(into: Path) -> int:
 
 
 def _kept(path: Path, into: Path) -> bool:
-    wanted = path.name.startswith((*_PLATE_FACES, *_SERIF, *_SCRIPT, "barlow-condensed-latin-7"))
+    wanted = path.name.startswith((*_PLATE_FACES, *_SANS, *_SERIF, *_SCRIPT, "barlow-condensed-latin-7"))
     latin = path.suffix != ".woff" or ("-latin-" in path.name and "-ext-" not in path.name)
     if wanted and latin and "italic" not in path.name:
         shutil.copyfile(path, into / path.name)

@@ -6,7 +6,8 @@ Writes PREFIX_000.npz, PREFIX_001.npz, ... one after another, each under its nam
 that a training can take them as they come; those that are there already are left. Arrays of n samples:
 text, real: `text` n x 64 x 128 uint8, `label` n x 14 int8 (symbols from 1, ended by 0), `width` n float32
 (pixels of the plate); every third sample also in `corner` m x 64 x 128 uint8, `quad` m x 8, `lines`, `split`.
-issuer: `colour` n x 80 x 160 x 3 uint8, `issuer` n int16, `kind` n int8.
+issuer: `colour` n x 64 x 128 x 3 uint8, `strips` n x 2 x 40 x 256 uint8, `issuer` n int16, `kind` n int8,
+`words` n x 2 x 32 int8 (letters from 1, ended by 0; -1 where what stands there is not known).
 """
 
 from __future__ import annotations
@@ -24,20 +25,35 @@ import onnxruntime as ort
 from training.camera import Camera, Shot
 from training.fonts import Faces
 from training.labels import Label, cut, readable, surroundings
-from training.plates import ISSUERS, KINDS, FlatPlate, draw
-from training.windows import ISSUER_SIZE, corner_window, rectified, shaken, text_window
+from training.plates import ISSUERS, KINDS, FlatPlate, draw, draw_us
+from training.windows import ISSUER_SIZE, corner_window, issuer_parts, rectified, shaken, text_window
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LONGEST = 14
 _SHOTS = 4
 _SHOTS_OF_A_REAL_ONE = 22
 _CORNER_SHARE = 3
+_MORE_STATES = 0.5
+_LONGEST_WORDS = 31
+# Share of the issuer's windows without a camera between: letters are learned from those first.
+_PLAIN = 0.2
 
 
 def symbols(text: str) -> np.ndarray:
     """The characters of `text` as numbers from 1, ended by 0."""
     numbers = [ALPHABET.index(character) + 1 for character in text[:LONGEST]]
     return np.array(numbers + [0] * (LONGEST - len(numbers)), np.int8)
+
+
+def letters(words: tuple[str, str] | None) -> np.ndarray:
+    """The letters above and below a number from 1, ended by 0: 2 x 32; first -1 where they are not known."""
+    out = np.zeros((2, _LONGEST_WORDS + 1), np.int8)
+    if words is None:
+        out[:, 0] = -1
+    for row, text in zip(out, words or (), strict=False):
+        shown = text[:_LONGEST_WORDS]
+        row[: len(shown)] = [ord(letter) - ord("A") + 1 for letter in shown]
+    return out
 
 
 class Chunk:
@@ -62,10 +78,10 @@ class Chunk:
         part.rename(path)
 
 
-def drawn(rng: random.Random, faces: Faces) -> Iterator[FlatPlate]:
-    """Drawn plates, each as often as it is photographed."""
+def drawn(rng: random.Random, faces: Faces, states: float = 0.0) -> Iterator[FlatPlate]:
+    """Drawn plates, each as often as it is photographed; a share `states` more of the United States."""
     while True:
-        plate = draw(rng, faces)
+        plate = draw_us(rng, faces) if rng.random() < states else draw(rng, faces)
         for _ in range(_SHOTS):
             yield plate
 
@@ -155,10 +171,25 @@ def issuer_chunk(
     chunk = Chunk()
     for _ in range(size):
         plate = next(plates)
-        shot = camera.photograph(plate.image, rng, float(np.clip(rng.lognormvariate(4.8, 0.45), 50, 500)))
-        window = rectified(shot.image, look.quad(shot, rng), ISSUER_SIZE)
-        chunk.add(colour=window, issuer=ISSUERS.index(plate.issuer), kind=KINDS.index(plate.kind))
+        if rng.random() < _PLAIN:
+            window = _plain(plate.image, rng)
+        else:
+            width = float(np.clip(rng.lognormvariate(4.8, 0.45), 50, 500))
+            shot = camera.photograph(plate.image, rng, width)
+            window = rectified(shot.image, look.quad(shot, rng), ISSUER_SIZE)
+        colour, strips = issuer_parts(window)
+        issuer, kind = ISSUERS.index(plate.issuer), KINDS.index(plate.kind)
+        chunk.add(colour=colour, strips=strips, issuer=issuer, kind=kind, words=letters(plate.words))
     return chunk
+
+
+def _plain(image: np.ndarray, rng: random.Random) -> np.ndarray:
+    """A plate from near and in good light, as the issuer net is shown it."""
+    high, wide = image.shape[:2]
+    corners = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32)
+    quad = shaken(corners, rng)
+    light = np.clip(image.astype(np.float32) * rng.uniform(0.6, 1.1) + rng.uniform(0, 30), 0, 255)
+    return rectified(light.astype(np.uint8), quad, ISSUER_SIZE)
 
 
 def real_chunk(labels: list[Label], camera: Camera, look: Looker, rng: random.Random) -> Chunk:
@@ -201,7 +232,8 @@ def main() -> None:
             continue
         # A row of its own for every chunk, so that a run that is started again goes on where it was.
         rng, start = random.Random(f"{options.seed} {number}"), time.process_time()
-        plates = drawn(rng, faces)
+        # States are many and alike, other countries few and easily told.
+        plates = drawn(rng, faces, _MORE_STATES if options.what == "issuer" else 0.0)
         if options.what == "text":
             text_chunk(plates, options.size, camera, look, rng).write(path, None)
         elif options.what == "issuer":

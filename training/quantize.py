@@ -30,6 +30,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from training.labels import SETS
 from training.train_windows import greedy
+from training.windows import issuer_whole
 
 _BATCH = 32
 _LONG_SIDE = 640
@@ -71,6 +72,24 @@ def windows(folder: Path, pattern: str, array: str, batches: int = 16) -> Materi
         raise FileNotFoundError(f"{folder} holds no two chunks {pattern}")
     others, ranges = (np.load(path)[array][: batches * _BATCH] for path in chunks[:2])
     return Material("window", np.split(ranges, batches), np.split(others, batches))
+
+
+def issuer_windows(folder: Path) -> Material:
+    """The same of windows of the issuer net, whose chunks keep their parts.
+
+    Raises:
+        FileNotFoundError: There are no two chunks.
+    """
+    parts = (windows(folder, "issuer_*.npz", name, 8) for name in ("colour", "strips"))
+    colour, strips = parts
+    ranges, others = (
+        [
+            np.stack([issuer_whole(*one) for one in zip(*batch, strict=True)])
+            for batch in zip(*both, strict=True)
+        ]
+        for both in ((colour.ranges, strips.ranges), (colour.others, strips.others))
+    )
+    return Material("window", ranges, others)
 
 
 def photographs(data: Path, count: int = 48) -> Material:
@@ -181,7 +200,7 @@ def main() -> None:
     shown = {
         "detector": photographs(options.data),
         "characters": windows(options.windows, "text_*.npz", "text"),
-        "issuer": windows(options.windows, "issuer*.npz", "colour", 8),
+        "issuer": issuer_windows(options.windows),
     }
     for net, material in shown.items():
         file = f"{net}.onnx"

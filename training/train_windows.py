@@ -1,10 +1,10 @@
 """Trains one of the three small nets on windows of training.make_windows.
 
-python -m training.train_windows --net characters|corners|issuer --chunks FOLDER --pattern 'text_*.npz'
+python -m training.train_windows --net characters|corners|names|issuer --chunks FOLDER --pattern 'text_*.npz'
     --work DIR [--real 'real_*.npz' --real-share 0.15] [--minutes 60]
 
 Writes DIR/<net>.pt after each report; started again it goes on from there. The first chunk is for validation
-only.
+only. With --begin the reader goes on from a version that is shipped (training/shipped.py).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.make_windows import ALPHABET
-from training.nets import Characters, Corners, Issuer
+from training.nets import Characters, Corners, Issuer, Names
 from training.plates import ISSUERS, KINDS
 from training.run import Checkpoint, Chunks, Clock, Follower, rate, say
+from training.shipped import begin_with
 
-_COLUMNS = 32
 _BATCH = 128
 Batch = list[np.ndarray]
 
@@ -41,12 +41,7 @@ class CharactersTask:
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
         """What is to become small."""
         windows, labels = torch.from_numpy(batch[0]), torch.from_numpy(batch[1].astype(np.int64))
-        scores = net(_wobbled(windows)).float().log_softmax(-1).transpose(0, 1)
-        lengths = (labels > 0).sum(1)
-        columns = torch.full((len(labels),), _COLUMNS)
-        # A text that cannot fit (too many doubled characters for 32 columns) teaches nothing.
-        losses = functional.ctc_loss(scores, labels, columns, lengths, reduction="none", zero_infinity=True)
-        return (losses / lengths.clamp(min=1)).mean()
+        return _spelling(net(_wobbled(windows)), labels)
 
     def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
         """Figures for the report."""
@@ -93,10 +88,32 @@ class CornersTask:
         }
 
 
-class IssuerTask:
-    """Cross entropy on issuer and kind."""
+class NamesTask:
+    """CTC on the letters above and below the number, all that the issuer net has of them to begin with."""
 
-    names = ("colour", "issuer", "kind")
+    names = ("strips", "words")
+
+    def make(self) -> nn.Module:
+        """The part of the issuer net, untrained."""
+        return Names()
+
+    def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        """What is to become small."""
+        known = batch[1][:, 0, 0] >= 0
+        words = torch.from_numpy(batch[1][known].astype(np.int64)).flatten(0, 1)
+        _, letters = net(_wobbled(torch.from_numpy(batch[0][known]), 2))
+        return _spelling(letters, words)
+
+    def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
+        """Figures for the report."""
+        _, letters = answers(net, batch[0])
+        return {"words": _spelled(letters, batch[1])}
+
+
+class IssuerTask:
+    """Cross entropy on issuer and kind, and on the issuer by the strips of names alone."""
+
+    names = ("colour", "strips", "issuer", "kind", "words")
 
     def make(self) -> nn.Module:
         """The net, untrained."""
@@ -104,36 +121,60 @@ class IssuerTask:
 
     def loss(self, net: nn.Module, batch: Batch) -> Tensor:
         """What is to become small."""
-        issuer, kind = net(torch.from_numpy(batch[0]))
-        loss = functional.cross_entropy(
-            issuer.float(), torch.from_numpy(batch[1].astype(np.int64)), label_smoothing=0.05
-        )
-        return loss + 0.3 * functional.cross_entropy(
-            kind.float(), torch.from_numpy(batch[2].astype(np.int64))
-        )
+        colour, strips = _recoloured(torch.from_numpy(batch[0])), _wobbled(torch.from_numpy(batch[1]), 2)
+        meant = torch.from_numpy(batch[2].astype(np.int64))
+        issuer, kind, by_name, letters = (scores.float() for scores in net(colour, strips))
+        loss = functional.cross_entropy(issuer, meant, label_smoothing=0.05)
+        loss = loss + 0.5 * functional.cross_entropy(by_name, meant, label_smoothing=0.05)
+        words = torch.from_numpy(batch[4].astype(np.int64)).flatten(0, 1)
+        known = words[:, 0] >= 0
+        loss = loss + _spelling(letters[known], words[known])
+        return loss + 0.3 * functional.cross_entropy(kind, torch.from_numpy(batch[3].astype(np.int64)))
 
     def measure(self, net: nn.Module, batch: Batch) -> dict[str, float]:
         """Figures for the report."""
-        issuer, kind = (part.numpy().argmax(1) for part in answers(net, batch[0]))
-        american = np.array([name.startswith("US-") for name in ISSUERS])[batch[1]]
+        *scores, letters = answers(net, batch[0], batch[1])
+        issuer, kind, by_name = (part.numpy().argmax(1) for part in scores)
+        american = np.array([name.startswith("US-") for name in ISSUERS])[batch[2]]
         return {
-            "issuer": float(np.mean(issuer == batch[1])),
-            "state": float(np.mean((issuer == batch[1])[american])),
-            "kind": float(np.mean(kind == batch[2])),
+            "issuer": float(np.mean(issuer == batch[2])),
+            "state": float(np.mean((issuer == batch[2])[american])),
+            "by_name": float(np.mean((by_name == batch[2])[american])),
+            "words": _spelled(letters, batch[4]),
+            "kind": float(np.mean(kind == batch[3])),
         }
 
 
-TASKS = {"characters": CharactersTask, "corners": CornersTask, "issuer": IssuerTask}
+TASKS = {"characters": CharactersTask, "corners": CornersTask, "names": NamesTask, "issuer": IssuerTask}
 
 
-def answers(net: nn.Module, windows: np.ndarray) -> tuple[Tensor, ...]:
+def answers(net: nn.Module, *windows: np.ndarray) -> tuple[Tensor, ...]:
     """Everything the net says about `windows`, float32, worked out batch by batch."""
     said = []
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        for start in range(0, len(windows), _BATCH):
-            answer = net(torch.from_numpy(windows[start : start + _BATCH]))
+        for start in range(0, len(windows[0]), _BATCH):
+            answer = net(*(torch.from_numpy(one[start : start + _BATCH]) for one in windows))
             said.append(answer if isinstance(answer, tuple) else (answer,))
     return tuple(torch.cat(parts).float() for parts in zip(*said, strict=True))
+
+
+def _spelling(scores: Tensor, labels: Tensor) -> Tensor:
+    """CTC loss for a character of `labels` (N x length, ended by 0), from scores N x columns x classes."""
+    said = scores.float().log_softmax(-1).transpose(0, 1)
+    lengths = (labels > 0).sum(1)
+    columns = torch.full((len(labels),), len(said))
+    # A text that cannot fit (too many doubled characters for the columns) teaches nothing.
+    losses = functional.ctc_loss(said, labels, columns, lengths, reduction="none", zero_infinity=True)
+    return (losses / lengths.clamp(min=1)).mean()
+
+
+def _spelled(letters: Tensor, words: np.ndarray) -> float:
+    """Share of the words (N x 2 x length) that scores of letters (2N x columns x classes) spell rightly."""
+    rows = words.reshape(-1, words.shape[-1])
+    known = rows[:, 0] > 0
+    said = [greedy(row) for row in letters.argmax(-1).numpy()[known]]
+    meant = ["".join(ALPHABET[n - 1] for n in row if n) for row in rows[known]]
+    return float(np.mean([a == b for a, b in zip(said, meant, strict=True)]))
 
 
 def greedy(columns: np.ndarray) -> str:
@@ -147,12 +188,32 @@ def folded(text: str) -> str:
     return text.translate(str.maketrans("OQI", "001"))
 
 
-def _wobbled(windows: Tensor) -> Tensor:
-    """Windows moved by a few pixels and a little noisier than they were, so that none is seen twice alike."""
+def _wobbled(windows: Tensor, rows: int = 1) -> Tensor:
+    """Windows moved by a few pixels and a little noisier than they were, so that none is seen twice alike.
+
+    Args:
+        windows: Whose axes `rows` and the next one are rows and columns.
+        rows: See there.
+    """
     down, right = int(np.random.randint(-2, 3)), int(np.random.randint(-3, 4))
-    moved = torch.roll(windows, (down, right), (1, 2)).float()
-    noise = torch.randn_like(moved) * (torch.rand(len(moved), 1, 1) * 5)
-    return (moved + noise).clamp(0, 255)
+    moved = torch.roll(windows, (down, right), (rows, rows + 1)).float()
+    strength = torch.rand(len(moved), *[1] * (moved.ndim - 1)) * 5
+    return (moved + torch.randn_like(moved) * strength).clamp(0, 255)
+
+
+def _recoloured(windows: Tensor) -> Tensor:
+    """Windows in colour, moved a little; every third in colours that are not its issuer's own.
+
+    Special plates are, and an issuer's next design will be.
+    """
+    moved = _wobbled(windows)
+    n = len(moved)
+    mixed = torch.rand(n, 3, 3)
+    mixed = mixed / mixed.sum(2, keepdim=True)
+    other = (torch.rand(n) < 0.33)[:, None, None]
+    mixing = torch.where(other, mixed, torch.eye(3))
+    gain = 1 + (torch.rand(n, 1, 1, 3) - 0.5) * 0.3
+    return (torch.einsum("nhwc,ndc->nhwd", moved, mixing) * gain).clamp(0, 255)
 
 
 def _moved(windows: Tensor, quads: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,6 +241,10 @@ def train(task_name: str, options: argparse.Namespace) -> None:
     np.random.seed(options.seed)
     chunks, real, held = _data(task.names, options)
     net = task.make().to(memory_format=torch.channels_last)
+    if options.begin:
+        begin_with(net, options.begin, held[0][:512])
+    if options.names:
+        net.names.load_state_dict(torch.load(options.names, weights_only=False)["average"])
     checkpoint = Checkpoint(options.work / f"{task_name}.pt")
     optimizer = torch.optim.AdamW(net.parameters(), options.rate, weight_decay=0.01)
     follower, seen, spent = Follower(net), 0, 0.0
@@ -257,14 +322,17 @@ def main() -> None:
     parser.add_argument("--real", help="pattern of windows of real plates")
     parser.add_argument("--real-share", type=float, default=0.15)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--begin", type=Path, help="the same net as it was shipped, ONNX, to begin with")
+    parser.add_argument("--names", type=Path, help="issuer: the checkpoint of --net names to begin with")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--batch", type=int, default=_BATCH)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--most", type=int, default=900_000, help="samples kept in memory")
     parser.add_argument("--report", type=float, default=60, help="seconds between reports")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(options.threads)
     train(options.net, options)
 
 

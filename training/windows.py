@@ -12,7 +12,9 @@ import numpy as np
 
 CORNER_SIZE = (128, 64)
 TEXT_SIZE = (128, 64)
-ISSUER_SIZE = (160, 80)
+ISSUER_SIZE = (256, 128)
+# Rows of the issuer window, from above and from below, in which names and mottoes stand.
+NAME_ROWS = 40
 # Where the plate's corners lie in a rectified window, as shares of its width and height.
 INSET = (0.03, 0.05)
 # How much a box is enlarged at either side for the corner net, as shares of its width and height.
@@ -35,6 +37,26 @@ def rectified(image: np.ndarray, quad: np.ndarray, size: tuple[int, int]) -> np.
     target = np.array([[x, y], [wide - x, y], [wide - x, high - y], [x, high - y]], np.float32)
     matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
     return cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def issuer_parts(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the issuer net sees of its window: the whole in half the size, and the strips that names stand in.
+
+    Returns:
+        The whole, uint8, 64 x 128 x 3; the upper and the lower strip in grey, uint8, 2 x NAME_ROWS x 256.
+    """
+    small = cv2.resize(window, (ISSUER_SIZE[0] // 2, ISSUER_SIZE[1] // 2), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(window, cv2.COLOR_BGR2GRAY)
+    return small, np.stack([grey[:NAME_ROWS], grey[-NAME_ROWS:]])
+
+
+def issuer_whole(colour: np.ndarray, strips: np.ndarray) -> np.ndarray:
+    """An issuer window of which `issuer_parts` are these: uint8, 128 x 256 x 3."""
+    window = cv2.resize(colour, ISSUER_SIZE, interpolation=cv2.INTER_LINEAR).astype(np.int16)
+    grey = cv2.cvtColor(window.astype(np.uint8), cv2.COLOR_BGR2GRAY)
+    for rows, strip in ((slice(NAME_ROWS), strips[0]), (slice(-NAME_ROWS, None), strips[1])):
+        window[rows] += (strip.astype(np.int16) - grey[rows])[..., None]
+    return np.clip(window, 0, 255).astype(np.uint8)
 
 
 def text_window(image: np.ndarray, quad: np.ndarray, lines: int, split: float) -> np.ndarray:

@@ -209,13 +209,31 @@ def _blob(canvas: Canvas, x: float, y: float, w: float, h: float, ink: Colour, r
         cv2.fillPoly(canvas, [cv2.convexHull(np.array(points, np.int32))], any_colour(rng).tolist())
 
 
+def _figure(canvas: Canvas, x: float, y: float, w: float, h: float, ink: Colour, rng: random.Random) -> None:
+    """A wheelchair, a rider, a tree: something of limbs and rounds, mostly in the characters' colour."""
+    colour = (ink if rng.random() < 0.65 else any_colour(rng)).tolist()
+    thick = max(2, int(h * rng.uniform(0.05, 0.16)))
+
+    def anywhere() -> tuple[int, int]:
+        return int(x + w * rng.uniform(0.08, 0.92)), int(y + h * rng.uniform(0.05, 0.95))
+
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        limbs = np.array([anywhere() for _ in range(rng.randint(2, 5))], np.int32)
+        cv2.polylines(canvas, [limbs], rng.random() < 0.2, colour, thick, cv2.LINE_AA)
+    for _ in range(rng.choice((0, 1, 1, 2))):
+        axes = (max(2, int(w * rng.uniform(0.08, 0.4))), max(2, int(h * rng.uniform(0.06, 0.35))))
+        bend = rng.choice((360, 360, 270, 180))
+        fill = thick if rng.random() < 0.6 or bend < 360 else -1
+        cv2.ellipse(canvas, anywhere(), axes, rng.uniform(0, 180), 0, bend, colour, fill, cv2.LINE_AA)
+
+
 def _space(canvas: Canvas, x: float, y: float, w: float, h: float, ink: Colour, rng: random.Random) -> None:
     """Nothing."""
 
 
 _SYMBOLS = {
     "dash": _dash, "dot": _dot, "diamond": _diamond, "shield": _shield, "star": _star, "seals": _seals,
-    "sticker": _sticker, "blob": _blob, "space": _space,
+    "sticker": _sticker, "blob": _blob, "space": _space, "figure": _figure,
 }  # fmt: skip
 
 
@@ -236,8 +254,10 @@ def emblem(canvas: Canvas, x: float, y: float, w: float, h: float, faces: Faces,
         cv2.rectangle(
             canvas, (int(x), int(y)), (int(x + w), int(y + h)), colour.tolist(), rng.choice((-1, -1, 2))
         )
-    elif pick < 0.75:
+    elif pick < 0.7:
         symbol(canvas, "shield", x, y, w, h, colour, rng)
+    elif pick < 0.85:
+        symbol(canvas, "figure", x, y, w, h, colour, rng)
     else:
         symbol(canvas, "blob", x, y, w, h, colour, rng)
         symbol(canvas, "blob", x, y, w, h, colour, rng)

@@ -20,6 +20,8 @@ class FlatPlate:
         kind: One of KINDS.
         lines: 1 or 2.
         split: Where two lines part, as a share of the height from the top; 0.5 for one line.
+        words: Letters that stand above and below the number, A-Z alone, such as a state's name and its motto;
+            None where they are not known or something covers them.
     """
 
     image: np.ndarray
@@ -28,3 +30,4 @@ class FlatPlate:
     kind: str
     lines: int = 1
     split: float = 0.5
+    words: tuple[str, str] | None = None

@@ -15,7 +15,13 @@ from training.plates.us_states import US_STATES, Design, State
 _WIDTH, _HEIGHT = 320, 160
 _SEPARATORS = {" ": "space", "-": "dash", ".": "dot", "*": "sticker"}
 _WIDTHS = {"space": (0.1, 0.5), "dash": (0.25, 0.5), "dot": (0.12, 0.35), "diamond": (0.2, 0.35)}
-_WIDTHS |= {"sticker": (0.22, 0.38), "blob": (0.3, 0.75), "shield": (0.3, 0.55), "star": (0.25, 0.45)}
+_WIDTHS |= {
+    "figure": (0.35, 0.9),
+    "sticker": (0.22, 0.38),
+    "blob": (0.3, 0.75),
+    "shield": (0.3, 0.55),
+    "star": (0.25, 0.45),
+}
 # Lettering that says what the plate is for; no part of the number.
 _LEGENDS = {
     "commercial": ("TRUCK", "APPORTIONED", "COMMERCIAL", "B-TRUCK", "FARM", "TRAILER", "APP", "LIMITED", "COMBINATION"),
@@ -58,12 +64,13 @@ def draw_us(rng: random.Random, faces: Faces) -> FlatPlate:
         c.art(plate, rng)
     _bands(plate, design, rng)
     text, segments, sizes = _number(design, kind, rng)
-    left, right = _margins(plate, kind, rng, faces)
+    left, right = _margins(plate, kind, ink, rng, faces)
     _stickers(plate, rng)
     _characters(plate, segments, sizes, (left, width - right), ink, rng, faces)
-    _words(plate, state, design, kind, rng, faces)
-    _finish(plate, state, design, rng, faces)
-    return FlatPlate(np.clip(plate, 0, 255).astype(np.uint8), text, f"US-{code}", kind)
+    words = _words(plate, state, design, kind, rng, faces)
+    framed = _finish(plate, state, design, rng, faces)
+    image = np.clip(plate, 0, 255).astype(np.uint8)
+    return FlatPlate(image, text, f"US-{code}", kind, words=None if framed else words)
 
 
 def _colours(design: Design, kind: str, rng: random.Random) -> tuple[list[c.Colour], c.Colour]:
@@ -116,6 +123,8 @@ def _number(design: Design, kind: str, rng: random.Random) -> tuple[str, list[c.
     if count == len(segments) and count >= 5 and rng.random() < 0.35:
         name = rng.choice(("space", "space", "dash", "dot", "sticker", "blob", "star"))
         segments.insert(rng.choice((3, 3, 2, count - 3, count - 2)), (name, rng.uniform(*_WIDTHS[name])))
+    elif rng.random() < 0.12:
+        segments.insert(rng.choice((0, 0, 1, len(segments))), ("figure", rng.uniform(*_WIDTHS["figure"])))
     text = "".join(s for s in segments if isinstance(s, str))
     return text, segments, _sizes(segments, rng)
 
@@ -150,7 +159,9 @@ def _sizes(segments: list[c.Segment], rng: random.Random) -> list[float]:
     return sizes
 
 
-def _margins(plate: c.Canvas, kind: str, rng: random.Random, faces: Faces) -> tuple[float, float]:
+def _margins(
+    plate: c.Canvas, kind: str, ink: c.Colour, rng: random.Random, faces: Faces
+) -> tuple[float, float]:
     """Room left of and right of the characters, after what stands there."""
     high, wide = plate.shape[:2]
     left, right = rng.uniform(0.015, 0.08) * wide, rng.uniform(0.015, 0.08) * wide
@@ -164,24 +175,29 @@ def _margins(plate: c.Canvas, kind: str, rng: random.Random, faces: Faces) -> tu
         room = wide * rng.uniform(0.1, 0.2)
         c.emblem(plate, wide - right - room + 3, box[0], room - 3, box[1], faces, rng)
         right += room
-    elif pick < 0.36:
-        left, right = _stacked(plate, left, right, rng, faces)
+    elif pick < 0.4:
+        left, right = _stacked(plate, left, right, ink, rng, faces)
     return left, right
 
 
 def _stacked(
-    plate: c.Canvas, left: float, right: float, rng: random.Random, faces: Faces
+    plate: c.Canvas, left: float, right: float, ink: c.Colour, rng: random.Random, faces: Faces
 ) -> tuple[float, float]:
-    """Small letters one over the other, which say the kind of plate; labels do not count them."""
+    """Small letters one over the other, which say the kind of plate; labels do not count them.
+
+    Two of them are together about as high as a character of the number.
+    """
     high, wide = plate.shape[:2]
     word = "".join(rng.choices(string.ascii_uppercase, k=rng.choice((2, 2, 2, 3))))
-    size, face = {2: 30, 3: 22}[len(word)] * rng.uniform(0.8, 1.2), faces.label("sans", rng)
-    ink = c.any_colour(rng, 0, 90) if rng.random() < 0.7 else c.any_colour(rng)
-    first = rng.random() < 0.75
-    x = left + 11 if first else wide - right - 11
+    size, face = {2: 44, 3: 31}[len(word)] * rng.uniform(0.55, 1.15), faces.label("sans", rng)
+    if rng.random() < 0.4:
+        ink = c.any_colour(rng, 0, 90) if rng.random() < 0.7 else c.any_colour(rng)
+    first, room = rng.random() < 0.75, 8 + size * 0.6
+    x = left + room / 2 if first else wide - right - room / 2
+    spread = min(0.5, size * 0.9 * len(word) / high)
     for n, letter in enumerate(word):
-        c.label(plate, letter, (x, high * (0.36 + 0.34 * (n + 0.5) / len(word))), size, ink, face)
-    return (left + 25, right) if first else (left, right + 25)
+        c.label(plate, letter, (x, high * (0.52 + spread * ((n + 0.5) / len(word) - 0.5))), size, ink, face)
+    return (left + room, right) if first else (left, right + room)
 
 
 def _stickers(plate: c.Canvas, rng: random.Random) -> None:
@@ -223,8 +239,8 @@ def _characters(
 
 def _words(
     plate: c.Canvas, state: State, design: Design, kind: str, rng: random.Random, faces: Faces
-) -> None:
-    """The state's name and the motto, above and below the characters."""
+) -> tuple[str, str]:
+    """The state's name and the motto, above and below the characters; their letters."""
     high, wide = plate.shape[:2]
     places = {"top": high * rng.uniform(0.08, 0.15), "bottom": high * rng.uniform(0.86, 0.92)}
     name_at = design.name_at if rng.random() < 0.93 else "bottom" if design.name_at == "top" else "top"
@@ -236,9 +252,14 @@ def _words(
         "script": "script",
     }[design.style]
     text = text.upper() if design.style == "caps" and not design.text else text
+    other_at = "bottom" if name_at == "top" else "top"
+    words = {"top": "", "bottom": ""}
     if rng.random() < 0.9:
-        size = rng.uniform(0.12, 0.19) * high
+        words[name_at] = text
+        size = rng.uniform(0.1, 0.21) * high
         colour = c.swatch(design.name_colour, rng, 16)
+        if rng.random() < 0.15:
+            colour = c.contrast_to(plate[int(places[name_at]), _WIDTH // 3], rng)
         _spaced(
             plate,
             text,
@@ -252,18 +273,23 @@ def _words(
     if kind in _LEGENDS and rng.random() < 0.8:
         motto = rng.choice(_LEGENDS[kind])
     if motto and rng.random() < 0.9:
-        other = places["bottom" if name_at == "top" else "top"]
+        words[other_at] = motto
         face = faces.label(rng.choice(("sans", "sans", "serif", "script")), rng)
         slant = rng.uniform(0.1, 0.35) if rng.random() < 0.2 else 0.0
         c.label(
             plate,
             motto,
-            (wide / 2, other),
+            (wide / 2, places[other_at]),
             rng.uniform(0.07, 0.13) * high,
             c.swatch(design.motto_colour, rng, 16),
             face,
             slant=slant,
         )
+    return _letters(words["top"]), _letters(words["bottom"])
+
+
+def _letters(text: str) -> str:
+    return "".join(sign for sign in text.upper() if sign in string.ascii_uppercase)
 
 
 def _spaced(
@@ -281,14 +307,17 @@ def _spaced(
     c.label(plate, text, at, size, colour, face, slant=slant, most_width=0.8, stretch=rng.uniform(0.85, 1.3))
 
 
-def _finish(plate: c.Canvas, state: State, design: Design, rng: random.Random, faces: Faces) -> None:
+def _finish(plate: c.Canvas, state: State, design: Design, rng: random.Random, faces: Faces) -> bool:
+    """Bolts, a border, at times a dealer's frame; whether there is one."""
     c.bolts(plate, ((0.22, 0.08), (0.78, 0.08), (0.22, 0.92), (0.78, 0.92)), rng)
     if rng.random() < 0.6:
         edge = plate[plate.shape[0] // 2, 8] * rng.uniform(0.6, 1.15)
         c.border(plate, edge if rng.random() < 0.7 else c.any_colour(rng), rng)
-    if rng.random() < 0.42:
+    framed = rng.random() < 0.42
+    if framed:
         words = [*c.DEALERS, state.name, *(m for m in design.motto if m)]
         c.dealer_frame(plate, words, faces, rng)
+    return framed
 
 
 def _temporary(code: str, state: State, rng: random.Random, faces: Faces) -> FlatPlate:

@@ -62,6 +62,19 @@ def test_the_same_seed_draws_the_same_plate_and_another_seed_another(faces: Face
     assert first(7).shape != first(8).shape or not np.array_equal(first(7), first(8))
 
 
+def test_a_plate_says_the_letters_of_its_state_and_motto_and_of_none_under_a_frame(faces: Faces) -> None:
+    rng = random.Random(17)
+    plates = [draw_us(rng, faces) for _ in range(400)]
+    told = [plate for plate in plates if plate.words is not None]
+    assert 100 < len(told) < 350
+    named = 0
+    for plate in told:
+        assert all(re.fullmatch("[A-Z]*", text) for text in plate.words)
+        state = re.sub("[^A-Z]", "", US_STATES[plate.issuer[3:]].name.upper())
+        named += state in "".join(plate.words)
+    assert named > 0.75 * len(told)
+
+
 def test_every_state_of_the_union_and_the_capital_are_drawn(faces: Faces) -> None:
     assert len(US_STATES) == 51
     rng = random.Random(11)

@@ -19,6 +19,7 @@ from services.ocr.core.windows import (
     unrolled_window,
 )
 from training import labels, twins, windows
+from training.make_windows import letters
 
 _QUAD = np.array([[100, 60], [220, 66], [218, 128], [98, 120]], np.float32)
 
@@ -66,6 +67,26 @@ def test_a_rectified_plate_has_its_corners_at_the_inset(picture: np.ndarray) -> 
     assert flat[32, 1] < 50
     assert flat[1, 64] < 50
     assert flat[6, 64] > 200
+
+
+def test_an_issuer_window_is_known_by_its_parts(picture: np.ndarray) -> None:
+    window = cv2.resize(picture, windows.ISSUER_SIZE, interpolation=cv2.INTER_AREA)
+
+    again = windows.issuer_parts(windows.issuer_whole(*windows.issuer_parts(window)))
+
+    for one, other in zip(again, windows.issuer_parts(window), strict=True):
+        assert one.shape == other.shape
+        assert np.abs(one.astype(int) - other).mean() < 4
+
+
+def test_letters_above_and_below_a_number_are_numbers_that_end() -> None:
+    told = letters(("UTAH", ""))
+
+    assert told.shape == (2, 32)
+    assert told[0, :5].tolist() == [21, 20, 1, 8, 0]
+    assert not told[1].any()
+    assert letters(("A" * 40, "B"))[0].tolist() == [1] * 31 + [0]
+    assert letters(None)[:, 0].tolist() == [-1, -1]
 
 
 def test_all_photographs_of_a_plate_are_in_the_same_part(tmp_path: Path) -> None:
