@@ -54,7 +54,7 @@ _TWO_LINES: Final = 0.8
 # A box that is smaller in both directions has no corners to be looked for once more.
 _SMALLEST: Final = 4.0
 # What fits worse than this for a character is no text, and nobody issued it.
-_WORST_FIT: Final = -1.5
+_WORST_FIT: Final = -0.8
 # A window without any text fits as badly as this.
 _NO_TEXT: Final = -50.0
 # Corners of a plate that is upside down, and of one that is mirrored, in the order of one that is neither.

@@ -34,7 +34,7 @@ class Clues:
         agreement: Share of the windows whose own best text it is.
         width: Width of the plate in pixels of the image.
         score: The detector's score.
-        arrangement: How well letters and digits go with the issuer (`grammar.leaning`).
+        arrangement: How well letters and digits go with the issuer (`grammar.leanings`).
         length: Characters.
         turned: How much better, for a character, some text fits the plate upside down or mirrored than the
             best one fits it as it hangs; NOT_TURNED where that was not looked at, being out of the question.

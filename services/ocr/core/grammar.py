@@ -190,6 +190,7 @@ def weighed(text: str, issuers: Mapping[str, float]) -> dict[str, float]:
     return {issuer: share / total for issuer, share in shares.items()} if total > 0 else dict(issuers)
 
 
+@lru_cache(maxsize=65_536)
 def _share(arrangement: str, issuer: str) -> float:
     """The share of an issuer's plates that are arranged so.
 
