@@ -102,6 +102,19 @@ class Databases:
         return name
 
 
+async def awake(url: str, seconds: float = 60) -> None:
+    """Waits until the server at `url`, which has been killed, takes connections again."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                connection = await asyncpg.connect(url)
+            except (OSError, asyncpg.PostgresError):
+                await asyncio.sleep(0.2)
+            else:
+                await connection.close()
+                return
+
+
 async def fetch(url: str, statement: str, *arguments: object) -> list[asyncpg.Record]:
     """Rows of one statement on a connection of its own."""
     async with admin_connection(url) as connection:

@@ -37,6 +37,7 @@ from services.cli.session import Session
 from services.cli.tokens import token_source
 from services.dev.places import Places
 from services.dev.supervisor import Options, Supervisor
+from tests.support.databases import awake
 from tests.support.ports import free_base_port
 
 pytestmark = pytest.mark.timeout(300)
@@ -186,6 +187,7 @@ async def test_what_was_answered_stored_is_found_after_a_kill(
                 stored[plate.read.read_id] = plate.read.plate
 
     assert len(stored) >= len(pictures)
+    await awake(stack.admin_url)
     database = await asyncpg.connect(stack.admin_url)
     try:
         found = await database.fetch(

@@ -45,7 +45,7 @@ class Follower:
 
 
 @pytest.mark.clause("IV.D.3")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_thousand_subscribers_come_back_at_once_after_kill_9_and_each_gets_every_alert_in_order(
     database, audit, tls: DevelopmentAuthority, tmp_path: Path
 ) -> None:
@@ -80,4 +80,4 @@ async def test_a_thousand_subscribers_come_back_at_once_after_kill_9_and_each_ge
 
 async def everybody(holds: Callable[[], bool]) -> None:
     """On a busy machine a thousand calls of Python's take their time."""
-    await eventually(holds, 90)
+    await eventually(holds, 180)
