@@ -184,12 +184,12 @@ def _put_new(root: Path, path: Path, data: bytes) -> bytes:
         _make_folders(root, path.parent)
         try:
             there = _link_new(path, data)
-        except FileNotFoundError:  # the folder was deleted meanwhile
+            # The writer who was faster may not have come to this yet, and we are about to rely on its file.
+            _sync_folder(path.parent)
+        except FileNotFoundError:  # the folder was deleted meanwhile, before the file was in it or with it
             if last_try:
                 raise
             continue
-        # The writer who was faster may not have come to this yet, and we are about to rely on its file.
-        _sync_folder(path.parent)
         return there
     raise AssertionError
 
