@@ -80,8 +80,7 @@ def issuer_windows(folder: Path) -> Material:
     Raises:
         FileNotFoundError: There are no two chunks.
     """
-    parts = (windows(folder, "issuer_*.npz", name, 8) for name in ("colour", "strips"))
-    colour, strips = parts
+    colour, strips = (windows(folder, "issuer_*.npz", name, 8) for name in ("colour", "strips"))
     ranges, others = (
         [
             np.stack([issuer_whole(*one) for one in zip(*batch, strict=True)])

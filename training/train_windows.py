@@ -329,10 +329,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--most", type=int, default=900_000, help="samples kept in memory")
     parser.add_argument("--report", type=float, default=60, help="seconds between reports")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     train(options.net, options)
 
 

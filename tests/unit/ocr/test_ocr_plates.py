@@ -1,3 +1,5 @@
+"""Of readings at one place the plate's stays, and not that of what is on it."""
+
 from __future__ import annotations
 
 import pytest
