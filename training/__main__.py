@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TEXT_CHUNKS, _ISSUER_CHUNKS, _REAL_CHUNKS = 100, 60, 3
-# What a reader that goes on from a shipped one is given.
+# What a reader and a detector that go on from shipped ones are given.
 _FURTHER_MINUTES = 72
+_FURTHER_SEEN_MINUTES = 92
 
 
 @dataclass(frozen=True)
 class Places:
     """Where the steps find things: labelled photographs, the folder of work, minutes for a training.
 
-    `begin` is a shipped reader, ONNX, that the reader's training goes on from; None starts from nothing.
+    `begin` is a shipped net, ONNX, that the training goes on from; None starts from nothing.
     """
 
     data: Path
@@ -94,7 +95,9 @@ def _issuer(p: Places) -> list[list[str]]:
 
 def _detector(p: Places) -> list[list[str]]:
     common = ("--data", p.data, "--fonts", p.fonts, "--work", p.work / "detector")
-    train = _module("train_detector", *common, "--minutes", p.minutes or 136)
+    further = ("--begin", p.begin, "--rate", 1.5e-3, "--seed", 2) if p.begin else ()
+    minutes = p.minutes or (_FURTHER_SEEN_MINUTES if p.begin else 136)
+    train = _module("train_detector", *common, "--minutes", minutes, *further)
     return [train, ["cp", str(p.work / "detector" / "detector.onnx"), str(p.models)]]
 
 
@@ -120,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/train"))
     parser.add_argument("--work", type=Path, default=Path(".training"))
     parser.add_argument("--minutes", type=float, default=0, help="of training; 0 takes the recipe's")
-    parser.add_argument("--begin", type=Path, help="characters: a shipped reader, ONNX, to go on from")
+    parser.add_argument("--begin", type=Path, help="characters, detector: a shipped one, ONNX, to go on from")
     options = parser.parse_args(arguments)
     places = Places(options.data, options.work, options.minutes, options.begin)
     places.models.mkdir(parents=True, exist_ok=True)

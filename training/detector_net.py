@@ -5,6 +5,8 @@ head. A cell whose centre holds a plate's centre says so (score) and describes t
 four corners, in the units of `training.targets`.
 """
 
+from __future__ import annotations
+
 import copy
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from training.shipped import begin_with
 
 STRIDE = 8
 SCALE = 1 / 128  # bytes to about 0..2; the export folds it into the first convolution
@@ -45,7 +49,10 @@ class Residual(nn.Module):
 class DetectorNet(nn.Module):
     """Logits [N, 1, h, w] and geometry [N, 12, h, w] (box, then corners) for bytes [N, H, W, 3] BGR."""
 
-    def __init__(self, widths: tuple[int, ...] = (16, 32, 48, 96, 128), neck: int = 48) -> None:
+    def __init__(
+        self, widths: tuple[int, ...] = (16, 32, 48, 96, 128), neck: int = 48, *, deep: bool = True
+    ) -> None:
+        """`deep` false leaves out the last blocks of strides 16 and 32, which plates-1 to -3 are without."""
         super().__init__()
         w2, w4, w8, w16, w32 = widths
         self.stem = _conv(3, w2, 3, 2)
@@ -54,6 +61,9 @@ class DetectorNet(nn.Module):
         self.stage16 = nn.Sequential(_conv(w8, w16, 3, 2), Residual(w16), Residual(w16))
         # Dilated, so that a plate as wide as the frame is still seen whole.
         self.stage32 = nn.Sequential(_conv(w16, w32, 3, 2), Residual(w32), Residual(w32, 2), Residual(w32))
+        if deep:
+            self.stage16.append(Residual(w16))
+            self.stage32.extend([Residual(w32, 2), Residual(w32)])
         self.side8 = nn.Conv2d(w8, neck, 1)
         self.side16 = nn.Conv2d(w16, neck, 1)
         self.side32 = nn.Conv2d(w32, neck, 1)
@@ -61,6 +71,26 @@ class DetectorNet(nn.Module):
         self.score = nn.Conv2d(64, 1, 1)
         self.geometry = nn.Conv2d(64, 12, 1)
         nn.init.constant_(self.score.bias, -4.0)  # plates are rare: start by saying "none"
+
+    @classmethod
+    def begun(cls, path: Path, pictures: np.ndarray) -> DetectorNet:
+        """The net that goes on from the shipped one at `path`; new blocks are ways through at first.
+
+        `pictures` (uint8 [N, H, W, 3]) are some hundred of what it will be shown.
+
+        Raises:
+            ValueError: The file holds another net.
+        """
+        served = _Served(cls(deep=False))
+        begin_with(served, path, pictures)
+        with torch.no_grad():
+            served.net.stem[0].weight.div_(SCALE)
+        net = cls()
+        added = net.load_state_dict(served.net.state_dict(), strict=False)
+        for name in added.missing_keys:
+            if name.endswith("widen.1.weight"):
+                nn.init.zeros_(net.get_parameter(name))
+        return net
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and geometry for bytes."""

@@ -23,6 +23,15 @@ _TEXT = """
     caution wide turns how is my driving lease rent www.example.com city motors moving company
 """
 _WORDS = _TEXT.split()
+# What stands on boards over and along roads.
+_BOARDS = """
+    EXIT|EXIT ONLY|ONLY|ONE WAY|DO NOT ENTER|WRONG WAY|NO TURN ON RED|SPEED LIMIT|LEFT LANE MUST TURN LEFT
+    |NORTH|SOUTH|EAST|WEST|TO|JCT|ROAD WORK AHEAD|DETOUR|SCHOOL|NO PARKING ANY TIME|BUS STOP|TOLL PLAZA
+    |KEEP RIGHT|MERGE|YIELD|BRIDGE MAY ICE|TRUCKS USE RIGHT LANE|AIRPORT|DOWNTOWN|Main St|Lake Ave|Elm Rd
+    |Park Blvd|Oak Dr|Next Right|Rest Area|CENTRO|SAIDA|RETORNO|PARE|AUSFAHRT|SORTIE|1 MILE|500 FT
+    |CLEARANCE 13-6|US DOT|GVW 26000
+"""
+_DIRECTIONS = [text.strip() for text in _BOARDS.split("|")]
 
 
 def strokes(rng: random.Random, text: str) -> np.ndarray:
@@ -42,7 +51,8 @@ def _mask(write: Writer, rng: random.Random, text: str, height: int) -> np.ndarr
 
 def draw(rng: random.Random, write: Writer) -> Drawing:
     """One thing that is not a plate."""
-    kinds = (_words, _words, _sticker, _sign, _poster, _grille, _light, _blank, _badge, _overlay, _window)
+    kinds = (_words, _words, _number, _sticker, _sign, _board, _board, _dealer, _poster, _grille, _light)
+    kinds += (_light, _blank, _badge, _overlay, _window)
     picture, cover = rng.choice(kinds)(rng, write)
     return np.ascontiguousarray(picture), np.ascontiguousarray(cover)
 
@@ -78,6 +88,64 @@ def _words(rng: random.Random, write: Writer) -> Drawing:
     mask = _mask(write, rng, _phrase(rng, 1, 2), 48)
     picture, _ = _panel(rng, mask.shape[1], mask.shape[0], _colour(rng))
     return picture, mask
+
+
+def _number(rng: random.Random, write: Writer) -> Drawing:
+    """A few figures or letters in nearly the colour of what they stand on: a model's number, a fleet's."""
+    text = "".join(rng.choice(string.digits) for _ in range(rng.randint(2, 4)))
+    if rng.random() < 0.5:
+        text = "".join(rng.choice(string.ascii_uppercase) for _ in range(rng.randint(2, 4)))
+    mask = _mask(write, rng, text, 48)
+    if rng.random() < 0.6:
+        mask = (mask * rng.uniform(0.2, 0.7)).astype(np.uint8)
+    picture, _ = _panel(rng, mask.shape[1], mask.shape[0], _colour(rng))
+    return picture, mask
+
+
+def _board(rng: random.Random, write: Writer) -> Drawing:
+    """A board with directions in one to three rows: green, blue, white, black, amber, with a rim."""
+    said = [rng.choice(_DIRECTIONS) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
+    if rng.random() < 0.4:
+        said[-1] += f" {rng.randint(1, 399)}{rng.choice(['', '', 'A', 'B'])}"
+    masks = [_mask(write, rng, text, rng.randint(24, 48)) for text in said]
+    ground, ink = rng.choice(
+        [
+            ((70, 110, 20), (240, 245, 240)),
+            ((140, 70, 20), (240, 240, 240)),
+            ((235, 235, 235), (20, 20, 20)),
+            ((30, 30, 30), (235, 235, 235)),
+            ((20, 170, 240), (15, 15, 15)),
+            ((40, 30, 180), (240, 240, 240)),
+        ]
+    )
+    edge = rng.randint(6, 18)
+    wide = max(mask.shape[1] for mask in masks) + 2 * edge
+    picture, cover = _panel(rng, wide, sum(mask.shape[0] + edge for mask in masks) + edge, ground)
+    top = edge
+    for mask in masks:
+        _write(picture, mask, (wide - mask.shape[1]) // 2, top, ink)
+        top += mask.shape[0] + edge
+    if rng.random() < 0.6:
+        cv2.rectangle(picture, (2, 2), (wide - 3, picture.shape[0] - 3), ink, 2)
+    return picture, cover
+
+
+def _dealer(rng: random.Random, write: Writer) -> Drawing:
+    """A dealer's name on cardboard where a plate will be: a large word, small print above or below."""
+    wide, high = rng.choice([(180, 90), (200, 100), (240, 52)])
+    picture, cover = _panel(rng, wide, high, _colour(rng))
+    ink = _colour(rng)
+    # Words only: figures in large would make a plate of it.
+    rows = [(rng.choice(_WORDS).title(), 0.5), (_phrase(rng, 2, 3), 0.2)]
+    if rng.random() < 0.5:
+        rows.reverse()
+    top = int(high * 0.1)
+    for text, share in rows:
+        mask = _mask(write, rng, text, int(high * share))
+        mask = cv2.resize(mask, (min(mask.shape[1], wide - 12), mask.shape[0]), interpolation=cv2.INTER_AREA)
+        _write(picture, mask, (wide - mask.shape[1]) // 2, top, ink)
+        top += mask.shape[0] + int(high * 0.1)
+    return picture, cover
 
 
 def _overlay(rng: random.Random, write: Writer) -> Drawing:

@@ -19,7 +19,7 @@ import numpy as np
 from training import distractors, pasting
 from training.exposure import Exposure
 from training.photographs import Box, Photograph
-from training.targets import Plate, box_of
+from training.targets import Plate, box_of, common_area
 
 # Smaller than this (pixels) nobody can say whether it is a plate: not counted either way.
 _LEAST_WIDTH, _LEAST_HEIGHT = 12.0, 4.0
@@ -81,7 +81,7 @@ def make_stock(
     draw_plate: Callable[[random.Random], np.ndarray],
     write: distractors.Writer,
     seed: int,
-    sizes: tuple[int, int] = (3000, 1200),
+    sizes: tuple[int, int] = (6000, 2400),
 ) -> Stock:
     """Draws plates and distractors beforehand (`sizes` of each): every scene takes some of them."""
     rng = random.Random(seed)
@@ -120,6 +120,9 @@ def draw(rng: random.Random, stock: Stock, height: int, width: int) -> Scene:
     for box in draft.vacant:
         if rng.random() < 0.8:
             _replace(rng, draft, stock, box, view.roll)
+        elif rng.random() < 0.5:
+            middle = (box[0] + box[2] / 2, box[1] + box[3] / 2)
+            _put_other(rng, draft, *rng.choice(stock.distractors), middle, box[2])
     for _ in range(rng.choice([0, 0, 1, 1, 2, 3])):
         _add_plate(rng, draft, stock)
     for _ in range(rng.choice([0, 0, 1, 1, 2, 3])):
@@ -341,8 +344,18 @@ def _add_other(rng: random.Random, draft: _Draft, stock: Stock) -> None:
         picture = piece
     else:
         picture, cover = rng.choice(stock.distractors)
-    high = wide * picture.shape[0] / picture.shape[1]
-    quad = pasting.quad_at(rng, centre, wide, high)
+    _put_other(rng, draft, picture, cover, centre, wide)
+
+
+def _put_other(
+    rng: random.Random,
+    draft: _Draft,
+    picture: np.ndarray,
+    cover: np.ndarray | None,
+    centre: tuple[float, float],
+    wide: float,
+) -> None:
+    quad = pasting.quad_at(rng, centre, wide, wide * picture.shape[0] / picture.shape[1])
     if not _occupied(draft, box_of(quad), 0.02):
         pasting.paste(rng, draft.canvas, picture, quad, cover)
 
@@ -355,7 +368,7 @@ def _piece(rng: random.Random, stock: Stock) -> np.ndarray | None:
     high = min(wide / rng.choice([1.3, 2, 2, 4.5]), image_height * 0.5)
     left, top = rng.uniform(0, image_width - wide), rng.uniform(0, image_height - high)
     box = (left, top, wide, high)
-    if any(_overlap(box, other) > 0 for other in photograph.plates + photograph.ignored):
+    if any(common_area(box, other) > 0 for other in photograph.plates + photograph.ignored):
         return None
     return photograph.image[int(top) : int(top + high), int(left) : int(left + wide)]
 
@@ -364,17 +377,11 @@ def _occupied(draft: _Draft, box: Box, margin: float) -> bool:
     left, top, wide, high = box
     grown = (left - margin * wide, top - margin * high, wide * (1 + 2 * margin), high * (1 + 2 * margin))
     taken = [plate.box for plate in draft.plates] + draft.ignored
-    return any(_overlap(grown, other) > 0 for other in taken)
-
-
-def _overlap(one: Box, other: Box) -> float:
-    wide = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    high = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
-    return max(0.0, wide) * max(0.0, high)
+    return any(common_area(grown, other) > 0 for other in taken)
 
 
 def _visible(box: Box, shape: tuple[int, ...]) -> float:
-    return _overlap(box, (0, 0, shape[1], shape[0])) / max(1e-6, box[2] * box[3])
+    return common_area(box, (0, 0, shape[1], shape[0])) / max(1e-6, box[2] * box[3])
 
 
 def _contrast(image: np.ndarray, box: Box) -> float:

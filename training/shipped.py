@@ -24,18 +24,21 @@ def begin_with(net: nn.Module, path: Path, windows: np.ndarray) -> None:
     """Gives `net` the weights of the ONNX file at `path`; in evaluation it then answers as that does.
 
     Args:
-        net: Of the same layers as the shipped one, in the order in which they answer.
+        net: Of the same layers as the shipped one, under the same names.
         path: The shipped net.
         windows: Some hundred samples of what the net is shown.
 
     Raises:
         ValueError: The layers are others.
     """
-    layers, weights = list(_layers(net, windows[:2])), list(_weights(path))
-    if [tuple(layer.weight.shape) for layer, _ in layers] != [w.shape for w, _ in weights]:
+    layers, weights = list(_layers(net, windows[:2])), _weights(path)
+    names = {module: name.removeprefix("net.") for name, module in net.named_modules()}
+    shapes = {names[layer]: tuple(layer.weight.shape) for layer, _ in layers}
+    if shapes != {name: weight.shape for name, (weight, _) in weights.items()}:
         raise ValueError(f"{path} holds other layers than the net")
     with torch.no_grad():
-        for (layer, after), (weight, bias) in zip(layers, weights, strict=True):
+        for layer, after in layers:
+            weight, bias = weights[names[layer]]
             layer.weight.copy_(torch.from_numpy(weight))
             if after is None:
                 layer.bias.copy_(torch.from_numpy(bias))  # type: ignore[union-attr]
@@ -98,19 +101,32 @@ def _run(net: nn.Module, windows: np.ndarray) -> None:
     net.train(training)
 
 
-def _weights(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weight and bias of each convolution of the file, in order."""
+def _weights(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Weight and bias of each convolution of the file, by the name of its module."""
     graph = onnx.load(path).graph
     values = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and all(name in values for name in node.input):
             axis = next((one.i for one in node.attribute if one.name == "axis"), 0)
             values[node.output[0]] = _dequantized(*(values[name] for name in node.input), axis=axis)
-    return [
-        (values[node.input[1]].astype(np.float32), values[node.input[2]].astype(np.float32))
+    return {
+        _module(node.name): (
+            values[node.input[1]].astype(np.float32),
+            values[node.input[2]].astype(np.float32),
+        )
         for node in graph.node
         if node.op_type == "Conv"
-    ]
+    }
+
+
+def _module(node: str) -> str:
+    """`/net/eye/eye.3/first/Conv`, as the export calls a node, is module `eye.3.first`."""
+    parts: list[str] = []
+    for part in node.split("/")[1:-1]:
+        if parts and part.startswith(f"{parts[-1]}."):
+            parts.pop()
+        parts.append(part)
+    return ".".join(parts).removeprefix("net.")
 
 
 def _dequantized(stored: np.ndarray, scale: np.ndarray, zero: np.ndarray, *, axis: int) -> np.ndarray:

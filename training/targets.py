@@ -142,7 +142,12 @@ def decode(
 
 def iou(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
     """Intersection over union of two boxes (left, top, width, height)."""
+    both = common_area(one, other)
+    return both / (one[2] * one[3] + other[2] * other[3] - both + 1e-9)
+
+
+def common_area(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    """The area that two boxes (left, top, width, height) have in common, square pixels."""
     wide = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     high = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
-    both = max(0.0, wide) * max(0.0, high)
-    return both / (one[2] * one[3] + other[2] * other[3] - both + 1e-9)
+    return max(0.0, wide) * max(0.0, high)

@@ -107,13 +107,16 @@ def _generous_overlap(said: Tensor, true: Tensor) -> Tensor:
 class Run:
     """Nets, optimiser, and how far they have come. Goes on from the checkpoint, if there is one."""
 
-    def __init__(self, work: Path, minutes: float) -> None:
+    def __init__(
+        self, work: Path, minutes: float, begun: Callable[[], DetectorNet], top: float = _RATE
+    ) -> None:
+        self.rate = top
         self.checkpoint = Checkpoint(work / "detector.pt")
         torch.manual_seed(1)
-        self.net = DetectorNet().to(memory_format=torch.channels_last)
+        state = self.checkpoint.load() or {"seen": 0, "spent": 0.0}
+        self.net = (DetectorNet() if "net" in state else begun()).to(memory_format=torch.channels_last)
         self.follower = Follower(self.net, _AVERAGE)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), _RATE, weight_decay=_DECAY)
-        state = self.checkpoint.load() or {"seen": 0, "spent": 0.0}
         if "net" in state:
             self.net.load_state_dict(state["net"])
             self.follower.net.load_state_dict(state["average"])
@@ -134,7 +137,7 @@ class Run:
     def learn(self, batch: Batch) -> np.ndarray:
         """One step; the losses of score, box and corners."""
         for group in self.optimiser.param_groups:
-            group["lr"] = rate(self.clock.share, _RATE)
+            group["lr"] = rate(self.clock.share, self.rate)
         self.net.train()
         with torch.autocast("cpu", torch.bfloat16):
             logits, geometry = self.net(batch.image)
@@ -238,6 +241,8 @@ def main() -> None:
         default=photographs.PLACES,
         help="what the labels leave out: see training.overlooked",
     )
+    parser.add_argument("--rate", type=float, default=_RATE, help="of learning, at its highest")
+    parser.add_argument("--begin", type=Path, help="a shipped detector, ONNX, to go on from")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -249,7 +254,14 @@ def main() -> None:
     kept = scenes.make_stock(held_back, draw_plate, write, 99, (300, 200))
     sets = {"real": examples(held_back), "drawn": drawn_examples(kept, 200)}
     print(f"{len(learnt)} photographs, {len(held_back)} held back, {len(stock.plates)} plates", flush=True)
-    train(Run(given.work, given.minutes), stock, sets, given.check)
+
+    def begun() -> DetectorNet:
+        if given.begin is None:
+            return DetectorNet()
+        shown = make_batch(random.Random(given.seed), stock, _SIZE, 200)
+        return DetectorNet.begun(given.begin, shown.image.numpy())
+
+    train(Run(given.work, given.minutes, begun, given.rate), stock, sets, given.check)
 
 
 if __name__ == "__main__":

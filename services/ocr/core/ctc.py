@@ -49,13 +49,21 @@ def substitutes(window: Columns) -> set[Symbols]:
 def beam(window: Columns, width: int) -> list[Symbols]:
     """The texts that a prefix beam search of that width finds, most probable first.
 
-    Columns that leave no choice, which are most, cost next to nothing.
+    A symbol is not there in a column where it has next to no probability. Columns that leave no choice, which
+    are most, cost next to nothing.
     """
     beams: dict[Symbols, tuple[float, float]] = {(): (1.0, 0.0)}
     likely = np.argsort(-window[:, 1:], axis=1)[:, :_MOST_IN_COLUMN] + 1
+    before: tuple[Symbols, bool] | None = None
     for row, symbols in zip(window.tolist(), likely.tolist(), strict=True):
-        characters = [symbol for symbol in symbols if row[symbol] > _LEAST_IN_BEAM]
-        beams = _extended(beams, row, characters)
+        present = {symbol: row[symbol] for symbol in symbols if row[symbol] > _LEAST_IN_BEAM}
+        blank = row[BLANK] if row[BLANK] > _LEAST_IN_BEAM else 0.0
+        choice = tuple(present), blank > 0
+        # The same single symbol once more makes all texts less probable alike.
+        if len(present) + choice[1] == 1 and choice == before:
+            continue
+        before = choice
+        beams = _extended(beams, blank, present)
         if len(beams) > width:
             kept = sorted(beams.items(), key=lambda item: -item[1][0] - item[1][1])[:width]
             beams = dict(kept)
@@ -98,23 +106,23 @@ def _runs(window: Columns) -> list[tuple[int, int, int]]:
 
 
 def _extended(
-    beams: dict[Symbols, tuple[float, float]], row: list[float], characters: list[int]
+    beams: dict[Symbols, tuple[float, float]], blank: float, present: dict[int, float]
 ) -> dict[Symbols, tuple[float, float]]:
     """`beams` after one more column: for each text its probability ending in a blank and in a character."""
-    blank = row[BLANK]
+    if not present:
+        return {text: ((blanks + ended) * blank, 0.0) for text, (blanks, ended) in beams.items()}
     after: dict[Symbols, tuple[float, float]] = {}
     for text, (blanks, ended) in beams.items():
-        stay = ended * row[text[-1]] if text else 0.0
-        before = after.get(text)
-        after[text] = (
-            (blanks + ended) * blank + (before[0] if before else 0.0),
-            stay + (before[1] if before else 0.0),
-        )
-        for symbol in characters:
+        last = text[-1] if text else BLANK
+        stay = ended * present.get(last, 0.0)
+        if blank or stay:
+            before = after.get(text, (0.0, 0.0))
+            after[text] = (before[0] + (blanks + ended) * blank, before[1] + stay)
+        for symbol, value in present.items():
             # A repeated character needs a blank between, or it is one character seen for longer.
-            source = blanks if text and symbol == text[-1] else blanks + ended
+            source = blanks if symbol == last else blanks + ended
             if source > 0:
                 longer = (*text, symbol)
                 old = after.get(longer, (0.0, 0.0))
-                after[longer] = (old[0], old[1] + source * row[symbol])
+                after[longer] = (old[0], old[1] + source * value)
     return after
