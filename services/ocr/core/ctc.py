@@ -7,6 +7,7 @@ all ways to spread its characters, with blanks between, over the columns of the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -38,11 +39,11 @@ def substitutes(window: Columns) -> set[Symbols]:
     """The greedy text with one character exchanged for another that its columns allow."""
     runs = _runs(window)
     text = tuple(symbol for symbol, _, _ in runs)
+    present = _present(window, _LEAST_IN_POSITION)
     found: set[Symbols] = set()
     for n, (symbol, start, end) in enumerate(runs):
-        seen = window[start:end].max(axis=0)
-        others = np.flatnonzero(seen > _LEAST_IN_POSITION).tolist()
-        found.update((*text[:n], other, *text[n + 1 :]) for other in others if other not in (BLANK, symbol))
+        others = set(chain.from_iterable(present[start:end])) - {BLANK, symbol}
+        found.update((*text[:n], other, *text[n + 1 :]) for other in others)
     return found
 
 
@@ -53,16 +54,16 @@ def beam(window: Columns, width: int) -> list[Symbols]:
     are most, cost next to nothing.
     """
     beams: dict[Symbols, tuple[float, float]] = {(): (1.0, 0.0)}
-    likely = np.argsort(-window[:, 1:], axis=1)[:, :_MOST_IN_COLUMN] + 1
-    before: tuple[Symbols, bool] | None = None
-    for row, symbols in zip(window.tolist(), likely.tolist(), strict=True):
-        present = {symbol: row[symbol] for symbol in symbols if row[symbol] > _LEAST_IN_BEAM}
-        blank = row[BLANK] if row[BLANK] > _LEAST_IN_BEAM else 0.0
-        choice = tuple(present), blank > 0
+    before: Symbols = ()
+    for present in _present(window, _LEAST_IN_BEAM):
+        choice = tuple(present)
         # The same single symbol once more makes all texts less probable alike.
-        if len(present) + choice[1] == 1 and choice == before:
+        if len(choice) == 1 and choice == before:
             continue
         before = choice
+        blank = present.pop(BLANK, 0.0)
+        for least in sorted(present, key=lambda symbol: -present[symbol])[_MOST_IN_COLUMN:]:
+            del present[least]
         beams = _extended(beams, blank, present)
         if len(beams) > width:
             kept = sorted(beams.items(), key=lambda item: -item[1][0] - item[1][1])[:width]
@@ -95,6 +96,16 @@ def fits(windows: Columns, texts: Sequence[Symbols]) -> npt.NDArray[np.float64]:
     before = np.where(ends > 0, reached[:, rows, np.maximum(ends - 1, 0)], 0.0)
     # A text too long for the window has no way through it.
     return np.asarray(np.log(np.maximum(reached[:, rows, ends] + before, 1e-300)))
+
+
+def _present(window: Columns, least: float) -> list[dict[int, float]]:
+    """For each column the symbols of more than this probability."""
+    found: list[dict[int, float]] = [{} for _ in window]
+    columns, symbols = np.nonzero(window > least)
+    values = window[columns, symbols].tolist()
+    for column, symbol, value in zip(columns.tolist(), symbols.tolist(), values, strict=True):
+        found[column][symbol] = value
+    return found
 
 
 def _runs(window: Columns) -> list[tuple[int, int, int]]:
