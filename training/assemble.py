@@ -1,6 +1,6 @@
 """Puts exported nets together as a version of the models that the service can load.
 
-python -m training.assemble --models DIR --version plates-3 --out services/ocr/models
+python -m training.assemble --models DIR --version plates-4 --out services/ocr/models
 
 Writes OUT/VERSION/ with the four nets and model.toml. The numbers of calibration come after, from
 training.calibrate; until then the service takes those of its code.

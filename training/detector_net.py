@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.shipped import begin_with
+from training.shipped import begin_with, modules_of
 
 STRIDE = 8
 SCALE = 1 / 128  # bytes to about 0..2; the export folds it into the first convolution
@@ -81,7 +81,7 @@ class DetectorNet(nn.Module):
         Raises:
             ValueError: The file holds another net.
         """
-        served = _Served(cls(deep=False))
+        served = _Served(cls(deep=any(name.startswith("stage16.3.") for name in modules_of(path))))
         begin_with(served, path, pictures)
         with torch.no_grad():
             served.net.stem[0].weight.div_(SCALE)

@@ -47,6 +47,11 @@ def begin_with(net: nn.Module, path: Path, windows: np.ndarray) -> None:
     _normalise(net, [(layer, after) for layer, after in layers if after is not None], windows)
 
 
+def modules_of(path: Path) -> frozenset[str]:
+    """The names of the convolutions of the ONNX file at `path`."""
+    return frozenset(_weights(path))
+
+
 def _set(after: _Normalisation, mean: Tensor, variance: Tensor, bias: Tensor) -> None:
     """Makes `after` add `bias` to what has this mean and variance, and nothing else."""
     after.running_mean.copy_(mean)  # type: ignore[union-attr]
