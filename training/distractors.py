@@ -51,9 +51,7 @@ def _mask(write: Writer, rng: random.Random, text: str, height: int) -> np.ndarr
 
 def draw(rng: random.Random, write: Writer) -> Drawing:
     """One thing that is not a plate."""
-    kinds = (_words, _words, _number, _sticker, _sign, _board, _board, _dealer, _poster, _grille, _light)
-    kinds += (_light, _blank, _badge, _overlay, _window)
-    picture, cover = rng.choice(kinds)(rng, write)
+    picture, cover = rng.choice(_KINDS)(rng, write)
     return np.ascontiguousarray(picture), np.ascontiguousarray(cover)
 
 
@@ -267,3 +265,9 @@ def _window(rng: random.Random, _: Writer) -> Drawing:
     for index in range(rows + 1):
         cv2.line(picture, (0, high * index // rows), (wide, high * index // rows), frame, 3)
     return picture, cover
+
+
+_KINDS = (
+    *(_words, _words, _number, _sticker, _sign, _board, _board, _dealer, _poster, _grille),
+    *(_light, _light, _blank, _badge, _overlay, _window),
+)

@@ -14,10 +14,11 @@ import numpy as np
 import onnxruntime as ort
 
 from training import detector_evaluation as evaluation
-from training import photographs, scenes
+from training import photographs
 from training.labels import SETS
 from training.photographs import Box, Photograph
 from training.targets import Plate, decode
+from training.views import corners_of
 
 _TILE = (200, 140)
 _COLUMNS = 8
@@ -47,7 +48,7 @@ def examples(pictures: list[Photograph]) -> list[evaluation.Example]:
     return [
         evaluation.Example(
             picture.image,
-            tuple(Plate(scenes.corners_of(box), corners_known=False) for box in picture.plates),
+            tuple(Plate(corners_of(box), corners_known=False) for box in picture.plates),
             picture.ignored,
         )
         for picture in pictures

@@ -8,7 +8,6 @@ from real ones, never corners, so mirroring teaches nothing false.
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from training import distractors, pasting
 from training.exposure import Exposure
 from training.photographs import Box, Photograph
 from training.targets import Plate, box_of, common_area
+from training.views import View, corners_of, covers, plate_width, view_of, warp
 
 # Smaller than this (pixels) nobody can say whether it is a plate: not counted either way.
 _LEAST_WIDTH, _LEAST_HEIGHT = 12.0, 4.0
@@ -28,6 +28,9 @@ _LEAST_CONTRAST = 6.0
 # A plate of which less is inside the picture is not counted.
 _LEAST_VISIBLE = 0.75
 _WIDEST = 400.0
+# Share of the pictures that show close-ups; those are so long, with grey of so much round them.
+_CLOSE_UPS = 0.12
+_SIDE, _MARGIN = 96, 32
 
 
 @dataclass(frozen=True)
@@ -60,22 +63,6 @@ class _Draft:
     vacant: list[Box] = field(default_factory=list)  # where a plate was made to vanish
 
 
-@dataclass(frozen=True)
-class _View:
-    """How a photograph is seen: a matrix [2, 3] from its pixels to the scene's, and the turn in degrees."""
-
-    matrix: np.ndarray
-    roll: float
-
-    def quad(self, box: Box) -> np.ndarray:
-        """The corners of a box of the photograph in the scene, upper left first as it appears there."""
-        corners = corners_of(box)
-        seen = corners @ self.matrix[:, :2].T + self.matrix[:, 2]
-        if self.matrix[0, 0] < 0:  # mirrored
-            seen = seen[[1, 0, 3, 2]]
-        return np.asarray(seen, np.float32)
-
-
 def make_stock(
     photographs: Sequence[Photograph],
     draw_plate: Callable[[random.Random], np.ndarray],
@@ -106,14 +93,16 @@ def _at_most(picture: np.ndarray, widest: int) -> np.ndarray:
 
 def draw(rng: random.Random, stock: Stock, height: int, width: int) -> Scene:
     """A scene of `height` x `width` pixels. `rng` and the stock decide everything."""
+    if rng.random() < _CLOSE_UPS:
+        return _close_ups(rng, stock, height, width)
     draft = _Draft(np.full((height, width, 3), rng.choice([0, 114, rng.randint(0, 255)]), np.uint8))
     hard = rng.choice(stock.hard) if stock.hard and rng.random() < 0.2 else None
     index = hard[0] if hard else _any(rng, stock)
     photograph = stock.photographs[index]
-    view = _view(rng, photograph, (height, width), hard[1] if hard else None)
-    if not _covers(view, photograph, height, width) and rng.random() < 0.85:
+    view = view_of(rng, photograph, (height, width), hard[1] if hard else None)
+    if not covers(view, photograph, height, width) and rng.random() < 0.85:
         behind = stock.photographs[_any(rng, stock)]
-        _lay(rng, draft, behind, _view(rng, behind, (height, width), None, fill=True))
+        _lay(rng, draft, behind, view_of(rng, behind, (height, width), None, fill=True))
     _lay(rng, draft, photograph, view)
     if rng.random() < 0.1:  # dusk: what shines back stands out
         draft.canvas = cv2.convertScaleAbs(draft.canvas, alpha=rng.uniform(0.25, 0.7))
@@ -131,63 +120,28 @@ def draw(rng: random.Random, stock: Stock, height: int, width: int) -> Scene:
     return _finished(image, draft)
 
 
-def _view(
-    rng: random.Random, photograph: Photograph, size: tuple[int, int], aim: Box | None, fill: bool = False
-) -> _View:
-    """A view round one of the photograph's plates (or a chance place), with the plate at a random width.
-
-    With `fill` the photograph is large enough to fill the scene.
-    """
-    height, width = size
-    image_height, image_width = photograph.image.shape[:2]
-    nominal = 0.14 * image_width
-    if aim is None and photograph.plates and rng.random() < 0.85:
-        aim = rng.choice(photograph.plates)
-    if aim is None:
-        aim = (rng.random() * image_width, rng.random() * image_height, nominal, nominal / 3)
-    wanted = _plate_width(rng)
-    scale = min(3.0, max(0.12, wanted / max(8.0, aim[2])))
-    if fill:
-        scale = max(scale, height / image_height, width / image_width)
-    stretch = math.exp(rng.gauss(0, 0.05))
-    roll = 0.0 if rng.random() < 0.6 else pasting.bounded(rng.gauss(0, 4), 14)
-    mirror = -1 if rng.random() < 0.25 else 1
-    angle = math.radians(roll)
-    turn = np.array([(math.cos(angle), -math.sin(angle)), (math.sin(angle), math.cos(angle))])
-    linear = turn @ np.diag([mirror * scale * stretch, scale / stretch])
-    to = np.array([rng.uniform(0.06, 0.94) * width, rng.uniform(0.06, 0.94) * height])
-    shift = to - linear @ (aim[0] + aim[2] / 2, aim[1] + aim[3] / 2)
-    if fill or rng.random() < 0.8:
-        shift += _moved_in(linear, shift, photograph.image.shape, size)
-    return _View(np.column_stack([linear, shift]), roll)
+def _close_ups(rng: random.Random, stock: Stock, height: int, width: int) -> Scene:
+    """Small pictures, each filled by a plate, side by side on grey: the second look of the service."""
+    draft = _Draft(np.full((height, width, 3), 114, np.uint8))
+    for top in range(_MARGIN, height - _SIDE, _SIDE + _MARGIN):
+        for left in range(_MARGIN, width - _SIDE, _SIDE + _MARGIN):
+            picture = rng.choice(stock.plates)
+            wide = _SIDE * rng.uniform(0.6, 1.0)
+            high = wide * picture.shape[0] / picture.shape[1]
+            room = round(min(_SIDE, max(high * rng.uniform(1.0, 1.8), 12)))
+            piece = _piece(rng, stock)
+            if piece is None:
+                piece = np.full((2, 2, 3), [rng.randint(0, 255) for _ in range(3)], np.uint8)
+            small = cv2.resize(piece, (_SIDE, room), interpolation=cv2.INTER_AREA)
+            quad = pasting.quad_at(rng, (_SIDE / 2, room / 2), wide, high)
+            pasting.paste(rng, small, _recoloured(rng, picture), quad)
+            draft.canvas[top : top + room, left : left + _SIDE] = small
+            seen = np.clip(quad, (0, 0), (_SIDE, room))
+            draft.plates.append(Plate(seen + np.array([left, top], np.float32), corners_known=True))
+    return _finished(stock.exposure.take(rng, draft.canvas), draft)
 
 
-def _moved_in(
-    linear: np.ndarray, shift: np.ndarray, shape: tuple[int, ...], size: tuple[int, int]
-) -> np.ndarray:
-    """The least move after which the photograph leaves no margin that it could fill."""
-    corners = np.array([(0, 0), (shape[1], 0), (shape[1], shape[0]), (0, shape[0])]) @ linear.T + shift
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    room = np.array([size[1], size[0]], float)
-    move = np.where(low > 0, -low, np.where(high < room, room - high, 0))
-    return np.where(high - low >= room, move, 0)
-
-
-def _plate_width(rng: random.Random) -> float:
-    """Mostly what a camera at the roadside or in a car sees, at times anything from tiny to huge."""
-    if rng.random() < 0.7:
-        return math.exp(rng.uniform(math.log(20), math.log(110)))
-    return math.exp(rng.uniform(math.log(12), math.log(360)))
-
-
-def _covers(view: _View, photograph: Photograph, height: int, width: int) -> bool:
-    high, wide = photograph.image.shape[:2]
-    back = np.linalg.inv(np.vstack([view.matrix, (0, 0, 1)]))
-    corners = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)]) @ back.T
-    return bool((corners[:, :2] >= 0).all() and (corners[:, :2] <= (wide, high)).all())
-
-
-def _lay(rng: random.Random, draft: _Draft, photograph: Photograph, view: _View) -> None:
+def _lay(rng: random.Random, draft: _Draft, photograph: Photograph, view: View) -> None:
     """Draws the photograph over the canvas and moves its plates along, some of them erased."""
     high, wide = photograph.image.shape[:2]
     extent = np.zeros(draft.canvas.shape[:2], np.uint8)
@@ -208,15 +162,7 @@ def _lay(rng: random.Random, draft: _Draft, photograph: Photograph, view: _View)
             erased.append(index)
             draft.vacant.append(box_of(quad))
     draft.ignored += [box_of(view.quad(box)) for box in photograph.ignored]
-    _warp(draft.canvas, photograph, view.matrix, erased)
-
-
-def corners_of(box: Box) -> np.ndarray:
-    """An upright box as a quad."""
-    left, top, wide, high = box
-    return np.array(
-        [(left, top), (left + wide, top), (left + wide, top + high), (left, top + high)], np.float32
-    )
+    warp(draft.canvas, photograph, view.matrix, erased)
 
 
 def _touches(box: Box, shape: tuple[int, ...]) -> bool:
@@ -241,53 +187,6 @@ def _cover_up(draft: _Draft, extent: np.ndarray) -> None:
     draft.plates, draft.ignored = kept, doubtful
 
 
-def _warp(canvas: np.ndarray, photograph: Photograph, matrix: np.ndarray, erased: Sequence[int]) -> None:
-    """Draws the part of the photograph that the canvas shows, without the erased plates.
-
-    Coordinates are continuous (a pixel's centre is at .5); OpenCV's are those of centres.
-    """
-    height, width = canvas.shape[:2]
-    high, wide = photograph.image.shape[:2]
-    back = np.linalg.inv(matrix[:, :2])
-    corners = (np.array([(0, 0), (width, 0), (width, height), (0, height)]) - matrix[:, 2]) @ back.T
-    x0, y0 = (max(0, int(value) - 3) for value in corners.min(axis=0))
-    x1 = min(wide, int(corners[:, 0].max()) + 4)
-    y1 = min(high, int(corners[:, 1].max()) + 4)
-    if x1 - x0 < 16 or y1 - y0 < 16:
-        return
-    part = photograph.image[y0:y1, x0:x1]
-    if erased:
-        part = part.copy()
-        for index in erased:
-            _insert(part, photograph, index, x0, y0)
-    shift = matrix[:, 2] + matrix[:, :2] @ (x0, y0)
-    linear = matrix[:, :2]
-    times = int(1 / math.sqrt(abs(np.linalg.det(linear))))
-    if times > 1:  # whole numbers are several times as fast
-        size = (part.shape[1] // times, part.shape[0] // times)
-        part = cv2.resize(part[: size[1] * times, : size[0] * times], size, interpolation=cv2.INTER_AREA)
-        linear = linear * times
-    centred = shift + linear @ (0.5, 0.5) - 0.5
-    cv2.warpAffine(
-        part,
-        np.column_stack([linear, centred]),
-        (width, height),
-        dst=canvas,
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_TRANSPARENT,
-    )
-
-
-def _insert(part: np.ndarray, photograph: Photograph, index: int, x0: int, y0: int) -> None:
-    patch = photograph.patches[index]
-    left, top = patch.left - x0, patch.top - y0
-    high, wide = patch.pixels.shape[:2]
-    a, b = max(0, left), max(0, top)
-    c, d = min(part.shape[1], left + wide), min(part.shape[0], top + high)
-    if c > a and d > b:
-        part[b:d, a:c] = patch.pixels[b - top : d - top, a - left : c - left]
-
-
 def _replace(rng: random.Random, draft: _Draft, stock: Stock, box: Box, roll: float) -> None:
     """A drawn plate where a real one was. A short plate on a long plate's place is narrower, as on a car."""
     left, top, wide, high = box
@@ -301,7 +200,7 @@ def _replace(rng: random.Random, draft: _Draft, stock: Stock, box: Box, roll: fl
 def _add_plate(rng: random.Random, draft: _Draft, stock: Stock) -> None:
     height, width = draft.canvas.shape[:2]
     picture = rng.choice(stock.plates)
-    wide = _plate_width(rng)
+    wide = plate_width(rng)
     centre = (rng.uniform(0, width), rng.uniform(0, height))
     high = wide * picture.shape[0] / picture.shape[1]
     _put(rng, draft, picture, pasting.quad_at(rng, centre, wide, high))
@@ -334,7 +233,7 @@ def _recoloured(rng: random.Random, picture: np.ndarray) -> np.ndarray:
 def _add_other(rng: random.Random, draft: _Draft, stock: Stock) -> None:
     """Something that is no plate: drawn, or a piece of another photograph with its plates erased."""
     height, width = draft.canvas.shape[:2]
-    wide = _plate_width(rng) * rng.uniform(0.7, 1.6)
+    wide = plate_width(rng) * rng.uniform(0.7, 1.6)
     centre = (rng.uniform(0, width), rng.uniform(0, height))
     cover = None
     if rng.random() < 0.35:
