@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TEXT_CHUNKS, _ISSUER_CHUNKS, _REAL_CHUNKS = 100, 60, 3
-# What a reader and a detector that go on from shipped ones are given.
-_FURTHER_MINUTES = 72
-_FURTHER_SEEN_MINUTES = 92
+# What nets that go on from shipped ones are given, minutes.
+_DETECTOR_FURTHER, _CHARACTERS_FURTHER = 92, 72
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def _characters(p: Places) -> list[list[str]]:
     # Windows cut by what the corner net finds, as the service cuts them.
     look = ("--corners", p.models / "corners.onnx")
     further = ("--begin", p.begin, "--rate", 1e-3) if p.begin else ()
-    minutes = _FURTHER_MINUTES if p.begin else 235
+    minutes = _CHARACTERS_FURTHER if p.begin else 235
     return [
         _windows(p, "text", "text_b", _TEXT_CHUNKS, 21, *look),
         _windows(p, "real", "real_b", _REAL_CHUNKS, 77, *look),
@@ -96,7 +95,7 @@ def _issuer(p: Places) -> list[list[str]]:
 def _detector(p: Places) -> list[list[str]]:
     common = ("--data", p.data, "--fonts", p.fonts, "--work", p.work / "detector")
     further = ("--begin", p.begin, "--rate", 1.5e-3, "--seed", 2) if p.begin else ()
-    minutes = p.minutes or (_FURTHER_SEEN_MINUTES if p.begin else 136)
+    minutes = p.minutes or (_DETECTOR_FURTHER if p.begin else 136)
     train = _module("train_detector", *common, "--minutes", minutes, *further)
     return [train, ["cp", str(p.work / "detector" / "detector.onnx"), str(p.models)]]
 

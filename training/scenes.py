@@ -137,7 +137,8 @@ def _close_ups(rng: random.Random, stock: Stock, height: int, width: int) -> Sce
             pasting.paste(rng, small, _recoloured(rng, picture), quad)
             draft.canvas[top : top + room, left : left + _SIDE] = small
             seen = np.clip(quad, (0, 0), (_SIDE, room))
-            draft.plates.append(Plate(seen + np.array([left, top], np.float32), corners_known=True))
+            whole = np.array_equal(seen, quad)
+            draft.plates.append(Plate(seen + np.array([left, top], np.float32), corners_known=whole))
     return _finished(stock.exposure.take(rng, draft.canvas), draft)
 
 

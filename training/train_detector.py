@@ -5,7 +5,7 @@ python -m training.train_detector --data FOLDER --fonts FOLDER --work FOLDER --m
 FOLDER of --data holds ro/, mixed/ and br-mixed/, each with images/ and labels.csv. The run resumes from
 `--work`/detector.pt; `--minutes` is the whole run's length, resumed parts included. Every `--check` minutes
 the averaged net is measured on photographs that were held back and on held-back drawn plates, and written as
-detector.onnx. Memory: about 3 GB. One thread. Input size and threshold: see training.detector_evaluation.
+detector.onnx. Memory: about 4 GB. One thread. Input size and threshold: see training.detector_evaluation.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ import json
 import multiprocessing
 import os
 import re
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -561,7 +562,9 @@ class Exports:
             check = partial(check_block, with_all=self._wanted.selects)
             work = _blocks(numbered, first, ending)
             if self._jobs > 1:
-                pool = at_end.enter_context(multiprocessing.Pool(self._jobs))
+                # A worker that took SIGTERM as the caller does would outlive the pool, which waits for it.
+                pool = multiprocessing.Pool(self._jobs, signal.signal, (signal.SIGTERM, signal.SIG_DFL))
+                at_end.enter_context(pool)
                 found: Iterable[Block] = pool.imap(check, work)
             else:
                 found = map(check, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
@@ -109,6 +110,21 @@ def test_several_processes_find_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
     assert verify(export(HONEST), Wanted(complete=True), jobs=2) == verify(export(HONEST), Wanted())
     with pytest.raises(VerificationError, match=r"entry 1 \(line 3\) shows a field 'actor'"):
         verify(changed, Wanted(), jobs=2)
+
+
+@pytest.mark.timeout(30)
+def test_a_program_that_takes_the_ending_signal_is_told_what_is_wrong_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verifier, "_BLOCK", 5)
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    try:
+        # Whether a worker waits just where it hears nothing else is a matter of chance.
+        for _ in range(20):
+            with pytest.raises(VerificationError, match="shows a field 'actor'"):
+                verify(export(HONEST).replace(b"officer-1", b"officer-7", 3), Wanted(), jobs=8)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 # --- with a witness ---

@@ -113,6 +113,25 @@ def test_nothing_looks_like_a_plate_outside_labels_and_ignored_places(stock: sce
         assert magenta.mean() < 0.12
 
 
+def test_close_ups_are_marked_where_they_are_and_of_what_is_cut_off_no_corner_is_known(
+    stock: scenes.Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenes, "_CLOSE_UPS", 1.0)
+    monkeypatch.setattr(scenes, "_piece", lambda _rng, _stock: street(7))  # nothing in it is magenta
+    known = []
+    for scene in drawn(stock, 30):
+        magenta = is_magenta(scene.image)
+        for left, top, wide, high in [*(plate.box for plate in scene.plates), *scene.ignored]:
+            magenta[int(top) : int(top + high) + 2, int(left) : int(left + wide) + 2] = False
+        assert magenta.mean() < 0.003
+        for plate in scene.plates:
+            left, top, wide, high = plate.box
+            start = max(edge for edge in (32, 160) if edge <= left)
+            assert left + wide <= start + 96
+            known.append(plate.corners_known)
+    assert 5 < sum(known) < len(known) - 5
+
+
 def test_an_erased_plate_leaves_no_trace() -> None:
     picture = photograph(4, (100.0, 90.0, 80.0, 24.0))
     patch = picture.patches[0]
