@@ -13,6 +13,7 @@ from alpr.audit.v1 import governance_service_pb2 as agency_pb
 from services.common.wire import to_timestamp
 from tests.support.access_stack import World
 from tests.support.browser import PHONE, Consoles, picture
+from tests.support.browser_auditor import press
 from tests.support.browser_coordinator import (
     HEAD,
     HOSTILE,
@@ -251,7 +252,7 @@ async def test_a_version_is_published_and_says_who_has_not_read_it(consoles: Con
         await send(desk, "publish")
         await sound(desk)
         row = desk.page.get_by_role("row").filter(has_text=version)
-        await row.get_by_role("link").click()
+        await press(row.get_by_role("link"))
         assert await desk.page.get_by_role("row").filter(has_text="the-user").count() >= 1
         assert "not acknowledged" in await desk.page.inner_text("tbody tr:first-child")
         await sound(desk)

@@ -13,6 +13,7 @@ from tests.support.access_stack import UNIT, World
 from tests.support.alert_pages import Staff, asked, car, new_id, pictured
 from tests.support.browser import PHONE, Consoles, Desk, barriers, picture
 from tests.support.browser_alerts import plate, raised
+from tests.support.browser_auditor import press
 from tests.support.browser_questions import send
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -73,7 +74,7 @@ async def test_a_crew_hears_of_an_alert_by_itself_and_its_centre_sees_that_it_wa
         cancel = pb.CancelBroadcastRequest(request_id=new_id(), alert_id=alert_id)
         await asked(world, people.centre, "CancelBroadcast", cancel)
         await expect(page.locator("[data-message] h3")).to_contain_text("STAND DOWN")
-        await page.get_by_role("link", name="Open the alert").click()
+        await press(page.get_by_role("link", name="Open the alert"))
         assert page.url.endswith(f"/alerts/{alert_id}")
 
 

@@ -182,7 +182,7 @@ async def test_how_the_running_system_stands_to_each_clause_is_shown_as_the_comm
         await rows.first.locator("summary").first.click()
         assert found[0]["findings"][0]["evidence"][0] in await rows.first.inner_text()
         await looked_at(desk, "conformance-run")
-        await page.get_by_role("link", name="needs a person").click()
+        await press(page.get_by_role("link", name="needs a person"))
         assert {await one.inner_text() for one in await page.locator("td[data-name=Stands]").all()} == {
             "needs a person"
         }
@@ -318,7 +318,7 @@ async def audited(consoles: Consoles, auditor: str, read: Read, system: str, *, 
         assert ("1 to be told" in await row.inner_text()) is not told
         assert read.plate not in await page.inner_text("main")
         await looked_at(desk, f"left{'-phone' if told else ''}")
-        await page.get_by_role("link", name="What recipients were told").click()
+        await press(page.get_by_role("link", name="What recipients were told"))
         region = "Notices that were told" if told else "Notices that wait"
         notice = page.get_by_role("region", name=region).locator("tr", has_text=system)
         while not await notice.count():  # notices that came in before

@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 
 from tests.support.browser import PHONE, Consoles, Desk, barriers, picture
+from tests.support.browser_auditor import press
 from tests.support.browser_people import new_person
 from tests.support.browser_questions import give_reasons, send, stands_on_record
 
@@ -86,7 +87,7 @@ async def test_a_person_with_too_many_sign_ins_reads_so_and_ends_one_on_the_page
         async with consoles.at(person) as one_more:
             page = one_more.page
             assert "too many sign-ins" in await page.inner_text(".refusal")
-            await page.get_by_role("main").get_by_role("link", name="Where you are signed in").click()
+            await press(page.get_by_role("main").get_by_role("link", name="Where you are signed in"))
             assert await page.locator("section", has_text="Open").count() >= 3
             await picture(page, "sign-ins")
             assert await barriers(page) == []

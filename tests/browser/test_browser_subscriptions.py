@@ -8,6 +8,7 @@ from tests.support.access_stack import World
 from tests.support.alert_pages import Staff
 from tests.support.browser import PHONE, Consoles, barriers, picture
 from tests.support.browser_alerts import hit, raised
+from tests.support.browser_auditor import press
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=20_000)
@@ -24,7 +25,7 @@ async def test_what_a_person_hears_of_is_chosen_and_changed_and_the_board_follow
 ) -> None:
     async with consoles.at(people.officer.subject, "/board") as desk:
         page = desk.page
-        await page.get_by_role("link", name="What you hear of").click()
+        await press(page.get_by_role("link", name="What you hear of"))
         assert "everything that your agency gets comes to you" in await page.inner_text("main")
 
         await _is_refused_at_its_field(page)

@@ -115,7 +115,7 @@ async def _keep(world: World, days: int, before: int) -> None:
 
 
 async def press(button: Locator) -> None:
-    """Sends the form of the button, and returns with the page that answers."""
+    """Presses a button or link, and returns with the page that answers."""
     async with button.page.expect_navigation():
         await button.click()
 
