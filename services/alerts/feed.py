@@ -187,7 +187,8 @@ class Feed:
             await self._begin(head)
         self._head = head
         while self._last < head.last_position:
-            items = await self._store.feed_after(self._last, _PAGE)
+            # What was raised since may follow changes that are not known yet: it waits for the next head.
+            items = await self._store.feed_after(self._last, min(_PAGE, head.last_position - self._last))
             if not items or items[0].position != self._last + 1:
                 raise StorageUnavailableError("the feed has a gap; the database is not whole")
             self._publish(items)

@@ -182,6 +182,7 @@ class Permit:
     groups: tuple[str, ...] = ()
     permit_id: UUID = field(default_factory=uuid4)
     account_id: str = "0f0e0d0c-0b0a-4908-8706-050403020100"
+    made: datetime = field(default_factory=now)
     life: timedelta = timedelta(seconds=60)
     version: str = "v1"
     key: bytes = PERMIT_KEY
@@ -199,7 +200,7 @@ class Permit:
                 ",".join(self.groups),
                 str(self.from_us),
                 str(self.to_us),
-                str(us(now() + self.life)),
+                str(us(self.made + self.life)),
             )
         )
 

@@ -362,7 +362,7 @@ async def test_where_a_part_of_it_goes_to_a_file_there_are_lines_and_no_board(ri
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PW_TOKEN": "officer"}
     environment |= {"PW_ALERTS_TARGET": f"127.0.0.1:{rig.server.user_port}", "PW_CA_FILE": str(tls.ca_file)}
     errors = tmp_path / "errors.txt"
-    command = f"{PLATEWARDEN} watch 2>{errors}"
+    command = f"exec {PLATEWARDEN} watch 2>{errors}"
     async with on_terminal("/bin/sh", "-c", command, environment=environment) as terminal:
         # Lines begin with the next alert; when the stream is live, nothing says.
         while "UNVERIFIED: confirm with LEADS/NCIC" not in terminal.text:

@@ -1,15 +1,16 @@
-"""Those who resume from before what a process has in memory read the table together."""
+"""How a process follows the feed's table, and how those read it who resume from before what is in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 import pytest_asyncio
 
 from services.alerts.core.model import FeedItem
 from services.alerts.feed import Feed
-from services.alerts.store import AlertStore
+from services.alerts.store import AlertStore, FeedHead
 from services.alerts.store_subscriptions import SubscriptionStore
 from services.alerts.store_writer import AlertWriter
 from services.alerts.subscription_book import SubscriptionBook
@@ -29,6 +30,25 @@ class CountingStore(AlertStore):
 
     async def feed_after(self, position: int, limit: int) -> tuple[FeedItem, ...]:
         self.reads += 1
+        return await super().feed_after(position, limit)
+
+
+class BusyStore(AlertStore):
+    """The real one; once, something is raised between the reading of the head and of what the table has."""
+
+    def __init__(self, pool: Pool, raise_one: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(pool)
+        self.known = 0
+        self._raise = [raise_one]
+
+    async def head(self) -> FeedHead:
+        head = await super().head()
+        self.known = head.last_position
+        return head
+
+    async def feed_after(self, position: int, limit: int) -> tuple[FeedItem, ...]:
+        if self._raise:
+            await self._raise.pop()()
         return await super().feed_after(position, limit)
 
 
@@ -79,3 +99,27 @@ async def test_pages_of_a_feed_that_begins_anew_are_read_anew(pool: Pool) -> Non
     await walked(feed, 1100)
 
     assert store.reads == 2
+
+
+@pytest.mark.clause("IV.D.1")
+async def test_what_is_raised_after_the_head_was_read_waits_for_the_changes_that_came_before_it(
+    pool: Pool,
+) -> None:
+    writer = AlertWriter(pool, ManualClock(NOON), passage_window=WINDOW, new_id=uuid4)
+    days = iter(range(1, 3))
+
+    async def raise_one() -> None:
+        await writer.flush(many_hits(1, at=NOON + timedelta(days=next(days))))
+
+    store = BusyStore(pool, raise_one)
+    feed = await begun(store, pool)
+    end = feed.last_position + 2
+    await raise_one()
+    with feed.waking(asyncio.Event()) as published:
+        following = asyncio.create_task(feed.run())
+        async with asyncio.timeout(20):
+            while feed.last_position < end:
+                await published.wait()
+                published.clear()
+                assert feed.last_position <= store.known
+        following.cancel()
