@@ -45,11 +45,12 @@ import json
 import multiprocessing
 import os
 import re
-import signal
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -79,8 +80,12 @@ REDACTION = "log.redact"
 _DIGEST = "request_digest"
 # Entries that are checked in one go; the size of files from which on several processes are worth their start.
 _BLOCK = 1000
+# Blocks that are read before the oldest is waited for, for each process.
+_AHEAD = 2
 _LARGE_BYTES = 32 << 20
 _LEAF_START = f"{LEAF_HEADER}\n".encode()
+# Number and index of the first line, and the lines.
+_Work = tuple[int, int, list[bytes]]
 _MATTER = frozenset(name.encode() for name in (*ALWAYS_OPEN, *SHOWN, "action"))
 
 
@@ -558,16 +563,9 @@ class Exports:
         origin = self._header(next(numbered, (1, b"{}\n")))
         ending: list[tuple[int, bytes]] = []
         first = self._tree.size
-        with ExitStack() as at_end:
-            check = partial(check_block, with_all=self._wanted.selects)
-            work = _blocks(numbered, first, ending)
-            if self._jobs > 1:
-                # A worker that took SIGTERM as the caller does would outlive the pool, which waits for it.
-                pool = multiprocessing.Pool(self._jobs, signal.signal, (signal.SIGTERM, signal.SIG_DFL))
-                at_end.enter_context(pool)
-                found: Iterable[Block] = pool.imap(check, work)
-            else:
-                found = map(check, work)
+        check = partial(check_block, with_all=self._wanted.selects)
+        work = _blocks(numbered, first, ending)
+        with closing(_checked_blocks(check, work, self._jobs)) as found:
             for block in found:
                 self._add(block)
         self._end(ending, numbered, origin)
@@ -695,7 +693,7 @@ def _roots(checkpoints: Iterable[Checkpoint]) -> dict[int, bytes]:
 
 def _blocks(
     numbered: Iterator[tuple[int, bytes]], first: int, ending: list[tuple[int, bytes]]
-) -> Iterator[tuple[int, int, list[bytes]]]:
+) -> Iterator[_Work]:
     """Lines of entries, some at a time, with number and index of the first; the one after into `ending`."""
 
     def entries() -> Iterator[tuple[int, bytes]]:
@@ -712,7 +710,29 @@ def _blocks(
         first += len(some)
 
 
-def check_block(work: tuple[int, int, list[bytes]], *, with_all: bool) -> Block:
+def _checked_blocks(check: Callable[[_Work], Block], work: Iterable[_Work], jobs: int) -> Generator[Block]:
+    """The blocks in their order, checked here or in so many processes; few lines are held at a time.
+
+    Each process is begun anew: one that is split off from a program with threads may wait for a lock that
+    nobody in it holds. Nothing waits for a process that somebody ends: BrokenProcessPool then.
+    """
+    if jobs <= 1:
+        yield from map(check, work)
+        return
+    going: deque[Future[Block]] = deque()
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        try:
+            for one in work:
+                going.append(pool.submit(check, one))
+                if len(going) > _AHEAD * jobs:
+                    yield going.popleft().result()
+            while going:
+                yield going.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def check_block(work: _Work, *, with_all: bool) -> Block:
     """The block that these lines are, when every entry holds. `with_all` remembers each of them."""
     number, index, lines = work
     block = Block()
@@ -875,6 +895,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except VerificationError as error:
         print(f"bad: {error}", file=sys.stderr)
+        return 1
+    except BrokenProcessPool:
+        print("bad: a process that checked a part was ended; nothing is known. Try --jobs 1", file=sys.stderr)
         return 1
     return 0
 

@@ -114,9 +114,9 @@ async def serve_directory(tls: DevelopmentAuthority, directory: CaseDirectory) -
 
 
 @pytest.fixture
-def when_away() -> str:
-    """What happens while the directory does not answer."""
-    return "refuse"
+def away() -> tuple[str, str]:
+    """What happens while the directory does not answer, and the seconds it may take: all it ever needs."""
+    return "refuse", "10"
 
 
 @pytest_asyncio.fixture
@@ -125,7 +125,7 @@ async def road(
     tls: DevelopmentAuthority,
     issuer: RunningIssuer,
     tmp_path: Path,
-    when_away: str,
+    away: tuple[str, str],
 ) -> AsyncIterator[Road]:
     database = await migrated_database("audit", "search")
     audit_settings = settings_for(database, tls, issuer, tmp_path)
@@ -135,10 +135,11 @@ async def road(
         directory = CaseDirectory()
         directory_server, directory_port = await serve_directory(tls, directory)
         stack.push_async_callback(directory_server.stop, None)
+        when_away, patience = away
         values = environment(tls, database, tmp_path, int(audit.target.rpartition(":")[2])) | {
             "PW_CASE_DIRECTORY_TARGET": f"127.0.0.1:{directory_port}",
             "PW_CASE_DIRECTORY_NAME": "cad",
-            "PW_CASE_DIRECTORY_TIMEOUT_SECONDS": "1",
+            "PW_CASE_DIRECTORY_TIMEOUT_SECONDS": patience,
             "PW_CASE_DIRECTORY_WHEN_AWAY": when_away,
         }
         named = {name.removeprefix("PW_").lower(): value for name, value in values.items()}
@@ -284,6 +285,8 @@ async def test_a_question_of_an_unknown_case_is_refused_by_field_and_on_record(r
     assert (entry["kind"], entry["decision"], entry["detail.case_check"]) == ("refusal", "refused", "UNKNOWN")
 
 
+@pytest.mark.parametrize("away", [("refuse", "1")])
+@pytest.mark.usefixtures("away")
 async def test_while_the_directory_does_not_answer_questions_are_refused_and_on_record(road: Road) -> None:
     for how in ("slow", "senseless", "stopped"):
         await silence(road, how)
@@ -295,9 +298,9 @@ async def test_while_the_directory_does_not_answer_questions_are_refused_and_on_
         assert (await last_entry(road.audit))["kind"] == "refusal"
 
 
-@pytest.mark.parametrize("when_away", ["mark"])
-async def test_or_they_are_asked_with_a_mark_where_the_agency_wants_that(road: Road, when_away: str) -> None:
-    assert when_away == "mark"
+@pytest.mark.parametrize("away", [("mark", "1")])
+@pytest.mark.usefixtures("away")
+async def test_or_they_are_asked_with_a_mark_where_the_agency_wants_that(road: Road) -> None:
     for how in ("slow", "senseless", "stopped"):
         await silence(road, how)
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
+import subprocess
+import sys
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -112,19 +117,45 @@ def test_several_processes_find_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
         verify(changed, Wanted(), jobs=2)
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda _number, _frame: None])
 def test_a_program_that_takes_the_ending_signal_is_told_what_is_wrong_all_the_same(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, handler: signal.Handlers | Callable[[int, FrameType | None], None]
 ) -> None:
     monkeypatch.setattr(verifier, "_BLOCK", 5)
-    before = signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    before = signal.signal(signal.SIGTERM, handler)
     try:
-        # Whether a worker waits just where it hears nothing else is a matter of chance.
-        for _ in range(20):
-            with pytest.raises(VerificationError, match="shows a field 'actor'"):
-                verify(export(HONEST).replace(b"officer-1", b"officer-7", 3), Wanted(), jobs=8)
+        with pytest.raises(VerificationError, match="shows a field 'actor'"):
+            verify(export(HONEST).replace(b"officer-1", b"officer-7", 3), Wanted(), jobs=3)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_a_process_that_somebody_ends_is_said_and_not_waited_for(
+    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verifier, "check_block", ended)
+
+    assert run(files, "honest.jsonl", "--jobs", "2") == 1
+    assert "bad: a process that checked a part was ended" in capsys.readouterr().err
+
+
+def ended(*_work: object, **_how: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.clause("IV.E.2")
+def test_a_verifier_that_stands_alone_checks_in_several_processes(files: Path, tmp_path: Path) -> None:
+    alone = shutil.copy(verifier.__file__, tmp_path / "verifier.py")
+    (files / "bad.jsonl").write_bytes(export(HONEST).replace(b"officer-1", b"officer-7", 1))
+
+    def check(name: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-I", alone, "--public-key", files / "key", "--jobs", "2", files / name]
+        return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+
+    good, bad = check("honest.jsonl"), check("bad.jsonl")
+
+    assert (good.returncode, good.stdout.splitlines()[0][:16]) == (0, "good: 12 entries")
+    assert (bad.returncode, bad.stderr[:12]) == (1, "bad: entry 1")
 
 
 # --- with a witness ---
