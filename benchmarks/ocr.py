@@ -8,9 +8,9 @@ when the best overlapping one has the label's text; `fold` takes O and Q as 0 an
 because many labels and plate faces do not tell them apart. `top_fold` asks the same of the most probable
 read of the whole picture. `extra_per_frame` counts reads that belong to no label; `found` and
 `extra_boxes_per_frame` count boxes that could not be read, too. `ece` is the expected calibration error of
-detected plates. CPU time is that of one thread, without decoding. `peer` is RapidOCR, end to end on the
-same pictures, where each line of text is a guess; `paired_p` is McNemar's exact test on `fold`, two-sided.
-Without its package (extra `bench`) it is null, and `peer_reason` says why.
+detected plates, `ece_95` its bootstrap interval. CPU time is that of one thread, without decoding. `peer` is
+RapidOCR, end to end on the same pictures, where each line of text is a guess; `paired_p` is McNemar's exact
+test on `fold`, two-sided. Without its package (extra `bench`) it is null, and `peer_reason` says why.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import csv
 import importlib
 import importlib.util
 import json
-import math
 import os
 import re
 import sys
@@ -40,6 +39,7 @@ import numpy as np
 from services.ocr.core.quad import Box, Image
 from services.ocr.engine import Engine
 from services.ocr.models import PACKAGED, known_versions
+from training import fitting
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _PHOTOS: Final = ROOT / ".assets" / "photos"
@@ -47,7 +47,6 @@ _PHOTOS: Final = ROOT / ".assets" / "photos"
 _PHOTO_LABELS: Final = Path(__file__).with_name("ocr_photos.csv")
 _FOLD: Final = str.maketrans("OQI", "001")
 _OVERLAP: Final = 0.3
-_BINS: Final = 10
 _PEER: Final = "rapidocr"
 
 Row = dict[str, str]
@@ -121,7 +120,7 @@ class Tally:
             "top_fold": share(self.top_fold),
             "extra_per_frame": round(float(np.mean(self.extra)), 3),
             "extra_boxes_per_frame": round(float(np.mean(self.extra_boxes)), 3),
-            "ece": round(calibration_error(self.said), 4) if self.said else None,
+            **calibration(self.said),
             "state_top1": share(self.states) if self.states else None,
             "cpu_ms_mean": round(float(np.mean(self.cpu_ms)), 2),
             "cpu_ms_p95": round(float(np.percentile(self.cpu_ms, 95)), 2),
@@ -169,7 +168,8 @@ def compared(ours: Tally, pictures: dict[Path, list[Row]], *, skip: bool) -> dic
             print(f"No peer: {reason}", file=sys.stderr)
         return {"peer": None, "peer_reason": reason, "paired_p": None}
     peer = measured(peer_reader(), pictures, show_wrong=False)
-    return {"peer": {"name": _PEER, **peer.summary()}, "paired_p": mcnemar(ours.fold, peer.fold)}
+    p = fitting.mcnemar(ours.fold, peer.fold)
+    return {"peer": {"name": _PEER, **peer.summary()}, "paired_p": float(f"{p:.3g}")}
 
 
 def measured(reader: Reader, pictures: dict[Path, list[Row]], *, show_wrong: bool) -> Tally:
@@ -267,24 +267,14 @@ def share(values: Sequence[bool]) -> float:
     return round(float(np.mean(values)), 4)
 
 
-def calibration_error(said: Sequence[tuple[float, bool]]) -> float:
-    """Expected calibration error over ten bins of equal width (Guo et al., ICML 2017)."""
+def calibration(said: Sequence[tuple[float, bool]]) -> dict[str, Any]:
+    """Expected calibration error, and the middle 95 % of it over samples drawn anew; null without reads."""
+    if not said:
+        return {"ece": None, "ece_95": None}
     values = np.array(said, dtype=float)
-    bins = np.minimum((values[:, 0] * _BINS).astype(int), _BINS - 1)
-    gaps = [
-        np.mean(bins == n) * abs(values[bins == n, 0].mean() - values[bins == n, 1].mean())
-        for n in set(bins.tolist())
-    ]
-    return float(sum(gaps))
-
-
-def mcnemar(ours: Sequence[bool], theirs: Sequence[bool]) -> float:
-    """Probability of a difference at least as large, were both as good: McNemar's exact test, two-sided."""
-    only_ours = sum(a and not b for a, b in zip(ours, theirs, strict=True))
-    only_theirs = sum(b and not a for a, b in zip(ours, theirs, strict=True))
-    count, fewer = only_ours + only_theirs, min(only_ours, only_theirs)
-    tail = sum(math.comb(count, k) for k in range(fewer + 1)) / 2**count
-    return min(1.0, float(f"{2 * tail:.3g}"))
+    error = fitting.calibration_error(values[:, 0], values[:, 1])
+    between = fitting.interval(fitting.calibration_error, values[:, 0], values[:, 1])
+    return {"ece": round(error, 4), "ece_95": [round(end, 4) for end in between]}
 
 
 if __name__ == "__main__":

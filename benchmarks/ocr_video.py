@@ -43,6 +43,7 @@ from services.ocr.core.reading import Reading
 from services.ocr.core.tracks import Sighting, Tracker
 from services.ocr.engine import Engine
 from services.ocr.models import PACKAGED, known_versions
+from training.fitting import calibration_error, mcnemar
 from training.fonts import Faces
 from training.labels import is_validation, labels
 from training.plates import draw
@@ -52,7 +53,6 @@ _COUNTS: Final = (1, 2, 3, 5, 8, 12)
 _FRAMES: Final = 12
 _SECONDS: Final = 0.12
 _DRAWS: Final = 4
-_BINS: Final = 10
 _NEAR: Final = 0.3
 _FEWEST_REAL: Final = 3
 
@@ -159,27 +159,16 @@ def _figures(answers: Answers) -> dict[str, Any]:
     # The first draw of each passage: the others are not independent of it.
     fused = [right for right, _ in answers["fused"][::_DRAWS]]
     figures["paired_p"] = {
-        way: _mcnemar(fused, [right for right, _ in answers[way][::_DRAWS]]) for way in ("best", "vote")
+        way: round(mcnemar(fused, [right for right, _ in answers[way][::_DRAWS]]), 5)
+        for way in ("best", "vote")
     }
     return figures
 
 
 def _calibration_error(said: Sequence[tuple[bool, float]]) -> float | None:
     """Mean distance of what was said from what was right, in per cent, where something was read."""
-    read = [one for one in said if one[1] > 0]
-    bins: defaultdict[int, list[tuple[bool, float]]] = defaultdict(list)
-    for one in read:
-        bins[min(int(one[1] * _BINS), _BINS - 1)].append(one)
-    gaps = (abs(sum(p - right for right, p in inside)) for inside in bins.values())
-    return round(100 * sum(gaps) / len(read), 1) if read else None
-
-
-def _mcnemar(one: Sequence[bool], other: Sequence[bool]) -> float:
-    """Exact, two-sided: how likely such a difference is where there is none."""
-    wins = sum(a and not b for a, b in zip(one, other, strict=True))
-    losses = sum(b and not a for a, b in zip(one, other, strict=True))
-    tail = sum(math.comb(wins + losses, k) for k in range(min(wins, losses) + 1))
-    return round(min(1.0, 2.0 * tail / 2.0 ** (wins + losses)), 5)
+    read = np.array([(probability, right) for right, probability in said if probability > 0], dtype=float)
+    return round(100 * calibration_error(read[:, 0], read[:, 1]), 1) if len(read) else None
 
 
 def _read_passage(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -115,6 +116,14 @@ def interval(
         values.append(measure(said[pick], right[pick]))
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
+
+
+def mcnemar(ours: Sequence[bool], theirs: Sequence[bool]) -> float:
+    """Probability of a difference at least as large, were both as good: McNemar's exact test, two-sided."""
+    only_ours = sum(a and not b for a, b in zip(ours, theirs, strict=True))
+    only_theirs = sum(b and not a for a, b in zip(ours, theirs, strict=True))
+    count, fewer = only_ours + only_theirs, min(only_ours, only_theirs)
+    return min(1.0, 2 * sum(math.comb(count, k) for k in range(fewer + 1)) / 2**count)
 
 
 def across_folds(clues: np.ndarray, right: np.ndarray, groups: np.ndarray, folds: int = 5) -> np.ndarray:

@@ -47,7 +47,7 @@ class CharactersTask:
         """Figures for the report."""
         (scores,) = answers(net, batch[0])
         said = [greedy(row) for row in scores.argmax(-1).numpy()]
-        meant = ["".join(ALPHABET[n - 1] for n in row if n) for row in batch[1]]
+        meant = [spelled(row) for row in batch[1]]
         right = [folded(a) == folded(b) for a, b in zip(said, meant, strict=True)]
         strict = [a == b for a, b in zip(said, meant, strict=True)]
         return {"strict": float(np.mean(strict)), "fold": float(np.mean(right))}
@@ -173,14 +173,19 @@ def _spelled(letters: Tensor, words: np.ndarray) -> float:
     rows = words.reshape(-1, words.shape[-1])
     known = rows[:, 0] > 0
     said = [greedy(row) for row in letters.argmax(-1).numpy()[known]]
-    meant = ["".join(ALPHABET[n - 1] for n in row if n) for row in rows[known]]
+    meant = [spelled(row) for row in rows[known]]
     return float(np.mean([a == b for a, b in zip(said, meant, strict=True)]))
 
 
 def greedy(columns: np.ndarray) -> str:
     """The text of the best class of every column: repeats and blanks left out."""
     changed = np.concatenate([[True], columns[1:] != columns[:-1]])
-    return "".join(ALPHABET[n - 1] for n in columns[changed] if n)
+    return spelled(columns[changed])
+
+
+def spelled(classes: np.ndarray) -> str:
+    """The text of classes, 0 being none."""
+    return "".join(ALPHABET[n - 1] for n in classes if n)
 
 
 def folded(text: str) -> str:

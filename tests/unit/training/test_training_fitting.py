@@ -18,6 +18,7 @@ from training.fitting import (
     interval,
     isotonic_table,
     logistic_fit,
+    mcnemar,
     reliability,
     sigmoid,
     temperature_fit,
@@ -133,3 +134,19 @@ def test_sample_is_judged_by_a_fit_that_has_not_seen_its_group() -> None:
     assert calibration_error(judged[groups % 5 != 0], right[groups % 5 != 0]) < 0.08
     assert judged.min() >= 0
     assert judged.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "said"),
+    [
+        ("1100", "1100", 1.0),  # never different
+        ("10", "01", 1.0),
+        ("1" * 6 + "01", "0" * 6 + "01", 2 / 64),  # six against none; where both are alike says nothing
+        ("1" * 7 + "0", "0" * 7 + "1", 2 * 9 / 256),
+    ],
+)
+def test_two_readers_differ_as_mcnemars_test_says(ours: str, theirs: str, said: float) -> None:
+    one, other = [[mark == "1" for mark in marks] for marks in (ours, theirs)]
+
+    assert mcnemar(one, other) == pytest.approx(said)
+    assert mcnemar(other, one) == mcnemar(one, other)
