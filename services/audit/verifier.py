@@ -720,16 +720,16 @@ def _checked_blocks(check: Callable[[_Work], Block], work: Iterable[_Work], jobs
         yield from map(check, work)
         return
     going: deque[Future[Block]] = deque()
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        try:
-            for one in work:
-                going.append(pool.submit(check, one))
-                if len(going) > _AHEAD * jobs:
-                    yield going.popleft().result()
-            while going:
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+    try:
+        for one in work:
+            going.append(pool.submit(check, one))
+            if len(going) > _AHEAD * jobs:
                 yield going.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        while going:
+            yield going.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def check_block(work: _Work, *, with_all: bool) -> Block:

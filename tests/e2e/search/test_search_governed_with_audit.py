@@ -286,7 +286,6 @@ async def test_a_question_of_an_unknown_case_is_refused_by_field_and_on_record(r
 
 
 @pytest.mark.parametrize("away", [("refuse", "1")])
-@pytest.mark.usefixtures("away")
 async def test_while_the_directory_does_not_answer_questions_are_refused_and_on_record(road: Road) -> None:
     for how in ("slow", "senseless", "stopped"):
         await silence(road, how)
@@ -299,7 +298,6 @@ async def test_while_the_directory_does_not_answer_questions_are_refused_and_on_
 
 
 @pytest.mark.parametrize("away", [("mark", "1")])
-@pytest.mark.usefixtures("away")
 async def test_or_they_are_asked_with_a_mark_where_the_agency_wants_that(road: Road) -> None:
     for how in ("slow", "senseless", "stopped"):
         await silence(road, how)
